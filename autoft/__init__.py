@@ -1,0 +1,70 @@
+"""autoft: hyperparameter search for fine-tuning pretrained models.
+
+>>> import autoft
+>>> result = autoft.search("search_spaces/quickstart.yaml")  # doctest: +SKIP
+>>> autoft.best_config("quickstart").params  # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING
+
+from autoft.quiet import set_switches
+
+set_switches()  # before any library is imported: most read them once
+
+if TYPE_CHECKING:
+    from autoft.api import SearchResult, best_config, load_best_model, search
+    from autoft.errors import (
+        AutoftError,
+        DataError,
+        ModelError,
+        ResourceError,
+        SpecError,
+        StudyError,
+        TrackingError,
+    )
+    from autoft.tracking.retrieval import Best
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "search": "autoft.api",
+    "best_config": "autoft.api",
+    "load_best_model": "autoft.api",
+    "SearchResult": "autoft.api",
+    "Best": "autoft.tracking.retrieval",
+    "AutoftError": "autoft.errors",
+    "SpecError": "autoft.errors",
+    "DataError": "autoft.errors",
+    "ModelError": "autoft.errors",
+    "StudyError": "autoft.errors",
+    "ResourceError": "autoft.errors",
+    "TrackingError": "autoft.errors",
+}
+
+__all__ = [
+    "AutoftError",
+    "Best",
+    "DataError",
+    "ModelError",
+    "ResourceError",
+    "SearchResult",
+    "SpecError",
+    "StudyError",
+    "TrackingError",
+    "best_config",
+    "load_best_model",
+    "search",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Public names are imported when they are first used: `autoft --help` needs no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'autoft' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,50 @@
+"""Nothing phones home and no library writes on the user's screen.
+
+Most libraries read these switches when they are imported, so `autoft` sets them first thing; worker
+processes inherit them. What libraries log goes to a file of the study instead (`log_to`).
+"""
+
+import logging
+import os
+import warnings
+from pathlib import Path
+
+SWITCHES = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",  # workers share the cores already
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def set_switches() -> None:
+    """Turns telemetry, progress bars and chatter off for this process and its children."""
+    os.environ.update(SWITCHES)
+
+
+def log_to(path: Path) -> None:
+    """Sends what libraries log and warn of to `path`, and keeps it off the screen."""
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, logging.FileHandler) and getattr(handler, "autoft", False):
+            root.removeHandler(handler)
+            handler.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.autoft = True  # type: ignore[attr-defined]  # ours, so that a second study in this process replaces it
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    for name in list(logging.root.manager.loggerDict):
+        logger = logging.getLogger(name)
+        for own in list(logger.handlers):
+            if isinstance(own, logging.StreamHandler) and not isinstance(own, logging.FileHandler):
+                logger.removeHandler(own)
+                logger.propagate = True
