@@ -1,0 +1,84 @@
+"""Rules that hold between values of space.yaml, each told even where other values are wrong."""
+
+from collections.abc import Mapping
+
+from autoft.spec.methods import Method
+from autoft.spec.places import Notes, Path, Tree
+from autoft.spec.shape import unknown_key
+from autoft.spec.space import Value
+from autoft.spec.study import SplitSpec
+from autoft.spec.tasks import TASKS, Task
+from autoft.spec.wording import any_of, got, must_be_one_of, number
+
+
+def check_data(data: object, in_memory_data: bool, notes: Notes) -> None:
+    """One source of rows, and columns that do not contradict each other."""
+    if not isinstance(data, dict):
+        return
+    sources = [key for key in ("path", "hub") if key in data]
+    if len(sources) == 2:
+        notes.add(("data", "hub"), "must not stand beside `path`; keep the one that holds the rows")
+    elif not sources and not in_memory_data:
+        notes.add(("data",), "must say where the rows are: `path: rows.csv` or `hub: org/name`, got neither")
+    for key in ("revision", "config"):
+        if key in data and "hub" not in data:
+            notes.add(("data", key), f"is for hub datasets, got {got(data[key])} without `hub`; remove it")
+    inputs, target = data.get("inputs"), data.get("target")
+    if target in (inputs if isinstance(inputs, list) else [inputs]) and target is not None:
+        notes.add(("data", "target"), f"must not be an input, got {got(target)} in both")
+    split = data.get("split")
+    if isinstance(split, dict):
+        _check_split(split, inputs, target, notes)
+
+
+def _check_split(split: Mapping[str, object], inputs: object, target: object, notes: Notes) -> None:
+    shares = [split.get("validation", SplitSpec.validation), split.get("test", SplitSpec.test)]
+    numbers = [share for share in shares if isinstance(share, int | float) and 0 <= share < 1]
+    if len(numbers) == 2 and sum(numbers) >= 1:
+        what = f"validation={number(numbers[0])}, test={number(numbers[1])}"
+        notes.add(("data", "split"), f"validation + test must leave rows to train on (below 1), got {what}")
+    group = split.get("group")
+    if group is not None and group == target:
+        rule = "must not be the target (every label would be in one split only)"
+        notes.add(("data", "split", "group"), f"{rule}, got {got(group)}")
+
+
+def check_objective(tree: Tree, task: Task | None, notes: Notes) -> None:
+    """A metric of the task; of any task where the task itself is wrong."""
+    objective = tree.get("objective")
+    known = task.metrics if task else {name for each in TASKS.values() for name in each.metrics}
+    if isinstance(objective, str) and objective and objective not in known:
+        notes.add(("objective",), must_be_one_of(objective, known))
+
+
+def read_method(
+    raw: object, registry: Mapping[str, Method], path: Path, notes: Notes
+) -> tuple[str, dict[str, Value]] | None:
+    """A sampler's or pruner's name with all its options, or None with notes.
+
+    `raw` is the name, or a mapping of `name` and options.
+    """
+    given: Mapping[str, object] = raw if isinstance(raw, dict) else {}
+    name = given.get("name") if isinstance(raw, dict) else raw
+    where = (*path, "name") if isinstance(raw, dict) else path
+    if isinstance(raw, dict) and "name" not in raw:
+        notes.add(where, f"is required: one of {any_of(registry)}")
+        return None
+    if not isinstance(name, str) or name not in registry:
+        notes.add(where, must_be_one_of(name, registry))
+        return None
+    method = registry[name]
+    options = {option.name: option for option in method.options}
+    found: dict[str, Value] = {}
+    for key, value in given.items():
+        if key == "name":
+            continue
+        if key not in options:
+            rule = unknown_key(key, options, path) if options else f"must not be given: {name} has no options"
+            notes.add((*path, key), rule)
+            continue
+        try:
+            found[key] = options[key].check(value)
+        except ValueError as error:
+            notes.add((*path, key), str(error))
+    return name, method.resolve(found)

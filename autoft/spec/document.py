@@ -1,0 +1,214 @@
+"""The shape of space.yaml: which keys there are, of which type, within which bounds.
+
+Defaults are those of the dataclasses in `spec.study`; names are those of the registries. What a
+key's docstring says is what editors show. Where the shape depends on a registry (the model, a
+sampler, the space) the field is `Any` here and read by the module that knows.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from autoft.spec.places import Tree
+from autoft.spec.scalars import (
+    Columns,
+    Count,
+    Duration,
+    Gpus,
+    GpuShare,
+    ModelName,
+    Seed,
+    StudyName,
+    TaskName,
+    Text,
+)
+from autoft.spec.space import Range
+from autoft.spec.study import Budget, DataSpec, Resources, SearchMethod, SplitSpec, Tracking
+
+
+class Form(BaseModel):
+    """A mapping of the file: unknown keys are refused, nothing is converted."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class ModelForm(Form):
+    """A model with its revision."""
+
+    id: Text = Field(examples=["{id: org/name, revision: main}"])
+    """A hub id, a folder, or package:NAME."""
+    revision: Text | None = None
+    """A branch, tag or commit of the hub repository."""
+
+
+class SplitForm(Form):
+    """How rows are held out where the data come without splits."""
+
+    validation: float = Field(default=SplitSpec.validation, gt=0, lt=1)
+    """Share of the rows that trials are compared on."""
+    test: float = Field(default=SplitSpec.test, ge=0, lt=1)
+    """Share of the rows that no trial ever sees; 0 draws none."""
+    stratify: bool = SplitSpec.stratify
+    """Keep each label's share in every split."""
+    group: Text | None = SplitSpec.group
+    """A column; rows with one value of it land in the same split."""
+    seed: Seed = SplitSpec.seed
+    """Which rows are drawn."""
+
+
+class DataForm(Form):
+    """Where the rows are and which columns count."""
+
+    path: Text | None = None
+    """A csv, jsonl or parquet file or a folder of split files, relative to this file."""
+    hub: Text | None = DataSpec.hub
+    """A hub dataset, org/name."""
+    config: Text | None = DataSpec.config
+    """The hub dataset's configuration, where it has several."""
+    revision: Text | None = DataSpec.revision
+    """A branch, tag or commit of the hub dataset."""
+    inputs: Columns = Field(examples=["inputs: text"])
+    """The input column, or two for a pair."""
+    target: Text = Field(examples=["target: label"])
+    """The column with the labels."""
+    split: SplitForm = Field(default_factory=SplitForm, examples=["split: {validation: 0.15, test: 0.15}"])
+    on_empty: Literal["error", "drop"] = DataSpec.on_empty
+    """What to do with rows whose input or target is empty."""
+
+
+class SearchForm(Form):
+    """How parameters are proposed and trials are stopped."""
+
+    sampler: Any = SearchMethod.sampler
+    """Proposes the parameters of the next trial: a name, or a mapping of name and options."""
+    pruner: Any = SearchMethod.pruner
+    """Stops bad trials early: a name, or a mapping of name and options."""
+    seed: Seed = SearchMethod.seed
+    """Everything random follows from it."""
+    storage: Text | None = SearchMethod.storage
+    """A database URL for the study; absent, a SQLite file in the study's folder. Takes ${NAME}."""
+    evaluations_per_epoch: float | None = Field(default=SearchMethod.evaluations_per_epoch, gt=0, le=1000)
+    """Measurements an epoch; absent, a dozen a trial."""
+
+
+class BudgetForm(Form):
+    """When the search ends."""
+
+    trials: Count = Field(examples=["trials: 60"])
+    """A total over all sittings."""
+    time: Duration | None = Budget.time_s
+    """Of one sitting, such as 8h or 1h30m; at its end no new trial starts."""
+
+
+class ResourcesForm(Form):
+    """Where trials run and what each one gets."""
+
+    cpus_per_trial: int = Field(default=Resources.cpus_per_trial, ge=1, le=4096)
+    """CPU cores of one trial."""
+    gpus_per_trial: GpuShare = Resources.gpus_per_trial
+    """auto is one where there is a GPU, else none; 0.5 lets two trials share a GPU."""
+    gpus: Gpus | None = Resources.gpus
+    """The CUDA device indices to use; absent, all."""
+    max_concurrent: Count | None = Resources.max_concurrent
+    """Trials at once; absent, as many as fit."""
+    address: Text | None = Resources.address
+    """A running Ray cluster to join; absent, a Ray of the study's own. Takes ${NAME}."""
+    precision: Literal["auto", "fp32", "bf16"] = Resources.precision
+    """auto is bf16 on CUDA and fp32 elsewhere."""
+
+
+class TrackingForm(Form):
+    """Where results are published."""
+
+    uri: Text | None = Tracking.uri
+    """MLflow's tracking URI; absent, MLflow's own convention. Takes ${NAME}."""
+    experiment: Text | None = Tracking.experiment
+    """Absent, the study's name."""
+
+
+class RegisterForm(Form):
+    """How the best model is registered."""
+
+    name: ModelName | None = None
+    """In MLflow's model registry; absent, the study's name."""
+
+
+class RangeForm(Form):
+    """All numbers from low to high."""
+
+    low: float
+    high: float
+    log: bool = Range.log
+    """Sampled on a logarithmic scale; low must be above 0."""
+    step: float | None = Range.step
+    """Only low, low + step, and so on up to high."""
+    when: Any = None
+    """Searched only when the named parameters have these values."""
+    unless: Any = None
+    """Searched only when the named parameters do not have these values."""
+
+
+class ChoiceForm(Form):
+    """One of a few values, with conditions."""
+
+    values: list[Any] = Field(min_length=1)
+    when: Any = None
+    """Searched only when the named parameters have these values."""
+    unless: Any = None
+    """Searched only when the named parameters do not have these values."""
+
+
+class Document(Form):
+    """A search: which model, on which data, over which space, for how long."""
+
+    study: StudyName | None = None
+    """Absent, the file's name."""
+    task: TaskName = Field(examples=["task: text-classification"])
+    """What the model is fine-tuned for."""
+    model: Any = Field(examples=["model: sentence-transformers/all-MiniLM-L6-v2"])
+    """A hub id, a folder or package:NAME; a mapping of id and revision; a list is searched."""
+    data: DataForm = Field(examples=["data: {path: rows.csv, inputs: text, target: label}"])
+    objective: Text = Field(examples=["objective: macro_f1"])
+    """The metric that decides; it knows its direction."""
+    space: Any = None
+    """Hyperparameters: a scalar is fixed, a list is a choice, low and high are a range."""
+    first: Any = None
+    """Parameters that are tried before anything is sampled."""
+    search: SearchForm = Field(default_factory=SearchForm, examples=["search: {sampler: tpe, seed: 7}"])
+    budget: BudgetForm = Field(examples=["budget: {trials: 60}"])
+    resources: ResourcesForm = Field(
+        default_factory=ResourcesForm, examples=["resources: {cpus_per_trial: 1}"]
+    )
+    tracking: TrackingForm = Field(
+        default_factory=TrackingForm, examples=["tracking: {experiment: my-study}"]
+    )
+    register_: RegisterForm = Field(
+        alias="register", default_factory=RegisterForm, examples=["register: {name: my-model}"]
+    )
+
+
+def key_paths(form: type[Form] = Document, above: str = "") -> dict[str, list[str]]:
+    """Every key of the file, to the dotted places where it belongs."""
+    paths: dict[str, list[str]] = {}
+    for key, annotation in keys_of(form).items():
+        paths.setdefault(key, []).append(above + key)
+        if isinstance(annotation, type) and issubclass(annotation, Form):
+            for inner, places in key_paths(annotation, f"{above}{key}.").items():
+                paths.setdefault(inner, []).extend(places)
+    return paths
+
+
+def keys_of(form: type[Form]) -> dict[str, Any]:
+    """The keys of one mapping of the file, to their types."""
+    return {field.alias or name: field.annotation for name, field in form.model_fields.items()}
+
+
+def without_empty_keys(tree: Tree) -> dict[str, object]:
+    """`tree` less the keys that have no value: a key without a value counts as not given."""
+    return {
+        key: without_empty_keys(value) if isinstance(value, dict) and key not in ("space", "first") else value
+        for key, value in tree.items()
+        if value is not None
+    }

@@ -1,0 +1,31 @@
+"""The pruners: which trials are stopped early."""
+
+from collections.abc import Mapping
+
+from autoft.spec.methods import Method, Option, by_name
+
+_REDUCTION = Option("reduction_factor", 3, 2, "one trial in this many goes on from each rung", high=100)
+_RESOURCE = Option("min_resource", 1, 1, "measurements before the first rung")
+
+PRUNERS: Mapping[str, Method] = by_name(
+    Method(
+        "successive_halving",
+        "at every rung only the best go on, asynchronously (ASHA, arXiv 1810.05934)",
+        (_REDUCTION, _RESOURCE),
+    ),
+    Method(
+        "hyperband",
+        "successive halving in several brackets with different first rungs; for many trials",
+        (_REDUCTION, _RESOURCE),
+    ),
+    Method(
+        "median",
+        "stops a trial whose best so far is worse than the median of the others at the same point",
+        (
+            Option("n_startup_trials", 5, 0, "finished trials before any is stopped"),
+            Option("n_warmup_steps", 0, 0, "measurements of a trial that are never judged"),
+        ),
+    ),
+    Method("none", "every trial runs to its end"),
+)
+"""By name."""

@@ -1,0 +1,234 @@
+"""space.yaml to a `StudySpec`, with all of its problems together."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from autoft.errors import SpecError
+from autoft.spec import checks
+from autoft.spec.document import DataForm, Document, without_empty_keys
+from autoft.spec.environment import EXPANDED, expand, mask_passwords, refuse_elsewhere
+from autoft.spec.first import read_first
+from autoft.spec.hyperparameters import HYPERPARAMETERS
+from autoft.spec.models import read_models
+from autoft.spec.overrides import apply_overrides
+from autoft.spec.places import Notes, Place, Tree
+from autoft.spec.pruners import PRUNERS
+from autoft.spec.samplers import SAMPLERS
+from autoft.spec.scalars import study_name
+from autoft.spec.shape import fit
+from autoft.spec.space import SearchSpace, Value
+from autoft.spec.space_section import MODEL, model_hyperparameter, read_space
+from autoft.spec.study import (
+    Budget,
+    DataSpec,
+    ModelRef,
+    Resources,
+    SearchMethod,
+    SplitSpec,
+    StudySpec,
+    Tracking,
+)
+from autoft.spec.tasks import TASKS
+from autoft.spec.wording import got, nearest
+from autoft.spec.yaml_lines import parse, plain
+
+_MAX_BYTES = 1_000_000  # far above any space; a data file named by mistake is not read whole
+
+
+def read_spec(
+    space: Path | str | Mapping[str, object],
+    overrides: Sequence[str] = (),
+    *,
+    in_memory_data: bool = False,
+) -> StudySpec:
+    """What the user asked for, checked and frozen.
+
+    `space` is the path of a YAML file or a document as a dict; `overrides` are `a.b=value` with
+    values in YAML. Paths are relative to the file, or to the working directory for a dict.
+    `in_memory_data` says that the rows are handed over as data frames, so `data` need not say where
+    they are. Neither data nor models are looked for here.
+
+    Raises SpecError with all problems together.
+
+    >>> spec = read_spec({
+    ...     "study": "tickets", "task": "text-classification", "model": "org/name",
+    ...     "data": {"path": "tickets.csv", "inputs": "text", "target": "queue"},
+    ...     "objective": "macro_f1", "budget": {"trials": 60},
+    ... }, ["space.dropout=0.2"])
+    >>> [parameter.name for parameter in spec.space.parameters]
+    ['learning_rate', 'unfreeze_depth', 'weight_decay']
+    """
+    if isinstance(space, Mapping):
+        file = None
+        notes = Notes(Place("space", 0))
+        tree = plain(space, (), notes)
+    else:
+        file = Path(space)
+        notes = Notes(Place(str(file), 0))
+        tree = _read_file(file, notes)
+    if not isinstance(tree, dict):
+        raise SpecError(notes.problems)
+    apply_overrides(tree, overrides, notes)
+    return _read_tree(tree, file, in_memory_data, notes)
+
+
+def _read_file(file: Path, notes: Notes) -> object:
+    """The file's document; None with a note where there is none."""
+    try:
+        if not file.is_file():
+            notes.add((), _no_file(file))
+            return None
+        size = file.stat().st_size
+        if size > _MAX_BYTES:
+            notes.add(
+                (), f"must be a space.yaml of less than {_MAX_BYTES} bytes, got {size}; is it a data file?"
+            )
+            return None
+        content = file.read_bytes()
+    except (OSError, ValueError) as error:
+        notes.add((), f"must be a file that can be read, got: {getattr(error, 'strerror', None) or error}")
+        return None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        rule = f"must be UTF-8 text, got the byte 0x{content[error.start]:02x}; save the file as UTF-8"
+        notes.add_at(Place(str(file), line), (), rule)
+        return None
+    tree = parse(text, str(file), notes)
+    if not isinstance(tree, dict) and not notes.problems:
+        what = "an empty file" if tree is None else got(tree)
+        notes.add((), f"must be a mapping with task, model, data, objective and budget, got {what}")
+    return tree
+
+
+def _no_file(file: Path) -> str:
+    if file.is_dir():
+        return "must be a file, got a folder; name the space.yaml in it"
+    try:
+        near = [name for name in os.listdir(file.parent) if name.endswith((".yaml", ".yml"))]
+    except OSError:
+        near = []
+    meant = nearest(file.name, near)
+    hint = f"did you mean {str(file.parent / meant)!r}?" if meant else "check the path"
+    return f"must be a file that exists, got nothing there; {hint}"
+
+
+@dataclass(frozen=True)
+class _Sections:
+    """The sections that other modules than pydantic read."""
+
+    models: tuple[ModelRef, ...]
+    space: SearchSpace
+    first: tuple[dict[str, Value], ...]
+    sampler: tuple[str, dict[str, Value]] | None
+    pruner: tuple[str, dict[str, Value]] | None
+
+
+def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes) -> StudySpec:
+    """The spec; raises SpecError where anything is noted."""
+    base = Path(os.path.abspath(file)).parent if file else Path.cwd()
+    refuse_elsewhere(tree, (), notes)
+    given = without_empty_keys(tree)
+    document = fit(Document, given, (), notes)
+    sections = _read_sections(given, base, notes)
+    checks.check_data(given.get("data"), in_memory_data, notes)
+    name = _name(given, file, notes)
+    uri, storage, address = (_secret(given, *path, notes=notes) for path in EXPANDED)
+    if storage and "://" not in storage:
+        # The value may be a secret, so the message does not show it.
+        notes.add(
+            ("search", "storage"), "must be a database URL such as postgresql://host/name, got no `://`"
+        )
+    if notes.problems or document is None or sections.sampler is None or sections.pruner is None:
+        raise SpecError(notes.problems)
+    search = document.search
+    return StudySpec(
+        study=name,
+        task=document.task,
+        models=sections.models,
+        data=_data(document.data, base),
+        objective=document.objective,
+        space=sections.space,
+        first=sections.first,
+        search=SearchMethod(
+            *sections.sampler, *sections.pruner, search.seed, storage, search.evaluations_per_epoch
+        ),
+        budget=Budget(document.budget.trials, document.budget.time),
+        resources=Resources(**{**document.resources.model_dump(), "address": address}),
+        tracking=Tracking(uri, document.tracking.experiment),
+        register=document.register_.name or name,
+        text=_text({"study": name, **given}),
+    )
+
+
+def _read_sections(given: Tree, base: Path, notes: Notes) -> _Sections:
+    task = TASKS.get(str(given.get("task")))
+    hyperparameters = task.hyperparameters if task else HYPERPARAMETERS
+    models = read_models(given["model"], base, notes) if "model" in given else ()
+    # One broken model makes all names unsure, so that nothing else is said of them.
+    names = [] if notes.inside((MODEL,)) else [model.name for model in models]
+    space, broken = read_space(given.get("space"), names, hyperparameters, notes)
+    vocabulary = {**hyperparameters, **({MODEL: model_hyperparameter(names)} if names else {})}
+    first = read_first(given.get("first"), space, broken, vocabulary, notes)
+    checks.check_objective(given, task, notes)
+    search = given.get("search")
+    chosen = search if isinstance(search, dict) else {}
+    sampler = checks.read_method(
+        chosen.get("sampler", SearchMethod.sampler), SAMPLERS, ("search", "sampler"), notes
+    )
+    pruner = checks.read_method(
+        chosen.get("pruner", SearchMethod.pruner), PRUNERS, ("search", "pruner"), notes
+    )
+    return _Sections(models, space, first, sampler, pruner)
+
+
+def _secret(given: Tree, section: str, key: str, *, notes: Notes) -> str | None:
+    """A value that may hold environment variables, with theirs in place."""
+    inside = given.get(section)
+    value = inside.get(key) if isinstance(inside, dict) else None
+    return expand(value, (section, key), os.environ, notes) if isinstance(value, str) else None
+
+
+def _name(given: Tree, file: Path | None, notes: Notes) -> str:
+    """The study's name: as given, else the file's."""
+    if "study" in given:
+        return str(given["study"])
+    if file is None:
+        notes.add(
+            ("study",), "is required where there is no file to name it after; for example `study: tickets`"
+        )
+        return ""
+    try:
+        return study_name(file.stem)
+    except ValueError as error:
+        notes.add(("study",), f"{error} from the file's name; add `study: my-study`")
+        return ""
+
+
+def _data(form: DataForm, base: Path) -> DataSpec:
+    path = Path(os.path.abspath(base / os.path.expanduser(form.path))) if form.path else None
+    return DataSpec(
+        inputs=form.inputs,
+        target=form.target,
+        path=path,
+        hub=form.hub,
+        config=form.config,
+        revision=form.revision,
+        split=SplitSpec(**form.split.model_dump()),
+        on_empty=form.on_empty,
+    )
+
+
+def _text(tree: Tree) -> str:
+    """`tree` as YAML, without the passwords that a URL may hold."""
+    yaml = YAML(pure=True)
+    yaml.width = _MAX_BYTES  # no line is folded, so that every URL stands whole
+    out = StringIO()
+    yaml.dump(tree, out)
+    return mask_passwords(out.getvalue())

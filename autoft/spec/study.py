@@ -1,0 +1,130 @@
+"""What the user asked for, checked and frozen: the meaning of a space.yaml."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from autoft.spec.space import SearchSpace, Value
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A pretrained model, as the user named it."""
+
+    name: str
+    """The reference as it stands in space.yaml; what runs, tags and artifacts show."""
+    kind: Literal["hub", "folder", "package"]
+    location: str
+    """The hub id, the folder's absolute path, or the Python package's distribution name."""
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class SplitSpec:
+    """How rows are held out where the data come without splits."""
+
+    validation: float = 0.15
+    """Share of the rows."""
+    test: float = 0.15
+    """Share of the rows; 0 draws none."""
+    stratify: bool = True
+    group: str | None = None
+    """A column; all rows with one value of it land in the same split."""
+    seed: int = 13
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Where the rows are and which columns count."""
+
+    inputs: tuple[str, ...]
+    """One text column, or two for a pair."""
+    target: str
+    path: Path | None = None
+    """A file (csv, jsonl, parquet) or a folder of split files; absolute."""
+    hub: str | None = None
+    config: str | None = None
+    """The hub dataset's configuration, where it has several."""
+    revision: str | None = None
+    split: SplitSpec = field(default_factory=SplitSpec)
+    on_empty: Literal["error", "drop"] = "error"
+
+
+@dataclass(frozen=True)
+class SearchMethod:
+    """How parameters are proposed and trials are stopped."""
+
+    sampler: str = "tpe"
+    sampler_options: Mapping[str, Value] = field(default_factory=dict)
+    pruner: str = "successive_halving"
+    pruner_options: Mapping[str, Value] = field(default_factory=dict)
+    seed: int = 0
+    storage: str | None = None
+    """An RDB URL with secrets expanded; None is SQLite in the study's folder. Never logged."""
+    evaluations_per_epoch: float | None = None
+    """None is a dozen evenly spaced over the trial."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When the search ends."""
+
+    trials: int
+    """A total over all sittings; COMPLETE, PRUNED and FAIL count."""
+    time_s: float | None = None
+    """Of one sitting, in seconds; at its end no new trial starts."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Where trials run and what each one gets."""
+
+    cpus_per_trial: int = 1
+    gpus_per_trial: float | None = None
+    """A share of one GPU; None is one where there is a GPU, else none."""
+    gpus: tuple[int, ...] | None = None
+    """The CUDA device indices to use; None is all."""
+    max_concurrent: int | None = None
+    address: str | None = None
+    """A running Ray cluster; None starts a local Ray for the study."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where results are published."""
+
+    uri: str | None = None
+    """With secrets expanded; None is MLflow's own convention. Never logged."""
+    experiment: str | None = None
+    """None is the study's name."""
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """One search, whole. Frozen: what a run does is decided here and nowhere else."""
+
+    study: str
+    task: str
+    models: tuple[ModelRef, ...]
+    """More than one: the model is a searched parameter named `model`."""
+    data: DataSpec
+    """Without path and hub where the caller hands in data frames (then see `autoft.search`)."""
+    objective: str
+    """The metric's name; it knows its direction."""
+    space: SearchSpace
+    first: tuple[Mapping[str, Value], ...]
+    """Parameters to try before anything is sampled."""
+    search: SearchMethod
+    budget: Budget
+    resources: Resources
+    tracking: Tracking
+    register: str
+    """Name of the registered model."""
+    text: str
+    """The resolved space.yaml with environment variables unexpanded: what artifacts may show."""
+
+    def model(self, name: str) -> ModelRef:
+        """The model reference that a trial's `model` parameter names."""
+        return next(model for model in self.models if model.name == name)

@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+from autoft.spec.depth import deepest, narrow_depth
+from autoft.spec.describe import describe
+from autoft.spec.read import read_spec
+from autoft.spec.space import Choice, Range, SearchSpace
+from autoft.spec.study import StudySpec
+
+
+def spec(**sections: object) -> StudySpec:
+    return read_spec(
+        {
+            "study": "s",
+            "task": "text-classification",
+            "model": "org/name",
+            "data": {"path": "rows.csv", "inputs": "text", "target": "label"},
+            "objective": "macro_f1",
+            "budget": {"trials": 60},
+            **sections,
+        }
+    )
+
+
+def depths(space: SearchSpace) -> object:
+    return next(p.domain for p in space.parameters if p.name == "unfreeze_depth")
+
+
+def test_depths_that_nobody_asked_for_are_narrowed_to_the_model() -> None:
+    space = spec().space
+    # Two blocks can be trained without the embeddings, so 2 stays beside `all`.
+    assert depths(narrow_depth(space, 2)) == Choice((0, 1, 2, "all"))
+    assert narrow_depth(space, 12) == space
+    assert depths(space) == Choice((0, 1, 2, 4, "all"))  # the argument is left as it was
+
+
+def test_depths_that_the_user_asked_for_stay() -> None:
+    space = spec(space={"unfreeze_depth": [0, 24]}).space
+    assert narrow_depth(space, 2) == space
+
+
+def test_the_deepest_depth_asked_for() -> None:
+    assert deepest(spec()) == 0  # what is there by default is nobody's wish
+    assert deepest(spec(space={"unfreeze_depth": [0, 8, "all"]})) == 8
+    assert deepest(spec(space={"unfreeze_depth": 3})) == 3
+    assert deepest(spec(space={"unfreeze_depth": {"low": 0, "high": 6}})) == 6
+    assert deepest(spec(first=[{"unfreeze_depth": 4}])) == 4
+
+
+def test_a_space_in_words() -> None:
+    space = spec(
+        model=["org/a", "org/b"],
+        space={
+            "dropout": {"low": 0, "high": 0.4, "step": 0.1, "unless": {"unfreeze_depth": 0}},
+            "epochs": {"values": [2, 4], "when": {"model": "org/a", "unfreeze_depth": [4, "all"]}},
+            "batch_size": 16,
+        },
+    ).space
+    assert [tuple(line) for line in describe(space)][:7] == [
+        ("model", "org/a or org/b", ""),
+        ("learning_rate", "1e-5 to 0.001, log (by default)", ""),
+        ("unfreeze_depth", "0, 1, 2, 4 or all (by default)", ""),
+        ("dropout", "0 to 0.4, step 0.1", "unless unfreeze_depth is 0"),
+        ("weight_decay", "0.0001 to 0.3, log (by default)", ""),
+        ("epochs", "2 or 4", "when model is org/a and when unfreeze_depth is 4 or all"),
+        ("batch_size", "16 (fixed)", ""),
+    ]
+    assert ("max_length", "128 (default)", "") in [tuple(line) for line in describe(space)]
+
+
+def test_a_range_contains_its_steps_only() -> None:
+    tenths = Range(0.0, 0.4, integer=False, step=0.1)
+    # 3 * 0.1 is 0.30000000000000004: a step all the same.
+    assert [tenths.contains(value) for value in (0.0, 0.1, 3 * 0.1, 0.4, 0.15, 0.5, "all")] == [True] * 4 + [
+        False
+    ] * 3
+    assert replace(tenths, step=None).contains(0.15)
