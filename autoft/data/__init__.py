@@ -1,0 +1,1 @@
+"""Rows in, tensors out: load, split, seal, encode, batch."""

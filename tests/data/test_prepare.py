@@ -1,0 +1,177 @@
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autoft.data.files import read_table
+from autoft.data.prepare import prepare
+from autoft.data.seal import open_test
+from autoft.errors import DataError
+from autoft.spec.study import DataSpec, SplitSpec
+
+SPEC = DataSpec(inputs=("text",), target="queue")
+FRAME = pd.DataFrame({"text": [f"message {i}" for i in range(40)], "queue": ["b", "a10", "a9", "b"] * 10})
+
+
+def given(train, **others):
+    return {
+        name: pd.DataFrame(rows, columns=["text", "queue"])
+        for name, rows in {"train": train, **others}.items()
+    }
+
+
+PAIRS = [("one", "a"), ("two", "b"), ("three", "a"), ("four", "b")]
+
+
+def test_rows_are_written_numbered_and_the_test_rows_lie_apart(tmp_path):
+    data = prepare(SPEC, tmp_path, {"train": FRAME})
+    assert data.labels == ("a9", "a10", "b")
+    assert data.counts["train"] == {"a9": 7, "a10": 7, "b": 14}  # 70 % of 10, 10, 20
+    rows, test = read_table(data.rows_path), open_test(tmp_path, "this test")
+    assert rows.column_names == ["input_0", "label", "split"]
+    assert set(rows.column("split").to_pylist()) == {"train", "validation"}
+    seen = rows.to_pylist() + test.to_pylist()
+    expected = dict(zip(FRAME["text"], FRAME["queue"], strict=True))
+    assert {row["input_0"]: data.labels[row["label"]] for row in seen} == expected
+    assert len(seen) == 40 == sum(data.size(split) for split in ("train", "validation", "test"))
+    assert pickle.loads(pickle.dumps(data)) == data
+
+
+def test_a_pair_has_two_inputs(tmp_path):
+    frame = FRAME.assign(title=[f"title {i}" for i in range(40)])
+    data = prepare(replace(SPEC, inputs=("title", "text")), tmp_path, {"train": frame})
+    row = read_table(data.rows_path).slice(0, 1).to_pylist()[0]
+    assert data.n_inputs == 2 and row["input_0"].split()[1] == row["input_1"].split()[1]
+    assert row["input_0"].startswith("title") and row["input_1"].startswith("message")
+
+
+def test_the_digest_is_of_the_content_not_of_the_format(tmp_path):
+    FRAME.to_csv(tmp_path / "t.csv", index=False)
+    FRAME.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    FRAME.assign(more=1).to_parquet(tmp_path / "elsewhere.parquet")
+    digests = {
+        prepare(replace(SPEC, path=tmp_path / name), tmp_path / "study").digest
+        for name in ("t.csv", "t.jsonl", "elsewhere.parquet")
+    }
+    assert digests == {prepare(SPEC, tmp_path / "study", {"train": FRAME}).digest}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FRAME.assign(text=FRAME["text"].str.replace("message 7", "message 77")),
+        FRAME.assign(queue=["a9", *FRAME["queue"][1:]]),
+        FRAME.iloc[:-4],
+    ],
+)
+def test_the_digest_changes_with_a_cell_a_label_and_a_row(tmp_path, other):
+    assert (
+        prepare(SPEC, tmp_path, {"train": FRAME}).digest != prepare(SPEC, tmp_path, {"train": other}).digest
+    )
+
+
+def test_the_digest_changes_with_the_splits(tmp_path):
+    other = replace(SPEC, split=SplitSpec(seed=14))
+    assert (
+        prepare(SPEC, tmp_path, {"train": FRAME}).digest != prepare(other, tmp_path, {"train": FRAME}).digest
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "sizes"),
+    [
+        ({}, {"train": 28, "validation": 6, "test": 6}),
+        ({"test": PAIRS}, {"train": 34, "validation": 6, "test": 4}),
+        ({"validation": PAIRS}, {"train": 40, "validation": 4}),
+        ({"validation": PAIRS, "test": PAIRS}, {"train": 40, "validation": 4, "test": 4}),
+    ],
+)
+def test_given_splits_are_kept_and_missing_ones_drawn(tmp_path, others, sizes):
+    train = [(f"message {i}", "ab"[i % 2]) for i in range(40)]
+    data = prepare(SPEC, tmp_path, given(train, **others))
+    assert {name: data.size(name) for name in data.counts} == sizes
+
+
+def test_without_a_test_split_none_of_an_earlier_request_is_left(tmp_path):
+    prepare(SPEC, tmp_path, {"train": FRAME})
+    prepare(replace(SPEC, split=SplitSpec(test=0)), tmp_path, {"train": FRAME})
+    with pytest.raises(DataError, match="no test split"):
+        open_test(tmp_path, "this test")
+
+
+def test_empty_cells_are_counted_and_their_lines_named(tmp_path):
+    rows = [f"message {i},{'ab'[i % 2]}" for i in range(20)]
+    rows[3], rows[7], rows[8] = ",a", "message,", "  ,\t"
+    (tmp_path / "t.csv").write_text("\n".join(["text,queue", *rows]))
+    spec = replace(SPEC, path=tmp_path / "t.csv")
+    with pytest.raises(DataError) as error:
+        prepare(spec, tmp_path / "study")
+    assert str(error.value) == (
+        "t.csv: 3 of 20 rows have an empty cell (`text` in 2, `queue` in 2): lines 5, 9, 10\n"
+        "Fill them in, or leave these rows out with data.on_empty: drop"
+    )
+    data = prepare(replace(spec, on_empty="drop"), tmp_path / "study")
+    assert data.dropped == 3 and sum(data.size(split) for split in data.counts) == 17
+
+
+def test_an_unlabelled_test_split_can_be_dropped_whole(tmp_path):
+    frames = given(PAIRS, validation=PAIRS, test=[("x", None), ("y", None)])
+    data = prepare(replace(SPEC, on_empty="drop"), tmp_path, frames)
+    assert list(data.counts) == ["train", "validation"] and data.dropped == 2
+
+
+def test_groups_stay_together_and_a_missing_group_is_an_empty_cell(tmp_path):
+    frame = FRAME.assign(customer=np.arange(40) // 2)
+    spec = replace(SPEC, split=SplitSpec(group="customer"))
+    rows = read_table(prepare(spec, tmp_path, {"train": frame}).rows_path).to_pylist()
+    home = {}
+    for row in rows:
+        assert home.setdefault(int(row["input_0"].split()[1]) // 2, row["split"]) == row["split"]
+    with pytest.raises(DataError, match=r"1 of 40 rows has an empty cell \(`customer` in 1\): iloc 5"):
+        prepare(spec, tmp_path, {"train": frame.assign(customer=frame["customer"].where(frame.index != 5))})
+
+
+def test_white_space_around_a_label_is_not_part_of_its_name(tmp_path):
+    frames = given([("x", "a "), ("y", " b"), ("z", "a")], validation=PAIRS)
+    assert prepare(SPEC, tmp_path, frames).labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (
+            given([("x", "a"), ("y", "a ")]),
+            r"column `queue` has one value only \(`a`\) in 2 rows; .* at least two",
+        ),
+        (
+            given(PAIRS, validation=[("x", "a"), ("y", "c")]),
+            r'data\["validation"\]: label `c` of column `queue` is not in .*\(iloc 1\); train has `a`, `b`',
+        ),
+        (given(PAIRS, test=[("x", "c")]), r'data\["test"\]: label `c`'),
+        (
+            given([("x", "a"), ("y", None)], test=[(" ", "b")]),
+            r'(?s)data\["train"\]: 1 of 2 .*data\["test"\]: 1 of 1 ',
+        ),
+        (given(PAIRS), r"too few rows of the labels `a` \(2\), `b` \(2\)"),
+    ],
+)
+def test_data_that_cannot_be_learned_from_are_refused(tmp_path, frames, message):
+    with pytest.raises(DataError, match=message):
+        prepare(SPEC, tmp_path, frames)
+
+
+def test_nothing_left_after_dropping_is_an_error(tmp_path):
+    frames = given(PAIRS, validation=[("x", None)])
+    with pytest.raises(DataError, match=r"nothing is left of validation"):
+        prepare(replace(SPEC, on_empty="drop"), tmp_path, frames)
+
+
+def test_given_splits_that_share_a_group_are_refused(tmp_path):
+    frames = {
+        name: pd.DataFrame({"text": ["x", "y"], "queue": ["a", "b"], "customer": customers})
+        for name, customers in {"train": [1, 2], "validation": [3, 2]}.items()
+    }
+    with pytest.raises(DataError, match=r"1 groups of column `customer` .*`2` in train and validation"):
+        prepare(replace(SPEC, split=SplitSpec(group="customer")), tmp_path, frames)
