@@ -1,0 +1,40 @@
+"""One trial's fine-tuning, fully decided: no ranges, no None that means a default."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Depth = int | Literal["all"]
+
+
+@dataclass(frozen=True)
+class FineTuneConfig:
+    """Everything that decides a trial's result, and nothing else (rule 8 of the design)."""
+
+    model: str
+    """The reference from space.yaml."""
+    learning_rate: float
+    """Peak of the schedule."""
+    weight_decay: float
+    """Decoupled (AdamW, arXiv 1711.05101); not on biases and norms."""
+    dropout: float
+    """Probability, in trained blocks and head only."""
+    unfreeze_depth: Depth
+    """Trained top blocks; 0 trains the head, `all` everything with the embeddings."""
+    batch_size: int
+    """Rows a step."""
+    epochs: int
+    warmup_ratio: float
+    """Share of the trial's steps over which the learning rate rises from 0."""
+    lr_schedule: str
+    """`linear`, `cosine` or `constant`, spanning the whole trial."""
+    max_length: int
+    """Tokens a row, special tokens included; longer rows are cut."""
+    label_smoothing: float
+    max_grad_norm: float
+    """The gradient's L2 norm is clipped to this; 0 does not clip."""
+    measurements: int
+    """Evaluations over the trial, evenly spaced, the last one at its end."""
+    objective: str
+    """The metric whose best measurement is the trial's score."""
+    precision: Literal["fp32", "bf16"]
+    seed: int

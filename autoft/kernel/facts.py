@@ -1,0 +1,59 @@
+"""What a pretrained model is made of, held against what a space asks of it: before the first trial."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from autoft.errors import ModelError
+from autoft.kernel.blocks import describe_depths, require_depth
+from autoft.kernel.config import Depth
+from autoft.kernel.pretrained import Pretrained, load_pretrained, require_max_length, resolve
+from autoft.spec.depth import deepest, narrow_depth
+from autoft.spec.study import StudySpec
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """One pretrained model, with a head for the study's labels."""
+
+    name: str
+    """As it stands in space.yaml."""
+    architecture: str
+    blocks: int
+    block_kind: str
+    """The class of its blocks."""
+    parameters: int
+    trained: Mapping[Depth, int]
+    """For each depth from 0 to all: how many numbers are trained."""
+
+
+def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
+    """The request as its models can fulfil it, and what these are made of.
+
+    Depths that stand in the space only by default are dropped where a model has fewer blocks.
+
+    Raises:
+        ModelError: a model cannot be loaded, or the user asks for more blocks or longer rows than it has.
+    """
+    facts = []
+    for ref in spec.models:
+        loaded = load_pretrained(resolve(ref), labels, spec.task)
+        try:
+            require_depth(loaded.anatomy, deepest(spec))
+            require_max_length(loaded.model, int(spec.space.ends("max_length")[1]))
+        except ModelError as error:
+            raise ModelError(f"{ref.name}: {error}") from None
+        facts.append(_facts(ref.name, loaded))
+    space = narrow_depth(spec.space, min(fact.blocks for fact in facts))
+    return replace(spec, space=space), tuple(facts)
+
+
+def _facts(name: str, loaded: Pretrained) -> ModelFacts:
+    depths: list[Depth] = [*range(len(loaded.anatomy.blocks) + 1), "all"]
+    return ModelFacts(
+        name=name,
+        architecture=type(loaded.model).__name__,
+        blocks=len(loaded.anatomy.blocks),
+        block_kind=type(loaded.anatomy.blocks[0]).__name__,
+        parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
+        trained=describe_depths(loaded.model, loaded.anatomy, depths),
+    )

@@ -1,0 +1,53 @@
+"""Fresh weights for what the pretrained checkpoint does not give, drawn anew for each trial."""
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+
+def derive_seed(seed: int, *place: int) -> int:
+    """A seed for one place (a step, say) of a trial, independent of its neighbours; 63 bits.
+
+    numpy's SeedSequence: O'Neill, "Developing a seed_seq alternative", 2015.
+    """
+    return int(np.random.SeedSequence([seed, *place]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def initialise(model: PreTrainedModel, names: Collection[str], seed: int) -> None:
+    """Draw the parameters `names` by the architecture's own rules; all others keep their values.
+
+    The result depends on the architecture and the seed only, not on what the parameters held before.
+    """
+    fresh = set(names)
+    # transformers guards what is loaded by this flag, on parameters and on whole modules: an outer module
+    # may initialise its grandchildren, so all modules around a fresh parameter are opened.
+    for module_name, module in model.named_modules(remove_duplicate=False):
+        prefix = f"{module_name}." if module_name else ""
+        opened = any(name.startswith(prefix) for name in fresh)
+        module._is_hf_initialized = not opened
+        for _, buffer in module.named_buffers(recurse=False):
+            buffer._is_hf_initialized = True
+    for name, parameter in model.named_parameters():
+        parameter._is_hf_initialized = name not in fresh  # type: ignore[attr-defined]
+        if name in fresh:
+            parameter.data.zero_()  # an architecture whose rules forget one must not leave the last trial's
+    torch.manual_seed(derive_seed(seed, 0))
+    draw: Callable[[], None] = model.initialize_weights
+    draw()
+
+
+def fresh_parameters(model: PreTrainedModel, missing: Collection[str]) -> tuple[str, ...]:
+    """Names of the parameters that a trial starts from scratch.
+
+    These are all outside the base model (the head of another task is no good start), and those `missing`
+    in the pretrained checkpoint, in the model's order.
+    """
+    base = model.base_model
+    inside = set(base.parameters())
+    return tuple(
+        name
+        for name, parameter in model.named_parameters()
+        if name in missing or (base is not model and parameter not in inside)
+    )

@@ -1,0 +1,25 @@
+"""What a fine-tuning says of itself while it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One evaluation on the validation split."""
+
+    index: int
+    """1-based, without gaps."""
+    fraction: float
+    """Of the trial's own budget that is spent, in (0, 1]; the last measurement has 1."""
+    step: int
+    """Optimiser updates so far."""
+    epoch: float
+    """Passes over the training rows so far."""
+    metrics: Mapping[str, float]
+    """Every metric of the task on the validation split, and `train_loss` since the last measurement."""
+    elapsed_s: float
+    """Since the trial began, evaluation included."""
+    checkpoint: Path | None = None
+    """Of this moment where it is the trial's best so far, else None."""

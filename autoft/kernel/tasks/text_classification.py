@@ -1,0 +1,69 @@
+"""One label for a text, or for a pair of texts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from autoft.data.batch import collate, evaluation_batches
+from autoft.data.encode import tokenize
+from autoft.kernel.freeze import evaluation_mode
+from autoft.kernel.metrics import classification_metrics
+
+EVALUATION_ROWS = 64
+"""Rows of a forward pass without gradients; no hyperparameter, so that every trial is measured alike."""
+
+
+class TextClassification:
+    """What is special about this task in the kernel."""
+
+    name = "text-classification"
+    auto_model = AutoModelForSequenceClassification
+
+    def config_values(self, labels: Sequence[str]) -> dict[str, Any]:
+        """What the labels mean for the model's configuration."""
+        return {
+            "num_labels": len(labels),
+            "id2label": dict(enumerate(labels)),
+            "label2id": {label: index for index, label in enumerate(labels)},
+            "problem_type": "single_label_classification",
+        }
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+        """Mean cross-entropy of logits [n, classes] for labels [n]; a scalar in float32."""
+        return functional.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)
+
+    def metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Every metric of the task for logits [n, classes] and labels [n]."""
+        return classification_metrics(logits, labels)
+
+
+def forward(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Logits [n, classes] of a batch as `collate` gives it, on the model's device."""
+    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    logits: torch.Tensor = model(**inputs).logits
+    return logits
+
+
+@torch.no_grad()
+def predict(model: PreTrainedModel, tokenizer: Any, *columns: Sequence[str], max_length: int) -> np.ndarray:
+    """Probabilities [n, classes] (float64) for one column of n texts, or for two columns of pairs.
+
+    The model is used as it stands on its device, in evaluation mode; rows are cut at `max_length` tokens.
+    """
+    evaluation_mode(model)
+    tokens = tokenize(columns, tokenizer, max_length)
+    batches = evaluation_batches(tokens.lengths, EVALUATION_ROWS)
+    outputs = []
+    for rows in batches:
+        batch = {
+            name: tensor.to(model.device)
+            for name, tensor in collate(tokens, rows, tokenizer.pad_token_id).items()
+        }
+        outputs.append(forward(model, batch).double().softmax(dim=-1))
+    order = np.argsort(np.concatenate(batches))
+    probabilities: np.ndarray = torch.cat(outputs).cpu().numpy()[order]
+    return probabilities

@@ -1,0 +1,124 @@
+"""The workbench: what stays in a process between trials, and the one way to run a trial."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from autoft.data.encode import Encoded, encode, encoded_path
+from autoft.data.files import read_table
+from autoft.kernel import loop
+from autoft.kernel.checkpoint import load_checkpoint
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.device import choose_device, prepare_process
+from autoft.kernel.measurement import Measurement
+from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
+from autoft.kernel.resident import Resident, checkpointed_tensors
+from autoft.kernel.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What all trials of a study share. Small and picklable: paths and names, no tensors."""
+
+    models: tuple[ModelSource, ...]
+    """Those that a trial's `model` can name."""
+    rows: Path
+    """rows.arrow of the prepared data."""
+    rows_digest: str
+    labels: tuple[str, ...]
+    """Label names; a row's label is an index into them."""
+    n_inputs: int
+    """1, or 2 for pairs."""
+    cache: Path
+    """Folder for encoded rows, shared by the node's workers."""
+    task: str
+    cpus: int
+    """Threads of a trial."""
+
+    def model(self, name: str) -> ModelSource:
+        """The source that a trial's `model` names."""
+        return next(model for model in self.models if model.name == name)
+
+
+class Workbench:
+    """Runs one trial after the other in this process; what it keeps changes no result (rule 8).
+
+    One model is resident at a time: several would share one device's memory.
+    """
+
+    def __init__(self, materials: Materials) -> None:
+        self.materials = materials
+        self.device = choose_device()
+        prepare_process(self.device, materials.cpus)
+        self._resident: tuple[str, Resident] | None = None
+        self._encoded: dict[tuple[str, int], Encoded] = {}
+
+    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
+        """Fine-tune by `config` and yield a measurement at every evaluation.
+
+        Closing the iterator ends the trial; nothing has to be cleaned up. One trial at a time.
+
+        Args:
+            config: the trial.
+            checkpoint: where its best model goes, as safetensors; written when the objective improves.
+
+        Raises:
+            ModelError: the model cannot be loaded, or lacks the depth or the length.
+            Diverged: the loss is no longer finite.
+        """
+        began_s = time.monotonic()
+        resident = self._load(config.model)
+        encoded = self._encode(config, resident)
+        resident.renew(config)
+        bench = loop.Bench(
+            model=resident.model,
+            anatomy=resident.anatomy,
+            task=TASKS[self.materials.task],
+            train=encoded["train"],
+            validation=encoded["validation"],
+            pad_id=resident.tokenizer.pad_token_id,
+            device=self.device,
+            checkpointed=checkpointed_tensors(resident, config.unfreeze_depth),
+        )
+        yield from loop.run(bench, config, checkpoint, began_s)
+
+    def _load(self, name: str) -> Resident:
+        if self._resident is None or self._resident[0] != name:
+            self._resident = None  # make room before the next one comes
+            source = self.materials.model(name)
+            loaded = load_pretrained(source, self.materials.labels, self.materials.task)
+            self._resident = name, Resident(loaded, self.device)
+        return self._resident[1]
+
+    def _encode(self, config: FineTuneConfig, resident: Resident) -> Encoded:
+        key = config.model, config.max_length
+        if key not in self._encoded:
+            require_max_length(resident.model, config.max_length)
+            materials, tokenizer = self.materials, resident.tokenizer
+            path = encoded_path(materials.cache, materials.rows_digest, tokenizer, config.max_length)
+            self._encoded[key] = encode(read_table(materials.rows), tokenizer, config.max_length, path)
+        return self._encoded[key]
+
+
+def rebuild(
+    source: ModelSource,
+    config: FineTuneConfig,
+    labels: Sequence[str],
+    checkpoint: Path,
+    task: str = "text-classification",
+) -> tuple[PreTrainedModel, Any]:
+    """A trial's model and its tokeniser, from the pretrained weights and the trial's checkpoint.
+
+    In evaluation mode, float32, on the CPU. The tokeniser knows the trial's max_length.
+
+    Raises:
+        ModelError: the model cannot be loaded, or the checkpoint is missing, damaged or of another trial.
+    """
+    loaded = load_pretrained(source, labels, task)
+    load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth))
+    loaded.tokenizer.model_max_length = config.max_length
+    return loaded.model, loaded.tokenizer

@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import pytest
+
+from autoft.errors import ModelError
+from autoft.kernel.facts import fit_to_models
+from autoft.spec.read import read_spec
+
+from .tiny import COLOURS, save_pretrained
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_pretrained("bert", tmp_path)  # three blocks, 40 positions
+    return tmp_path
+
+
+def spec(folder, **space):
+    return read_spec(
+        {
+            "study": "facts",
+            "task": "text-classification",
+            "model": str(folder),
+            "data": {"path": "rows.csv", "inputs": "text", "target": "colour"},
+            "objective": "macro_f1",
+            "budget": {"trials": 1},
+            "space": {"max_length": 16, **space},
+        }
+    )
+
+
+def depths(fitted):
+    return next(p.domain.values for p in fitted.space.parameters if p.name == "unfreeze_depth")
+
+
+def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):
+    fitted, (facts,) = fit_to_models(spec(folder), COLOURS)
+    assert depths(fitted) == (0, 1, 2, "all")  # 4 is more than the model's three blocks
+    assert facts.blocks == 3
+    assert list(facts.trained) == [0, 1, 2, 3, "all"]
+    assert facts.trained["all"] == facts.parameters
+    assert sorted(facts.trained.values()) == list(facts.trained.values())
+
+
+def test_a_depth_that_the_user_asks_for_is_refused_with_the_model_and_its_blocks(folder):
+    with pytest.raises(ModelError, match=r"3 blocks, or `all`, got 4") as error:
+        fit_to_models(spec(folder, unfreeze_depth=[0, 4]), COLOURS)
+    assert str(error.value).startswith(str(folder))
+
+
+def test_rows_longer_than_the_model_takes_are_refused_before_the_first_trial(folder):
+    with pytest.raises(ModelError, match="at most the model's 40 tokens, got 64"):
+        fit_to_models(spec(folder, max_length=[16, 64]), COLOURS)
+
+
+def test_every_model_of_a_searched_list_has_to_fit(folder, tmp_path):
+    one = spec(folder)
+    missing = replace(one.models[0], name="gone", location=str(tmp_path / "gone"))
+    with pytest.raises(ModelError, match="gone"):
+        fit_to_models(replace(one, models=(*one.models, missing)), COLOURS)

@@ -1,0 +1,123 @@
+import math
+from itertools import pairwise
+
+import pytest
+from safetensors.torch import load_file
+
+from autoft.kernel.loop import Diverged, plan
+from autoft.kernel.workbench import Workbench
+from autoft.spec.metrics import METRICS
+
+from .tiny import config, materials, save_pretrained
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Workbench(materials(tmp_path, save_pretrained("bert", tmp_path / "bert")))
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs", "measurements", "expected"),
+    [
+        (48, 2, 3, (2, 4, 6)),  # 3 steps an epoch
+        (48, 2, 4, (2, 3, 5, 6)),  # ceil of 1.5, 3, 4.5, 6
+        (49, 1, 12, (1, 2, 3, 4)),  # never more measurements than steps; the last batch has one row
+        (48, 5, 1, (15,)),
+    ],
+)
+def test_measurements_are_evenly_spaced_and_the_last_is_at_the_end(rows, epochs, measurements, expected):
+    found = plan(rows, config(epochs=epochs, measurements=measurements))
+    assert found.measured_at == expected
+    assert found.steps == expected[-1]
+
+
+def test_a_measurement_says_all_of_itself(bench, tmp_path):
+    found = list(bench.fine_tune(config(measurements=4), tmp_path / "7.safetensors"))
+    assert [m.index for m in found] == [1, 2, 3, 4]
+    assert [m.fraction for m in found] == [0.25, 0.5, 0.75, 1.0]
+    assert [m.step for m in found] == [2, 3, 5, 6]
+    assert [m.epoch for m in found] == [2 / 3, 1.0, 5 / 3, 2.0]
+    assert all(set(m.metrics) == {*METRICS, "train_loss"} for m in found)
+    assert all(0 < earlier.elapsed_s <= later.elapsed_s for earlier, later in pairwise(found))
+
+
+@pytest.mark.parametrize("objective", ["macro_f1", "log_loss"])
+def test_the_checkpoint_is_that_of_the_best_measurement(bench, tmp_path, objective):
+    path = tmp_path / "7.safetensors"
+    best, at_best = None, None
+    trial = config(objective=objective, epochs=6, measurements=12, learning_rate=3e-3)
+    for measurement in bench.fine_tune(trial, path):
+        value = measurement.metrics[objective]
+        improved = best is None or (value > best if objective == "macro_f1" else value < best)
+        assert (measurement.checkpoint == path) == improved
+        if improved:
+            best, at_best = value, path.read_bytes()
+    assert path.read_bytes() == at_best
+
+
+@pytest.mark.parametrize("depth", [0, 1, "all"])
+def test_a_checkpoint_holds_the_trained_tensors_only(bench, tmp_path, depth):
+    list(bench.fine_tune(config(unfreeze_depth=depth, measurements=1), tmp_path / "7.safetensors"))
+    names = set(load_file(tmp_path / "7.safetensors"))
+    top = {name for name in names if name.startswith("bert.encoder.layer.2.")}
+    lower = {name for name in names if name.startswith(("bert.encoder.layer.0.", "bert.embeddings."))}
+    assert {"classifier.weight", "bert.pooler.dense.weight"} <= names
+    assert bool(top) == (depth != 0)
+    assert bool(lower) == (depth == "all")
+
+
+def test_an_infinite_learning_rate_diverges_with_its_step_and_the_next_trial_is_well(bench, tmp_path):
+    path = tmp_path / "7.safetensors"
+    good = [m.metrics for m in bench.fine_tune(config(), path)]
+    with pytest.raises(Diverged, match="no longer finite at step 2") as error:
+        list(bench.fine_tune(config(learning_rate=math.inf, max_grad_norm=0.0), path))
+    assert error.value.step == 2
+    assert [m.metrics for m in bench.fine_tune(config(), path)] == good
+
+
+def test_the_schedule_spans_the_whole_trial_whether_it_is_watched_or_not(bench, tmp_path):
+    few = list(bench.fine_tune(config(measurements=1), tmp_path / "7.safetensors"))
+    many = list(bench.fine_tune(config(measurements=6), tmp_path / "7.safetensors"))
+    same = set(METRICS)
+    assert {k: few[-1].metrics[k] for k in same} == {k: many[-1].metrics[k] for k in same}
+
+
+def test_closing_the_iterator_is_all_there_is_to_pruning(bench, tmp_path):
+    folder = tmp_path / "trial"
+    trial = bench.fine_tune(config(measurements=6), folder / "7.safetensors")
+    next(trial)
+    trial.close()
+    assert [file.name for file in folder.iterdir()] == ["7.safetensors"]
+    assert list(trial) == []
+
+
+@pytest.mark.parametrize("max_grad_norm", [0.0, 1e-9])
+def test_the_gradient_is_clipped_unless_the_norm_is_0(bench, tmp_path, max_grad_norm):
+    # AdamW divides by the gradient's size, except where that is as small as its epsilon, 1e-8.
+    path = tmp_path / "7.safetensors"
+    trial = config(max_grad_norm=max_grad_norm, weight_decay=0.0, warmup_ratio=0.0, measurements=1)
+    list(bench.fine_tune(trial, path))
+    resident = bench._resident[1]
+    moved = max(
+        (value - resident._pristine[name]).abs().max().item()
+        for name, value in resident.model.named_parameters()
+        if name in resident._pristine
+    )
+    assert (moved < 1e-3) == (max_grad_norm > 0)
+
+
+def test_label_smoothing_reaches_the_training_loss(bench, tmp_path):
+    losses = {
+        smoothing: next(bench.fine_tune(config(label_smoothing=smoothing), tmp_path / "7.safetensors"))
+        for smoothing in (0.0, 0.4)
+    }
+    assert losses[0.0].metrics["train_loss"] != losses[0.4].metrics["train_loss"]
+
+
+def test_mixed_precision_trains_and_keeps_weights_in_full_precision(bench, tmp_path):
+    path = tmp_path / "7.safetensors"
+    full = list(bench.fine_tune(config(), path))[-1].metrics["train_loss"]
+    mixed = list(bench.fine_tune(config(precision="bf16"), path))[-1].metrics["train_loss"]
+    assert mixed != full
+    assert mixed == pytest.approx(full, rel=0.05)  # bf16 keeps 8 bits of a number
+    assert {str(tensor.dtype) for tensor in load_file(path).values()} == {"torch.float32"}

@@ -1,0 +1,52 @@
+import math
+
+import pytest
+
+from autoft.kernel.blocks import find_blocks, trained_parameters
+from autoft.kernel.optimiser import build_optimiser, learning_rate
+
+from .tiny import config, tiny_model
+
+
+def rates(steps: int, **changes: object) -> list[float]:
+    return [learning_rate(step, steps, config(learning_rate=1.0, **changes)) for step in range(1, steps + 1)]
+
+
+def test_linear_without_warmup_starts_at_the_peak_and_ends_one_step_above_0():
+    assert rates(4, warmup_ratio=0.0) == [1.0, 0.75, 0.5, 0.25]
+
+
+def test_warmup_rises_in_equal_steps_to_the_peak():
+    # 10 steps, 4 of warmup: fifths up to the peak at the fifth update, then sixths down.
+    expected = [0.2, 0.4, 0.6, 0.8, 1.0, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]
+    assert rates(10, warmup_ratio=0.4) == pytest.approx(expected)
+
+
+def test_cosine_is_halfway_down_at_half_time():
+    found = rates(4, warmup_ratio=0.0, lr_schedule="cosine")
+    assert found == pytest.approx([1.0, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2])
+
+
+def test_constant_stays():
+    assert rates(3, warmup_ratio=0.0, lr_schedule="constant") == [1.0, 1.0, 1.0]
+
+
+def test_a_warmup_over_all_steps_only_rises():
+    assert rates(3, warmup_ratio=1.0) == pytest.approx([0.25, 0.5, 0.75])
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(ValueError, match="got 'zigzag'"):
+        rates(2, warmup_ratio=0.0, lr_schedule="zigzag")
+
+
+@pytest.mark.parametrize("name", ["bert", "llama", "t5"])
+def test_weight_decay_is_on_matrices_and_not_on_biases_and_norms(name):
+    model = tiny_model(name)
+    trained = trained_parameters(model, find_blocks(model), "all")
+    decayed, spared = build_optimiser(model, trained, config(weight_decay=0.3)).param_groups
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
+    names = {parameter: key for key, parameter in model.named_parameters()}
+    # In these three, what is a vector is a bias or a norm's weight.
+    assert {names[p] for p in spared["params"]} == {key for key, p in trained.items() if p.ndim == 1}
+    assert len(decayed["params"]) + len(spared["params"]) == len(trained)

