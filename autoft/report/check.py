@@ -1,0 +1,154 @@
+"""`autoft check`: what a search would do, and whether it could. Trains nothing, leaves nothing behind."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from autoft.data.prepare import SPLITS, PreparedData, prepare
+from autoft.errors import AutoftError
+from autoft.kernel.config import Depth
+from autoft.kernel.facts import ModelFacts, fit_to_models
+from autoft.report import words
+from autoft.search.config import grid_of
+from autoft.search.places import study_folder
+from autoft.search.ray_tune.runtime import ray_runtime
+from autoft.spec.describe import describe
+from autoft.spec.space import Choice
+from autoft.spec.study import StudySpec
+from autoft.tracking import store
+
+T = TypeVar("T")
+
+
+def check(spec: StudySpec, console: Console) -> bool:
+    """Prints the plan, section by section; True where nothing stands in the way.
+
+    A problem ends its own section only, so that all of them are seen together.
+    """
+    return _Check(spec, console).run()
+
+
+class _Check:
+    def __init__(self, spec: StudySpec, console: Console) -> None:
+        self.spec, self.console, self.problems = spec, console, 0
+
+    def run(self) -> bool:
+        self.line("study", f"{self.spec.study}: {self.spec.task}, best {self.spec.objective}")
+        data = self.attempt("data", self.data)
+        fitted = self.attempt("model", lambda: fit_to_models(self.spec, data.labels)) if data else None
+        if fitted:
+            self.spec, facts = fitted
+            for fact in facts:
+                self.model(fact)
+        self.space()
+        self.trials(data)
+        self.attempt("resources", self.resources)
+        self.attempt("tracking", self.tracking)
+        self.writes()
+        if self.problems:
+            self.console.print(
+                f"\n{words.count(self.problems, 'problem')}; mend what is marked above.", style="red"
+            )
+        else:
+            self.console.print("\nNothing stands in the way.", style="green")
+        return not self.problems
+
+    def line(self, label: str, text: str, style: str = "") -> None:
+        """One labelled line; the label is left out where the line goes on with the one above."""
+        self.console.print(f"{label:<10} {text}", style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def attempt(self, label: str, section: Callable[[], T]) -> T | None:
+        """Runs a section; what the user can mend in it is printed in its place."""
+        try:
+            return section()
+        except AutoftError as error:
+            self.problems += 1
+            self.line(label, f"PROBLEM: {error}", style="red")
+            return None
+
+    def data(self) -> PreparedData:
+        with TemporaryDirectory() as folder:
+            data = prepare(self.spec.data, Path(folder))
+        sizes = ", ".join(f"{data.size(s):,} {s}" for s in SPLITS if s in data.counts)
+        dropped = f"; {words.count(data.dropped, 'row')} dropped as empty" if data.dropped else ""
+        self.line("data", f"{sizes}{dropped}; {words.count(len(data.labels), 'label')}")
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for heading in ("label", *data.counts, "share of train"):
+            table.add_column(heading, justify="left" if heading == "label" else "right")
+        for label in sorted(data.labels, key=lambda name: -data.counts["train"][name]):
+            share = data.counts["train"][label] / data.size("train")
+            table.add_row(label, *(f"{data.counts[s][label]:,}" for s in data.counts), f"{share:.1%}")
+        self.console.print(table)
+        return data
+
+    def model(self, facts: ModelFacts) -> None:
+        self.line(
+            "model",
+            f"{facts.name}: {facts.architecture}, {facts.parameters:,} parameters, "
+            f"{words.count(facts.blocks, 'block')} ({facts.block_kind})",
+        )
+        depths = self.depths(facts)
+        for depth in depths:
+            count = facts.trained[depth]
+            self.line("", f"depth {depth!s:<4} trains {count:>13,} ({count / facts.parameters:.1%})")
+
+    def depths(self, facts: ModelFacts) -> list[Depth]:
+        """Those that the space can ask for."""
+        searched = {parameter.name: parameter.domain for parameter in self.spec.space.parameters}
+        domain = searched.get("unfreeze_depth", Choice((self.spec.space.resolve({})["unfreeze_depth"],)))
+        if isinstance(domain, Choice):
+            return [depth for depth in facts.trained if depth in domain.values]
+        return [d for d in facts.trained if d != "all" and domain.low <= d <= domain.high]
+
+    def space(self) -> None:
+        for i, (name, domain, condition) in enumerate(describe(self.spec.space)):
+            self.line("" if i else "space", f"{name:<16} {domain}{', ' if condition else ''}{condition}")
+        for i, params in enumerate(self.spec.first):
+            self.line("" if i else "first", words.parameters(params))
+
+    def trials(self, data: PreparedData | None) -> None:
+        search, budget = self.spec.search, self.spec.budget
+        limit = f", at most {words.duration(budget.time_s)} a sitting" if budget.time_s else ""
+        method = f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
+        self.line("search", f"{words.count(budget.trials, 'trial')}{limit}; {method}")
+        if data is None:
+            return
+        fewest, most = self.steps(data.size("train"))
+        steps = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+        self.line("", f"{steps} steps a trial, {words.count(min(grid_of(self.spec), most), 'measurement')}")
+
+    def steps(self, rows: int) -> tuple[int, int]:
+        """Optimiser steps of the shortest and of the longest trial."""
+        (few, many), (small, large) = self.spec.space.ends("epochs"), self.spec.space.ends("batch_size")
+        return int(few) * math.ceil(rows / large), int(many) * math.ceil(rows / small)
+
+    def resources(self) -> None:
+        with (
+            TemporaryDirectory() as folder,
+            ray_runtime(self.spec.resources, Path(folder) / "ray.log") as runtime,
+        ):
+            each = f"{runtime.cpus_per_trial} CPU"
+            if runtime.gpus_per_trial:
+                each += f" and {runtime.gpus_per_trial:g} GPU"
+            where = "this machine" if runtime.local else f"the cluster at {self.spec.resources.address}"
+            self.line(
+                "resources",
+                f"{words.count(runtime.max_concurrent, 'trial')} at a time, each {each}, on {where}",
+            )
+
+    def tracking(self) -> None:
+        tracking = self.spec.tracking
+        store.probe(tracking.uri, tracking.experiment or self.spec.study)
+        self.line("tracking", f"{store.redact(store.resolve(tracking.uri))} takes runs and files")
+
+    def writes(self) -> None:
+        spec = self.spec
+        self.line("writes", f"{study_folder(spec.study)}: logs, checkpoints, prepared data")
+        if spec.search.storage:
+            self.line("", f"{store.redact(spec.search.storage)}: the study")
+        self.line("", f"MLflow experiment {spec.tracking.experiment or spec.study}, model {spec.register}")

@@ -1,0 +1,205 @@
+"""What a person sees while a search runs: one calm view, or one plain line a finished trial.
+
+Both are watchers: the search tells them that something happened, they read what from the study.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from autoft.kernel.measurement import Measurement
+from autoft.report import words
+from autoft.search.records import StudyInfo, TrialRecord
+
+REFRESHES_PER_SECOND = 2
+
+
+class Progress:
+    """What is known of the search so far; the views draw it.
+
+    Args:
+        info: the study.
+        total: trials to reach, over all sittings.
+        trials: every trial that an earlier sitting left.
+        read_trial: a trial's record by its number.
+    """
+
+    def __init__(
+        self,
+        info: StudyInfo,
+        total: int,
+        trials: list[TrialRecord],
+        read_trial: Callable[[int], TrialRecord],
+    ) -> None:
+        self.info = info
+        self.total = total
+        self.done = {trial.number: trial for trial in trials if trial.state in ("COMPLETE", "PRUNED", "FAIL")}
+        self.running: dict[int, Measurement | None] = {}
+        self.epochs: dict[int, float] = {}
+        self._read = read_trial
+        self._began = time.monotonic()
+        self._done_before = len(self.done)
+
+    def started(self, number: int) -> None:
+        """A trial runs now."""
+        self.running[number] = None
+        self.epochs[number] = float(self._read(number).values.get("epochs", 0))
+
+    def measured(self, number: int, measurement: Measurement) -> None:
+        """A running trial was evaluated."""
+        self.running[number] = measurement
+
+    def finished(self, number: int) -> TrialRecord:
+        """A trial ended, in whatever state; returns its record."""
+        self.running.pop(number, None)
+        self.done[number] = self._read(number)
+        return self.done[number]
+
+    def count(self, state: str) -> int:
+        """How many trials ended in `state`, over all sittings."""
+        return sum(trial.state == state for trial in self.done.values())
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best COMPLETE trial so far."""
+        complete = [t for t in self.done.values() if t.state == "COMPLETE" and t.score is not None]
+        sign = 1 if self.info.direction == "maximize" else -1
+        return max(complete, key=lambda t: (sign * (t.score or 0.0), -t.number), default=None)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Of this sitting."""
+        return time.monotonic() - self._began
+
+    @property
+    def remaining_s(self) -> float | None:
+        """An estimate from this sitting's pace; None before its first trial ended."""
+        here = len(self.done) - self._done_before
+        return None if here == 0 else self.elapsed_s / here * max(0, self.total - len(self.done))
+
+
+class LiveView:
+    """The view in a terminal, redrawn in place. Use it as a context manager."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()  # rich draws from a thread of its own
+        self._live = Live(
+            get_renderable=self._draw,
+            console=console,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def started(self, number: int) -> None:
+        """See `Progress`."""
+        with self._lock:
+            self._progress.started(number)
+
+    def measured(self, number: int, measurement: Measurement) -> None:
+        """See `Progress`."""
+        with self._lock:
+            self._progress.measured(number, measurement)
+
+    def finished(self, number: int) -> None:
+        """See `Progress`."""
+        with self._lock:
+            self._progress.finished(number)
+
+    def _draw(self) -> Group:
+        with self._lock:
+            return Group(self._headline(), self._best_line(), self._running_table())
+
+    def _headline(self) -> Text:
+        p = self._progress
+        counts = f"{p.count('COMPLETE')} complete · {p.count('PRUNED')} pruned · {p.count('FAIL')} failed"
+        text = Text.assemble(
+            (p.info.name, "bold"),
+            f"  {len(p.done)} of {words.count(p.total, 'trial')}  ({counts} · {len(p.running)} running)",
+        )
+        text.append(f"   {words.duration(p.elapsed_s)}", "dim")
+        if p.remaining_s is not None:
+            text.append(f", about {words.duration(p.remaining_s)} to go", "dim")
+        return text
+
+    def _best_line(self) -> Text:
+        best = self._progress.best
+        if best is None:
+            return Text(f"best {self._progress.info.objective}  none yet", "dim")
+        return Text.assemble(
+            f"best {self._progress.info.objective}  ",
+            (words.score(best.score), "bold green"),
+            f"  trial {best.number}: {words.parameters(best.params)}",
+        )
+
+    def _running_table(self) -> Table:
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for number, measurement in sorted(self._progress.running.items()):
+            epochs = words.number(self._progress.epochs.get(number))
+            if measurement is None:
+                table.add_row(f"trial {number}", f"epoch 0/{epochs}", "-")
+            else:
+                objective = measurement.metrics.get(self._progress.info.objective)
+                table.add_row(
+                    f"trial {number}", f"epoch {measurement.epoch:.1f}/{epochs}", words.score(objective)
+                )
+        return table
+
+
+class PlainView:
+    """One line for each finished trial: for files, pipes and logs. Use it as a context manager."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress = progress
+        self._console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held."""
+
+    def started(self, number: int) -> None:
+        """See `Progress`."""
+        self._progress.started(number)
+
+    def measured(self, number: int, measurement: Measurement) -> None:
+        """See `Progress`."""
+        self._progress.measured(number, measurement)
+
+    def finished(self, number: int) -> None:
+        """Prints the trial's line."""
+        trial = self._progress.finished(number)
+        best = self._progress.best
+        said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
+        self._console.print(
+            f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
+            f" · best {words.score(best.score if best else None)}"
+            f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
+
+
+def view(progress: Progress, console: Console) -> LiveView | PlainView:
+    """The live view in a terminal, plain lines everywhere else."""
+    return LiveView(progress, console) if console.is_terminal else PlainView(progress, console)

@@ -1,0 +1,98 @@
+"""`autoft show`: a study's trials, and everything about one of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from autoft.errors import StudyError
+from autoft.kernel.measurement import Measurement
+from autoft.report import words
+from autoft.report.tables import ranked
+from autoft.search.records import StudyInfo, TrialRecord
+
+LOG_LINES = 40
+
+
+@dataclass(frozen=True)
+class ShownStudy:
+    """A study as it is read back from its storage."""
+
+    info: StudyInfo
+    trials: Sequence[TrialRecord]
+    folder: Path
+    """`studies/<study>`, where logs and checkpoints lie."""
+
+
+def show_study(study: ShownStudy, console: Console) -> None:
+    """Prints every trial, the best first."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("trial", "state", study.info.objective, "time", "parameters"):
+        table.add_column(heading, justify="right" if heading in ("trial", study.info.objective) else "left")
+    for trial in ranked(study.info, study.trials):
+        table.add_row(
+            str(trial.number),
+            trial.state.lower(),
+            words.score(trial.score),
+            words.duration(trial.duration_s),
+            trial.reason if trial.state == "FAIL" and trial.reason else words.parameters(trial.params),
+        )
+    console.print(table, markup=False)
+
+
+def show_trial(study: ShownStudy, number: int, console: Console) -> None:
+    """Prints one trial's parameters, curve, log and traceback.
+
+    Raises:
+        StudyError: the study has no trial of that number.
+    """
+    found = next((trial for trial in study.trials if trial.number == number), None)
+    if found is None:
+        raise StudyError(
+            f"no trial {number}: {study.info.name} has {words.count(len(study.trials), 'trial')}, from 0 on; "
+            f"see them with: autoft show {study.info.name}"
+        )
+    console.print(
+        f"trial {number} of {study.info.name}: {found.state.lower()}, {study.info.objective} "
+        f"{words.score(found.score)}, {words.duration(found.duration_s)}",
+        highlight=False,
+    )
+    for name, value in found.values.items():
+        marker = "searched" if name in found.params else ""
+        console.print(
+            f"  {name:<18} {words.value(value):<12} {marker}".rstrip(), markup=False, highlight=False
+        )
+    if found.measurements:
+        console.print(_curve(found.measurements, study.info.objective, found.best_index))
+    _print_log(study.folder, number, console)
+    if found.traceback:
+        console.print(f"\n{found.traceback.rstrip()}", style="red", markup=False, highlight=False)
+
+
+def _curve(measurements: Sequence[Measurement], objective: str, best_index: int | None) -> Table:
+    """A row a measurement; a bar makes the shape visible at a glance."""
+    values = [m.metrics.get(objective, float("nan")) for m in measurements]
+    finite = [v for v in values if v == v]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("epoch", objective, "train_loss", ""):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for m, value in zip(measurements, values, strict=True):
+        width = round(30 * (value - low) / (high - low)) if high > low and value == value else 0
+        table.add_row(
+            f"{m.epoch:.2f}",
+            words.score(value),
+            words.number(m.metrics.get("train_loss")),
+            "▇" * width + (" best" if m.index == best_index else ""),
+        )
+    return table
+
+
+def _print_log(folder: Path, number: int, console: Console) -> None:
+    path = folder / "logs" / f"trial-{number:04d}.log"
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    if lines:
+        console.print(f"\n{path} (last {min(LOG_LINES, len(lines))} of {len(lines)} lines)", style="dim")
+        console.print("\n".join(lines[-LOG_LINES:]), markup=False, highlight=False)

@@ -1,0 +1,40 @@
+"""How numbers, durations and parameters are written for a person: the same everywhere."""
+
+from collections.abc import Mapping
+
+from autoft.spec.space import Value
+
+
+def number(value: float | None) -> str:
+    """Four significant digits; `-` where there is none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def score(value: float | None) -> str:
+    """A metric with four decimals, so that a column of them lines up; `-` where there is none."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float | None) -> str:
+    """`8 s`, `12 min`, `3 h 20 min`; `-` where unknown."""
+    if seconds is None:
+        return "-"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def value(of: Value) -> str:
+    """A parameter's value as one would type it."""
+    return number(of) if isinstance(of, float) else str(of)
+
+
+def parameters(params: Mapping[str, Value]) -> str:
+    """`learning_rate=0.0003 unfreeze_depth=4`."""
+    return " ".join(f"{name}={value(of)}" for name, of in params.items())
+
+
+def count(n: int, noun: str) -> str:
+    """`1 trial`, `2 trials`, `1,204 rows`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -1,0 +1,63 @@
+"""The parent run's description: the study's answer, in Markdown that the MLflow UI shows first."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from autoft.tracking import tags
+
+if TYPE_CHECKING:
+    from autoft.search.records import StudyInfo, TrialRecord
+
+_WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
+
+
+def describe(
+    info: "StudyInfo",
+    trials: Sequence["TrialRecord"],
+    best: "TrialRecord | None",
+    experiment_id: str,
+    run_id: str | None,
+    model_uri: str | None,
+) -> str:
+    """The answer so far: which trial won with which parameters, and how to load its model.
+
+    `run_id` is the winner's, for a link; `model_uri` the registered version, or None before it is registered.
+    """
+    paragraphs = [_answer(info, best, experiment_id, run_id)]
+    if best is not None and best.params:
+        paragraphs.append(_table(best.params))
+    paragraphs.append(_counts(trials))
+    if model_uri is not None:
+        paragraphs.append(
+            f'```python\nimport mlflow\nclassify = mlflow.transformers.load_model("{model_uri}")\n```'
+        )
+    return tags.clip("\n\n".join(paragraphs))
+
+
+def _answer(info: "StudyInfo", best: "TrialRecord | None", experiment_id: str, run_id: str | None) -> str:
+    if best is None or best.score is None:
+        return f"No trial is complete yet. The study {info.direction}s `{info.objective}` ({info.task})."
+    name = f"trial {best.number}"
+    link = (
+        f"[{name}](#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning)"
+        if run_id
+        else name
+    )
+    model = f" with {info.models[0]}" if len(info.models) == 1 else ""
+    return f"**Best {info.objective}: {best.score:.4f}**, {link}{model} ({info.task})."
+
+
+def _table(params: Mapping[str, object]) -> str:
+    rows = [f"| {name} | {_short(value)} |" for name, value in params.items()]
+    return "\n".join(["| parameter | value |", "|---|---|", *rows])
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _counts(trials: Sequence["TrialRecord"]) -> str:
+    counts = Counter[str](trial.state for trial in trials)
+    said = ", ".join(f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state])
+    return f"{len(trials)} trials" + (f": {said}." if said else ".")

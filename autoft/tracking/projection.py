@@ -1,0 +1,256 @@
+"""One trial, and the study as a whole, written to MLflow: the same record twice changes nothing.
+
+A trial that is over costs three requests: create the run, one batch, end the run.
+"""
+
+import getpass
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+
+from autoft.tracking import runs, tags
+from autoft.tracking.description import describe
+
+if TYPE_CHECKING:
+    from autoft.kernel.measurement import Measurement
+    from autoft.search.records import StudyInfo, TrialRecord
+
+STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
+"""MLflow's word for a trial's state; a running trial's run has none to be told."""
+_DIGEST_CHARS = 36
+"""What MLflow takes as a dataset's digest."""
+
+
+@dataclass
+class TrialRun:
+    """What MLflow is known to hold of one trial."""
+
+    run_id: str
+    status: str = "RUNNING"
+    """MLflow's."""
+    state: str = "RUNNING"
+    """The trial's, as tagged."""
+    measured: set[tuple[int, float | None]] = field(default_factory=set)
+    """(step, objective) of the measurements that are logged; an interrupted trial may repeat some."""
+
+    def shows(self, state: str) -> bool:
+        """Whether a trial in this state, which is over, needs nothing more."""
+        return self.status == STATUS.get(state) and self.state == state
+
+
+@dataclass
+class Projection:
+    """The runs of one study in one experiment.
+
+    Every method raises what MLflow raises; after that a new `Projection` finds out what arrived.
+    """
+
+    client: MlflowClient
+    experiment_id: str
+    info: "StudyInfo"
+    study_id: str
+    parent_id: str
+    trials: dict[int, TrialRun]
+    parent_tags: dict[str, str]
+    """As they stand in MLflow, so that only changes are sent."""
+
+    @classmethod
+    def open(cls, client: MlflowClient, experiment_id: str, info: "StudyInfo", study_id: str) -> "Projection":
+        """Finds the study's runs by their tags; makes the parent where there is none, and fills it."""
+        mine = runs.has(STUDY=info.name, STUDY_ID=study_id)
+        found = list(runs.search(client, [experiment_id], mine, ["attributes.start_time ASC"]))
+        parent = next((run for run in found if run.data.tags.get(tags.ROLE) == "study"), None)
+        if parent is None:
+            parent = client.create_run(
+                experiment_id,
+                run_name=info.name,
+                tags={**_common(info, study_id), tags.ROLE: "study", tags.STATE: "RUNNING"},
+            )
+        elif parent.info.status != "RUNNING":
+            client.update_run(parent.info.run_id, status="RUNNING")
+        known = {
+            int(run.data.tags[tags.TRIAL]): _adopt(client, run, info)
+            for run in reversed(found)  # the first of two wins, if a request that timed out made a second one
+            if run.data.tags.get(tags.ROLE) == "trial"
+        }
+        projection = cls(
+            client, experiment_id, info, study_id, parent.info.run_id, known, dict(parent.data.tags)
+        )
+        projection._fill_parent(parent.data.params)
+        return projection
+
+    def _fill_parent(self, there: Mapping[str, str]) -> None:
+        info = self.info
+        new = {
+            name: value for name, value in info.fixed.items() if name not in there
+        }  # MLflow keeps the first
+        self.client.log_batch(self.parent_id, params=_params(new))
+        self._tag_parent(
+            {
+                tags.TASK: info.task,
+                tags.OBJECTIVE: info.objective,
+                tags.DIRECTION: info.direction,
+                tags.STATE: "RUNNING",
+                tags.VERSIONS: tags.clip(json.dumps(dict(info.versions), sort_keys=True)),
+            }
+        )
+        self.client.log_inputs(
+            self.parent_id, [DatasetInput(_dataset(info), [InputTag("mlflow.data.context", "training")])]
+        )
+        self.client.log_text(self.parent_id, info.text, "space.yaml")
+
+    def project(self, trial: "TrialRecord") -> None:
+        """Brings the trial's run up to its record."""
+        known = self.trials.get(trial.number)
+        if known is None:
+            known = self.trials[trial.number] = self._create(trial)
+        if known.shows(trial.state):
+            return
+        new = [one for one in trial.measurements if self._key(one) not in known.measured]
+        self.client.log_batch(
+            known.run_id,
+            metrics=[*metrics(trial, new), *_outcome(trial)],
+            params=_params(trial.params),
+            tags=_state_tags(trial),
+        )
+        known.measured.update(self._key(one) for one in new)
+        if trial.traceback:
+            self.client.log_text(known.run_id, trial.traceback, "traceback.txt")
+        if trial.state in STATUS:
+            self.client.set_terminated(known.run_id, STATUS[trial.state], _milliseconds(trial.finished))
+            known.status = STATUS[trial.state]
+        known.state = trial.state
+
+    def _create(self, trial: "TrialRecord") -> TrialRun:
+        run = self.client.create_run(
+            self.experiment_id,
+            start_time=_milliseconds(trial.started),
+            run_name=f"trial-{trial.number:04d}",
+            tags={
+                **_common(self.info, self.study_id),
+                tags.ROLE: "trial",
+                tags.PARENT: self.parent_id,
+                tags.TRIAL: str(trial.number),
+            },
+        )
+        return TrialRun(run.info.run_id)
+
+    def _key(self, one: "Measurement") -> tuple[int, float | None]:
+        return one.step, one.metrics.get(self.info.objective)
+
+    def conclude(self, trials: Sequence["TrialRecord"], model_uri: str | None) -> None:
+        """Writes the study's answer so far on the parent."""
+        best = best_of(trials, self.info.direction)
+        known = None if best is None else self.trials.get(best.number)
+        note = describe(
+            self.info, trials, best, self.experiment_id, known.run_id if known else None, model_uri
+        )
+        wanted = {tags.NOTE: note}
+        if best is not None:
+            wanted[tags.BEST] = str(best.number)
+        if model_uri is not None:
+            wanted[tags.MODEL_URI] = model_uri
+        self._tag_parent(wanted)
+
+    def end(self) -> None:
+        """Marks the parent's run as over; another sitting takes it up again."""
+        self._tag_parent({tags.STATE: "FINISHED"})
+        self.client.set_terminated(self.parent_id, "FINISHED")
+
+    def _tag_parent(self, wanted: Mapping[str, str]) -> None:
+        changed = {key: value for key, value in wanted.items() if self.parent_tags.get(key) != value}
+        if changed:
+            self.client.log_batch(self.parent_id, tags=[RunTag(key, value) for key, value in changed.items()])
+            self.parent_tags.update(changed)
+
+
+def best_of(trials: Sequence["TrialRecord"], direction: str) -> "TrialRecord | None":
+    """The COMPLETE trial with the best score, the earliest of equals."""
+    sign = 1 if direction == "maximize" else -1
+    complete = [(sign * trial.score, -trial.number, trial) for trial in trials if is_winner(trial)]  # type: ignore[operator]  # is_winner: has a score
+    return max(complete, key=lambda entry: entry[:2])[2] if complete else None
+
+
+def is_winner(trial: "TrialRecord") -> bool:
+    """Whether the trial can win: it is COMPLETE and has a score."""
+    return trial.state == "COMPLETE" and trial.score is not None
+
+
+def _adopt(client: MlflowClient, run: Run, info: "StudyInfo") -> TrialRun:
+    known = TrialRun(run.info.run_id, run.info.status, run.data.tags.get(tags.STATE, ""))
+    if known.status == "RUNNING":  # interrupted: what is there need not be logged again
+        history = client.get_metric_history(run.info.run_id, info.objective)
+        known.measured = {(metric.step, metric.value) for metric in history}
+    return known
+
+
+def _common(info: "StudyInfo", study_id: str) -> dict[str, str]:
+    user = ""
+    with suppress(Exception):  # a container's user may have no name
+        user = getpass.getuser()
+    return {
+        tags.STUDY: info.name,
+        tags.STUDY_ID: study_id,
+        tags.SOURCE: "autoft",
+        tags.SOURCE_TYPE: "LOCAL",
+        **({tags.USER: user} if user else {}),
+    }
+
+
+def _params(values: Mapping[str, object]) -> list[Param]:
+    return [Param(name, tags.clip(str(value))) for name, value in values.items()]
+
+
+def _state_tags(trial: "TrialRecord") -> list[RunTag]:
+    wanted = {
+        tags.STATE: trial.state,
+        tags.SEED: trial.seed,
+        tags.REASON: trial.reason,
+        tags.NODE: trial.node,
+        tags.PARAMS: json.dumps(dict(trial.params)),
+    }
+    return [RunTag(key, tags.clip(str(value))) for key, value in wanted.items() if value is not None]
+
+
+def metrics(
+    trial: "TrialRecord", measurements: Sequence["Measurement"], model_id: str | None = None
+) -> list[Metric]:
+    """Every metric at its step. The time follows from the record, so logging it twice is one entry."""
+    began = _milliseconds(trial.started) or 0
+    return [
+        Metric(name, float(value), began + round(1000 * one.elapsed_s), one.step, model_id=model_id)
+        for one in measurements
+        for name, value in one.metrics.items()
+    ]
+
+
+def _outcome(trial: "TrialRecord") -> list[Metric]:
+    at = _milliseconds(trial.finished) or 0
+    outcome: list[Metric] = []
+    if trial.duration_s is not None and trial.state in STATUS:
+        outcome.append(Metric("duration_s", trial.duration_s, at, 0))
+    if is_winner(trial):
+        best = next((one for one in trial.measurements if one.index == trial.best_index), None)
+        outcome.append(Metric(tags.OBJECTIVE_METRIC, float(trial.score or 0.0), at, best.step if best else 0))
+    return outcome
+
+
+def _dataset(info: "StudyInfo") -> Dataset:
+    data = dict(info.data)
+    return Dataset(
+        name=str(data.get("name") or data.get("source") or info.name)[-500:],
+        digest=str(data.get("digest") or "unknown")[:_DIGEST_CHARS],
+        source_type="local",
+        source=json.dumps({"uri": str(data.get("source") or "")}),
+        profile=json.dumps(data, default=str),
+    )
+
+
+def _milliseconds(when: datetime | None) -> int | None:
+    return None if when is None else round(1000 * when.timestamp())

@@ -1,0 +1,143 @@
+"""The way back: a study's winning configuration and its model, from any machine that reaches MLflow."""
+
+import json
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
+
+from autoft.errors import StudyError
+from autoft.spec.space import Value
+from autoft.tracking import runs, store, tags
+
+
+@dataclass(frozen=True)
+class Best:
+    """A study's winning configuration."""
+
+    study: str
+    params: dict[str, Value]
+    """The searched parameters."""
+    metric: str
+    """The objective's name."""
+    value: float
+    """The objective at the trial's best measurement, on the validation split."""
+    trial: int
+    run_id: str
+    """Of the trial's run in MLflow."""
+    model_uri: str | None
+    """The registered version, such as `models:/support-tickets/1`; None while it is not registered."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `autoft best --json` prints: study, params, metric, value, trial, run_id, model_uri."""
+        return asdict(self)
+
+
+def best(study: str, tracking_uri: str | None = None) -> Best:
+    """The best complete trial of a study, found by its tags over all experiments.
+
+    `tracking_uri` None is MLflow's own convention: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. Where
+    several studies have the name, the newest counts.
+
+    Raises:
+        StudyError: no study of that name, with those that there are; or it has no complete trial.
+        TrackingError: the store does not answer.
+    """
+    where = store.resolve(tracking_uri)
+    client = store.connect(where)
+    with store.clear_errors(where):
+        parent = _parent(client, study, where)
+        run = _winner(client, parent)
+    if run is None:
+        raise StudyError(
+            f"study {study!r} has no complete trial in {store.redact(where)}, so there is no winner; "
+            "run `autoft search` again to go on"
+        )
+    return Best(
+        study=study,
+        params=json.loads(run.data.tags.get(tags.PARAMS, "{}")),
+        metric=parent.data.tags[tags.OBJECTIVE],
+        value=run.data.metrics[tags.OBJECTIVE_METRIC],
+        trial=int(run.data.tags[tags.TRIAL]),
+        run_id=run.info.run_id,
+        model_uri=run.data.tags.get(tags.MODEL_URI),
+    )
+
+
+def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
+    """The winner as a transformers text-classification pipeline; it cuts over-long texts by itself.
+
+    Raises:
+        StudyError: no such study, or its winner is not registered yet.
+        TrackingError: the store does not answer.
+    """
+    where = store.resolve(tracking_uri)
+    winner = best(study, where)
+    if winner.model_uri is None:
+        raise StudyError(
+            f"the best trial of {study!r} ({winner.trial}) is not registered yet; "
+            "run `autoft search` again: it registers the winner when the budget is met"
+        )
+    client = store.connect(where)
+    with TemporaryDirectory() as folder, store.clear_errors(where):
+        _, name, version = winner.model_uri.rsplit("/", 2)
+        # Not `models:/...` itself, which is looked up wherever this process happens to point MLflow.
+        source = client.get_model_version_download_uri(name, version)
+        return _load_quietly(download_artifacts(source, dst_path=folder, tracking_uri=where))
+
+
+def _load_quietly(path: str) -> Any:
+    import mlflow.transformers
+    from transformers.utils import logging as transformers_logging
+
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return mlflow.transformers.load_model(path)
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def known_studies(tracking_uri: str | None = None) -> list[str]:
+    """The names of all studies in the store, the newest first."""
+    where = store.resolve(tracking_uri)
+    client = store.connect(where)
+    with store.clear_errors(where):
+        return _names(client)
+
+
+def _names(client: MlflowClient) -> list[str]:
+    return list(dict.fromkeys(run.data.tags[tags.STUDY] for run in runs.parents(client)))
+
+
+def _parent(client: MlflowClient, study: str, where: str) -> Run:
+    found = [] if "'" in study else runs.parents(client, study)
+    if found:
+        return found[0]
+    names = _names(client)
+    near = get_close_matches(study, names, n=1)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    there = f"studies there: {', '.join(names[:20])}" if names else "there is no study there yet"
+    raise StudyError(f"no study {study!r} in {store.redact(where)}{hint} ({there})")
+
+
+def _winner(client: MlflowClient, parent: Run) -> Run | None:
+    """The complete trial with the best objective; of equals the earliest, as in the study itself."""
+    order = "DESC" if parent.data.tags[tags.DIRECTION] == "maximize" else "ASC"
+    wanted = f"{runs.has(ROLE='trial', STATE='COMPLETE')} and tags.`{tags.PARENT}` = '{parent.info.run_id}'"
+    ranked = runs.search(
+        client, [parent.info.experiment_id], wanted, [f"metrics.`{tags.OBJECTIVE_METRIC}` {order}"]
+    )
+    top: Run | None = None
+    for run in ranked:
+        value = run.data.metrics.get(tags.OBJECTIVE_METRIC)
+        if value is None or (top is not None and value != top.data.metrics[tags.OBJECTIVE_METRIC]):
+            break
+        if top is None or int(run.data.tags[tags.TRIAL]) < int(top.data.tags[tags.TRIAL]):
+            top = run
+    return top

@@ -1,0 +1,107 @@
+"""The MLflow UI on this machine, over the store that a study is published to."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from autoft.errors import TrackingError
+from autoft.tracking import store
+
+HOST = "127.0.0.1"
+_FAVOURITE_PORT = 5000
+_START_S = 60.0
+_TRAINING_VIEW = "/#/experiments?workflowType=machine_learning"
+"""Runs and models first; by itself the UI opens on traces and prompts."""
+
+
+def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
+    """Serves the MLflow UI on 127.0.0.1 until Ctrl-C. A store that is a server has its own.
+
+    Raises:
+        TrackingError: the store cannot be opened, or the UI does not start.
+    """
+    where = store.resolve(uri)
+    if where.startswith(("http://", "https://")):
+        say(f"The study's tracking store is a server with its own UI: {store.redact(where)}")
+        return
+    process, url = start(where)
+    say(f"MLflow UI: {url}{_TRAINING_VIEW} (Ctrl-C ends it)")
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        say("")
+    finally:
+        stop(process)
+    if process.returncode not in (0, None) and process.returncode > 0:
+        raise TrackingError(f"the MLflow UI ended by itself with exit code {process.returncode}")
+
+
+def start(where: str) -> "tuple[subprocess.Popen[bytes], str]":
+    """Starts the UI server over the database at `where` and waits until it answers; process and address."""
+    store.connect(where)  # says in clear words what is wrong with the store, and makes its tables once
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"],
+        # The store goes by the environment: it may hold a password, and arguments are seen by everybody.
+        env={
+            **os.environ,
+            "MLFLOW_BACKEND_STORE_URI": where,
+            "MLFLOW_TRACKING_URI": where,
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C comes to us, and we end it
+    )
+    url = f"http://{HOST}:{port}"
+    until = time.monotonic() + _START_S
+    while time.monotonic() < until and process.poll() is None:
+        if answers(url):
+            return process, url
+        time.sleep(0.2)
+    stop(process)
+    raise TrackingError(
+        f"the MLflow UI over {store.redact(where)} does not start; "
+        f"see why with: mlflow ui --backend-store-uri {store.redact(where)}"
+    )
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ends the server and its workers."""
+    import signal
+
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, sent)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def answers(url: str) -> bool:
+    """Whether an MLflow server answers at `url`."""
+    try:
+        with urlopen(f"{url}/health", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def free_port() -> int:
+    """MLflow's usual port, else any that is free on 127.0.0.1."""
+    for port in (_FAVOURITE_PORT, 0):
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((HOST, port))
+            except OSError:
+                continue
+            return int(listener.getsockname()[1])
+    raise TrackingError(f"no port is free on {HOST}")

@@ -1,0 +1,57 @@
+"""Records as the study would give them, for what a person looks at."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from autoft.kernel.measurement import Measurement
+from autoft.search.records import StudyInfo, TrialRecord
+
+BEGAN = datetime(2026, 1, 1, 20, 0, tzinfo=UTC)
+
+
+def info(direction="maximize", objective="macro_f1"):
+    return StudyInfo(
+        name="tickets",
+        task="text-classification",
+        models=("org/model",),
+        objective=objective,
+        direction=direction,
+        fixed={"epochs": 4},
+        data={"rows": {"train": 10}},
+        versions={},
+        text="study: tickets\n",
+    )
+
+
+def measurement(index, value, of=4, objective="macro_f1"):
+    return Measurement(
+        index=index,
+        fraction=index / of,
+        step=10 * index,
+        epoch=float(index),
+        metrics={objective: value, "train_loss": 1.0},
+        elapsed_s=float(index),
+        checkpoint=Path(f"checkpoints/{index}"),
+    )
+
+
+def trial(number, state="COMPLETE", values=(0.5, 0.7), reason=None, traceback=None, **params):
+    measurements = tuple(measurement(i + 1, value) for i, value in enumerate(values))
+    score = max(values, default=None)
+    return TrialRecord(
+        number=number,
+        state=state,
+        params={"learning_rate": 1e-4, **params},
+        values={"learning_rate": 1e-4, "epochs": 4, **params},
+        seed=number,
+        measurements=measurements,
+        score=score,
+        best_index=None if score is None else values.index(score) + 1,
+        reason=reason,
+        traceback=traceback,
+        node="host",
+        started=BEGAN,
+        finished=None if state == "RUNNING" else BEGAN.replace(minute=2),
+        duration_s=None if state == "RUNNING" else 120.0,
+        checkpoint=None,
+    )

@@ -1,0 +1,71 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from autoft.report.live import LiveView, PlainView, Progress, view
+
+from .records import info, measurement, trial
+
+
+def progress(*trials, done=(), total=6, direction="maximize"):
+    """A search over `trials`, of which those in `done` ended in an earlier sitting."""
+    records = {each.number: each for each in trials}
+    return Progress(info(direction), total, [records[n] for n in done], records.__getitem__)
+
+
+def printed(shown, terminal=False):
+    return Console(file=shown, force_terminal=terminal, width=110, height=30, color_system=None)
+
+
+def test_the_best_is_the_best_complete_trial_and_the_earlier_of_equals():
+    p = progress(trial(0, values=(0.7,)), trial(1, values=(0.7,)), trial(2, "PRUNED", values=(0.9,)))
+    for number in (1, 0, 2):
+        p.started(number)
+        p.finished(number)
+    assert p.best.number == 0
+    assert (p.count("COMPLETE"), p.count("PRUNED"), p.running) == (2, 1, {})
+
+
+def test_less_is_better_where_the_objective_is_minimised():
+    p = progress(trial(0, values=(0.7,)), trial(1, values=(0.2,)), done=(0, 1), direction="minimize")
+    assert p.best.number == 1
+
+
+def test_the_estimate_rests_on_this_sittings_pace_alone(monkeypatch):
+    p = progress(*(trial(n) for n in range(3)), done=(0, 1), total=6)
+    assert p.remaining_s is None  # nothing ended in this sitting yet
+    monkeypatch.setattr(type(p), "elapsed_s", property(lambda self: 50.0))
+    p.finished(2)
+    assert p.remaining_s == pytest.approx(150.0)  # one trial in 50 s, three to go
+
+
+def test_without_a_terminal_each_finished_trial_is_one_line():
+    shown = io.StringIO()
+    p = progress(trial(0), trial(1, "FAIL", values=(), reason="RuntimeError: [bold]boom"))
+    with view(p, printed(shown)) as plain:
+        assert isinstance(plain, PlainView)
+        for number in (0, 1):
+            plain.started(number)
+            plain.measured(number, measurement(1, 0.5))
+            plain.finished(number)
+    lines = shown.getvalue().splitlines()
+    assert lines[0] == "trial 0 complete 0.7000 in 2 min · best 0.7000 · 1 of 6 · learning_rate=0.0001"
+    assert lines[1].startswith("trial 1 fail RuntimeError: [bold]boom in 2 min · best 0.7000 · 2 of 6")
+    assert len(lines) == 2
+
+
+def test_in_a_terminal_the_view_shows_counts_best_and_what_runs():
+    p = progress(trial(0), trial(1, "RUNNING"), trial(2, "RUNNING"), done=(0,))
+    live = view(p, printed(io.StringIO(), terminal=True))
+    assert isinstance(live, LiveView)
+    for number in (1, 2):
+        live.started(number)
+    live.measured(1, measurement(2, 0.61234))
+    shown = io.StringIO()
+    printed(shown).print(live._draw())
+    text = shown.getvalue()
+    assert "tickets  1 of 6 trials  (1 complete · 0 pruned · 0 failed · 2 running)" in text
+    assert "best macro_f1  0.7000  trial 0: learning_rate=0.0001" in text
+    assert "trial 1  epoch 2.0/4  0.6123" in text
+    assert "trial 2  epoch 0/4" in text

@@ -1,0 +1,179 @@
+import json
+from collections.abc import Callable
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from autoft.search.records import StudyInfo, TrialRecord
+from autoft.tracking import store, tags
+from autoft.tracking.projection import Projection, best_of
+
+from .conftest import BEGAN, make_trial
+
+START_MS = round(1000 * BEGAN.timestamp())
+
+
+@pytest.fixture
+def client(uri: str) -> MlflowClient:
+    return store.connect(uri)
+
+
+@pytest.fixture
+def reopen(client: MlflowClient, make_info: Callable[..., StudyInfo]) -> Callable[..., Projection]:
+    def open_(study_id: str = "id-1", **changed: object) -> Projection:
+        info = make_info(**changed)
+        return Projection.open(client, store.experiment_id(client, info.name), info, study_id)
+
+    return open_
+
+
+def _run(client: MlflowClient, projection: Projection, number: int) -> Run:
+    return client.get_run(projection.trials[number].run_id)
+
+
+def _all_metrics(client: MlflowClient, run: Run) -> dict[str, list[tuple[int, int, float]]]:
+    return {
+        name: [
+            (one.step, one.timestamp, one.value) for one in client.get_metric_history(run.info.run_id, name)
+        ]
+        for name in run.data.metrics
+    }
+
+
+def test_complete_trial_has_its_params_curve_objective_and_tags(
+    client: MlflowClient, reopen: Callable[..., Projection], study: str
+) -> None:
+    projection = reopen()
+    projection.project(make_trial(0))
+    run = _run(client, projection, 0)
+    assert run.data.params == {"learning_rate": "3e-05", "unfreeze_depth": "all"}
+    history = _all_metrics(client, run)
+    # make_trial: scores 0.2, 0.5, 0.4 at steps 10, 20, 30 and after 1, 2, 3 seconds
+    assert history["macro_f1"] == [
+        (10, START_MS + 1000, 0.2),
+        (20, START_MS + 2000, 0.5),
+        (30, START_MS + 3000, 0.4),
+    ]
+    assert [(step, value) for step, _, value in history["objective"]] == [(20, 0.5)]
+    assert run.data.metrics["duration_s"] == 60
+    assert run.data.metrics["train_loss"] == pytest.approx(1 / 3)
+    expected = {
+        tags.STUDY: study,
+        tags.TRIAL: "0",
+        tags.STATE: "COMPLETE",
+        tags.SEED: "1000",
+        tags.PARENT: projection.parent_id,
+    }
+    assert {key: run.data.tags[key] for key in expected} == expected
+    assert (run.info.status, run.info.start_time, run.info.end_time) == (
+        "FINISHED",
+        START_MS,
+        START_MS + 60_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("PRUNED", "KILLED"), ("FAIL", "FAILED"), ("RUNNING", "RUNNING")]
+)
+def test_only_complete_trials_have_an_objective(
+    client: MlflowClient, reopen: Callable[..., Projection], state: str, status: str
+) -> None:
+    projection = reopen()
+    projection.project(make_trial(0, state))
+    run = _run(client, projection, 0)
+    assert run.info.status == status
+    assert "objective" not in run.data.metrics
+    assert run.data.tags[tags.STATE] == state
+
+
+def test_failure_shows_reason_and_traceback(client: MlflowClient, reopen: Callable[..., Projection]) -> None:
+    projection = reopen()
+    projection.project(make_trial(0, "FAIL", (), reason="loss is NaN at step 7", traceback="Traceback: x\n"))
+    run = _run(client, projection, 0)
+    assert run.data.tags[tags.REASON] == "loss is NaN at step 7"
+    assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["traceback.txt"]
+
+
+def test_projecting_twice_and_from_a_second_process_changes_nothing(
+    client: MlflowClient, reopen: Callable[..., Projection], study: str
+) -> None:
+    first = reopen()
+    first.project(make_trial(0))
+    first.project(make_trial(1, "RUNNING"))
+    before = [_all_metrics(client, _run(client, first, number)) for number in (0, 1)]
+    second = reopen()
+    for projection in (first, second):
+        projection.project(make_trial(0))
+        projection.project(make_trial(1, "RUNNING"))
+    place = store.experiment_id(client, study)
+    assert len(client.search_runs([place])) == 3  # the parent and two trials
+    assert [_all_metrics(client, _run(client, second, number)) for number in (0, 1)] == before
+
+
+def test_trial_that_starts_again_does_not_double_its_curve(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    reopen().project(make_trial(0, "RUNNING", (0.2, 0.5)))
+    again = make_trial(0).measurements  # the same values, as rule 8 promises, at other times
+    later = [type(one)(**{**vars(one), "elapsed_s": one.elapsed_s + 7.7}) for one in again]
+    projection = reopen()
+    projection.project(make_trial(0, measurements=tuple(later)))
+    history = _all_metrics(client, _run(client, projection, 0))
+    assert [step for step, _, _ in history["macro_f1"]] == [10, 20, 30]
+
+
+def test_another_study_of_the_same_name_keeps_its_own_runs(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    one, other = reopen("id-1"), reopen("id-2")
+    one.project(make_trial(0))
+    other.project(make_trial(0, params={"learning_rate": 1e-3}))  # MLflow would refuse to change a param
+    assert one.parent_id != other.parent_id
+    assert _run(client, one, 0).data.params != _run(client, other, 0).data.params
+
+
+def test_parent_holds_what_the_trials_share(client: MlflowClient, reopen: Callable[..., Projection]) -> None:
+    projection = reopen()
+    parent = client.get_run(projection.parent_id)
+    assert parent.data.params == {"batch_size": "32", "lr_schedule": "linear"}
+    assert json.loads(parent.data.tags[tags.VERSIONS]) == {"torch": "2.13.0"}
+    dataset = parent.inputs.dataset_inputs[0].dataset
+    assert (dataset.name, dataset.digest) == ("tickets.csv", ("sha256:" + "ab" * 32)[:36])
+    assert [file.path for file in client.list_artifacts(projection.parent_id)] == ["space.yaml"]
+    assert "objective" not in parent.data.metrics  # else it would stand among the trials
+
+
+def test_parent_says_the_answer_and_ends_and_is_taken_up_again(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    projection = reopen()
+    trials = [make_trial(0), make_trial(1, scores=(0.75,))]
+    for trial in trials:
+        projection.project(trial)
+    projection.conclude(trials, None)
+    projection.end()
+    parent = client.get_run(projection.parent_id)
+    assert "**Best macro_f1: 0.7500**" in parent.data.tags[tags.NOTE]
+    assert (parent.data.tags[tags.BEST], parent.info.status) == ("1", "FINISHED")
+    again = reopen(fixed={"batch_size": 64, "epochs": 3})  # another version's default: MLflow keeps the first
+    parent = client.get_run(again.parent_id)
+    assert (again.parent_id, parent.info.status) == (projection.parent_id, "RUNNING")
+    assert parent.data.tags[tags.STATE] == "RUNNING"
+    assert (parent.data.params["batch_size"], parent.data.params["epochs"]) == ("32", "3")
+
+
+@pytest.mark.parametrize(("direction", "winner"), [("maximize", 1), ("minimize", 0)])
+def test_best_is_complete_and_the_earliest_of_equals(direction: str, winner: int) -> None:
+    trials: list[TrialRecord] = [
+        make_trial(0, scores=(0.3,)),
+        make_trial(1, scores=(0.6,)),
+        make_trial(2, scores=(0.6,)),
+        make_trial(3, scores=(0.3,)),
+        make_trial(4, "PRUNED", (0.9,)),
+        make_trial(5, "FAIL", (0.1,)),
+        make_trial(6, score=None),
+    ]
+    best = best_of(trials, direction)
+    assert best is not None and best.number == winner
+    assert best_of(trials[4:], direction) is None

@@ -1,0 +1,76 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.entities import ViewType
+
+from autoft.errors import TrackingError
+from autoft.tracking import store
+
+
+def test_given_uri_comes_before_the_environment_and_that_before_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert store.resolve(None) == "sqlite:///mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://from.env")
+    assert store.resolve(None) == "http://from.env"
+    assert store.resolve("http://given") == "http://given"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://me:se:cr3t@db/x", "postgresql://me:***@db/x"),
+        ("https://tok3n@host:5000/path", "https://***@host:5000/path"),
+        ("mysql://db/x?password=s3cret&ssl=1", "mysql://db/x?password=***&ssl=1"),
+        ("cannot reach http://u:p@h/ or http://h/", "cannot reach http://u:***@h/ or http://h/"),
+        ("sqlite:////home/me/mlflow.db", "sqlite:////home/me/mlflow.db"),
+    ],
+)
+def test_secrets_are_masked(text: str, shown: str) -> None:
+    assert store.redact(text) == shown
+
+
+def test_probe_leaves_no_run_behind(uri: str, study: str) -> None:
+    store.probe(uri, study)
+    client = store.connect(uri)
+    place = client.get_experiment_by_name(study).experiment_id
+    assert client.search_runs([place]) == []
+    deleted = client.search_runs([place], run_view_type=ViewType.DELETED_ONLY)
+    assert [client.list_artifacts(run.info.run_id) for run in deleted] == [[]]
+
+
+def test_probe_says_that_a_server_is_dead_without_its_password() -> None:
+    address = "http://me:s3cret@127.0.0.1:1"  # a port on which nobody answers
+    with pytest.raises(TrackingError, match=r"me:\*\*\*@127\.0\.0\.1.*Check the address") as raised:
+        store.probe(address, "x")
+    assert "s3cret" not in str(raised.value)
+
+
+def test_probe_tells_a_broken_artifact_store_from_a_broken_server(sqlite: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    store.connect(sqlite).create_experiment("x", artifact_location=f"file://{tmp_path}/file/below")
+    with pytest.raises(TrackingError, match="takes runs, but its artifact store"):
+        store.probe(sqlite, "x")
+
+
+def test_unusable_address_is_an_error_with_a_way_out() -> None:
+    with pytest.raises(TrackingError, match=r"tracking\.uri: the MLflow store at gopher://x"):
+        store.connect("gopher://x")
+
+
+def test_deleted_experiment_is_named(uri: str, study: str) -> None:
+    client = store.connect(uri)
+    client.delete_experiment(store.experiment_id(client, study))
+    with pytest.raises(TrackingError, match=r"is deleted in MLflow.*restore it there, or name another"):
+        store.experiment_id(client, study)
+
+
+def test_new_database_is_made_without_a_word(tmp_path: Path) -> None:
+    code = "from autoft.tracking import store; store.probe('sqlite:///mlflow.db', 'x')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
