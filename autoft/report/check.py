@@ -14,12 +14,12 @@ from autoft.errors import AutoftError
 from autoft.kernel.config import Depth
 from autoft.kernel.facts import ModelFacts, fit_to_models
 from autoft.report import words
-from autoft.search.config import grid_of
-from autoft.search.places import study_folder
-from autoft.search.ray_tune.runtime import ray_runtime
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
+from autoft.study.config import grid_of
+from autoft.study.places import study_folder
+from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.tracking import store
 
 T = TypeVar("T")

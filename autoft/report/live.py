@@ -16,7 +16,7 @@ from rich.text import Text
 
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 
 REFRESHES_PER_SECOND = 2
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from autoft.report import words
 from autoft.report.tables import best_trials
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.retrieval import Best
 
 

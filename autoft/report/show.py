@@ -11,7 +11,7 @@ from autoft.errors import StudyError
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.tables import ranked
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 
 LOG_LINES = 40
 

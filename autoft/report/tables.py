@@ -6,7 +6,7 @@ import pandas as pd
 from rich.table import Table
 
 from autoft.report import words
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 
 
 def ranked(info: StudyInfo, trials: Sequence[TrialRecord]) -> list[TrialRecord]:

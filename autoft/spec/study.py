@@ -110,7 +110,7 @@ class StudySpec:
     models: tuple[ModelRef, ...]
     """More than one: the model is a searched parameter named `model`."""
     data: DataSpec
-    """Without path and hub where the caller hands in data frames (then see `autoft.search`)."""
+    """Without path and hub where the caller hands in data frames (then see `autoft.study`)."""
     objective: str
     """The metric's name; it knows its direction."""
     space: SearchSpace

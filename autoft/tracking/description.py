@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from autoft.tracking import tags
 
 if TYPE_CHECKING:
-    from autoft.search.records import StudyInfo, TrialRecord
+    from autoft.study.records import StudyInfo, TrialRecord
 
 _WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 

@@ -19,7 +19,7 @@ from autoft.tracking.description import describe
 
 if TYPE_CHECKING:
     from autoft.kernel.measurement import Measurement
-    from autoft.search.records import StudyInfo, TrialRecord
+    from autoft.study.records import StudyInfo, TrialRecord
 
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 """MLflow's word for a trial's state; a running trial's run has none to be told."""

@@ -18,7 +18,7 @@ from autoft.tracking.projection import Projection
 
 if TYPE_CHECKING:
     from autoft.kernel.measurement import Measurement
-    from autoft.search.records import StudyInfo, TrialRecord
+    from autoft.study.records import StudyInfo, TrialRecord
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
@@ -26,7 +26,7 @@ _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 
 class Recorder:
-    """A watcher of the search (`search.watch.Watcher`) that keeps MLflow up to date in the background.
+    """A watcher of the search (`study.watch.Watcher`) that keeps MLflow up to date in the background.
 
     Its methods return at once, except `flush` and `close`, and never raise.
     """

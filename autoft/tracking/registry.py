@@ -22,7 +22,7 @@ from autoft.tracking import runs, store, tags
 from autoft.tracking.projection import metrics
 
 if TYPE_CHECKING:
-    from autoft.search.records import StudyInfo, TrialRecord
+    from autoft.study.records import StudyInfo, TrialRecord
 
 CHAMPION = "champion"
 """The alias of the registered model to use."""

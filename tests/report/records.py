@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from autoft.kernel.measurement import Measurement
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 
 BEGAN = datetime(2026, 1, 1, 20, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoft.kernel.measurement import Measurement
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking import store, ui
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from autoft.search.records import StudyInfo
+from autoft.study.records import StudyInfo
 from autoft.tracking.description import describe
 
 from .conftest import make_trial

@@ -5,7 +5,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking import store, tags
 from autoft.tracking.projection import Projection, best_of
 

@@ -5,7 +5,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking import recorder, runs, store, tags
 from autoft.tracking.projection import Projection
 from autoft.tracking.recorder import Recorder

@@ -12,7 +12,7 @@ from mlflow.artifacts import download_artifacts
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
 from autoft.errors import TrackingError
-from autoft.search.records import StudyInfo
+from autoft.study.records import StudyInfo
 from autoft.tracking import registry, retrieval, store, tags
 from autoft.tracking.projection import Projection
 from autoft.tracking.registry import Champion, FineTuned, find_champion, register_champion

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from autoft.errors import StudyError
-from autoft.search.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking import retrieval, store
 from autoft.tracking.projection import Projection
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from autoft.search.records import StudyInfo
+from autoft.study.records import StudyInfo
 from autoft.tracking import runs, store, tags
 from autoft.tracking.projection import Projection
 

@@ -1,0 +1,5 @@
+"""`python -m autoft` is the command `autoft`."""
+
+from autoft.cli import main
+
+main()

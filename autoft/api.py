@@ -1,0 +1,118 @@
+"""The public functions: a search, and the way back to its winner."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from autoft.report.show import ShownStudy
+from autoft.report.tables import frame
+from autoft.spec.read import read_spec
+from autoft.spec.study import StudySpec
+from autoft.tracking import retrieval
+from autoft.tracking.retrieval import Best
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search has found."""
+
+    study: str
+    best: Best | None
+    """The winner; None where no trial is COMPLETE."""
+    trials: "pd.DataFrame"
+    """A row a trial: number, state, score, duration_s, reason, then a column a searched parameter."""
+
+
+def search(
+    space: str | Path | Mapping[str, Any],
+    data: "Mapping[str, pd.DataFrame] | None" = None,
+    overrides: Sequence[str] = (),
+) -> SearchResult:
+    """Searches until the budget is met, and registers the best model. Called again, it goes on.
+
+    Args:
+        space: the path of a space.yaml, or its content as a dict.
+        data: data frames by split (`train`, and if you have them `validation` and `test`) instead of
+            `data.path`; the space still names the columns.
+        overrides: values to set over those of the space, as in `["budget.trials=5"]`.
+
+    Raises:
+        AutoftError: something that you can mend; its message says how.
+        KeyboardInterrupt: as it came; finished trials stand, and the same call goes on.
+
+    >>> result = search("search_spaces/quickstart.yaml")  # doctest: +SKIP
+    >>> result.best.params["unfreeze_depth"]  # doctest: +SKIP
+    4
+    """
+    from autoft.sitting import sit
+
+    spec = read_spec(space, overrides, in_memory_data=data is not None)
+    outcome = sit(spec, Console(), frames=data)
+    return SearchResult(spec.study, outcome.best, frame(outcome.trials))
+
+
+def best_config(study: str | Path, tracking_uri: str | None = None) -> Best:
+    """The winning configuration of a study, from MLflow alone, so from any machine.
+
+    Args:
+        study: its name, or its space.yaml.
+        tracking_uri: where it is published; None is what the space says, else MLFLOW_TRACKING_URI, else
+            `sqlite:///mlflow.db`.
+
+    Raises:
+        StudyError: there is no such study, or it has no winner yet.
+        TrackingError: the store does not answer.
+    """
+    return retrieval.best(study_name(study), tracking_uri or study_tracking_uri(study))
+
+
+def load_best_model(study: str | Path, tracking_uri: str | None = None) -> Any:
+    """The winner as a transformers pipeline that cuts over-long texts by itself. Arguments as `best_config`.
+
+    Raises:
+        StudyError: there is no such study, or its winner is not registered yet.
+        TrackingError: the store does not answer.
+    """
+    return retrieval.load_best_model(study_name(study), tracking_uri or study_tracking_uri(study))
+
+
+def study_name(study: str | Path) -> str:
+    """The name of a study that is given by its name or by its space.yaml."""
+    spec = _spec_of(study)
+    return str(study) if spec is None else spec.study
+
+
+def study_tracking_uri(study: str | Path | None) -> str | None:
+    """Where a study is published, as far as its space.yaml says; None is MLflow's own convention."""
+    spec = None if study is None else _spec_of(study)
+    return None if spec is None else spec.tracking.uri
+
+
+def read_study(study: str | Path) -> ShownStudy:
+    """A study and its trials, read from its storage.
+
+    Raises:
+        StudyError: there is none of this name in `studies/`.
+    """
+    from autoft.study.places import study_folder
+    from autoft.study.records import read_info, read_trials
+    from autoft.study.storage import find_study
+
+    spec = _spec_of(study)
+    name = str(study) if spec is None else spec.study
+    folder = study_folder(name)
+    found = find_study(name, folder, None if spec is None else spec.search.storage)
+    return ShownStudy(read_info(found), read_trials(found), folder)
+
+
+def _spec_of(study: str | Path) -> StudySpec | None:
+    """The request, where `study` is a file; the file it was started with, where it is a name."""
+    if Path(study).suffix in (".yaml", ".yml"):
+        return read_spec(study)
+    return None

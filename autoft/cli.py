@@ -1,0 +1,152 @@
+"""The command line. Thin: each command imports what it needs when it runs, so that `--help` is quick.
+
+Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, 130 interrupted and
+can go on.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoft.errors import AutoftError
+
+MENDABLE, NO_WINNER, INTERRUPTED = 1, 3, 130
+
+app = typer.Typer(
+    help="Hyperparameter search for fine-tuning pretrained models.",
+    epilog="Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, "
+    "130 interrupted and can go on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Space = Annotated[Path, typer.Argument(metavar="SPACE", help="The space.yaml.", show_default=False)]
+Study = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study's name, or its space.yaml.", show_default=False)
+]
+Overrides = Annotated[
+    list[str], typer.Option("--override", "-o", help="Set a value of the file: -o budget.trials=5.")
+]
+Gpus = Annotated[
+    str | None, typer.Option(help="CUDA devices to use: 0,1. Short for -o resources.gpus=[0,1].")
+]
+
+
+def main() -> None:
+    """Runs the command line; an `AutoftError` is printed without a traceback."""
+    try:
+        app()
+    except AutoftError as error:
+        typer.echo(f"autoft: {error}", err=True)
+        sys.exit(MENDABLE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  # noqa: B006 - Typer copies it
+    """Search, and register the best model. Run it again to go on where it stands."""
+    import shlex
+
+    from rich.console import Console
+
+    from autoft import quiet
+    from autoft.report.outcome import print_outcome
+    from autoft.sitting import sit
+    from autoft.spec.read import read_spec
+    from autoft.study.places import study_folder
+
+    console = Console()
+    overrides = _with_gpus(override, gpus)
+    spec = read_spec(space, overrides)
+    quiet.log_to(study_folder(spec.study) / "autoft.log")
+    try:
+        outcome = sit(spec, console)
+    except KeyboardInterrupt:
+        again = ["autoft", "search", str(space), *(word for text in overrides for word in ("-o", text))]
+        console.print("\nInterrupted. Finished trials stand; go on with:", highlight=False)
+        console.print(shlex.join(again), markup=False, highlight=False, soft_wrap=True)
+        raise
+    print_outcome(outcome, console)
+    if outcome.best is None:
+        raise typer.Exit(NO_WINNER)
+
+
+@app.command()
+def check(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  # noqa: B006 - Typer copies it
+    """Say what the search would do, and whether it could. Trains nothing."""
+    from rich.console import Console
+
+    from autoft.report.check import check as examine
+    from autoft.spec.read import read_spec
+
+    if not examine(read_spec(space, _with_gpus(override, gpus)), Console()):
+        raise typer.Exit(MENDABLE)
+
+
+@app.command()
+def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """Print the winning configuration of a study."""
+    from autoft import api
+    from autoft.report import words
+
+    winner = api.best_config(study)
+    if json_:
+        typer.echo(json.dumps(winner.to_dict()))
+        return
+    for key, value in winner.to_dict().items():
+        typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")
+
+
+@app.command()
+def show(study: Study, trial: Annotated[int | None, typer.Argument(help="A trial's number.")] = None) -> None:
+    """Show a study's trials, or one trial's parameters, curve, log and traceback."""
+    from rich.console import Console
+
+    from autoft import api
+    from autoft.report.show import show_study, show_trial
+
+    found = api.read_study(study)
+    if trial is None:
+        show_study(found, Console())
+    else:
+        show_trial(found, trial, Console())
+
+
+@app.command()
+def ui(
+    study: Annotated[str | None, typer.Argument(help="A study's name, or its space.yaml.")] = None,
+) -> None:
+    """Open the MLflow UI on 127.0.0.1 with the study's tracking store."""
+    from autoft import api
+    from autoft.tracking.ui import serve
+
+    serve(api.study_tracking_uri(study))
+
+
+@app.command()
+def explain(
+    name: Annotated[
+        str | None, typer.Argument(help="A task, hyperparameter, metric, sampler or pruner.")
+    ] = None,
+) -> None:
+    """Tell what can be written in a space.yaml, with meanings and defaults."""
+    from autoft.spec.explain import explain as text
+
+    typer.echo(text(name))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of space.yaml, for editors."""
+    from autoft.spec.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _with_gpus(overrides: list[str], gpus: str | None) -> list[str]:
+    return overrides if gpus is None else [*overrides, f"resources.gpus=[{gpus}]"]

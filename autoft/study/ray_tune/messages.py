@@ -1,0 +1,90 @@
+"""What travels between driver and workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autoft.kernel.measurement import Measurement
+
+ASSIGNMENT_KEY = "assignment"
+"""Where a Ray trial's configuration holds the `Assignment`."""
+REPORT_KEY = "report"
+"""Where a Ray result holds the `Report`."""
+
+
+@dataclass
+class Parcel:
+    """Files of a worker that cannot write to the driver's disk.
+
+    Ray keeps a trial's last result to the end of the run, so the driver empties the parcel.
+    """
+
+    log: bytes = field(default=b"", repr=False)
+    """What the trial printed since the last report."""
+    checkpoint: bytes | None = field(default=None, repr=False)
+    """With the last report only: a trial that is stopped early needs none."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial cannot go on."""
+
+    reason: str
+    """One line."""
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a worker says of its trial."""
+
+    number: int
+    node: str
+    """The worker's host name."""
+    measurement: Measurement | None
+    failure: Failure | None
+    done: bool
+    """Nothing follows."""
+    parcel: Parcel | None
+    """None where the worker writes to the driver's disk itself."""
+
+
+class WorkerError(Exception):
+    """A trial failed in a way after which its process cannot be trusted, such as an error of the GPU.
+
+    Raised in the worker; Ray gives up the process and hands the error to the driver.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return self.report.failure.reason if self.report.failure else "unknown"
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A file or folder of the driver, for nodes that do not see it."""
+
+    digest: str
+    """`data.files.file_digest` of the file, or of the archive that holds the folder."""
+    content: Any
+    """A Ray object reference to the bytes of the file, or of a tar archive of the folder."""
+    folder: bool
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every worker process of a sitting is given once."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    """May hold HF_TOKEN: this goes through Ray's object store, which is written into no log."""
+    make_workbench: bytes = field(repr=False)
+    """Pickled apart, because unpickling it imports libraries that read the environment."""
+    folder: Path
+    """The study's, on the driver."""
+    token: str
+    """Stands in a file of that folder: a node that reads it there sees the driver's disk."""
+    shipments: Mapping[Path, Shipment]

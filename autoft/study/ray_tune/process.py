@@ -1,0 +1,131 @@
+"""How this process behaves while Ray runs in it, and as it did before afterwards."""
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled code
+
+SWITCHES = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0, nothing on the screen
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers run in this interpreter, however it was started
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray's monitor kills a worker in a way that ends the whole run of Tune ("Caught unexpected exception");
+    # the kernel's own killer ends that worker alone.
+    "RAY_memory_monitor_refresh_ms": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # an interrupt is a KeyboardInterrupt here, as everywhere
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "inf",  # Ray's state is disposable
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",  # each measurement is decided on before the next begins
+}
+"""How Ray behaves in this process while it runs for us."""
+
+LONGEST_TEMPORARY_FOLDER = 24
+"""Characters; Ray puts sockets below it, whose paths Linux limits to 107 bytes."""
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder of this user's alone that is deleted at the end of the block."""
+    short = tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST_TEMPORARY_FOLDER else "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix="autoft-", dir=short))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def environment(changes: Mapping[str, str | None]) -> Iterator[None]:
+    """Sets environment variables, or unsets those with None, for the duration of the block."""
+    before = {name: os.environ.get(name) for name in changes}
+    _set_environment(changes)
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(changes: Mapping[str, str | None]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def own_authentication(scratch: Path) -> dict[str, str | None]:
+    """A local Ray takes orders from this user's processes only, and its token dies with it.
+
+    Left alone, Ray writes a token into the home folder for good.
+    """
+    path = scratch / "token"
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32))
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": None, "RAY_AUTH_TOKEN_PATH": str(path)}
+
+
+def forget_authentication() -> None:
+    """Ray keeps the mode and the token that the process had when it first asked: it is to ask again.
+
+    In this order: a thread that still drains in token mode would miss the token, and abort the process.
+    """
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def signal_handlers_kept() -> Iterator[None]:
+    """Ray and Tune install handlers of their own, which go with the block."""
+    if not _in_main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM ends a search as Ctrl-C does."""
+    if _in_main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _in_main_thread() -> bool:
+    """Python allows signal handlers there only."""
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def ray_log(log: Path) -> Iterator[None]:
+    """What Ray says on the driver goes to a file instead of the screen.
+
+    The switch has no public name; it silences what `log_to_driver` leaves: the raylet's report of a worker
+    that died, which the study tells as the trial's reason.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    logger, handler = logging.getLogger("ray"), logging.FileHandler(log, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    before, propagated = list(logger.handlers), logger.propagate
+    logger.handlers, logger.propagate = [handler], False
+    ray._private.worker._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = before, propagated
+        ray._private.worker._worker_logs_enabled = True
+        handler.close()

@@ -1,0 +1,118 @@
+"""Runs a study to its budget."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from ray import cloudpickle, tune
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from autoft.spec.study import StudySpec
+from autoft.study.ray_tune.adapters import Desk, StudyScheduler, StudySearcher
+from autoft.study.ray_tune.messages import Shared
+from autoft.study.ray_tune.process import environment
+from autoft.study.ray_tune.runtime import Runtime
+from autoft.study.ray_tune.shipping import ship, write_token
+from autoft.study.ray_tune.trainable import ResidentTrainable
+from autoft.study.sitting import Sitting
+from autoft.study.storage import hold_sitting, trials_left
+from autoft.study.watch import Watcher
+from autoft.study.workbench import MakeWorkbench
+
+PRECISION_ATTR = "precision"
+
+
+def run(
+    study: optuna.Study,
+    spec: StudySpec,
+    make_workbench: MakeWorkbench,
+    *,
+    watchers: Sequence[Watcher],
+    folder: Path,
+    runtime: Runtime,
+    files: Iterable[Path] = (),
+) -> None:
+    """Runs trials until the budget is met; does nothing where it is.
+
+    Trials that an earlier sitting left RUNNING start again, first, under their own numbers.
+
+    Args:
+        study: from `open_study`.
+        spec: the request.
+        make_workbench: called once in each worker process.
+        watchers: told of every step, on this thread.
+        folder: the study's folder, absolute.
+        runtime: from `ray_runtime`.
+        files: the driver's files and folders that `make_workbench` locates; sent to the nodes of a cluster.
+
+    Raises:
+        StudyError: another process searches this study, or trials fail one after another for one reason.
+        KeyboardInterrupt: as it came. What was running stays RUNNING in the study.
+    """
+    with hold_sitting(folder):
+        if trials_left(study, spec.budget) == 0:
+            return
+        sitting = Sitting(
+            study,
+            spec,
+            precision=_decided_precision(study, spec, runtime),
+            watchers=watchers,
+            folder=folder,
+            max_concurrent=runtime.max_concurrent,
+        )
+        desk = Desk(sitting, folder)
+        shared = Shared(
+            environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
+            make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's
+            folder=folder,
+            token=write_token(folder),
+            shipments={} if runtime.local else ship(files),
+        )
+        _tune(StudySearcher(desk), StudyScheduler(desk), shared, runtime)
+    if desk.error is not None:
+        raise desk.error
+    if sitting.gave_up is not None:
+        raise sitting.gave_up
+
+
+def _tune(searcher: Searcher, scheduler: TrialScheduler, shared: Shared, runtime: Runtime) -> None:
+    trainable = tune.with_parameters(ResidentTrainable, shared=shared)
+    resources = {"cpu": runtime.cpus_per_trial, "gpu": runtime.gpus_per_trial}
+    # Ray starts one worker at a time unless told how many may be on their way.
+    with environment({"TUNE_MAX_PENDING_TRIALS_PG": str(runtime.max_concurrent)}):
+        tune.run(
+            trainable,
+            name="study",
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=-1,
+            resources_per_trial=resources,
+            reuse_actors=True,
+            max_failures=0,
+            raise_on_failed_trial=False,
+            storage_path=str(runtime.scratch / "tune"),
+            trial_name_creator=_ray_name,
+            trial_dirname_creator=_ray_name,
+            verbose=0,
+        )
+
+
+def _ray_name(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
+def _decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) -> Literal["fp32", "bf16"]:
+    """Of the first sitting: a trial's result must not depend on where a later sitting runs."""
+    stored = study.user_attrs.get(PRECISION_ATTR)
+    if stored is None:
+        stored = runtime.precision(spec.resources.precision)
+        study.set_user_attr(PRECISION_ATTR, stored)
+    return "bf16" if stored == "bf16" else "fp32"
+
+
+def _reaches_workers(name: str) -> bool:
+    """Settings and the token of the Hugging Face hub; not folders, which are each node's own."""
+    return name.startswith("HF_") and not name.endswith(("_HOME", "_CACHE", "_PATH"))

@@ -1,0 +1,219 @@
+"""Ray for one sitting: started for it, or joined, and left without a trace."""
+
+import logging
+import math
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import ray
+from ray.exceptions import AuthenticationError
+
+from autoft.errors import ResourceError
+from autoft.spec.study import Resources
+from autoft.study.ray_tune.process import (
+    SWITCHES,
+    end_on_sigterm,
+    environment,
+    forget_authentication,
+    own_authentication,
+    ray_log,
+    scratch_folder,
+    signal_handlers_kept,
+)
+
+LOCAL_OBJECT_STORE_BYTES = 200 * 2**20
+"""Nothing large goes through the store of a local Ray: workers read the driver's disk."""
+CONNECT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A running Ray and what a trial gets of it."""
+
+    cpus_per_trial: int
+    gpus_per_trial: float
+    max_concurrent: int
+    """Trials at the same time: what fits, or what the user allows if that is less."""
+    local: bool
+    """Started for this sitting; False where a cluster was joined."""
+    scratch: Path
+    """A folder on the driver for what Ray must write; deleted at the end."""
+
+    def precision(self, asked: Literal["auto", "fp32", "bf16"]) -> Literal["fp32", "bf16"]:
+        """`auto` is bf16 on a GPU, else fp32."""
+        if asked != "auto":
+            return asked
+        return "bf16" if self.gpus_per_trial > 0 else "fp32"
+
+
+@contextmanager
+def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
+    """Starts a local Ray, or joins the cluster at `resources.address`, for the duration of the block.
+
+    A local Ray is this block's own whatever else runs on the machine: `RAY_ADDRESS` is not looked at. At the
+    end it is stopped, its folder is deleted, and environment and signal handlers are as before. In the block
+    SIGTERM is a KeyboardInterrupt, like Ctrl-C.
+
+    Args:
+        resources: what a trial gets and where it runs.
+        log: the file that Ray's driver-side messages go to.
+
+    Raises:
+        ResourceError: no place fits a trial, or no cluster answers.
+    """
+    _check(resources)
+    with ExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder())
+        stack.callback(forget_authentication)
+        stack.enter_context(environment(_environment_of(resources, scratch)))
+        forget_authentication()
+        stack.enter_context(ray_log(log))
+        stack.enter_context(signal_handlers_kept())
+        stack.callback(ray.shutdown)
+        _start(resources, scratch)
+        end_on_sigterm()
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]  # Ray's
+        yield _fit(resources, nodes, scratch)
+
+
+def places(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> int:
+    """How many trials of `cpus` and `gpus` (a share of one GPU) fit on `nodes` at the same time."""
+    fitting = 0
+    for node in nodes:
+        of_node = math.floor(node.get("CPU", 0) / cpus)
+        if gpus > 0:
+            of_node = min(of_node, math.floor(node.get("GPU", 0)) * math.floor(1 / gpus + 1e-9))
+        fitting += of_node
+    return fitting
+
+
+def _check(resources: Resources) -> None:
+    gpus = resources.gpus_per_trial
+    if gpus is not None and gpus > 1:
+        raise ResourceError(
+            f"resources.gpus_per_trial: at most 1, because a trial trains in one process; got {gpus:g}. "
+            "Several GPUs run several trials at the same time: leave it at auto"
+        )
+    if resources.gpus is not None and resources.address is not None:
+        raise ResourceError(
+            "resources.gpus picks devices of this machine, but resources.address joins a cluster, whose "
+            "nodes say what they offer: remove one of the two"
+        )
+    if resources.address is not None and resources.address.startswith("ray://"):
+        raise ResourceError(
+            "resources.address: the Ray client protocol (ray://) is not supported; run autoft on a node of "
+            "the cluster and give HOST:PORT or auto"
+        )
+    _visible_gpus(resources)
+    if resources.address is not None:
+        _check_reachable(resources.address)
+    if ray.is_initialized():
+        raise ResourceError(
+            "this process is connected to Ray already, and a search uses a Ray of its own: call "
+            "ray.shutdown() first; to search on that cluster, give resources.address"
+        )
+
+
+def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Path) -> Runtime:
+    has_gpu = any(node.get("GPU", 0) >= 1 for node in nodes)
+    gpus = resources.gpus_per_trial if resources.gpus_per_trial is not None else float(has_gpu)
+    fitting = places(nodes, resources.cpus_per_trial, gpus)
+    if fitting == 0:
+        offered = "; ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
+        raise ResourceError(
+            f"resources: a trial asks for {resources.cpus_per_trial} CPUs and {gpus:g} GPUs on one node, but "
+            f"the nodes offer {offered}: lower cpus_per_trial or gpus_per_trial"
+        )
+    return Runtime(
+        cpus_per_trial=resources.cpus_per_trial,
+        gpus_per_trial=gpus,
+        max_concurrent=min(fitting, resources.max_concurrent or fitting),
+        local=resources.address is None,
+        scratch=scratch,
+    )
+
+
+def _start(resources: Resources, scratch: Path) -> None:
+    settings: dict[str, Any] = {
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        # Not the place for a secret: Ray writes a runtime environment into its logs.
+        "runtime_env": {
+            "env_vars": {
+                "OMP_NUM_THREADS": str(resources.cpus_per_trial),
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
+            }
+        },
+    }
+    try:
+        if resources.address is None:
+            ray.init(
+                address="local",
+                object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+                _temp_dir=str(scratch / "ray"),
+                **settings,
+            )
+        else:
+            del settings["include_dashboard"]
+            ray.init(address=resources.address, **settings)
+    except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
+        raise _refused(resources, error) from None
+
+
+def _refused(resources: Resources, error: Exception) -> ResourceError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if resources.address is None:
+        return ResourceError(f"a local Ray cannot be started: {reason}")
+    if "InvalidAuthToken" in f"{error} {error.__cause__}" or isinstance(error, AuthenticationError):
+        return ResourceError(
+            "resources.address: the cluster wants a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH "
+            "to the file that holds it"
+        )
+    # The address may be a secret: `resources.address` takes environment variables.
+    return ResourceError(
+        f"resources.address: the cluster cannot be joined: {reason.replace(resources.address, 'it')}. The "
+        "driver must run on a node of the cluster, with the same versions of Python and Ray"
+    )
+
+
+def _check_reachable(address: str) -> None:
+    """A dead address would let Ray try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return  # `auto`: Ray finds it
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise ResourceError(
+            f"resources.address: nothing answers there ({error.strerror or type(error).__name__}); start the "
+            "cluster first"
+        ) from None
+
+
+def _environment_of(resources: Resources, scratch: Path) -> dict[str, str | None]:
+    """To join a cluster, Ray's own rules of authentication hold; what Ray sets by them is set back."""
+    cluster = {"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE")}
+    authentication = own_authentication(scratch) if resources.address is None else cluster
+    return {**SWITCHES, **_visible_gpus(resources), **authentication}
+
+
+def _visible_gpus(resources: Resources) -> dict[str, str | None]:
+    """`gpus` counts the devices that this process sees already. Raises ResourceError where one is missing."""
+    if resources.gpus is None:
+        return {}
+    from torch.cuda import device_count  # asks the driver, without taking a device
+
+    count = device_count()
+    if missing := [index for index in resources.gpus if not 0 <= index < count]:
+        raise ResourceError(
+            f"resources.gpus: this machine shows {count} GPUs, numbered from 0; got {missing}"
+        )
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    chosen = [seen[index] if seen != [""] else str(index) for index in resources.gpus]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)}

@@ -1,0 +1,107 @@
+"""The driver's files on every node: read in place where a node sees them, else brought by Ray once a node."""
+
+import io
+import os
+import secrets
+import tarfile
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import ray
+
+from autoft.data.files import hasher, locked
+from autoft.data.node import localise, node_folder
+from autoft.study.ray_tune.messages import Shared, Shipment
+
+TOKEN_FILE = ".sitting"
+
+
+def write_token(folder: Path) -> str:
+    """Marks the study's folder, so that a worker can tell whether it sees the same one."""
+    token = secrets.token_hex(8)
+    (folder / TOKEN_FILE).write_text(token)
+    return token
+
+
+def ship(paths: Iterable[Path]) -> dict[Path, Shipment]:
+    """Hands files and folders to Ray's object store. A folder travels as an archive of its files."""
+    shipments = {}
+    for path in paths:
+        content = _archive(path) if path.is_dir() else path.read_bytes()
+        digest = hasher()
+        digest.update(content)
+        shipments[path] = Shipment(digest.hexdigest(), ray.put(content), path.is_dir())
+    return shipments
+
+
+class WorkerNode:
+    """The node that this process runs on (see `study.workbench.Node`)."""
+
+    def __init__(self, folder: Path, token: str, shipments: Mapping[Path, Shipment]) -> None:
+        self._folder, self._shipments = folder, shipments
+        self.sees_driver = _read(folder / TOKEN_FILE) == token
+        """Whether this process writes into the study's folder itself."""
+
+    @classmethod
+    def of(cls, shared: Shared) -> "WorkerNode":
+        """The node, as this worker process finds it."""
+        return cls(shared.folder, shared.token, shared.shipments)
+
+    def locate(self, path: Path) -> Path:
+        """Where this node finds the driver's `path`."""
+        shipment = self._shipments.get(path)
+        if shipment is None:
+            return path
+        if shipment.folder:
+            return path if _holds(path, shipment) else _unpacked(path, shipment)
+        return localise(path, shipment.digest, lambda: bytes(ray.get(shipment.content)))
+
+    def scratch(self, folder: Path) -> Path:
+        """The driver's `folder`, or one of this node's own that is the same for all of its workers."""
+        if self.sees_driver:
+            return folder
+        name = hasher()
+        name.update(str(folder).encode())
+        own = node_folder() / name.hexdigest()
+        own.mkdir(mode=0o700, exist_ok=True)
+        return own
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def _archive(folder: Path) -> bytes:
+    """A tar of the folder's files; names and contents alone decide its bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry.size = path.stat().st_size
+            with path.open("rb") as file:
+                archive.addfile(entry, file)
+    return buffer.getvalue()
+
+
+def _holds(path: Path, shipment: Shipment) -> bool:
+    if not path.is_dir():
+        return False
+    digest = hasher()
+    digest.update(_archive(path))
+    return digest.hexdigest() == shipment.digest
+
+
+def _unpacked(path: Path, shipment: Shipment) -> Path:
+    """A copy of the driver's folder on this node; whole or absent."""
+    copy = node_folder() / f"{shipment.digest}-{path.name}"
+    with locked(copy):
+        if not copy.is_dir():
+            parts = Path(tempfile.mkdtemp(dir=copy.parent))
+            with tarfile.open(fileobj=io.BytesIO(ray.get(shipment.content))) as archive:
+                archive.extractall(parts, filter="data")
+            os.replace(parts, copy)
+    return copy

@@ -1,0 +1,210 @@
+"""What the study knows of a trial, as plain data: the only way in which other rooms read trials."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoft.errors import StudyError
+from autoft.kernel.measurement import Measurement
+from autoft.spec.space import Value
+from autoft.study.places import checkpoint_name
+
+State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+
+TRIAL_ATTR = "trial"
+"""A trial's attribute, written when it is handed to a worker: attempt, seed, values, began."""
+MEASUREMENT_ATTR = "measurement:{index}"
+"""A trial's attributes, one a measurement, written whole."""
+END_ATTR = "end"
+"""A trial's attribute, written before it is told FAIL: reason, traceback, node."""
+IDENTITY_ATTR = "identity"
+"""The study's attribute that says which request made it; see `storage.identity_of`."""
+INFO_ATTR = "info"
+"""The study's attribute that holds its `StudyInfo`."""
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial, as it stands in the study."""
+
+    number: int
+    """From 0, without gaps."""
+    state: State
+    params: Mapping[str, Value]
+    """The searched parameters that count in this trial."""
+    values: Mapping[str, Value]
+    """Every hyperparameter's value: searched, fixed or default."""
+    seed: int | None
+    """None in the instant between creation and the first attempt."""
+    measurements: tuple[Measurement, ...]
+    """By index. Their `checkpoint` is relative to the study's folder."""
+    score: float | None
+    """The objective at the best measurement so far; None without a finite one."""
+    best_index: int | None
+    """The index of that measurement."""
+    reason: str | None
+    """Why it failed, in one line."""
+    traceback: str | None
+    """Of the failure, in the worker."""
+    node: str | None
+    """The host that ran it."""
+    started: datetime | None
+    """Of the last attempt, with a time zone."""
+    finished: datetime | None
+    duration_s: float | None
+    """From `started` to `finished`; None while it runs."""
+    checkpoint: str | None
+    """Where the best measurement's checkpoint was written, relative to the study's folder.
+
+    The file is kept for the best trial only (and while a trial runs).
+    """
+
+
+@dataclass(frozen=True)
+class StudyInfo:
+    """What a study is about, stored in the study itself, so that its storage alone tells everything."""
+
+    name: str
+    task: str
+    models: tuple[str, ...]
+    """As they stand in space.yaml."""
+    objective: str
+    direction: Literal["maximize", "minimize"]
+    fixed: Mapping[str, Value]
+    """Hyperparameters that are not searched: fixed by the user, or by default."""
+    data: Mapping[str, Any]
+    """What the caller knows of the rows, such as source, digest and counts; JSON values only."""
+    versions: Mapping[str, str]
+    """Of the packages that the last sitting ran with."""
+    text: str
+    """The resolved space.yaml with environment variables unexpanded."""
+
+
+def write_info(study: optuna.Study, info: StudyInfo) -> None:
+    """Stores `info` in the study; a later sitting's replaces it."""
+    study.set_user_attr(INFO_ATTR, asdict(info))
+
+
+def read_info(study: optuna.Study) -> StudyInfo:
+    """What the study is about.
+
+    Raises:
+        StudyError: the study was not made by autoft.
+    """
+    stored = study.user_attrs.get(INFO_ATTR)
+    if stored is None:
+        raise StudyError(
+            f"study {study.study_name!r}: the storage has no description of it, so autoft did not make it"
+        )
+    return StudyInfo(**{**stored, "models": tuple(stored["models"])})
+
+
+def read_trials(study: optuna.Study) -> list[TrialRecord]:
+    """All trials that were started, by number."""
+    objective, maximize = _objective(study)
+    return [
+        record(trial, objective, maximize)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state != TrialState.WAITING
+    ]
+
+
+def read_trial(study: optuna.Study, number: int) -> TrialRecord:
+    """One trial.
+
+    Raises:
+        StudyError: no such trial.
+    """
+    trials = study.get_trials(deepcopy=False)
+    started = sum(trial.state != TrialState.WAITING for trial in trials)
+    if not 0 <= number < len(trials) or trials[number].state == TrialState.WAITING:
+        raise StudyError(f"study {study.study_name!r} has trials 0 to {started - 1}, got {number}")
+    return record(trials[number], *_objective(study))
+
+
+def best_trial(study: optuna.Study) -> TrialRecord | None:
+    """The COMPLETE trial with the best score, the earliest of equals; None where there is none."""
+    _, maximize = _objective(study)
+    complete = [
+        trial for trial in read_trials(study) if trial.state == "COMPLETE" and trial.score is not None
+    ]
+    sign = 1 if maximize else -1
+    return max(complete, key=lambda trial: (sign * (trial.score or 0.0), -trial.number), default=None)
+
+
+def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
+    """The record of one Optuna trial."""
+    begun: dict[str, Any] = trial.user_attrs.get(TRIAL_ATTR, {})
+    end: dict[str, Any] = trial.user_attrs.get(END_ATTR, {})
+    notes = _measurement_notes(trial, int(begun.get("attempt", 1)))
+    measurements = tuple(_measurement(note) for note in notes)
+    scores = {m.index: m.metrics[objective] for m in measurements if _finite(m.metrics.get(objective))}
+    best = max(
+        scores, key=lambda index: ((scores[index] if maximize else -scores[index]), -index), default=None
+    )
+    started = datetime.fromisoformat(begun["began"]) if "began" in begun else _aware(trial.datetime_start)
+    finished = _aware(trial.datetime_complete)
+    return TrialRecord(
+        number=trial.number,
+        state=_state(trial),
+        params=dict(trial.params),
+        values=begun.get("values", dict(trial.params)),
+        seed=begun.get("seed"),
+        measurements=measurements,
+        score=None if best is None else scores[best],
+        best_index=best,
+        reason=end.get("reason"),
+        traceback=end.get("traceback"),
+        node=end.get("node") or (notes[-1]["node"] if notes else None),
+        started=started,
+        finished=finished,
+        duration_s=(finished - started).total_seconds() if started and finished else None,
+        checkpoint=checkpoint_name(trial.number) if any(m.checkpoint for m in measurements) else None,
+    )
+
+
+def measurement_note(number: int, attempt: int, measurement: Measurement, node: str) -> dict[str, Any]:
+    """What is stored of one measurement of trial `number`."""
+    note = asdict(measurement)
+    note["metrics"] = {name: float(value) for name, value in measurement.metrics.items()}
+    note["checkpoint"] = checkpoint_name(number) if measurement.checkpoint else None
+    return {**note, "attempt": attempt, "node": node}
+
+
+def _measurement_notes(trial: FrozenTrial, attempt: int) -> list[dict[str, Any]]:
+    """Of this attempt: an interrupted one's measurements stay in the storage, but count no more."""
+    prefix = MEASUREMENT_ATTR.format(index="")
+    notes = [value for key, value in trial.user_attrs.items() if key.startswith(prefix)]
+    return sorted((note for note in notes if note["attempt"] == attempt), key=lambda note: int(note["index"]))
+
+
+def _measurement(note: Mapping[str, Any]) -> Measurement:
+    fields = {name: value for name, value in note.items() if name not in ("attempt", "node", "checkpoint")}
+    return Measurement(**fields, checkpoint=Path(note["checkpoint"]) if note["checkpoint"] else None)
+
+
+def _objective(study: optuna.Study) -> tuple[str, bool]:
+    """The objective's name and whether more of it is better."""
+    identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
+    return str(identity["objective"]), study.direction == optuna.study.StudyDirection.MAXIMIZE
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """Optuna stores local time without a zone."""
+    return None if moment is None else moment.astimezone()
+
+
+def _state(trial: FrozenTrial) -> State:
+    if trial.state == TrialState.WAITING:
+        raise ValueError(f"trial {trial.number} has not started")
+    return cast(State, trial.state.name)

@@ -1,0 +1,211 @@
+"""The study: opened or continued, and never mixed with another request's trials."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from autoft.errors import StudyError
+from autoft.spec.metrics import METRICS
+from autoft.spec.space import Parameter
+from autoft.spec.study import Budget, StudySpec
+from autoft.study.config import grid_of
+from autoft.study.places import DATABASE, LOCK, make_folders
+from autoft.study.pruner import make_pruner
+from autoft.study.records import IDENTITY_ATTR
+
+Study = optuna.Study
+"""What `open_study` gives; other rooms only hand it on."""
+ID_ATTR = "id"
+"""The study's attribute that `study_id` reads."""
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+"""The states that count toward `budget.trials`."""
+
+
+def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
+    """What makes a study the same study: when one of these changes, its trials no longer compare."""
+    search = spec.search
+    identity = {
+        "task": spec.task,
+        "models": {model.name: model.revision for model in spec.models},
+        "data digest": data_digest,
+        "objective": spec.objective,
+        "space": {
+            "fixed": {**spec.space.defaults, **spec.space.fixed},
+            "searched": {
+                parameter.name: {"domain": asdict(parameter.domain), "conditions": _conditions(parameter)}
+                for parameter in spec.space.parameters
+            },
+        },
+        "search": {
+            "seed": search.seed,
+            "sampler": {"name": search.sampler, **search.sampler_options},
+            "pruner": {"name": search.pruner, **search.pruner_options},
+            "evaluations_per_epoch": search.evaluations_per_epoch,
+        },
+    }
+    as_stored: dict[str, Any] = json.loads(json.dumps(identity))
+    return as_stored
+
+
+def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> optuna.Study:
+    """The study `spec.study`: a new one, or the one that stands in the storage.
+
+    A new one has the configurations of `first` queued.
+
+    Args:
+        spec: the request.
+        folder: the study's folder; made if need be. SQLite lies here unless `search.storage` is given.
+        identity: from `identity_of`.
+
+    Raises:
+        StudyError: the study was made from another request (the message shows what differs), or the
+            storage does not answer.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    make_folders(folder)
+    storage = _open_storage(spec.search.storage, folder)
+    pruner = make_pruner(spec.search, grid_of(spec))
+    direction = METRICS[spec.objective].direction
+    study = optuna.create_study(
+        storage=storage, study_name=spec.study, direction=direction, pruner=pruner, load_if_exists=True
+    )
+    stored = study.user_attrs.get(IDENTITY_ATTR)
+    if stored is None:
+        if study.get_trials(deepcopy=False, states=FINISHED):
+            raise StudyError(
+                f"study {spec.study!r}: the storage has one of this name that autoft did not make"
+            )
+        _queue_first(study, spec)
+        study.set_user_attr(ID_ATTR, uuid4().hex)
+        study.set_user_attr(IDENTITY_ATTR, dict(identity))
+    elif stored != identity:
+        raise StudyError(_difference(spec.study, stored, identity))
+    return study
+
+
+def study_id(study: optuna.Study) -> str:
+    """32 hex digits that tell this study from another of the same name, elsewhere or begun anew."""
+    return str(study.user_attrs[ID_ATTR])
+
+
+def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.Study:
+    """An existing study, to read.
+
+    Raises:
+        StudyError: there is none of this name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    missing = StudyError(
+        f"study {name!r}: there is none in {folder if storage is None else 'search.storage'}"
+    )
+    if storage is None and not (folder / DATABASE).exists():
+        raise missing
+    try:
+        study = optuna.load_study(study_name=name, storage=_open_storage(storage, folder))
+    except KeyError:
+        raise missing from None
+    if IDENTITY_ATTR not in study.user_attrs:
+        raise missing
+    return study
+
+
+def trials_left(study: optuna.Study, budget: Budget) -> int:
+    """How many trials are missing to the total; 0 when the budget is met."""
+    return max(0, budget.trials - len(study.get_trials(deepcopy=False, states=FINISHED)))
+
+
+def leftovers(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that an interrupted sitting left RUNNING, by number. Call it while holding the sitting."""
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+@contextmanager
+def hold_sitting(folder: Path) -> Iterator[None]:
+    """Keeps a second process from searching the same study at the same time.
+
+    Raises:
+        StudyError: another process does.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StudyError(
+            f"{folder}: another process is searching this study now; wait for it, or stop it first"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _conditions(parameter: Parameter) -> list[dict[str, Any]]:
+    return [asdict(condition) for condition in parameter.conditions]
+
+
+def _queue_first(study: optuna.Study, spec: StudySpec) -> None:
+    searched = {parameter.name for parameter in spec.space.parameters}
+    for params in spec.first:
+        study.enqueue_trial(
+            {name: value for name, value in params.items() if name in searched}, skip_if_exists=True
+        )
+
+
+def _open_storage(url: str | None, folder: Path) -> BaseStorage:
+    """The default waits for a lock instead of failing; a server's connections are checked before use."""
+    try:
+        if url is None:
+            return RDBStorage(
+                f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": 60}}
+            )
+        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+    except (ArgumentError, ImportError, SQLAlchemyError) as error:
+        shown = str(folder / DATABASE) if url is None else _without_password(url)
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0].replace(url or shown, shown)
+        raise StudyError(f"search.storage: {shown} does not open: {reason}") from None
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the given URL"
+
+
+def _difference(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    was, now = dict(_flat(stored)), dict(_flat(asked))
+    lines = [
+        f"  {path}: was {_shown(was, path)}, is now {_shown(now, path)}"
+        for path in sorted({*was, *now})
+        if _shown(was, path) != _shown(now, path)
+    ]
+    return "\n".join(
+        [
+            f"study {name!r} was made from another request, so its trials do not compare with new ones:",
+            *lines,
+            "Give the new search another name (study: ...), or restore these values.",
+        ]
+    )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _shown(tree: Mapping[str, Any], path: str) -> str:
+    return json.dumps(tree[path]) if path in tree else "absent"

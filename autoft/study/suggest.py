@@ -1,0 +1,28 @@
+"""Asks the sampler for a trial's parameters: define by run, parents before children."""
+
+import optuna
+
+from autoft.spec.space import Choice, Parameter, SearchSpace, Value
+
+
+def suggest(trial: optuna.Trial, space: SearchSpace) -> dict[str, Value]:
+    """The searched parameters that count in `trial`; one whose condition does not hold is not suggested.
+
+    A parameter that the trial has already, because it was interrupted here, keeps its value.
+    """
+    params: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if space.active(parameter, params):
+            params[parameter.name] = _suggest_one(trial, parameter)
+    return params
+
+
+def _suggest_one(trial: optuna.Trial, parameter: Parameter) -> Value:
+    name, domain = parameter.name, parameter.domain
+    if isinstance(domain, Choice):
+        chosen: Value = trial.suggest_categorical(name, domain.values)  # type: ignore[assignment]  # values hold no None
+        return chosen
+    if domain.integer:
+        step = 1 if domain.step is None else int(domain.step)
+        return trial.suggest_int(name, int(domain.low), int(domain.high), step=step, log=domain.log)
+    return trial.suggest_float(name, domain.low, domain.high, step=domain.step, log=domain.log)

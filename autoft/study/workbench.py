@@ -1,0 +1,32 @@
+"""What the search asks of the room that trains: a workbench, made once in each worker process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.measurement import Measurement
+
+
+class Workbench(Protocol):
+    """Stays in a worker process from trial to trial."""
+
+    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
+        """Yields a measurement at every evaluation, the last one with fraction 1; closed early when pruned.
+
+        Writes the trained tensors to the file `checkpoint` whenever the objective improves.
+        """
+
+
+class Node(Protocol):
+    """The machine that a worker runs on, which may not see the driver's disk."""
+
+    def locate(self, path: Path) -> Path:
+        """Where this node finds the driver's file or folder `path`, one of the `files` given to `run`."""
+
+    def scratch(self, folder: Path) -> Path:
+        """The driver's `folder` where this node sees the study's folder, else one of this node's own."""
+
+
+MakeWorkbench = Callable[[Node], Workbench]
+"""Runs in the worker; must survive cloudpickle, and import torch no sooner than it is called."""

@@ -1,0 +1,133 @@
+"""What orchestration costs: 200 trials of 4 instant reports on 2 workers, in seconds a trial.
+
+Wanted: at most 0.2 s with the MLflow recorder on. Starting and stopping Ray is not a trial's cost and is
+printed apart. Run it from the repository: `python experiments/overhead.py [--trials N] [--no-recorder]`.
+"""
+
+import argparse
+import math
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import optuna
+
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.measurement import Measurement
+from autoft.spec.read import read_spec
+from autoft.spec.study import StudySpec
+from autoft.study.ray_tune.run import run
+from autoft.study.ray_tune.runtime import ray_runtime
+from autoft.study.records import StudyInfo, read_info, read_trial, read_trials, write_info
+from autoft.study.storage import identity_of, open_study, study_id
+from autoft.study.watch import Watcher
+from autoft.study.workbench import Node, Workbench
+from autoft.tracking.recorder import Recorder
+
+WANTED_S = 0.2
+REPORTS = 4
+
+
+class InstantWorkbench:
+    """Measures a smooth function of the parameters, in no time."""
+
+    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
+        """Four reports that rise to a height which depends on the learning rate."""
+        height = math.exp(-((math.log10(config.learning_rate) + 4) ** 2)) * (1 - config.dropout / 2)
+        for index in range(1, REPORTS + 1):
+            metrics = {config.objective: height * index / REPORTS, "train_loss": 1 / index}
+            yield Measurement(index, index / REPORTS, index, float(index), metrics, elapsed_s=0.0)
+
+
+def make_workbench(node: Node) -> Workbench:
+    """Nothing to prepare."""
+    return InstantWorkbench()
+
+
+def open_overhead_study(spec: StudySpec, folder: Path) -> optuna.Study:
+    """The study, with the description that the recorder needs."""
+    study = open_study(spec, folder, identity_of(spec, "no data"))
+    info = StudyInfo(
+        name=spec.study,
+        task=spec.task,
+        models=tuple(model.name for model in spec.models),
+        objective=spec.objective,
+        direction="maximize",
+        fixed=spec.space.resolve({}),
+        data={},
+        versions={},
+        text=spec.text,
+    )
+    write_info(study, info)
+    return study
+
+
+def open_recorder(study: optuna.Study, folder: Path) -> Recorder:
+    """The recorder as a search has it, on MLflow's default store: SQLite."""
+    return Recorder(
+        f"sqlite:///{folder}/mlflow.db",
+        "overhead",
+        study_id(study),
+        lambda: read_info(study),
+        lambda number: read_trial(study, number),
+    )
+
+
+def measure(
+    study: optuna.Study, spec: StudySpec, folder: Path, watchers: Sequence[Watcher]
+) -> dict[str, float]:
+    """Runs the search in `folder`; seconds for starting Ray, for all trials, and for stopping Ray."""
+    began = time.perf_counter()
+    with ray_runtime(spec.resources, folder / "logs/ray.log") as runtime:
+        started = time.perf_counter()
+        run(study, spec, make_workbench, watchers=watchers, folder=folder, runtime=runtime)
+        ended = time.perf_counter()
+    states = [trial.state for trial in read_trials(study)]
+    print({state: states.count(state) for state in sorted(set(states))})
+    return {"start": started - began, "trials": ended - started, "stop": time.perf_counter() - ended}
+
+
+def make_spec(folder: Path, trials: int) -> StudySpec:
+    """The short form of a request: four searched dimensions, TPE, successive halving."""
+    (folder / "model").mkdir()
+    (folder / "rows.csv").write_text("text,label\na,b\n")
+    document = {
+        "study": "overhead",
+        "task": "text-classification",
+        "model": str(folder / "model"),
+        "data": {"path": str(folder / "rows.csv"), "inputs": "text", "target": "label"},
+        "objective": "macro_f1",
+        "search": {"evaluations_per_epoch": 1},
+        "space": {"epochs": REPORTS},
+        "budget": {"trials": trials},
+        "resources": {"max_concurrent": 2},
+    }
+    return read_spec(document)
+
+
+def main() -> None:
+    """Prints seconds a trial."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--no-recorder", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        spec = make_spec(folder, options.trials)
+        study = open_overhead_study(spec, folder / "study")
+        recorders = [] if options.no_recorder else [open_recorder(study, folder)]
+        seconds = measure(study, spec, folder / "study", recorders)
+        closing = time.perf_counter()
+        warnings = [recorder.close() for recorder in recorders]
+        seconds["recorder"] = time.perf_counter() - closing
+    each = seconds["trials"] / options.trials
+    print(f"{each:.3f} s a trial (wanted: at most {WANTED_S})", *filter(None, warnings))
+    print(
+        f"start of Ray {seconds['start']:.1f} s, its stop {seconds['stop']:.1f} s, "
+        f"what the recorder still wrote {seconds['recorder']:.1f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

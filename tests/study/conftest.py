@@ -1,0 +1,35 @@
+"""Ray is started once for all tests that need one here: it takes seconds."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ray import cloudpickle
+
+from autoft.spec.study import Resources
+from autoft.study.ray_tune.runtime import Runtime, ray_runtime
+
+from . import scripted
+
+
+@pytest.fixture(scope="session")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """A local Ray with places for two trials, on however few cores."""
+    cloudpickle.register_pickle_by_value(sys.modules[scripted.__name__])  # workers need not see the tests
+    with ray_runtime(Resources(), tmp_path_factory.mktemp("ray") / "ray.log") as runtime:
+        assert runtime.max_concurrent >= 2, "the tests of parallel trials need two cores"
+        yield replace(runtime, max_concurrent=2)
+
+
+@pytest.fixture
+def one_worker(two_workers: Runtime) -> Runtime:
+    """Trials one after another, so that what happens is known to the last bit."""
+    return replace(two_workers, max_concurrent=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study's folder."""
+    return tmp_path / "studies/study"

@@ -1,0 +1,140 @@
+"""A real cluster of two nodes on 127.0.0.1, one of which sees nothing of the driver's folder."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from autoft.study.places import checkpoint_name, log_name
+from autoft.study.records import best_trial, read_trials
+from autoft.study.storage import find_study
+
+RAY = Path(sys.executable).parent / "ray"
+TIMEOUT_S = 120
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def node(command: list[str], log: Path, **environment: str) -> Iterator[None]:
+    """A Ray node that runs until the end of the block; all of its processes end with it."""
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1", "RAY_memory_monitor_refresh_ms": "0"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **quiet, **environment},
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def wait_for_nodes(address: str, count: int) -> None:
+    """Until the cluster has `count` nodes, as a driver of its own sees it."""
+    script = (
+        "import ray, sys, time\n"
+        f"ray.init(address={address!r}, log_to_driver=False, logging_level='ERROR')\n"
+        f"while sum(n['Alive'] for n in ray.nodes()) < {count}: time.sleep(0.2)\n"
+    )
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, timeout=TIMEOUT_S, check=False
+        )
+        if done.returncode == 0:
+            return
+        assert time.monotonic() < deadline, done.stderr.decode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The driver's folder, with a file and a folder that workers need."""
+    made = tmp_path / "driver"
+    (made / "tree/a").mkdir(parents=True)
+    (made / "tree/a/b.txt").write_text("b")
+    (made / "rows.txt").write_text("rows")
+    return made
+
+
+@pytest.fixture
+def address(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A head that sees the driver's folder, and a node with another host name that sees an empty one."""
+    if subprocess.run(["unshare", "--mount", "--uts", "true"], check=False).returncode != 0:
+        pytest.skip("unshare is not permitted here, so no node can be made blind")
+    port, elsewhere, token = free_port(), tmp_path / "elsewhere", tmp_path / "token"
+    elsewhere.mkdir()
+    token.write_text(secrets.token_hex(32))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
+    head = ["start", "--head", f"--port={port}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"]
+    worker = f"start --address=127.0.0.1:{port} --node-ip-address=127.0.0.1 --num-cpus=1 --block"
+    blind = f"mount -t tmpfs none {folder} && hostname elsewhere && cd {elsewhere} && exec {RAY} {worker}"
+    with ExitStack() as stack:
+        command = [str(RAY), *head, "--num-cpus=1", "--block"]
+        stack.enter_context(node(command, tmp_path / "head.log"))
+        wait_for_nodes(f"127.0.0.1:{port}", 1)
+        unshare = ["unshare", "--mount", "--uts", "sh", "-c", blind]
+        stack.enter_context(node(unshare, tmp_path / "worker.log", TMPDIR=str(elsewhere)))
+        wait_for_nodes(f"127.0.0.1:{port}", 2)
+        yield f"127.0.0.1:{port}"
+
+
+def test_trials_run_on_both_nodes_and_everything_arrives_at_the_driver(folder: Path, address: str) -> None:
+    request = {
+        "folder": str(folder),
+        "trials": 6,
+        "max_concurrent": 2,
+        "sleep_s": 1.5,
+        "address": address,
+        "file": str(folder / "rows.txt"),
+        "tree": str(folder / "tree"),
+    }
+    driver = Path(__file__).parent.with_name("driver.py")
+    secret = {"HF_TOKEN": "hf_not_in_any_log"}
+    ran = subprocess.run(
+        [sys.executable, str(driver), json.dumps(request)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env={**os.environ, **secret},
+    )
+    assert ran.returncode == 0, ran.stderr
+
+    study = find_study("study", folder)
+    trials = read_trials(study)
+    assert [trial.state for trial in trials] == ["COMPLETE"] * 6, [trial.reason for trial in trials]
+    assert [trial.score for trial in trials] == pytest.approx([0.1 * n + 0.05 for n in range(6)])
+
+    sees = {trial.node: trial.measurements[0].metrics["sees_folder"] for trial in trials}
+    assert sees.pop("elsewhere") == 0.0
+    assert list(sees.values()) == [1.0]
+    for trial in trials:
+        seen = trial.measurements[-1].metrics
+        assert seen["file_is_whole"] == seen["folder_is_whole"] == seen["scratch_is_mine"] == 1.0
+        assert f"trial {trial.number} is number" in (folder / log_name(trial.number)).read_text()
+
+    # Trial 5 is the best; a later trial's checkpoint arrives wherever it ran, the others have lost.
+    assert best_trial(study) == trials[5]
+    assert (folder / checkpoint_name(5)).read_text() == f"{0.1 * 5 + 0.05}"
+    assert len(list((folder / "checkpoints").iterdir())) == 1

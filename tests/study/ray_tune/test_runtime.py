@@ -1,0 +1,63 @@
+"""What Ray is asked for, and that nothing of it stays."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autoft.errors import ResourceError
+from autoft.spec.study import Resources
+from autoft.study.ray_tune.runtime import places, ray_runtime
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cpus", "gpus", "expected"),
+    [
+        ([{"CPU": 8}], 1, 0, 8),
+        ([{"CPU": 8}], 3, 0, 2),
+        ([{"CPU": 4}, {"CPU": 3}], 2, 0, 3),  # a trial does not span nodes
+        ([{"CPU": 16, "GPU": 2}], 1, 1, 2),
+        ([{"CPU": 16, "GPU": 2}], 1, 0.5, 4),
+        ([{"CPU": 16, "GPU": 2}], 1, 0.4, 4),  # a share lies on one device: two of 0.4 a device
+        ([{"CPU": 16, "GPU": 1}], 1, 0.1, 10),
+        ([{"CPU": 3, "GPU": 4}], 1, 1, 3),
+        ([{"CPU": 8}], 1, 1, 0),
+        ([{"CPU": 8}], 16, 0, 0),
+    ],
+)
+def test_how_many_trials_fit(nodes: list[dict[str, float]], cpus: int, gpus: float, expected: int) -> None:
+    assert places(nodes, cpus, gpus) == expected
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        (
+            Resources(gpus_per_trial=2),
+            "gpus_per_trial: at most 1, because a trial trains in one process; got 2",
+        ),
+        (Resources(gpus=(0,), address="127.0.0.1:6379"), "resources.gpus picks devices of this machine"),
+        (Resources(address="ray://127.0.0.1:10001"), "the Ray client protocol"),
+        (
+            Resources(gpus=(9999,)),
+            r"resources.gpus: this machine shows \d+ GPUs, numbered from 0; got \[9999\]",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_before_ray_starts(
+    resources: Resources, message: str, tmp_path: Path
+) -> None:
+    before = dict(os.environ)
+    with pytest.raises(ResourceError, match=message), ray_runtime(resources, tmp_path / "ray.log"):
+        pass
+    assert dict(os.environ) == before
+
+
+def test_a_cluster_that_does_not_answer_is_told_without_its_address(tmp_path: Path) -> None:
+    resources = Resources(address="127.0.0.1:1")
+    with (
+        pytest.raises(ResourceError, match=r"resources.address: nothing answers there") as refused,
+        ray_runtime(resources, tmp_path / "ray.log"),
+    ):
+        pass
+    assert "127.0.0.1" not in str(refused.value)

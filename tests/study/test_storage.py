@@ -1,0 +1,164 @@
+"""Opening, continuing and protecting a study."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from autoft.errors import StudyError
+from autoft.spec.space import Choice, Condition, Parameter, Range
+from autoft.spec.study import Budget, ModelRef, Resources, SearchMethod, StudySpec
+from autoft.study.storage import (
+    find_study,
+    hold_sitting,
+    identity_of,
+    leftovers,
+    open_study,
+    study_id,
+    trials_left,
+)
+
+from .scripted import CONDITIONAL, make_spec
+
+
+def opened(spec: StudySpec, folder: Path, digest: str = "digest") -> optuna.Study:
+    return open_study(spec, folder, identity_of(spec, digest))
+
+
+def test_a_new_study_lies_in_its_folder(folder: Path) -> None:
+    study = opened(make_spec(), folder)
+    assert (folder / "study.db").exists()
+    assert study.study_name == "study"
+    assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert find_study("study", folder).study_name == "study"
+
+
+def test_a_loss_is_minimised(folder: Path) -> None:
+    assert opened(make_spec(objective="log_loss"), folder).direction == optuna.study.StudyDirection.MINIMIZE
+
+
+def test_first_is_queued_once_with_searched_parameters_only(folder: Path) -> None:
+    spec = make_spec(first=({"learning_rate": 2e-5, "batch_size": 8}, {"learning_rate": 3e-5}))
+    for _ in range(3):
+        study = opened(spec, folder)
+    assert [trial.system_attrs["fixed_params"] for trial in study.get_trials()] == [
+        {"learning_rate": 2e-5},
+        {"learning_rate": 3e-5},
+    ]
+    assert trials_left(study, spec.budget) == 4
+
+
+def test_the_total_counts_ended_trials_of_every_kind(folder: Path) -> None:
+    spec = make_spec(trials=5)
+    study = opened(spec, folder)
+    for state in (
+        optuna.trial.TrialState.COMPLETE,
+        optuna.trial.TrialState.PRUNED,
+        optuna.trial.TrialState.FAIL,
+    ):
+        study.tell(study.ask(), 0.5 if state == optuna.trial.TrialState.COMPLETE else None, state=state)
+    running = study.ask()
+    assert trials_left(study, spec.budget) == 2
+    assert [trial.number for trial in leftovers(study)] == [running.number]
+    assert trials_left(study, Budget(trials=1)) == 0
+
+
+def test_budget_resources_and_tracking_may_change(folder: Path) -> None:
+    first = opened(make_spec(), folder)
+    again = opened(make_spec(trials=99, resources=Resources(cpus_per_trial=8), text="other"), folder)
+    assert study_id(again) == study_id(first)
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({"objective": "accuracy"}, 'objective: was "macro_f1", is now "accuracy"'),
+        ({"search": SearchMethod(sampler="random", pruner="none", seed=8)}, "search.seed: was 7, is now 8"),
+        (
+            {"search": SearchMethod(sampler="random", pruner="median", seed=7)},
+            'search.pruner.name: was "none", is now "median"',
+        ),
+        ({"models": (ModelRef("tiny", "hub", "tiny", "abc"),)}, 'models.tiny: was null, is now "abc"'),
+        (
+            {"parameters": [Parameter("learning_rate", Range(1e-5, 1e-2, integer=False, log=True))]},
+            "space.searched.learning_rate.domain.high: was 0.001, is now 0.01",
+        ),
+        (
+            {"parameters": [Parameter("learning_rate", Choice((1e-5, 1e-3)))]},
+            "space.searched.learning_rate.domain.values: was absent, is now [1e-05, 0.001]",
+        ),
+        ({"fixed": {"epochs": 3}}, "space.fixed.epochs: was 6, is now 3"),
+    ],
+)
+def test_another_request_is_refused_with_what_differs(
+    change: dict[str, Any], shown: str, folder: Path
+) -> None:
+    opened(make_spec(), folder)
+    with pytest.raises(StudyError, match="'study' was made from another request") as refused:
+        opened(make_spec(**change), folder)
+    assert shown in str(refused.value)
+    assert "study: ..." in str(refused.value)
+
+
+def test_other_data_are_refused(folder: Path) -> None:
+    opened(make_spec(), folder)
+    with pytest.raises(StudyError, match='data digest: was "digest", is now "other"'):
+        opened(make_spec(), folder, "other")
+
+
+def test_another_condition_is_refused(folder: Path) -> None:
+    opened(make_spec(parameters=CONDITIONAL), folder)
+    changed = replace(CONDITIONAL[2], conditions=(Condition("unfreeze_depth", (1,), negated=True),))
+    with pytest.raises(StudyError, match=r"space.searched.dropout.conditions: was .*\[0\].* is now .*\[1\]"):
+        opened(make_spec(parameters=[*CONDITIONAL[:2], changed, CONDITIONAL[3]]), folder)
+
+
+def test_a_default_that_is_written_out_is_the_same_study(folder: Path) -> None:
+    opened(make_spec(), folder)
+    opened(make_spec(fixed={"epochs": 6}), folder)
+    narrowed = Parameter("learning_rate", Range(1e-5, 1e-3, integer=False, log=True), by_default=True)
+    opened(make_spec(parameters=[narrowed]), folder)
+
+
+def test_a_study_that_autoft_did_not_make_is_left_alone(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    alien = optuna.create_study(
+        storage=f"sqlite:///{folder}/study.db", study_name="study", direction="maximize"
+    )
+    alien.tell(alien.ask(), 1.0)
+    with pytest.raises(StudyError, match="did not make"):
+        opened(make_spec(), folder)
+
+
+def test_a_missing_study_is_named(folder: Path) -> None:
+    with pytest.raises(StudyError, match="study 'study': there is none in"):
+        find_study("study", folder)
+    opened(make_spec(), folder)
+    with pytest.raises(StudyError, match="study 'other': there is none in"):
+        find_study("other", folder)
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:secret@127.0.0.1:1/db", "nonsense://me:secret@x", "secret"])
+def test_a_storage_that_does_not_open_is_told_without_its_password(url: str, folder: Path) -> None:
+    search = SearchMethod(sampler="random", pruner="none", storage=url)
+    with pytest.raises(StudyError, match=r"^search.storage: ") as refused:
+        opened(make_spec(search=search), folder)
+    assert "secret" not in str(refused.value)
+
+
+def test_two_processes_do_not_search_one_study(folder: Path) -> None:
+    opened(make_spec(), folder)
+    script = (
+        "from pathlib import Path\n"
+        "from autoft.study.storage import hold_sitting\n"
+        f"with hold_sitting(Path({str(folder)!r})): pass"
+    )
+    with hold_sitting(folder):
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "another process is searching this study" in other.stderr
+    with hold_sitting(folder):
+        pass

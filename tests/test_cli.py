@@ -1,0 +1,140 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from autoft import cli, sitting
+from autoft.errors import AutoftError
+from autoft.report.outcome import Outcome
+
+from .main_job import SHORT, SPACE, run
+from .report.records import info, trial
+
+HEAVY = {"torch", "ray", "mlflow", "optuna", "transformers", "datasets", "pandas", "sklearn", "pyarrow"}
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "autoft", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "typer" in imported  # the list is what it is taken for
+    assert imported & HEAVY == set()
+    for command in ("search", "check", "best", "show", "ui", "explain", "schema"):
+        assert f" {command} " in done.stdout
+    assert re.search(r"Exit codes: 0 done, 1 .* 2 usage, 3 .* 130", " ".join(done.stdout.split()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["search", "missing.yaml"], 1, "missing.yaml"),
+        (["search", "space.yaml"], 1, "space.yaml:3: objective: must be"),
+        (["check", "space.yaml", "-o", "budget.trails=3"], 1, "-o: budget.trails: "),
+        (["best", "nothing"], 1, "no study"),
+        (["show", "nothing"], 1, "study 'nothing': there is none"),
+        (["explain", "learnin_rate"], 1, "learning_rate"),
+        (["serch"], 2, "search"),
+        (["search"], 2, "SPACE"),
+        (["best", "--jsn", "x"], 2, "--json"),
+    ],
+)
+def test_a_mistake_ends_with_its_code_and_words_and_no_traceback(tmp_path, arguments, code, said):
+    (tmp_path / "space.yaml").write_text(
+        "task: text-classification\nmodel: org/name\nobjective: macro_f2\n"
+        "data: {path: rows.csv, inputs: text, target: label}\nbudget: {trials: 3}\n"
+    )
+    ran = run(tmp_path, *arguments)
+    assert (ran.code, said in ran.err) == (code, True), ran
+    assert "Traceback" not in ran.err + ran.out
+
+
+def test_explain_and_schema_print_what_the_parser_knows(tmp_path):
+    assert "peak learning rate" in run(tmp_path, "explain", "learning_rate").out
+    schema = json.loads(run(tmp_path, "schema").out)
+    assert "learning_rate" in json.dumps(schema)
+
+
+def test_a_study_without_a_complete_trial_exits_with_3_and_says_why(monkeypatch, workdir, capsys):
+    failed = trial(0, "FAIL", values=(), reason="RuntimeError: boom")
+    outcome = Outcome(info(), [failed], ran=1, best=None, unrecorded=None)
+    monkeypatch.setattr(sitting, "sit", lambda *_: outcome)
+    monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 3
+    assert "1 x RuntimeError: boom" in capsys.readouterr().out
+
+
+def test_an_error_of_autofts_own_is_shown_whole(monkeypatch, workdir):
+    """Only what the user can mend is put in one line; a bug keeps its traceback."""
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sitting, "sit", broken)
+    monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
+    assert not issubclass(ZeroDivisionError, AutoftError)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_check_says_what_the_search_would_do_and_leaves_nothing_behind(tmp_path):
+    ran = run(tmp_path, "check", str(SPACE))
+    assert ran.code == 0, ran
+    for said in (
+        "633 train, 136 validation, 136 test; 9 labels",
+        "22,716,681 parameters, 6 blocks (BertLayer)",
+        "depth all  trains    22,716,681 (100.0%)",
+        "240 steps a trial, 12 measurements",  # ceil(633 / 16) = 40 steps, 6 epochs
+        "takes runs and files",
+        "Nothing stands in the way.",
+    ):
+        assert said in ran.out
+    assert {path.name for path in tmp_path.iterdir()} <= {"mlflow.db", "mlruns"}
+
+
+def test_check_shows_all_that_is_wrong_and_exits_with_1(tmp_path):
+    ran = run(
+        tmp_path, "check", str(SPACE),
+        "-o", "data.target=que", "-o", "resources.cpus_per_trial=999", "-o", "tracking.uri=http://127.0.0.1:9",
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "no column `que`; the file has: text, queue; did you mean `queue`?" in ran.out
+    assert "asks for 999 CPUs" in ran.out
+    assert "tracking.uri: the MLflow store at http://127.0.0.1:9 does not answer" in ran.out
+    assert "3 problems" in ran.out
+    assert "Traceback" not in ran.out + ran.err
+
+
+def test_ctrl_c_ends_with_130_and_the_command_to_go_on_with_which_goes_on(tmp_path):
+    options = [word for text in SHORT for word in ("-o", text)]
+    search = subprocess.Popen(
+        [sys.executable, "-m", "autoft", "search", str(SPACE), *options],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    log = tmp_path / "studies" / "quickstart" / "logs"
+    until = time.monotonic() + 120
+    while not list(log.glob("trial-*.log")) and time.monotonic() < until:
+        time.sleep(0.1)
+    os.kill(search.pid, signal.SIGINT)
+    out, _ = search.communicate(timeout=60)
+    assert search.returncode == 130, out
+    assert "go on with:\nautoft search" in out
+    assert "Traceback" not in out
+    again = run(tmp_path, "search", str(SPACE), *options)
+    assert again.code == 0, again
+    assert "4 of 4" in again.out

@@ -1,0 +1,138 @@
+"""The main job, end to end, with real parts: Ray, Optuna, MLflow on SQLite, a pretrained model."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from mlflow import MlflowClient
+
+import autoft
+
+from .main_job import SPACE, run, short_search
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A folder with a finished search, and what the search printed."""
+    folder = tmp_path_factory.mktemp("main-job")
+    return folder, short_search(folder)
+
+
+@pytest.fixture
+def folder(searched, monkeypatch):
+    monkeypatch.chdir(searched[0])
+    return searched[0]
+
+
+def children(folder):
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("quickstart")
+    return client.search_runs([experiment.experiment_id], "tags.`autoft.role` = 'trial'")
+
+
+def test_the_search_ends_well_and_says_a_line_a_trial_and_nothing_else(searched):
+    _, ran = searched
+    assert (ran.code, ran.err) == (0, "")
+    lines = [line for line in ran.out.splitlines() if line.startswith("trial ")]
+    assert len([line for line in lines if " of 4 · " in line]) == 4
+    assert "champion   trial" in ran.out
+    assert "model      models:/quickstart/1" in ran.out
+
+
+def test_mlflow_has_a_child_run_for_each_trial_and_objective_on_complete_ones_only(folder):
+    runs = children(folder)
+    assert sorted(child.data.tags["autoft.trial"] for child in runs) == ["0", "1", "2", "3"]
+    for child in runs:
+        complete = child.data.tags["autoft.state"] == "COMPLETE"
+        assert ("objective" in child.data.metrics) == complete
+        assert {"learning_rate", "unfreeze_depth", "dropout", "weight_decay"} == set(child.data.params)
+        if complete:  # the last measurement's against the best one's
+            assert child.data.metrics["macro_f1"] <= child.data.metrics["objective"]
+
+
+def test_the_winner_is_the_same_from_the_command_line_and_from_python(folder):
+    best = autoft.best_config("quickstart")
+    shown = json.loads(run(folder, "best", "quickstart", "--json").out)
+    assert shown == best.to_dict()
+    assert list(shown) == ["study", "params", "metric", "value", "trial", "run_id", "model_uri"]
+    complete = [child for child in children(folder) if child.data.tags["autoft.state"] == "COMPLETE"]
+    assert best.value == max(child.data.metrics["objective"] for child in complete)
+    assert run(folder, "best", str(SPACE), "--json").out.strip() == json.dumps(best.to_dict())
+
+
+LOADED_WITHOUT_AUTOFT = """
+import json, sys
+import mlflow
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+texts = ["Where is my parcel?", "", "the lamp does not pair " * 200]
+pipeline = mlflow.transformers.load_model("models:/quickstart@champion")
+pyfunc = mlflow.pyfunc.load_model("models:/quickstart@champion")
+assert not [name for name in sys.modules if name.split(".")[0] == "autoft"]
+rows = pyfunc.predict(texts)
+print("ANSWER" + json.dumps([[row["label"] for row in pipeline(texts)], list(rows["label"])]))
+print("SCORES" + json.dumps([[row["score"] for row in pipeline(texts)], list(rows["score"])]))
+"""
+
+
+def test_the_champion_loads_where_autoft_is_not_imported_and_cuts_long_texts_by_itself(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED_WITHOUT_AUTOFT], cwd=folder, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    labels = json.loads(done.stdout.split("ANSWER")[1].splitlines()[0])
+    scores = json.loads(done.stdout.split("SCORES")[1].splitlines()[0])
+    assert labels[0] == labels[1]
+    assert scores[0] == pytest.approx(scores[1])
+    own = autoft.load_best_model("quickstart")
+    assert [row["label"] for row in own(["Where is my parcel?", ""])] == labels[0][:2]
+    assert "delivery" in own.model.config.label2id  # names, not LABEL_3
+
+
+def test_the_champion_scores_what_the_study_says(folder):
+    """The registered model, on the validation rows, has the winner's macro-F1: nothing was mixed up."""
+    from sklearn.metrics import f1_score
+
+    from autoft.data.files import read_table
+
+    rows = read_table(folder / "studies" / "quickstart" / "data" / "rows.arrow").to_pylist()
+    labels = json.loads(
+        read_table(folder / "studies" / "quickstart" / "data" / "rows.arrow").schema.metadata[b"labels"]
+    )
+    held_out = [row for row in rows if row["split"] == "validation"]
+    answers = autoft.load_best_model("quickstart")([row["input_0"] for row in held_out])
+    found = f1_score(
+        [labels[row["label"]] for row in held_out], [answer["label"] for answer in answers], average="macro"
+    )
+    assert found == pytest.approx(autoft.best_config("quickstart").value, abs=1e-6)
+
+
+def test_show_tells_every_trial_and_one_trial(folder):
+    everything = run(folder, "show", "quickstart").out
+    assert [f"  {number}  " in everything for number in range(4)] == [True] * 4
+    one = run(folder, "show", "quickstart", "0").out
+    assert "learning_rate" in one
+    assert "train_loss" in one
+    missing = run(folder, "show", "quickstart", "99")
+    assert (missing.code, "no trial 99" in missing.err, "Traceback" in missing.err) == (1, True, False)
+
+
+def test_the_same_command_again_changes_nothing_and_a_larger_budget_goes_on(folder):
+    before = {child.info.run_id for child in children(folder)}
+    again = short_search(folder)
+    assert again.code == 0
+    assert "The budget of study quickstart is met" in again.out
+    assert {child.info.run_id for child in children(folder)} == before
+    more = short_search(folder, "budget.trials=5")
+    assert more.code == 0
+    assert "5 of 5" in more.out
+    runs = children(folder)
+    assert sorted(child.data.tags["autoft.trial"] for child in runs) == ["0", "1", "2", "3", "4"]
+    assert before < {child.info.run_id for child in runs}
+
+
+def test_another_space_under_the_same_name_is_refused_with_the_difference(folder):
+    changed = short_search(folder, "space.epochs=2")
+    assert changed.code == 1
+    assert "space.fixed.epochs: was 1, is now 2" in changed.err
+    assert "Traceback" not in changed.err

@@ -1,0 +1,90 @@
+"""What the README and the docstrings show is run, so that it stays true."""
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import autoft
+from autoft.spec.read import read_spec
+
+from .main_job import REPOSITORY, run, short_search
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def modules():
+    found = pkgutil.walk_packages(autoft.__path__, "autoft.")
+    return [module.name for module in found if module.name != "autoft.__main__"]
+
+
+@pytest.mark.parametrize("name", ["autoft", *modules()])
+def test_docstring_examples_run(name, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0
+
+
+def test_there_are_docstring_examples():
+    finder = doctest.DocTestFinder()
+    tests = [test for name in modules() for test in finder.find(importlib.import_module(name))]
+    assert sum(len(test.examples) for test in tests) >= 10
+
+
+def test_the_spaces_in_the_readme_are_read(tmp_path):
+    spaces = [text for text in blocks("yaml") if "task:" in text]
+    assert len(spaces) == 2
+    for text in spaces:
+        path = tmp_path / "space.yaml"
+        path.write_text(text)
+        assert read_spec(path).budget.trials == 60
+    whole = spaces[1]
+    for text in blocks("yaml"):
+        if text.startswith("resources:"):
+            path.write_text(re.sub(r"^resources:.*\n", text, whole, flags=re.MULTILINE))
+            assert read_spec(path).resources != read_spec({"study": "x", **minimal()}).resources
+
+
+def minimal():
+    return {
+        "task": "text-classification",
+        "model": "org/name",
+        "data": {"path": "x.csv", "inputs": "a", "target": "b"},
+        "objective": "accuracy",
+        "budget": {"trials": 1},
+    }
+
+
+def test_the_python_of_the_readme_runs(workdir):
+    assert short_search(workdir).code == 0
+    shown = io.StringIO()
+    namespace = {}
+    with contextlib.redirect_stdout(shown):
+        for text in blocks("python"):
+            exec(text, namespace)
+    assert shown.getvalue().startswith("macro_f1 0.")
+    assert "'label': " in shown.getvalue()
+    assert namespace["result"].study == "from-python"
+    assert list(namespace["result"].trials["state"]).count("COMPLETE") >= 1
+
+
+def test_the_commands_of_the_readme_exist(workdir):
+    commands = set(re.findall(r"`autoft (\w+)", README))
+    helped = run(workdir, "--help").out
+    assert commands >= {"check", "search", "best", "show", "ui", "explain", "schema"}
+    assert all(f" {command} " in helped for command in commands)
+
+
+def test_the_file_map_is_true():
+    paths = re.findall(r"`((?:autoft|search_spaces|experiments|tests)/[\w/.]*)`", README)
+    assert len(paths) >= 9
+    assert [path for path in paths if not Path(REPOSITORY, path).exists()] == []
