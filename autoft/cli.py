@@ -54,15 +54,17 @@ def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  
 
     from rich.console import Console
 
+    from autoft.spec.read import read_spec
+
+    overrides = _with_gpus(override, gpus)
+    spec = read_spec(space, overrides)  # before torch and Ray are imported: a mistake is told at once
+
     from autoft import quiet
     from autoft.report.outcome import print_outcome
     from autoft.sitting import sit
-    from autoft.spec.read import read_spec
     from autoft.study.places import study_folder
 
     console = Console()
-    overrides = _with_gpus(override, gpus)
-    spec = read_spec(space, overrides)
     quiet.log_to(study_folder(spec.study) / "autoft.log")
     try:
         outcome = sit(spec, console)
@@ -79,12 +81,15 @@ def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  
 @app.command()
 def check(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  # noqa: B006 - Typer copies it
     """Say what the search would do, and whether it could. Trains nothing."""
+    from autoft.spec.read import read_spec
+
+    spec = read_spec(space, _with_gpus(override, gpus))  # before torch and Ray are imported
+
     from rich.console import Console
 
     from autoft.report.check import check as examine
-    from autoft.spec.read import read_spec
 
-    if not examine(read_spec(space, _with_gpus(override, gpus)), Console()):
+    if not examine(spec, Console()):
         raise typer.Exit(MENDABLE)
 
 

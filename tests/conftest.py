@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .main_job import short_search
+
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared" / "data"
 
@@ -21,6 +23,13 @@ def workdir(tmp_path, monkeypatch):
     """An empty working directory: outputs go there."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory):
+    """A folder with a finished search of the quickstart, cut short, and what the command printed."""
+    folder = tmp_path_factory.mktemp("main-job")
+    return folder, short_search(folder)
 
 
 def pytest_collection_modifyitems(items):

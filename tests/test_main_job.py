@@ -12,13 +12,6 @@ import autoft
 from .main_job import SPACE, run, short_search
 
 
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory):
-    """A folder with a finished search, and what the search printed."""
-    folder = tmp_path_factory.mktemp("main-job")
-    return folder, short_search(folder)
-
-
 @pytest.fixture
 def folder(searched, monkeypatch):
     monkeypatch.chdir(searched[0])

@@ -1,4 +1,4 @@
-"""Ray is started once for all tests that need one here: it takes seconds."""
+"""Ray is started once for all tests of this folder that need one: it takes seconds."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from autoft.study.ray_tune.runtime import Runtime, ray_runtime
 from . import scripted
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     """A local Ray with places for two trials, on however few cores."""
     cloudpickle.register_pickle_by_value(sys.modules[scripted.__name__])  # workers need not see the tests
