@@ -1,6 +1,7 @@
 """The MLflow UI on this machine, over the store that a study is published to."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ _TRAINING_VIEW = "/#/experiments?workflowType=machine_learning"
 
 
 def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
-    """Serves the MLflow UI on 127.0.0.1 until Ctrl-C. A store that is a server has its own.
+    """Serves the MLflow UI on 127.0.0.1 until Ctrl-C or SIGTERM. A store that is a server has its own.
 
     Raises:
         TrackingError: the store cannot be opened, or the UI does not start.
@@ -29,6 +30,7 @@ def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
     if where.startswith(("http://", "https://")):
         say(f"The study's tracking store is a server with its own UI: {store.redact(where)}")
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not outlive us
     process, url = start(where)
     say(f"MLflow UI: {url}{_TRAINING_VIEW} (Ctrl-C ends it)")
     try:
@@ -73,8 +75,6 @@ def start(where: str) -> "tuple[subprocess.Popen[bytes], str]":
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
     """Ends the server and its workers."""
-    import signal
-
     for sent in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return

@@ -1,6 +1,8 @@
+import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -23,26 +25,20 @@ def test_store_that_is_a_server_needs_no_second_one(monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_ctrl_c_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-    wait = process.wait
-    pressed: list[int] = []
-
-    def ctrl_c(timeout: float | None = None) -> int:
-        if not pressed:
-            pressed.append(1)
-            raise KeyboardInterrupt
-        return wait(timeout)
-
-    monkeypatch.setattr(process, "wait", ctrl_c)
-    monkeypatch.setattr(ui, "start", lambda where: (process, "http://127.0.0.1:1"))
-    said: list[str] = []
-    ui.serve("sqlite:///mlflow.db", said.append)
-    assert (
-        said[0]
-        == "MLflow UI: http://127.0.0.1:1/#/experiments?workflowType=machine_learning (Ctrl-C ends it)"
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_ends_with_us(tmp_path: Path, sent: signal.Signals) -> None:
+    code = f"from autoft.tracking.ui import serve; serve('sqlite:///{tmp_path}/mlflow.db')"
+    ours = subprocess.Popen(
+        [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert process.poll() is not None
+    assert ours.stdout is not None
+    said = ours.stdout.readline()
+    url = said.split()[2].partition("/#/")[0]
+    assert said.startswith("MLflow UI: http://127.0.0.1:")
+    assert ui.answers(url)
+    ours.send_signal(sent)
+    assert ours.wait(30) == 0
+    assert not ui.answers(url)
 
 
 def test_taken_port_is_left_alone() -> None:
