@@ -74,7 +74,7 @@ def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  
         console.print(shlex.join(again), markup=False, highlight=False, soft_wrap=True)
         raise
     print_outcome(outcome, console)
-    if outcome.best is None:
+    if outcome.best is None and outcome.ended:
         raise typer.Exit(NO_WINNER)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from autoft.data.files import read_table
-from autoft.data.prepare import PreparedData, prepare
-from autoft.errors import StudyError, TrackingError
+from autoft.data.prepare import PreparedData, examine
+from autoft.errors import TrackingError
 from autoft.kernel.facts import fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials, Workbench, rebuild
@@ -20,7 +20,7 @@ from autoft.report.outcome import Outcome
 from autoft.spec.metrics import METRICS
 from autoft.spec.study import ModelRef, StudySpec
 from autoft.study.config import fine_tune_config
-from autoft.study.places import RAY_LOG, study_folder
+from autoft.study.places import RAY_LOG, SPACE, study_folder
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import (
@@ -32,7 +32,8 @@ from autoft.study.records import (
     read_trials,
     write_info,
 )
-from autoft.study.storage import Study, identity_of, open_study, study_id, trials_left
+from autoft.study.sitting import GaveUp
+from autoft.study.storage import Study, hold_sitting, identity_of, open_study, study_id, trials_left
 from autoft.study.workbench import Node
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.registry import FineTuned, find_champion, register_champion
@@ -85,10 +86,19 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
         KeyboardInterrupt: as it came; what is finished stands.
     """
     folder = study_folder(spec.study)
-    prepared = prepare(spec.data, folder / "data", frames)
-    spec, _ = fit_to_models(spec, prepared.labels)
-    study = open_study(spec, folder, identity_of(spec, prepared.digest))
-    write_info(study, _describe(spec, prepared))
+    rows = examine(spec.data, frames)
+    spec, _ = fit_to_models(spec, rows.labels)
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold_sitting(folder):
+        study = open_study(spec, folder, identity_of(spec, rows.digest))
+        # Written only now: a request that is refused leaves the study's files alone.
+        prepared = rows.write(folder / "data")
+        (folder / SPACE).write_text(spec.text)
+        write_info(study, _describe(spec, prepared))
+        return _search(study, spec, prepared, folder, console)
+
+
+def _search(study: Study, spec: StudySpec, prepared: PreparedData, folder: Path, console: Console) -> Outcome:
     before = len(_ended(study))
     recorder = Recorder(
         spec.tracking.uri,
@@ -101,18 +111,24 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
         recorder.catch_up(trial.number for trial in read_trials(study))
         gave_up = _run_trials(study, spec, prepared, folder, recorder, console)
         unrecorded = recorder.flush(RECORD_PATIENCE_S)
-        best, unregistered = _register(study, spec, prepared, folder, recorder)
-        unrecorded = recorder.close(RECORD_PATIENCE_S) or unrecorded
+        best = _winner(study, spec)
+        if best is not None and unrecorded is None:
+            best, unrecorded = _register(best, study, spec, prepared, folder, recorder)
+        patience_s = 0.0 if unrecorded else RECORD_PATIENCE_S  # it has waited already
+        interrupted = trials_left(study, spec.budget) > 0
+        unrecorded = recorder.close(patience_s, interrupted=interrupted) or unrecorded
     finally:
-        recorder.close(INTERRUPTED_PATIENCE_S)  # nothing is left to write where all went well
+        # Where all went well it is closed already.
+        recorder.close(INTERRUPTED_PATIENCE_S, interrupted=True)
     if gave_up is not None:
         raise gave_up
     return Outcome(
         info=read_info(study),
         trials=read_trials(study),
+        total=spec.budget.trials,
         ran=len(_ended(study)) - before,
         best=best,
-        unrecorded=unrecorded or unregistered,
+        unrecorded=unrecorded,
     )
 
 
@@ -123,7 +139,7 @@ def _run_trials(
     folder: Path,
     recorder: Recorder,
     console: Console,
-) -> StudyError | None:
+) -> GaveUp | None:
     """Runs what the budget leaves; why the search gave up before, if it did: what is finished stands."""
     if trials_left(study, spec.budget) == 0:
         return None
@@ -152,33 +168,38 @@ def _run_trials(
                 runtime=runtime,
                 files=files,
             )
-        except StudyError as error:
+        except GaveUp as error:
             return error
     return None
 
 
-def _register(
-    study: Study, spec: StudySpec, prepared: PreparedData, folder: Path, recorder: Recorder
-) -> tuple[Best | None, str | None]:
-    """The winner, and what of it the tracking server did not take, in words."""
-    winner = best_trial(study)
-    if winner is None or winner.score is None:
-        return None, None
-    best = Best(
+def _winner(study: Study, spec: StudySpec) -> Best | None:
+    """The winner as the study knows it, not registered."""
+    trial = best_trial(study)
+    if trial is None or trial.score is None:
+        return None
+    return Best(
         study=spec.study,
-        params=dict(winner.params),
+        params=dict(trial.params),
         metric=spec.objective,
-        value=winner.score,
-        trial=winner.number,
+        value=trial.score,
+        trial=trial.number,
         run_id="",
         model_uri=None,
     )
+
+
+def _register(
+    best: Best, study: Study, spec: StudySpec, prepared: PreparedData, folder: Path, recorder: Recorder
+) -> tuple[Best, str | None]:
+    """The winner with its registered model; and what of it the tracking server did not take, in words."""
     experiment = spec.tracking.experiment or spec.study
     place = (spec.tracking.uri, experiment, study_id(study))
     try:
-        champion = find_champion(*place, spec.study, winner.number, spec.register)
+        champion = find_champion(*place, spec.study, best.trial, spec.register)
         if champion is None:
-            tuned = _fine_tuned(study, spec, prepared, folder, winner)
+            winner = read_trial(study, best.trial)
+            tuned = _fine_tuned(spec, prepared, folder, winner)
             champion = register_champion(*place, read_info(study), winner, tuned, spec.register)
     except TrackingError as error:
         return best, f"the champion's model: {error}"
@@ -186,9 +207,7 @@ def _register(
     return replace(best, run_id=champion.run_id, model_uri=champion.model_uri), None
 
 
-def _fine_tuned(
-    study: Study, spec: StudySpec, prepared: PreparedData, folder: Path, winner: TrialRecord
-) -> FineTuned:
+def _fine_tuned(spec: StudySpec, prepared: PreparedData, folder: Path, winner: TrialRecord) -> FineTuned:
     """The winner's model from base weights and checkpoint."""
     config = fine_tune_config(spec, winner.values, winner.seed or 0, "fp32")
     ref = spec.model(config.model)

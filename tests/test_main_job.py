@@ -8,6 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 import autoft
+from autoft.study.storage import hold_sitting
 
 from .main_job import SPACE, run, short_search
 
@@ -129,3 +130,14 @@ def test_another_space_under_the_same_name_is_refused_with_the_difference(folder
     assert changed.code == 1
     assert "space.fixed.epochs: was 1, is now 2" in changed.err
     assert "Traceback" not in changed.err
+
+
+def test_a_refused_command_changes_nothing(folder):
+    rows = folder / "studies" / "quickstart" / "data" / "rows.arrow"
+    before = rows.read_bytes(), [child.info.run_id for child in children(folder)]
+    other_rows = short_search(folder, "data.split.seed=99")
+    assert (other_rows.code, "data digest: was" in other_rows.err) == (1, True)
+    with hold_sitting(rows.parents[1]):
+        second = short_search(folder, "budget.trials=9")
+    assert (second.code, "another process is searching this study" in second.err) == (1, True)
+    assert (rows.read_bytes(), [child.info.run_id for child in children(folder)]) == before

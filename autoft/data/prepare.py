@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -25,35 +25,61 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class PreparedData:
-    """What a study knows of its data. The rows themselves are in `rows_path`, the test rows under seal."""
+class DataFacts:
+    """What is known of a study's rows, without the rows."""
 
-    folder: Path
     labels: tuple[str, ...]
     """The classes' names in natural order; a row's `label` is an index into them."""
     counts: Mapping[str, Mapping[str, int]]
     """Rows by split and label name; only the splits that there are, all labels in each."""
     digest: str
     """32 hex digits of columns, labels and rows of all splits; not of the file's format, name or place."""
-    rows_digest: str
-    """32 hex digits of the bytes of rows.arrow (`files.file_digest`)."""
     n_inputs: int
     """1, or 2 for a pair."""
     dropped: int
     """Rows left out because an input or the target is empty (`on_empty: drop`)."""
-
-    @property
-    def rows_path(self) -> Path:
-        """Train and validation rows: Arrow, columns input_0, (input_1), label (int32), split."""
-        return self.folder / ROWS_FILE
 
     def size(self, split: str) -> int:
         """How many rows a split has; 0 where there is no such split."""
         return sum(self.counts.get(split, {}).values())
 
 
+@dataclass(frozen=True)
+class PreparedData(DataFacts):
+    """Rows in a study's folder. Those of the test split lie there under seal."""
+
+    folder: Path
+    rows_digest: str
+    """32 hex digits of the bytes of rows.arrow (`files.file_digest`)."""
+
+    @property
+    def rows_path(self) -> Path:
+        """Train and validation rows: Arrow, columns input_0, (input_1), label (int32), split."""
+        return self.folder / ROWS_FILE
+
+
+@dataclass(frozen=True)
+class Rows(DataFacts):
+    """Checked and split rows in memory; nothing is written yet."""
+
+    tables: Mapping[str, pa.Table]
+    """By split, with the columns of rows.arrow."""
+
+    def write(self, folder: Path) -> PreparedData:
+        """Writes `folder`/rows.arrow (train and validation) and, sealed, `folder`/test.arrow, atomically."""
+        write_table(pa.concat_tables([self.tables["train"], self.tables["validation"]]), folder / ROWS_FILE)
+        seal.write_test(self.tables.get("test"), folder)
+        facts = {field.name: getattr(self, field.name) for field in fields(DataFacts)}
+        return PreparedData(folder=folder, rows_digest=file_digest(folder / ROWS_FILE), **facts)
+
+
 def prepare(spec: DataSpec, folder: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> PreparedData:
-    """Loads, checks and splits the data, and writes `folder`/rows.arrow and `folder`/test.arrow atomically.
+    """`examine`, then `Rows.write`."""
+    return examine(spec, frames).write(folder)
+
+
+def examine(spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None) -> Rows:
+    """Loads, checks and splits the data.
 
     Splits that the data come with are kept. Where none is held out, validation and test are drawn; where only
     a test split comes with them, validation is; where only validation does, there is no test split.
@@ -67,16 +93,12 @@ def prepare(spec: DataSpec, folder: Path, frames: Mapping[str, pd.DataFrame] | N
         _require_disjoint_groups(splits, spec.split.group)
     digest = _digest(splits, spec, labels)
     metadata = {"digest": digest, "labels": json.dumps(labels)}
-    tables = {name: _table(split, name, spec, labels, metadata) for name, split in splits.items()}
-    write_table(pa.concat_tables([tables["train"], tables["validation"]]), folder / ROWS_FILE)
-    seal.write_test(tables.get("test"), folder)
     counts = {name: Counter(split.columns[spec.target]) for name, split in splits.items()}
-    return PreparedData(
-        folder=folder,
+    return Rows(
+        tables={name: _table(split, name, spec, labels, metadata) for name, split in splits.items()},
         labels=labels,
         counts={name: {label: counts[name][label] for label in labels} for name in splits},
         digest=digest,
-        rows_digest=file_digest(folder / ROWS_FILE),
         n_inputs=len(spec.inputs),
         dropped=dropped,
     )

@@ -17,6 +17,8 @@ class Outcome:
 
     info: StudyInfo
     trials: Sequence[TrialRecord]
+    total: int
+    """Trials of the budget."""
     ran: int
     """Trials that ended in this sitting; 0 where the budget had been met before."""
     best: Best | None
@@ -24,24 +26,25 @@ class Outcome:
     unrecorded: str | None
     """What the tracking server did not take, in words; None where it took everything."""
 
+    @property
+    def ended(self) -> int:
+        """Trials that are COMPLETE, PRUNED or FAIL, over all sittings."""
+        return sum(trial.state in _STATES for trial in self.trials)
+
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """Prints the best trials, what was registered, and the commands to go on with."""
-    name, states = outcome.info.name, [trial.state for trial in outcome.trials]
-    counts = ", ".join(f"{states.count(s)} {w}" for s, w in _STATES.items() if s in states)
-    if outcome.ran == 0:
-        console.print(f"The budget of study {name} is met ({counts}); nothing was run.", highlight=False)
-    else:
-        console.print(
-            f"Study {name}: {words.count(len(states), 'trial')} ({counts}).\n", highlight=False, markup=False
-        )
-    if outcome.best is None:
+    name = outcome.info.name
+    console.print(f"{_standing(outcome)}\n", highlight=False, markup=False)
+    if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
-    else:
+    if outcome.best is not None:
         console.print(best_trials(outcome.info, outcome.trials))
         best = outcome.best
         said = f"\nchampion   trial {best.trial}, {best.metric} {words.score(best.value)}"
-        console.print(f"{said}\nmodel      {best.model_uri}", highlight=False, markup=False)
+        console.print(
+            f"{said}\nmodel      {best.model_uri or 'not registered'}", highlight=False, markup=False
+        )
     if outcome.unrecorded:
         console.print(f"\nnot recorded: {outcome.unrecorded}", style="yellow", markup=False, highlight=False)
     console.print(f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", highlight=False)
@@ -51,6 +54,19 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
 
 
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+def _standing(outcome: Outcome) -> str:
+    """Where the study stands against its budget, in a sentence."""
+    states = [trial.state for trial in outcome.trials]
+    counts = ", ".join(f"{states.count(s)} {word}" for s, word in _STATES.items() if s in states)
+    name, counted = outcome.info.name, f" ({counts})" if counts else ""
+    if outcome.ended < outcome.total:
+        done = f"{outcome.ended} of {words.count(outcome.total, 'trial')}{counted}"
+        return f"The time of this sitting is over: study {name} has {done}. The same command goes on."
+    if outcome.ran == 0:
+        return f"The budget of study {name} is met{counted}; nothing was run."
+    return f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}."
 
 
 def _print_failures(outcome: Outcome, console: Console) -> None:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 DATABASE = "study.db"
+SPACE = "space.yaml"
+"""The resolved request of the last sitting, environment variables unexpanded: a name leads back to it."""
 LOCK = "sitting.lock"
 """Held while a process searches; the operating system frees it when that process dies."""
 RAY_LOG = "logs/ray.log"

@@ -37,6 +37,10 @@ SAME_FAILURES = 5
 """Failures in a row for one and the same reason after which the search gives up: the next would fail too."""
 
 
+class GaveUp(StudyError):  # noqa: N818 - what the search did, not what the user did
+    """Trial after trial failed for one reason, so the search stopped; what is finished stands."""
+
+
 @dataclass(frozen=True)
 class Assignment:
     """A trial for a worker."""
@@ -93,11 +97,11 @@ class Sitting:
         self._last_reason, self._same_reasons = "", 0
 
     @property
-    def gave_up(self) -> StudyError | None:
+    def gave_up(self) -> GaveUp | None:
         """Why no more trial is worth starting; None while there is hope."""
         if self._same_reasons < SAME_FAILURES:
             return None
-        return StudyError(
+        return GaveUp(
             f"study {self.spec.study!r}: {SAME_FAILURES} trials in a row failed for the same reason, so the "
             f"search stopped: {self._last_reason}"
         )

@@ -158,10 +158,10 @@ class Projection:
             wanted[tags.MODEL_URI] = model_uri
         self._tag_parent(wanted)
 
-    def end(self) -> None:
-        """Marks the parent's run as over; another sitting takes it up again."""
-        self._tag_parent({tags.STATE: "FINISHED"})
-        self.client.set_terminated(self.parent_id, "FINISHED")
+    def end(self, interrupted: bool = False) -> None:
+        """Marks the parent's run as over, or as interrupted; another sitting takes it up again."""
+        self._tag_parent({tags.STATE: "INTERRUPTED" if interrupted else "FINISHED"})
+        self.client.set_terminated(self.parent_id, "KILLED" if interrupted else "FINISHED")
 
     def _tag_parent(self, wanted: Mapping[str, str]) -> None:
         changed = {key: value for key, value in wanted.items() if self.parent_tags.get(key) != value}

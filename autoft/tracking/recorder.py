@@ -56,6 +56,7 @@ class Recorder:
         self._parent_is_dirty = True
         self._in_hand: set[int] | None = None
         self._hurry = self._closing = self._abandoned = False
+        self._interrupted = False
         self._trouble: str | None = None
         self._refused: dict[int, str] = {}
         self._model_uri: str | None = None
@@ -99,12 +100,14 @@ class Recorder:
             self._hurry = False
             return self._warning()
 
-    def close(self, timeout_s: float = 60.0) -> str | None:
+    def close(self, timeout_s: float = 60.0, *, interrupted: bool = False) -> str | None:
         """Writes what is left, at most for `timeout_s`, and ends; a warning tells what was not written.
 
-        The recorder cannot be used afterwards.
+        `interrupted` says that the budget is not met; the parent's run then says so too. The recorder
+        cannot be used afterwards.
         """
         with self._changed:
+            self._interrupted |= interrupted
             self._closing = True
             self._changed.notify_all()
         self._thread.join(timeout_s)
@@ -200,7 +203,7 @@ class Recorder:
 
     def _finish(self) -> None:
         try:
-            self._open().end()
+            self._open().end(self._interrupted)
         except Exception as error:  # the last word on the parent is a nicety
             _LOG.warning("MLflow did not take the study's end: %s", store.redact(str(error)))
 

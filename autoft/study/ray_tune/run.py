@@ -18,7 +18,7 @@ from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.ray_tune.shipping import ship, write_token
 from autoft.study.ray_tune.trainable import ResidentTrainable
 from autoft.study.sitting import Sitting
-from autoft.study.storage import hold_sitting, trials_left
+from autoft.study.storage import trials_left
 from autoft.study.watch import Watcher
 from autoft.study.workbench import MakeWorkbench
 
@@ -35,7 +35,7 @@ def run(
     runtime: Runtime,
     files: Iterable[Path] = (),
 ) -> None:
-    """Runs trials until the budget is met; does nothing where it is.
+    """Runs trials until the budget is met; does nothing where it is. Call it while holding the sitting.
 
     Trials that an earlier sitting left RUNNING start again, first, under their own numbers.
 
@@ -49,29 +49,28 @@ def run(
         files: the driver's files and folders that `make_workbench` locates; sent to the nodes of a cluster.
 
     Raises:
-        StudyError: another process searches this study, or trials fail one after another for one reason.
+        GaveUp: trials fail one after another for one reason.
         KeyboardInterrupt: as it came. What was running stays RUNNING in the study.
     """
-    with hold_sitting(folder):
-        if trials_left(study, spec.budget) == 0:
-            return
-        sitting = Sitting(
-            study,
-            spec,
-            precision=_decided_precision(study, spec, runtime),
-            watchers=watchers,
-            folder=folder,
-            max_concurrent=runtime.max_concurrent,
-        )
-        desk = Desk(sitting, folder)
-        shared = Shared(
-            environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
-            make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's
-            folder=folder,
-            token=write_token(folder),
-            shipments={} if runtime.local else ship(files),
-        )
-        _tune(StudySearcher(desk), StudyScheduler(desk), shared, runtime)
+    if trials_left(study, spec.budget) == 0:
+        return
+    sitting = Sitting(
+        study,
+        spec,
+        precision=_decided_precision(study, spec, runtime),
+        watchers=watchers,
+        folder=folder,
+        max_concurrent=runtime.max_concurrent,
+    )
+    desk = Desk(sitting, folder)
+    shared = Shared(
+        environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
+        make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's
+        folder=folder,
+        token=write_token(folder),
+        shipments={} if runtime.local else ship(files),
+    )
+    _tune(StudySearcher(desk), StudyScheduler(desk), shared, runtime)
     if desk.error is not None:
         raise desk.error
     if sitting.gave_up is not None:
