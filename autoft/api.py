@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from autoft.errors import SpecError, StudyError
 from autoft.report.show import ShownStudy
 from autoft.report.tables import frame
+from autoft.spec import scalars
+from autoft.spec.places import Notes, Place
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.spec.yaml_lines import parse
+from autoft.study.places import SPACE, study_folder
 from autoft.tracking import retrieval
 from autoft.tracking.retrieval import Best
 
@@ -62,8 +67,8 @@ def best_config(study: str | Path, tracking_uri: str | None = None) -> Best:
 
     Args:
         study: its name, or its space.yaml.
-        tracking_uri: where it is published; None is what the space says, else MLFLOW_TRACKING_URI, else
-            `sqlite:///mlflow.db`.
+        tracking_uri: where it is published; None is what the space says (for a name the copy of it in
+            `studies/`, if it is there), else MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`.
 
     Raises:
         StudyError: there is no such study, or it has no winner yet.
@@ -84,14 +89,18 @@ def load_best_model(study: str | Path, tracking_uri: str | None = None) -> Any:
 
 def study_name(study: str | Path) -> str:
     """The name of a study that is given by its name or by its space.yaml."""
-    spec = _spec_of(study)
-    return str(study) if spec is None else spec.study
+    return read_spec(study).study if _is_file(study) else str(study)
 
 
 def study_tracking_uri(study: str | Path | None) -> str | None:
-    """Where a study is published, as far as its space.yaml says; None is MLflow's own convention."""
-    spec = None if study is None else _spec_of(study)
-    return None if spec is None else spec.tracking.uri
+    """Where a study is published, as far as its space.yaml says; None is MLflow's own convention.
+
+    Raises:
+        StudyError: it was given with a password, which is not kept, and the study by its name.
+    """
+    if study is None or (spec := _spec_of(study, "tracking")) is None:
+        return None
+    return _with_password(study, spec.tracking.uri, "tracking.uri")
 
 
 def read_study(study: str | Path) -> ShownStudy:
@@ -100,19 +109,56 @@ def read_study(study: str | Path) -> ShownStudy:
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
-    from autoft.study.places import study_folder
     from autoft.study.records import read_info, read_trials
     from autoft.study.storage import find_study
 
-    spec = _spec_of(study)
+    spec = _spec_of(study, "search")
     name = str(study) if spec is None else spec.study
-    folder = study_folder(name)
-    found = find_study(name, folder, None if spec is None else spec.search.storage)
+    try:
+        folder = study_folder(scalars.study_name(name))
+    except ValueError as error:
+        raise StudyError(f"study {name!r}: there is none, for it {error}") from None
+    storage = None if spec is None else _with_password(study, spec.search.storage, "search.storage")
+    found = find_study(name, folder, storage)
     return ShownStudy(read_info(found), read_trials(found), folder)
 
 
-def _spec_of(study: str | Path) -> StudySpec | None:
-    """The request, where `study` is a file; the file it was started with, where it is a name."""
-    if Path(study).suffix in (".yaml", ".yml"):
+_ALWAYS = ("study", "task", "data", "objective", "budget")
+"""The sections that a request cannot be without, besides the model."""
+
+
+def _is_file(study: str | Path) -> bool:
+    return Path(study).suffix in (".yaml", ".yml")
+
+
+def _spec_of(study: str | Path, section: str) -> StudySpec | None:
+    """The request, to read `section` of it: from its file; for a name from the copy in its folder, if any.
+
+    Of the copy nothing else is looked at, for the rest may be about paths beside a file that is elsewhere,
+    or about environment variables that are not needed here.
+    """
+    if _is_file(study):
         return read_spec(study)
-    return None
+    try:
+        copy = study_folder(scalars.study_name(str(study))) / SPACE
+    except ValueError:  # no name of a study, so no folder either
+        return None
+    if not copy.is_file():
+        return None
+    notes = Notes(Place(str(copy), 0))
+    tree = parse(copy.read_text(encoding="utf-8"), str(copy), notes)
+    if notes.problems:
+        raise SpecError(notes.problems)
+    given = tree if isinstance(tree, dict) else {}
+    needed = {key: given[key] for key in (*_ALWAYS, section) if key in given}
+    return read_spec({**needed, "model": "any"}, in_memory_data=True)
+
+
+def _with_password(study: str | Path, url: str | None, key: str) -> str | None:
+    """`url`, unless it comes from the copy and its password is masked there."""
+    if url and "***" in url and not _is_file(study):
+        raise StudyError(
+            f"study {str(study)!r}: the password in {key} is not kept with the study; give its space.yaml "
+            "instead of its name"
+        )
+    return url

@@ -12,7 +12,7 @@ from autoft import cli, sitting
 from autoft.errors import AutoftError
 from autoft.report.outcome import Outcome
 
-from .main_job import SHORT, SPACE, run
+from .main_job import SHORT, SPACE, run, short_search
 from .report.records import info, trial
 
 HEAVY = {"torch", "ray", "mlflow", "optuna", "transformers", "datasets", "pandas", "sklearn", "pyarrow"}
@@ -114,6 +114,21 @@ def test_check_shows_all_that_is_wrong_and_exits_with_1(tmp_path):
     assert "tracking.uri: the MLflow store at http://127.0.0.1:9 does not answer" in ran.out
     assert "3 problems" in ran.out
     assert "Traceback" not in ran.out + ran.err
+
+
+def test_the_commands_that_the_end_names_find_a_study_that_is_stored_and_published_elsewhere(tmp_path):
+    places = ("search.storage=sqlite:///elsewhere.db", "tracking.uri=sqlite:///published.db")
+    ended = short_search(tmp_path, "budget.trials=1", *places)
+    assert ended.code == 0, ended
+    assert not (tmp_path / "studies" / "quickstart" / "study.db").exists()
+    assert json.loads(run(tmp_path, "best", "quickstart", "--json").out)["trial"] == 0
+    shown = run(tmp_path, "show", "quickstart")
+    assert (shown.code, "complete" in shown.out) == (0, True), shown
+    assert not (tmp_path / "mlflow.db").exists()
+    options = [word for text in (*SHORT, "budget.trials=3", *places) for word in ("-o", text)]
+    assert "so far     1 of 3 trials is done" in run(tmp_path, "check", str(SPACE), *options).out
+    refused = run(tmp_path, "check", str(SPACE), *options, "-o", "search.seed=5")
+    assert (refused.code, "search.seed: was 0, is now 5" in refused.out) == (1, True), refused
 
 
 def test_ctrl_c_ends_with_130_and_the_command_to_go_on_with_which_goes_on(tmp_path):

@@ -20,6 +20,8 @@ from autoft.spec.study import StudySpec
 from autoft.study.config import grid_of
 from autoft.study.places import study_folder
 from autoft.study.ray_tune.runtime import ray_runtime
+from autoft.study.records import read_trials
+from autoft.study.storage import MissingStudyError, find_study, identity_of, require_same
 from autoft.tracking import store
 
 T = TypeVar("T")
@@ -47,6 +49,8 @@ class _Check:
                 self.model(fact)
         self.space()
         self.trials(data)
+        if data and fitted:  # both are part of what makes a study the same one
+            self.attempt("so far", lambda: self.so_far(data.digest))
         self.attempt("resources", self.resources)
         self.attempt("tracking", self.tracking)
         self.writes()
@@ -127,6 +131,19 @@ class _Check:
         (few, many), (small, large) = self.spec.space.ends("epochs"), self.spec.space.ends("batch_size")
         return int(few) * math.ceil(rows / large), int(many) * math.ceil(rows / small)
 
+    def so_far(self, data_digest: str) -> None:
+        """The study that the search would go on with; nothing where it would begin one."""
+        spec = self.spec
+        try:
+            study = find_study(spec.study, study_folder(spec.study), spec.search.storage)
+        except MissingStudyError:
+            return
+        require_same(study, identity_of(spec, data_digest))
+        done, total = sum(trial.state != "RUNNING" for trial in read_trials(study)), spec.budget.trials
+        met = "; nothing is left to run, a larger budget.trials goes on" if done >= total else ""
+        verb = "is" if done == 1 else "are"
+        self.line("so far", f"{done:,} of {words.count(total, 'trial')} {verb} done{met}")
+
     def resources(self) -> None:
         with (
             TemporaryDirectory() as folder,
@@ -135,7 +152,8 @@ class _Check:
             each = f"{runtime.cpus_per_trial} CPU"
             if runtime.gpus_per_trial:
                 each += f" and {runtime.gpus_per_trial:g} GPU"
-            where = "this machine" if runtime.local else f"the cluster at {self.spec.resources.address}"
+            # The address may be a secret: `resources.address` takes environment variables.
+            where = "this machine" if runtime.local else "the cluster at resources.address"
             self.line(
                 "resources",
                 f"{words.count(runtime.max_concurrent, 'trial')} at a time, each {each}, on {where}",

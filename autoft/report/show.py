@@ -1,5 +1,6 @@
 """`autoft show`: a study's trials, and everything about one of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,22 +66,23 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
             f"  {name:<18} {words.value(value):<12} {marker}".rstrip(), markup=False, highlight=False
         )
     if found.measurements:
-        console.print(_curve(found.measurements, study.info.objective, found.best_index))
+        console.print(_curve(found.measurements, study.info, found.best_index))
     _print_log(study.folder, number, console)
     if found.traceback:
         console.print(f"\n{found.traceback.rstrip()}", style="red", markup=False, highlight=False)
 
 
-def _curve(measurements: Sequence[Measurement], objective: str, best_index: int | None) -> Table:
-    """A row a measurement; a bar makes the shape visible at a glance."""
-    values = [m.metrics.get(objective, float("nan")) for m in measurements]
-    finite = [v for v in values if v == v]
+def _curve(measurements: Sequence[Measurement], info: StudyInfo, best_index: int | None) -> Table:
+    """A row a measurement; a bar makes the shape visible at a glance: the better, the longer."""
+    values = [m.metrics.get(info.objective, math.nan) for m in measurements]
+    finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    worst, best = (low, high) if info.direction == "maximize" else (high, low)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("epoch", objective, "train_loss", ""):
+    for heading in ("epoch", info.objective, "train_loss", ""):
         table.add_column(heading, justify="left" if not heading else "right")
     for m, value in zip(measurements, values, strict=True):
-        width = round(30 * (value - low) / (high - low)) if high > low and value == value else 0
+        width = round(30 * (value - worst) / (best - worst)) if high > low and math.isfinite(value) else 0
         table.add_row(
             f"{m.epoch:.2f}",
             words.score(value),

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from autoft.spec.places import Notes, Path
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@")
+_ONE_URL = re.compile(r"[\w+.-]+://(?!.*://)", re.S)
+# To the last `@`: a password may hold `@` and `/`. Where it is unclear, too much is masked.
+_CREDENTIALS = re.compile(r"://([^/\s:]*)(:\S*)?@")
+_SECRET_FIELD = re.compile(
+    r"([?&;][^=&\s]*(?:pass|pwd|token|secret|key|credential|odbc_connect)[^=&\s]*=)([^&\s]+)", re.I
+)
 
 EXPANDED: tuple[tuple[str, str], ...] = (("tracking", "uri"), ("search", "storage"), ("resources", "address"))
 """Where environment variables are expanded."""
@@ -37,10 +42,32 @@ def refuse_elsewhere(value: object, path: Path, notes: Notes) -> None:
         )
 
 
-def mask_passwords(text: str) -> str:
-    """`text` with the password of every `scheme://user:password@host` as stars.
+def redact(text: str) -> str:
+    """`text` (a URL, or a message that holds some) with passwords and tokens as stars.
 
-    >>> mask_passwords("http://me:secret@mlflow:5000")
-    'http://me:***@mlflow:5000'
+    A variable's name is no secret and stays.
+
+    >>> redact("postgresql://me:secret@db.internal/mlflow")
+    'postgresql://me:***@db.internal/mlflow'
+    >>> redact("https://t0ken@mlflow:5000 and sqlite:///study.db?password=secret")
+    'https://***@mlflow:5000 and sqlite:///study.db?password=***'
     """
-    return _PASSWORD.sub(r"\1***@", text)
+    blank = (
+        "\0" if _ONE_URL.match(text) else " "
+    )  # a blank ends a URL in a message, but not one that stands alone
+    masked = _SECRET_FIELD.sub(
+        lambda found: found[0] if _is_name(found[2]) else f"{found[1]}***", text.replace(" ", blank)
+    )
+    return _CREDENTIALS.sub(_without_credentials, masked).replace(blank, " ")
+
+
+def _without_credentials(found: re.Match[str]) -> str:
+    """What is before the `@`, with the user where it is one for sure; alone, it is a token."""
+    user, password = found[1], found[2]
+    if _is_name(user if password is None else password[1:]):
+        return found[0]
+    return "://***@" if "@" in user or password in (None, ":") else f"://{user}:***@"
+
+
+def _is_name(secret: str) -> bool:
+    return _VARIABLE.fullmatch(secret) is not None

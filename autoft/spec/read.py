@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from autoft.errors import SpecError
 from autoft.spec import checks
 from autoft.spec.document import DataForm, Document, without_empty_keys
-from autoft.spec.environment import EXPANDED, expand, mask_passwords, refuse_elsewhere
+from autoft.spec.environment import EXPANDED, expand, redact, refuse_elsewhere
 from autoft.spec.first import read_first
 from autoft.spec.hyperparameters import HYPERPARAMETERS
 from autoft.spec.models import read_models
@@ -227,8 +227,13 @@ def _data(form: DataForm, base: Path) -> DataSpec:
 
 def _text(tree: Tree) -> str:
     """`tree` as YAML, without the passwords that a URL may hold."""
+    shown = dict(tree)
+    for section, key in EXPANDED:
+        inside = shown.get(section)
+        if isinstance(inside, dict) and isinstance(value := inside.get(key), str):
+            shown[section] = {**inside, key: redact(value)}
     yaml = YAML(pure=True)
-    yaml.width = _MAX_BYTES  # no line is folded, so that every URL stands whole
+    yaml.width = _MAX_BYTES  # no line is folded
     out = StringIO()
-    yaml.dump(tree, out)
-    return mask_passwords(out.getvalue())
+    yaml.dump(shown, out)
+    return out.getvalue()

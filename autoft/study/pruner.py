@@ -1,8 +1,14 @@
 """Decides which trials stop early."""
 
+import copy
+import math
 from collections.abc import Callable, Mapping
+from typing import cast
 
+from optuna import Study
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod
@@ -22,9 +28,72 @@ def make_pruner(method: SearchMethod, grid: int) -> BasePruner:
     return _PRUNERS[method.pruner](method.pruner_options, grid)
 
 
+class _EqualHalving(SuccessiveHalvingPruner):
+    """Optuna's successive halving, between trials whose measurements need not lie on the same steps.
+
+    Optuna judges a trial at its first report at or after a rung, and compares the values with which the
+    others passed that rung, wherever they did. Here they count with their values at the trial's own step.
+    Where every trial reports at the rung itself, the two are the same.
+    """
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether the trial stops at its last report."""
+        if trial.last_step is None:
+            return False
+        return super().prune(cast(Study, _SeenFrom(study, trial.last_step)), trial)
+
+
+class _SeenFrom:
+    """What successive halving asks of a study, as it looks from one step."""
+
+    def __init__(self, study: Study, step: int) -> None:
+        self.direction, self._storage = study.direction, study._storage
+        self._study, self._step = study, step
+
+    def get_trials(self, deepcopy: bool = True) -> list[FrozenTrial]:
+        """The trials that can be compared at the step; copies, so that the storage keeps its own."""
+        seen = []
+        for trial in self._study.get_trials(deepcopy=deepcopy):
+            value = self._value(trial)
+            if value is not None:
+                trial = copy.copy(trial)
+                rungs = (key for key in trial.system_attrs if key.startswith("completed_rung_"))
+                trial.system_attrs = dict.fromkeys(rungs, value)
+                seen.append(trial)
+        return seen
+
+    def _value(self, trial: FrozenTrial) -> float | None:
+        """Measured at the step, or the worst where the trial was stopped before it; else None.
+
+        Without the stopped ones a trial that is judged after a rung would have to be among the best of
+        those that had gone on from it, while the others only had to be among the best of all.
+        """
+        value = trial.intermediate_values.get(self._step)
+        if value is not None:
+            return value if math.isfinite(value) else None
+        if trial.state != TrialState.PRUNED or (trial.last_step or 0) > self._step:
+            return None
+        return -math.inf if self.direction == StudyDirection.MAXIMIZE else math.inf
+
+
+class _EqualHyperband(HyperbandPruner):
+    """Optuna's brackets, each with the successive halving above."""
+
+    def _try_initialization(self, study: Study) -> None:
+        super()._try_initialization(study)
+        self._pruners = [
+            _EqualHalving(
+                min_resource=self._min_resource,
+                reduction_factor=self._reduction_factor,
+                min_early_stopping_rate=bracket,
+            )
+            for bracket in range(len(self._pruners))
+        ]
+
+
 def _successive_halving(options: Mapping[str, Value], grid: int) -> BasePruner:
     """Asynchronous successive halving (ASHA, arXiv 1810.05934) with one bracket."""
-    return SuccessiveHalvingPruner(
+    return _EqualHalving(
         min_resource=int(options.get("min_resource", 1)),
         reduction_factor=int(options.get("reduction_factor", 3)),
         min_early_stopping_rate=0,
@@ -34,7 +103,7 @@ def _successive_halving(options: Mapping[str, Value], grid: int) -> BasePruner:
 
 def _hyperband(options: Mapping[str, Value], grid: int) -> BasePruner:
     """Several brackets that differ in how early they stop (arXiv 1603.06560)."""
-    return HyperbandPruner(
+    return _EqualHyperband(
         min_resource=int(options.get("min_resource", 1)),
         max_resource=grid,
         reduction_factor=int(options.get("reduction_factor", 3)),
@@ -42,7 +111,10 @@ def _hyperband(options: Mapping[str, Value], grid: int) -> BasePruner:
 
 
 def _median(options: Mapping[str, Value], grid: int) -> BasePruner:
-    """Stops what is below the median of the earlier trials at the same step (Vizier, KDD 2017)."""
+    """Stops what is below the median of the earlier trials at the same step (Vizier, KDD 2017).
+
+    Optuna leaves out those without a measurement at that step; without any, it stops nothing.
+    """
     return MedianPruner(
         n_startup_trials=int(options.get("n_startup_trials", 5)),
         n_warmup_steps=int(options.get("n_warmup_steps", 0)),

@@ -1,6 +1,7 @@
 """The study: opened or continued, and never mixed with another request's trials."""
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,9 +14,10 @@ from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SAWarning, SQLAlchemyError
 
 from autoft.errors import StudyError
+from autoft.spec.environment import redact
 from autoft.spec.metrics import METRICS
 from autoft.spec.space import Parameter
 from autoft.spec.study import Budget, StudySpec
@@ -23,6 +25,11 @@ from autoft.study.config import grid_of
 from autoft.study.places import DATABASE, LOCK, make_folders
 from autoft.study.pruner import make_pruner
 from autoft.study.records import IDENTITY_ATTR
+
+
+class MissingStudyError(StudyError):
+    """There is no study of this name."""
+
 
 Study = optuna.Study
 """What `open_study` gives; other rooms only hand it on."""
@@ -89,9 +96,16 @@ def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> op
         _queue_first(study, spec)
         study.set_user_attr(ID_ATTR, uuid4().hex)
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
-    elif stored != identity:
-        raise StudyError(_difference(spec.study, stored, identity))
+    else:
+        require_same(study, identity)
     return study
+
+
+def require_same(study: optuna.Study, identity: Mapping[str, Any]) -> None:
+    """Raises StudyError where the study was made from another request; the message shows what differs."""
+    stored = study.user_attrs[IDENTITY_ATTR]
+    if stored != identity:
+        raise StudyError(_difference(study.study_name, stored, identity))
 
 
 def study_id(study: optuna.Study) -> str:
@@ -103,10 +117,11 @@ def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.St
     """An existing study, to read.
 
     Raises:
-        StudyError: there is none of this name.
+        MissingStudyError: there is none of this name.
+        StudyError: the storage does not open.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    missing = StudyError(
+    missing = MissingStudyError(
         f"study {name!r}: there is none in {folder if storage is None else 'search.storage'}"
     )
     if storage is None and not (folder / DATABASE).exists():
@@ -165,22 +180,25 @@ def _queue_first(study: optuna.Study, spec: StudySpec) -> None:
 def _open_storage(url: str | None, folder: Path) -> BaseStorage:
     """The default waits for a lock instead of failing; a server's connections are checked before use."""
     try:
-        if url is None:
-            return RDBStorage(
-                f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": 60}}
-            )
-        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # of what it does not know in the URL
+            if url is None:
+                return RDBStorage(
+                    f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": 60}}
+                )
+            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     except (ArgumentError, ImportError, SQLAlchemyError) as error:
         shown = str(folder / DATABASE) if url is None else _without_password(url)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0].replace(url or shown, shown)
-        raise StudyError(f"search.storage: {shown} does not open: {reason}") from None
+        raise StudyError(f"search.storage: {shown} does not open: {redact(reason)}") from None
 
 
 def _without_password(url: str) -> str:
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        make_url(url)
     except ArgumentError:
-        return "the given URL"
+        return "the given URL"  # it may be a secret as a whole
+    return redact(url)
 
 
 def _difference(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:

@@ -3,12 +3,15 @@
 import json
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from autoft.errors import StudyError
 from autoft.spec.space import Value
@@ -48,7 +51,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
         TrackingError: the store does not answer.
     """
     where = store.resolve(tracking_uri)
-    client = store.connect(where)
+    client = _connect(where)
     with store.clear_errors(where):
         parent = _parent(client, study, where)
         run = _winner(client, parent)
@@ -82,7 +85,7 @@ def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
             f"the best trial of {study!r} ({winner.trial}) is not registered yet; "
             "run `autoft search` again: it registers the winner when the budget is met"
         )
-    client = store.connect(where)
+    client = _connect(where)
     with TemporaryDirectory() as folder, store.clear_errors(where):
         _, name, version = winner.model_uri.rsplit("/", 2)
         # Not `models:/...` itself, which is looked up wherever this process happens to point MLflow.
@@ -106,9 +109,32 @@ def _load_quietly(path: str) -> Any:
 def known_studies(tracking_uri: str | None = None) -> list[str]:
     """The names of all studies in the store, the newest first."""
     where = store.resolve(tracking_uri)
-    client = store.connect(where)
+    client = _connect(where)
     with store.clear_errors(where):
         return _names(client)
+
+
+def _connect(where: str) -> MlflowClient:
+    """A client to read with: MLflow would make a database that is not there, so that is an error here."""
+    file = _sqlite_file(where)
+    if file is not None and not file.exists():
+        raise StudyError(
+            f"no MLflow store at {store.redact(where)}, so there is no study to read; go to the folder of "
+            "the search, name the study's space.yaml, or set MLFLOW_TRACKING_URI"
+        )
+    return store.connect(where)
+
+
+def _sqlite_file(where: str) -> Path | None:
+    """The database file of `sqlite:///...`; None where the store is something else."""
+    try:
+        url = make_url(where)
+    except (ArgumentError, ValueError):
+        return None
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(name)
 
 
 def _names(client: MlflowClient) -> list[str]:

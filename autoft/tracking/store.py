@@ -13,31 +13,18 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from autoft.errors import AutoftError, TrackingError
+from autoft.spec.environment import redact as redact  # callers say `store.redact`
 from autoft.tracking import tags
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 """MLflow's own default: a file in the working directory."""
 
-_CREDENTIALS = re.compile(r"://([^/\s:@]*)(:[^/\s]*)?@")
 _CAUSE = re.compile(r"Caused by \w+\([\"']?(?:\w+\(.*?\): )?(.*?)[\"']?\)+$")
-_SECRET_FIELD = re.compile(
-    r"([?&;][^=&\s]*(?:password|passwd|pwd|token|secret|key)[^=&\s]*=)[^&\s'\")]+", re.I
-)
 
 
 def resolve(uri: str | None) -> str:
     """The tracking URI to use: the given one, else MLFLOW_TRACKING_URI, else MLflow's default."""
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-
-
-def redact(text: str) -> str:
-    """`text` (a URI, or a message that holds some) with passwords and tokens masked.
-
-    >>> redact("postgresql://me:secret@db.internal/mlflow")
-    'postgresql://me:***@db.internal/mlflow'
-    """
-    masked = _CREDENTIALS.sub(lambda found: f"://{found[1]}:***@" if found[2] else "://***@", text)
-    return _SECRET_FIELD.sub(r"\1***", masked)
 
 
 def hush() -> None:

@@ -30,17 +30,27 @@ def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
     if where.startswith(("http://", "https://")):
         say(f"The study's tracking store is a server with its own UI: {store.redact(where)}")
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not outlive us
-    process, url = start(where)
-    say(f"MLflow UI: {url}{_TRAINING_VIEW} (Ctrl-C ends it)")
+    _end_by_interrupt()
+    say(f"Starting the MLflow UI over {store.redact(where)} ...")
     try:
-        process.wait()
+        process, url = start(where)
+        try:
+            say(f"MLflow UI: {url}{_TRAINING_VIEW} (Ctrl-C ends it)")
+            process.wait()
+        finally:
+            stop(process)
     except KeyboardInterrupt:
         say("")
-    finally:
-        stop(process)
+        return
     if process.returncode not in (0, None) and process.returncode > 0:
         raise TrackingError(f"the MLflow UI ended by itself with exit code {process.returncode}")
+
+
+def _end_by_interrupt() -> None:
+    """SIGTERM and a closed terminal end us as Ctrl-C does: the server must not outlive us."""
+    for sent in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sent) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(sent, signal.default_int_handler)
 
 
 def start(where: str) -> "tuple[subprocess.Popen[bytes], str]":
@@ -62,10 +72,14 @@ def start(where: str) -> "tuple[subprocess.Popen[bytes], str]":
     )
     url = f"http://{HOST}:{port}"
     until = time.monotonic() + _START_S
-    while time.monotonic() < until and process.poll() is None:
-        if answers(url):
-            return process, url
-        time.sleep(0.2)
+    try:
+        while time.monotonic() < until and process.poll() is None:
+            if answers(url):
+                return process, url
+            time.sleep(0.2)
+    except BaseException:  # an interrupt above all: nobody else knows of the server yet
+        stop(process)
+        raise
     stop(process)
     raise TrackingError(
         f"the MLflow UI over {store.redact(where)} does not start; "

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -6,7 +7,7 @@ from rich.console import Console
 from autoft.errors import StudyError
 from autoft.report.show import ShownStudy, show_study, show_trial
 
-from .records import info, trial
+from .records import info, measurement, trial
 
 
 def shown(write):
@@ -33,6 +34,18 @@ def test_a_trial_shows_parameters_curve_log_and_traceback(tmp_path):
     assert "ValueError: [x]" in text
     curve = [line for line in text.splitlines() if "▇" in line]
     assert [line.split()[1] for line in curve] == ["0.7000", "0.6000"]  # 0.5 is the lowest: no bar
+    assert curve[0].rstrip().endswith("best")
+    assert curve[0].count("▇") == 2 * curve[1].count("▇")
+
+
+def test_the_bar_is_longest_at_the_best_also_where_less_is_better(tmp_path):
+    losses = [measurement(i + 1, loss, objective="log_loss") for i, loss in enumerate((0.9, 0.5, 0.7))]
+    infinite = measurement(4, float("inf"), objective="log_loss")
+    shown_trial = replace(trial(0), measurements=(*losses, infinite), score=0.5, best_index=2)
+    study = ShownStudy(info("minimize", "log_loss"), [shown_trial], tmp_path)
+    text = shown(lambda console: show_trial(study, 0, console))
+    curve = [line for line in text.splitlines() if "▇" in line]
+    assert [line.split()[1] for line in curve] == ["0.5000", "0.7000"]  # 0.9 is the worst: no bar
     assert curve[0].rstrip().endswith("best")
     assert curve[0].count("▇") == 2 * curve[1].count("▇")
 

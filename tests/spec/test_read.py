@@ -196,6 +196,17 @@ def test_secrets_are_expanded_for_the_run_and_stay_out_of_the_text(
     assert "${AUTOFT_TEST_PASSWORD}:6379" in spec.text
 
 
+def test_no_part_of_a_secret_that_is_written_out_is_in_the_text(tmp_path: Path) -> None:
+    text = SHORT + 'search: {seed: 5, storage: "sqlite:///pw2-study.db?password=s3cretB"}\n'
+    text += 'tracking: {uri: "http://me:s3c@ret/B:x@h:5", experiment: "http://a:b@c"}\n'
+    text += 'resources: {address: "ray://s3cretB@h:5"}\n'
+    spec = read_spec(write(tmp_path, text))
+    assert spec.search.storage == "sqlite:///pw2-study.db?password=s3cretB"
+    assert "s3c" not in spec.text and "ret/B" not in spec.text
+    for shown in ("password=***", "http://me:***@h:5", "ray://***@h:5", "seed: 5", "http://a:b@c"):
+        assert shown in spec.text
+
+
 def test_the_text_is_a_space_that_means_the_same(tmp_path: Path) -> None:
     text = SHORT + "space: {dropout: {low: 0, high: 0.4}, learning_rate: [1e-5, 3.0e-5]}\nsearch:\n"
     spec = read_spec(write(tmp_path, text, "named.yaml"), ["budget.trials=3", "data.target='017'"])

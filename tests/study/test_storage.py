@@ -142,12 +142,28 @@ def test_a_missing_study_is_named(folder: Path) -> None:
         find_study("other", folder)
 
 
-@pytest.mark.parametrize("url", ["postgresql://me:secret@127.0.0.1:1/db", "nonsense://me:secret@x", "secret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/db",
+        "nonsense://me:secret@x",
+        "nonsense://secret@x",
+        "sqlite:////no/such/folder/x.db?password=secret",
+        "secret",
+    ],
+)
 def test_a_storage_that_does_not_open_is_told_without_its_password(url: str, folder: Path) -> None:
     search = SearchMethod(sampler="random", pruner="none", storage=url)
     with pytest.raises(StudyError, match=r"^search.storage: ") as refused:
         opened(make_spec(search=search), folder)
     assert "secret" not in str(refused.value)
+
+
+def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytest.WarningsRecorder) -> None:
+    url = f"sqlite:///{folder.parent}/other.db?password=secret"
+    opened(make_spec(search=SearchMethod(sampler="random", pruner="none", storage=url)), folder)
+    find_study("study", folder, url)
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_two_processes_do_not_search_one_study(folder: Path) -> None:

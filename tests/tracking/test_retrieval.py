@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,19 @@ def test_empty_store_says_so(sqlite: str) -> None:
     with pytest.raises(StudyError, match="there is no study there yet"):
         retrieval.best("x", sqlite)
     assert retrieval.known_studies(sqlite) == []
+
+
+@pytest.mark.parametrize("read", [retrieval.best, retrieval.load_best_model])
+def test_reading_makes_no_store(
+    read: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(StudyError, match=r"no MLflow store at sqlite:///mlflow\.db, so there is no study"):
+        read("nope")
+    with pytest.raises(StudyError, match="no MLflow store at sqlite:////"):
+        retrieval.known_studies(f"sqlite:///{tmp_path}/below/mlflow.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_study_without_a_winner_says_so(uri: str, study: str, publish: Callable[..., Projection]) -> None:

@@ -1,7 +1,9 @@
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -32,6 +34,7 @@ def test_the_server_ends_with_us(tmp_path: Path, sent: signal.Signals) -> None:
         [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert ours.stdout is not None
+    assert ours.stdout.readline().startswith("Starting the MLflow UI over sqlite:///")
     said = ours.stdout.readline()
     url = said.split()[2].partition("/#/")[0]
     assert said.startswith("MLflow UI: http://127.0.0.1:")
@@ -39,6 +42,47 @@ def test_the_server_ends_with_us(tmp_path: Path, sent: signal.Signals) -> None:
     ours.send_signal(sent)
     assert ours.wait(30) == 0
     assert not ui.answers(url)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_server_ends_with_us_while_it_is_still_starting(sqlite: str, sent: signal.Signals) -> None:
+    code = (
+        "import subprocess\n"
+        "from autoft.tracking import ui\n"
+        "class Told(subprocess.Popen):\n"
+        "    def __init__(self, *given, **named):\n"
+        "        super().__init__(*given, **named)\n"
+        "        print('server', self.pid)\n"
+        "ui.subprocess.Popen = Told\n"
+        f"ui.serve({sqlite!r})"
+    )
+    ours = subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True)
+    assert ours.stdout is not None
+    assert ours.stdout.readline().startswith("Starting the MLflow UI over ")
+    server = int(ours.stdout.readline().removeprefix("server "))
+    time.sleep(1)
+    ours.send_signal(sent)
+    assert ours.wait(30) == 0
+    assert "MLflow UI: " not in ours.stdout.read()
+    with pytest.raises(ProcessLookupError):  # nor a worker of it: it leads a group of its own
+        os.killpg(server, 0)
+
+
+def test_whatever_goes_wrong_while_it_starts_ends_the_server(
+    sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[int] = []
+    stop = ui.stop
+
+    def note(process: "subprocess.Popen[bytes]") -> None:
+        stop(process)
+        stopped.append(process.returncode)
+
+    monkeypatch.setattr(ui, "answers", lambda url: 1 / 0)
+    monkeypatch.setattr(ui, "stop", note)
+    with pytest.raises(ZeroDivisionError):
+        ui.start(sqlite)
+    assert stopped == [-signal.SIGTERM]
 
 
 def test_taken_port_is_left_alone() -> None:
