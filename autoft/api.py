@@ -1,5 +1,6 @@
 """The public functions: a search, and the way back to its winner."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,8 @@ def search(
 
     spec = read_spec(space, overrides, in_memory_data=data is not None)
     outcome = sit(spec, Console(), frames=data)
+    if outcome.unrecorded:
+        warnings.warn(outcome.unrecorded, stacklevel=2)
     return SearchResult(spec.study, outcome.best, frame(outcome.trials))
 
 

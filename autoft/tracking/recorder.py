@@ -181,7 +181,7 @@ class Recorder:
                     if error.error_code not in _REFUSALS:
                         raise
                     self._refused[number] = store.first_line(error)
-                    _LOG.warning("MLflow refuses trial %d: %s", number, store.redact(str(error)))
+                    _LOG.info("MLflow refuses trial %d: %s", number, store.redact(str(error)))
                 waiting.discard(number)
             projection.conclude([self._seen[number] for number in sorted(self._seen)], self._model_uri)
         except (
@@ -189,7 +189,7 @@ class Recorder:
         ) as error:  # the network, the database, the disk: all of it passes or is told by close
             self._projection = None  # what arrived is found out anew
             self._trouble = store.first_line(error)
-            _LOG.warning("MLflow did not take the record: %s", store.redact(str(error)))
+            _LOG.info("MLflow did not take the record: %s", store.redact(str(error)))
             return waiting
         self._trouble = None
         return None
@@ -205,7 +205,7 @@ class Recorder:
         try:
             self._open().end(self._interrupted)
         except Exception as error:  # the last word on the parent is a nicety
-            _LOG.warning("MLflow did not take the study's end: %s", store.redact(str(error)))
+            _LOG.info("MLflow did not take the study's end: %s", store.redact(str(error)))
 
 
 def _listed(numbers: list[int]) -> str:

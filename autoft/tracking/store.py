@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import RunTag
@@ -18,13 +19,20 @@ from autoft.tracking import tags
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 """MLflow's own default: a file in the working directory."""
+_SQLITE_FILE = "sqlite:///"
 
 _CAUSE = re.compile(r"Caused by \w+\([\"']?(?:\w+\(.*?\): )?(.*?)[\"']?\)+$")
 
 
 def resolve(uri: str | None) -> str:
-    """The tracking URI to use: the given one, else MLFLOW_TRACKING_URI, else MLflow's default."""
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    """The tracking URI to use: the given one, else MLFLOW_TRACKING_URI, else MLflow's default.
+
+    An SQLite file gets its whole path: MLflow keeps one open store for a URI, so a process that changes
+    its working directory would go on writing into the old one.
+    """
+    where = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    file = where.removeprefix(_SQLITE_FILE)
+    return f"{_SQLITE_FILE}{Path.cwd() / file}" if file and file != where else where
 
 
 def hush() -> None:

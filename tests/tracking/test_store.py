@@ -14,7 +14,7 @@ def test_given_uri_comes_before_the_environment_and_that_before_the_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert store.resolve(None) == "sqlite:///mlflow.db"
+    assert store.resolve(None) == f"sqlite:///{Path.cwd()}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://from.env")
     assert store.resolve(None) == "http://from.env"
     assert store.resolve("http://given") == "http://given"
@@ -65,3 +65,16 @@ def test_new_database_is_made_without_a_word(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_an_sqlite_file_follows_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow keeps one open store for a URI, whatever folder it was opened in."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        store.probe("sqlite:///mine.db", name)
+        assert (tmp_path / name / "mine.db").exists()
+    assert store.resolve("sqlite:////abs/x.db") == "sqlite:////abs/x.db"
+    assert store.resolve("sqlite://") == "sqlite://"
