@@ -90,7 +90,7 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
     losses: list[torch.Tensor] = []
     measured, best = 0, None
     training_mode(bench.model, bench.anatomy, config.unfreeze_depth)
-    for step, rows in enumerate(_batches(steps, len(bench.train), config), start=1):
+    for step, rows in enumerate(_batches(bench.train.lengths, config), start=1):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps.steps, config)
         # Dropout is a function of the trial and the step: whoever runs between two steps changes nothing.
@@ -120,9 +120,9 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
         training_mode(bench.model, bench.anatomy, config.unfreeze_depth)
 
 
-def _batches(steps: Plan, train_rows: int, config: FineTuneConfig) -> Iterator[np.ndarray]:
+def _batches(lengths: np.ndarray, config: FineTuneConfig) -> Iterator[np.ndarray]:
     for epoch in range(config.epochs):
-        yield from train_batches(train_rows, config.batch_size, config.seed, epoch)
+        yield from train_batches(lengths, config.batch_size, config.seed, epoch)
 
 
 def _update(
