@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from autoft.errors import ModelError
 from autoft.kernel.config import Depth
-from autoft.kernel.probe import Calls, probe
+from autoft.kernel.probe import Calls, Outlet, probe
 from autoft.kernel.stacks import find_stacks
 
 
@@ -31,6 +31,10 @@ class Anatomy:
     head_names: tuple[str, ...]
     block_parameters: tuple[tuple[str, ...], ...]
     """For each block, the names of its own parameters: without those that it shares."""
+    block_outlets: tuple[Outlet, ...]
+    """For each block, how it returns its states."""
+    block_runs: tuple[int, ...]
+    """For each block, how often one forward pass runs it: more than once where layers share weights."""
     head_parameters: tuple[str, ...]
 
     def trained_blocks(self, depth: Depth) -> tuple[nn.Module, ...]:
@@ -67,6 +71,8 @@ def find_blocks(model: PreTrainedModel) -> Anatomy:
         head=tuple(head),
         head_names=tuple(names[module] for module in head),
         block_parameters=tuple(_names(model, block.parameters(), shared) for block in blocks),
+        block_outlets=tuple(calls.outlets[block] for block in blocks),
+        block_runs=tuple(calls.runs[block] for block in blocks),
         head_parameters=_names(model, _head_parameters(model, head), shared),
     )
 

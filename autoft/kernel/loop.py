@@ -14,19 +14,20 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from autoft.data.batch import collate, evaluation_batches, train_batches
-from autoft.data.encode import Tokens
+from autoft.data.batch import train_batches
 from autoft.errors import AutoftError
 from autoft.kernel.blocks import Anatomy, trained_parameters
+from autoft.kernel.boundary.inject import Held
 from autoft.kernel.checkpoint import save_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
+from autoft.kernel.feed import Feed
 from autoft.kernel.freeze import evaluation_mode, training_mode
 from autoft.kernel.initialise import derive_seed
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.metrics import is_better
 from autoft.kernel.optimiser import build_optimiser, learning_rate
-from autoft.kernel.tasks.text_classification import EVALUATION_ROWS, TextClassification, forward
+from autoft.kernel.tasks.text_classification import TextClassification, forward
 
 
 class Diverged(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
@@ -46,12 +47,13 @@ class Bench:
     model: PreTrainedModel
     anatomy: Anatomy
     task: TextClassification
-    train: Tokens
-    validation: Tokens
-    pad_id: int
+    train: Feed
+    validation: Feed
     device: torch.device
     checkpointed: Mapping[str, torch.Tensor]
     """The tensors, by name, that together with the pretrained weights are this trial's model."""
+    held: Held | None = None
+    """Where the states of a frozen prefix go; None where all of the model is run."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
     Raises:
         Diverged: a loss or a logit is NaN or infinite; found at the next measurement, with the step.
     """
-    steps = plan(len(bench.train), config)
+    steps = plan(len(bench.train.lengths), config)
     trained = trained_parameters(bench.model, bench.anatomy, config.unfreeze_depth)
     optimiser = build_optimiser(bench.model, trained, config)
     losses: list[torch.Tensor] = []
@@ -133,9 +135,9 @@ def _update(
     config: FineTuneConfig,
 ) -> torch.Tensor:
     """One optimiser step; gives the loss, still on the device so that nothing waits for it."""
-    batch = _on_device(bench, bench.train, rows)
+    batch = bench.train.batch(rows)
     with autocast(bench.device, config.precision):
-        logits = forward(bench.model, batch)
+        logits = forward(bench.model, batch, bench.held)
         loss = bench.task.loss(logits, batch["labels"], config.label_smoothing)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.max_grad_norm > 0:
@@ -158,15 +160,12 @@ def _mean_loss(losses: Sequence[torch.Tensor], step: int) -> float:
 def evaluate(bench: Bench, precision: Precision) -> dict[str, float]:
     """Every metric of the task on the validation split. Leaves the model in evaluation mode."""
     evaluation_mode(bench.model)
-    batches = evaluation_batches(bench.validation.lengths, EVALUATION_ROWS)
+    batches = bench.validation.evaluation()
     outputs = []
-    for rows in batches:
+    for rows, inputs in batches:
+        batch = bench.validation.with_states(inputs, rows)
         with autocast(bench.device, precision):
-            outputs.append(forward(bench.model, _on_device(bench, bench.validation, rows)).float())
+            outputs.append(forward(bench.model, batch, bench.held).float())
     logits = torch.cat(outputs).cpu().numpy()
-    return bench.task.metrics(logits, bench.validation.labels[np.concatenate(batches)])
-
-
-def _on_device(bench: Bench, tokens: Tokens, rows: np.ndarray) -> dict[str, torch.Tensor]:
-    batch = collate(tokens, rows, bench.pad_id)
-    return {name: tensor.to(bench.device, non_blocking=True) for name, tensor in batch.items()}
+    order = np.concatenate([rows for rows, _ in batches])
+    return bench.task.metrics(logits, bench.validation.labels[order])

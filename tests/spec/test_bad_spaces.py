@@ -120,6 +120,8 @@ EXTRAS = {
     "GPU listed twice": ("resources: {gpus: [0, 0]}", 6, "resources.gpus", "different GPU indices", "[0, 0]"),
     "GPUs as text": ("resources: {gpus: '0,1'}", 6, "resources.gpus", "a list", "such as [0, 1]", "'0,1'"),
     "precision unknown": ("resources: {precision: fp16}", 6, "resources.precision", "auto, fp32 or bf16"),
+    "cache without a unit": ("resources: {cache: 20}", 6, "resources.cache", "such as 500MB or 20GB", "got 20"),
+    "no checkpoint": ("checkpoints: {keep: 0}", 6, "checkpoints.keep", "at least 1, got 0"),
     "space that is a list": ("space: [dropout]", 6, "space", "must map hyperparameters to values"),
     "hyperparameter misspelt": ("space: {learning-rat: 1}", 6, "space.learning-rat", "mean 'learning_rate'"),
     "model in the space": ("space: {model: [a, b]}", 6, "space.model", "at the top"),
