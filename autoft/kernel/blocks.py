@@ -6,7 +6,7 @@ position tables, what stands between two blocks) is trained by `all` only.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -36,6 +36,8 @@ class Anatomy:
     block_runs: tuple[int, ...]
     """For each block, how often one forward pass runs it: more than once where layers share weights."""
     head_parameters: tuple[str, ...]
+    stem_name: str | None = None
+    """The module that hands the first block its states, where these have the shape of all blocks' states."""
 
     def trained_blocks(self, depth: Depth) -> tuple[nn.Module, ...]:
         """The top blocks that `depth` trains, in forward order."""
@@ -74,6 +76,7 @@ def find_blocks(model: PreTrainedModel) -> Anatomy:
         block_outlets=tuple(calls.outlets[block] for block in blocks),
         block_runs=tuple(calls.runs[block] for block in blocks),
         head_parameters=_names(model, _head_parameters(model, head), shared),
+        stem_name=_stem(names, blocks, calls),
     )
 
 
@@ -93,6 +96,16 @@ def _head(model: PreTrainedModel, blocks: set[nn.Module], calls: Calls) -> Itera
                 yield from walk(child)
 
     yield from dict.fromkeys(walk(model))
+
+
+def _stem(names: Mapping[nn.Module, str], blocks: Sequence[nn.Module], calls: Calls) -> str | None:
+    shape = calls.shapes[blocks[0]]
+    if any(calls.shapes[block] != shape for block in blocks):
+        return None
+    for module, name in names.items():  # outer modules come before inner ones
+        if calls.feeds(module, blocks[0]) and calls.shapes[module] == shape and calls.outlets[module] == 0:
+            return name
+    return None
 
 
 def _head_parameters(model: PreTrainedModel, head: Sequence[nn.Module]) -> Iterator[nn.Parameter]:

@@ -5,7 +5,7 @@ import torch
 
 from autoft.data.batch import collate, evaluation_batches
 from autoft.data.encode import Tokens
-from autoft.kernel.boundary.states import States, narrowed
+from autoft.kernel.boundary.states import States, narrowed, vectors
 
 EVALUATION_ROWS = 64
 """Rows of a forward pass without gradients; no hyperparameter, so that every trial is measured alike."""
@@ -30,7 +30,7 @@ class Feed:
         self.labels, self.lengths = tokens.labels, tokens.lengths
         # Rows of one token need no padding: a batch of them is a choice from all of them.
         self._vectors = states is not None and states.reads != "all"
-        self._whole = self._on_device(collate(self.tokens, np.arange(len(tokens)), pad_id)) if self._vectors else {}
+        self._whole = self._on_device(vectors(self.tokens, pad_id)) if self._vectors else {}
         self._evaluation: list[tuple[np.ndarray, Batch]] = []
 
     def batch(self, rows: np.ndarray) -> Batch:

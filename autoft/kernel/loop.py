@@ -89,15 +89,15 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
     steps = plan(len(bench.train.lengths), config)
     trained = trained_parameters(bench.model, bench.anatomy, config.unfreeze_depth)
     optimiser = build_optimiser(bench.model, trained, config)
+    parameters = list(trained.values())
     losses: list[torch.Tensor] = []
+    torch.manual_seed(derive_seed(config.seed, 1))
     measured, best = 0, None
     training_mode(bench.model, bench.anatomy, config.unfreeze_depth)
     for step, rows in enumerate(_batches(bench.train.lengths, config), start=1):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps.steps, config)
-        # Dropout is a function of the trial and the step: whoever runs between two steps changes nothing.
-        torch.manual_seed(derive_seed(config.seed, 1, step))
-        losses.append(_update(bench, rows, optimiser, list(trained.values()), config))
+        losses.append(_update(bench, rows, optimiser, parameters, config))
         if step != steps.measured_at[measured]:
             continue
         train_loss = _mean_loss(losses, step)
@@ -110,6 +110,8 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
             best = metrics[config.objective]
             save_checkpoint(bench.checkpointed, checkpoint)
         measured += 1
+        # Whoever uses random numbers before the next step changes nothing.
+        random_states = _random_states(bench.device)
         yield Measurement(
             index=measured,
             fraction=measured / len(steps.measured_at),
@@ -119,7 +121,20 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
             elapsed_s=time.monotonic() - began_s,
             checkpoint=checkpoint if improved else None,
         )
+        _set_random_states(bench.device, random_states)
         training_mode(bench.model, bench.anatomy, config.unfreeze_depth)
+
+
+def _random_states(device: torch.device) -> list[torch.Tensor]:
+    """Of the generators that dropout draws from."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+
+
+def _set_random_states(device: torch.device, states: Sequence[torch.Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
 def _batches(lengths: np.ndarray, config: FineTuneConfig) -> Iterator[np.ndarray]:
@@ -143,7 +158,8 @@ def _update(
     if config.max_grad_norm > 0:
         nn.utils.clip_grad_norm_(trained, config.max_grad_norm)
     optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
+    for parameter in trained:
+        parameter.grad = None
     return loss.detach()
 
 

@@ -39,6 +39,8 @@ class Calls:
     outputs: dict[nn.Module, int] = field(default_factory=dict)
     """Address of the first tensor that the module's last call returned."""
     outlets: dict[nn.Module, Outlet] = field(default_factory=dict)
+    shapes: dict[nn.Module, torch.Size] = field(default_factory=dict)
+    """Of the first tensor that the module's last call returned."""
     runs: Counter[nn.Module] = field(default_factory=Counter)
     """How often each module was called."""
     kept: list[torch.Tensor] = field(default_factory=list)
@@ -145,6 +147,7 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
         if (tensor := _first_tensor(output)) is not None:
             calls.kept.append(tensor)
             calls.outputs[module] = tensor.data_ptr()
+            calls.shapes[module] = tensor.shape
 
     handles = []
     for module in model.modules():

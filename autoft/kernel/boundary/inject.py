@@ -15,28 +15,32 @@ from autoft.kernel.blocks import Anatomy
 from autoft.kernel.probe import Outlet
 
 
-class Passing(nn.Module):
-    """Stands for a frozen block whose result nobody reads: gives back the states that it is given."""
+class _Stand(nn.Module):
+    """Stands for a part of a model that is not to run. What else the model asks of the part, it answers."""
 
-    def __init__(self, block: nn.Module, outlet: Outlet) -> None:
+    def __init__(self, part: nn.Module, outlet: Outlet) -> None:
         super().__init__()
-        # Some models ask their blocks for more than a call, such as an attention type. Not a child.
-        self.__dict__["_block"] = block
+        self.__dict__["_part"] = part  # not a child: its parameters are no part of what is trained
         self._outlet = outlet
+        self.training = False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["_block"], name)
+        return getattr(self.__dict__["_part"], name)
+
+    def _wrapped(self, states: torch.Tensor) -> Any:
+        return (states, *[None] * (self._outlet - 1)) if self._outlet else states
+
+
+class Passing(_Stand):
+    """Stands for a frozen block whose result nobody reads: gives back the states that it is given."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the block would return, with the states that came in."""
         values = (*args, *kwargs.values())
         return self._wrapped(next(value for value in values if isinstance(value, torch.Tensor)))
 
-    def _wrapped(self, states: torch.Tensor) -> Any:
-        return (states, *[None] * (self._outlet - 1)) if self._outlet else states
 
-
-class Held(Passing):
+class Held(_Stand):
     """Stands for the top frozen block: gives the states that were computed before."""
 
     states: torch.Tensor | None = None
@@ -48,24 +52,40 @@ class Held(Passing):
         return self._wrapped(self.states)
 
 
+class _Stem(_Stand):
+    """Stands for the embeddings, whose result nobody reads either: gives something of the same shape."""
+
+    def __init__(self, part: nn.Module, held: Held) -> None:
+        super().__init__(part, 0)
+        self.__dict__["_held"] = held
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The stored states, from which a model takes shape, type and device."""
+        return self.__dict__["_held"].states
+
+
 @contextmanager
 def injected(model: nn.Module, anatomy: Anatomy, boundary: int) -> Iterator[Held]:
     """Replace the `boundary` lowest blocks (at least one) within the block; gives the place for the states."""
     top = boundary - 1
     held = Held(anatomy.blocks[top], anatomy.block_outlets[top])
-    stands: list[nn.Module] = [
-        Passing(block, outlet)
-        for block, outlet in zip(anatomy.blocks[:top], anatomy.block_outlets[:top], strict=True)
-    ]
-    for stand in (*stands, held):
-        stand.training = False
+    stands: dict[str, nn.Module] = {
+        name: Passing(block, outlet)
+        for name, block, outlet in zip(
+            anatomy.block_names[:top], anatomy.blocks[:top], anatomy.block_outlets[:top], strict=True
+        )
+    }
+    stands[anatomy.block_names[top]] = held
+    if anatomy.stem_name is not None:
+        stands[anatomy.stem_name] = _Stem(model.get_submodule(anatomy.stem_name), held)
+    replaced = {name: model.get_submodule(name) for name in stands}
     try:
-        for name, stand in zip(anatomy.block_names, (*stands, held), strict=False):
+        for name, stand in stands.items():
             model.set_submodule(name, stand)
         yield held
     finally:
-        for name, block in zip(anatomy.block_names[:boundary], anatomy.blocks, strict=False):
-            model.set_submodule(name, block)
+        for name, part in replaced.items():
+            model.set_submodule(name, part)
 
 
 class _Reached(Exception):  # noqa: N818 - not an error: the rest of the forward pass is not needed

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from autoft.data.batch import collate
 from autoft.data.encode import Tokens
 
 Reads = Literal["all", "first", "last"]
@@ -51,6 +52,13 @@ def narrowed(tokens: Tokens, reads: Reads) -> Tokens:
         token_type_ids=None if tokens.token_type_ids is None else tokens.token_type_ids[places],
         labels=tokens.labels,
     )
+
+
+def vectors(tokens: Tokens, pad_id: int) -> dict[str, torch.Tensor]:
+    """All rows of one token each as one batch, without a mask: nothing is padded."""
+    batch = collate(tokens, np.arange(len(tokens)), pad_id)
+    del batch["attention_mask"]
+    return batch
 
 
 def flattened(states: torch.Tensor, lengths: np.ndarray, reads: Reads) -> torch.Tensor:

@@ -116,6 +116,8 @@ def _differs(
     with injected(model, anatomy, boundary) as held:
         held.states = kept.of(rows, model.device)
         short = model_inputs(narrowed(tokens, reads), rows, pad_id, model.device)
+        if reads != "all":
+            del short["attention_mask"]  # as `vectors` gives them
         cached, cached_gradients = _run(model, short, labels, trained)
     if reads == "all" and not torch.equal(plain, cached):
         return True
