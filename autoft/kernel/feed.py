@@ -38,12 +38,10 @@ class Feed:
         return self.with_states(self._inputs(rows), rows)
 
     def evaluation(self) -> list[tuple[np.ndarray, Batch]]:
-        """All rows, shortest first, with their batches. The states come with `with_states`, batch by batch."""
+        """All rows, shortest first, with their batches; the states come by `with_states`."""
         if not self._evaluation:
             size = EVALUATION_VECTORS if self._vectors else EVALUATION_ROWS
-            self._evaluation = [
-                (rows, self._inputs(rows)) for rows in evaluation_batches(self.lengths, size)
-            ]
+            self._evaluation = [(rows, self._inputs(rows)) for rows in evaluation_batches(self.lengths, size)]
         return self._evaluation
 
     def _inputs(self, rows: np.ndarray) -> Batch:

@@ -18,7 +18,7 @@ from autoft.data.batch import train_batches
 from autoft.errors import AutoftError
 from autoft.kernel.blocks import Anatomy, trained_parameters
 from autoft.kernel.boundary.inject import Held
-from autoft.kernel.checkpoint import save_checkpoint
+from autoft.kernel.checkpoint import CheckpointWriter
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.feed import Feed
@@ -74,13 +74,16 @@ def plan(train_rows: int, config: FineTuneConfig) -> Plan:
     return Plan(steps_per_epoch, steps, tuple(-(-k * steps // count) for k in range(1, count + 1)))
 
 
-def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) -> Iterator[Measurement]:
+def run(
+    bench: Bench, config: FineTuneConfig, checkpoint: Path, writer: CheckpointWriter, began_s: float
+) -> Iterator[Measurement]:
     """Train, and yield a measurement at each planned step.
 
     Args:
         bench: changed in place: its model is trained.
         config: the trial.
-        checkpoint: file to write whenever the objective improves.
+        checkpoint: file to write whenever the objective improves; there at the last measurement.
+        writer: writes it.
         began_s: `time.monotonic()` at the trial's begin.
 
     Raises:
@@ -108,8 +111,10 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
         improved = is_better(config.objective, metrics[config.objective], best)
         if improved:
             best = metrics[config.objective]
-            save_checkpoint(bench.checkpointed, checkpoint)
+            writer.save(bench.checkpointed, checkpoint)
         measured += 1
+        if measured == len(steps.measured_at):
+            writer.finish()
         # Whoever uses random numbers before the next step changes nothing.
         random_states = _random_states(bench.device)
         yield Measurement(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from autoft.kernel import loop
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.inject import injected
 from autoft.kernel.boundary.plan import CachePlan
-from autoft.kernel.checkpoint import load_checkpoint
+from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import choose_device, prepare_process
 from autoft.kernel.feed import Feed
@@ -43,7 +43,7 @@ class Materials:
     task: str
     cpus: int
     """Threads of a trial."""
-    cache_plan: CachePlan = CachePlan()
+    cache_plan: CachePlan = field(default_factory=CachePlan)
     """What is kept at boundaries; the study's."""
 
     def model(self, name: str) -> ModelSource:
@@ -63,13 +63,15 @@ class Workbench:
         prepare_process(self.device, materials.cpus)
         self._resident: tuple[str, Resident] | None = None
         self._encoded: dict[tuple[str, int], tuple[str, Encoded]] = {}
+        self._writer = CheckpointWriter()
         self._states = BoundaryCache(materials.cache, materials.cache_plan)
         self._fed: tuple[tuple[str, int, int | None], dict[str, Feed]] | None = None
 
     def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
         """Fine-tune by `config` and yield a measurement at every evaluation.
 
-        Closing the iterator ends the trial; nothing has to be cleaned up. One trial at a time.
+        Closing the iterator ends the trial; nothing has to be cleaned up. One trial at a time. The checkpoint
+        that a measurement announces is there when the trial has ended, by its last measurement or closed.
 
         Args:
             config: the trial.
@@ -97,14 +99,14 @@ class Workbench:
                 checkpointed=checkpointed,
                 held=None if stands is None else stack.enter_context(stands),
             )
-            yield from loop.run(bench, config, checkpoint, began_s)
+            stack.callback(self._writer.settle)
+            yield from loop.run(bench, config, checkpoint, self._writer, began_s)
 
     def _feeds(self, config: FineTuneConfig, resident: Resident) -> tuple[dict[str, Feed], int | None]:
         """The splits' rows, and the boundary at which their states are stored, if they are."""
         tokens_key, encoded = self._encode(config, resident)
         planned = {
-            each.boundary: each
-            for each in self.materials.cache_plan.of(config.model, config.max_length)
+            each.boundary: each for each in self.materials.cache_plan.of(config.model, config.max_length)
         }
         boundary = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
         stored = None

@@ -191,9 +191,7 @@ class Document(Form):
     resources: ResourcesForm = Field(
         default_factory=ResourcesForm, examples=["resources: {cpus_per_trial: 1}"]
     )
-    checkpoints: CheckpointsForm = Field(
-        default_factory=CheckpointsForm, examples=["checkpoints: {keep: 3}"]
-    )
+    checkpoints: CheckpointsForm = Field(default_factory=CheckpointsForm, examples=["checkpoints: {keep: 3}"])
     tracking: TrackingForm = Field(
         default_factory=TrackingForm, examples=["tracking: {experiment: my-study}"]
     )

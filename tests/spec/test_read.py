@@ -161,7 +161,8 @@ data:
 objective: log_loss
 search: {sampler: {name: gp, n_startup_trials: 4}, pruner: none, seed: 7, evaluations_per_epoch: 2}
 budget: {trials: 9, time: 1h30m}
-resources: {cpus_per_trial: 2, gpus_per_trial: 0.5, gpus: [1, 3], max_concurrent: 4, precision: bf16, cache: 500MB}
+resources:
+  {cpus_per_trial: 2, gpus_per_trial: 0.5, gpus: [1, 3], max_concurrent: 4, precision: bf16, cache: 500MB}
 checkpoints: {keep: 5}
 tracking: {uri: "http://localhost:5000", experiment: nights}
 register: {name: night model}

@@ -102,7 +102,10 @@ def test_schema_and_parser_take_the_same_values(validator: Any, name: str, value
         *[("budget", {"trials": 1, "time": time}) for time in ("8h", "1h30m", "1.5h", "8", 8, "h", "")],
         *[("resources", {"gpus_per_trial": share}) for share in ("auto", 0, 0.5, 1, 2, "none")],
         *[("resources", {"gpus": gpus}) for gpus in ([0, 1], [], [0, 0], [-1], "0,1")],
-        *[("resources", {"cache": size}) for size in ("20GB", "1.5 TB", 0, 20, "20", "20gb", "-1GB", "GB", False)],
+        *[
+            ("resources", {"cache": size})
+            for size in ("20GB", "1.5 TB", 0, 20, "20", "20gb", "-1GB", "GB", False)
+        ],
         *[("checkpoints", {"keep": keep}) for keep in (1, 3, 0, 1.5, "all")],
         *[("study", name) for name in ("a", ".a", "a b", "a" * 100, "a" * 101, 3)],
         *[("model", model) for model in ("org/a", ["org/a", "b"], {"id": "a", "revision": "b"}, [], {}, 3)],

@@ -62,7 +62,9 @@ class BoundaryCache:
             tokens_key,
             [precision, self.plan.dtype, self.plan.fill_rows],
             resident.model.config._attn_implementation,
-            torch.cuda.get_device_name(device) if device.type == "cuda" else [device.type, torch.get_num_threads()],
+            torch.cuda.get_device_name(device)
+            if device.type == "cuda"
+            else [device.type, torch.get_num_threads()],
             [torch.__version__, transformers.__version__],
         ]
         key = hasher()
@@ -102,18 +104,16 @@ class BoundaryCache:
                 run(
                     {
                         each.boundary: stack.enter_context(
-                            store.writing(
-                                place.file(each), _shape(each, tokens), self.plan.torch_dtype
-                            )
+                            store.writing(place.file(each), _shape(each, tokens), self.plan.torch_dtype)
                         )
                         for each in missing
                     }
                 )
         except OSError as error:
             _log.warning("%s: no room for hidden states (%s); they are kept in memory", self.folder, error)
-            flat = torch.empty(_shape(wanted, tokens), dtype=self.plan.torch_dtype)
-            run({wanted.boundary: flat})
-            return flat
+            memory = torch.empty(_shape(wanted, tokens), dtype=self.plan.torch_dtype)
+            run({wanted.boundary: memory})
+            return memory
         for each in missing:
             place.drop_others(each)
         flat = self._read(place, wanted, tokens)
@@ -169,4 +169,3 @@ def _placed(flat: torch.Tensor, device: torch.device) -> torch.Tensor:
         return flat
     free, _ = torch.cuda.mem_get_info(device)
     return flat.to(device) if flat.nbytes <= DEVICE_SHARE * free else flat
-

@@ -1,4 +1,4 @@
-"""Before a study's first trial: which boundaries are worth their bytes, and where states may be kept at all."""
+"""Before a study's first trial: which boundaries are worth their bytes, and where states may be kept."""
 
 import logging
 import time

@@ -53,7 +53,7 @@ class Held(_Stand):
 
 
 class _Stem(_Stand):
-    """Stands for the embeddings, whose result nobody reads either: gives something of the same shape."""
+    """Stands for the embeddings, whose result nobody reads either: gives something of its shape."""
 
     def __init__(self, part: nn.Module, held: Held) -> None:
         super().__init__(part, 0)
@@ -66,7 +66,7 @@ class _Stem(_Stand):
 
 @contextmanager
 def injected(model: nn.Module, anatomy: Anatomy, boundary: int) -> Iterator[Held]:
-    """Replace the `boundary` lowest blocks (at least one) within the block; gives the place for the states."""
+    """Replace the `boundary` lowest blocks (at least one) for a while; gives the place for the states."""
     top = boundary - 1
     held = Held(anatomy.blocks[top], anatomy.block_outlets[top])
     stands: dict[str, nn.Module] = {

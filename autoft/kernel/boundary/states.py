@@ -28,6 +28,9 @@ class States:
 
         What stands where a row has ended is a copy of its last token: masks keep it from being read.
         """
+        if self.reads != "all":
+            chosen = self.flat.index_select(0, torch.from_numpy(rows).to(self.flat.device))
+            return chosen.unsqueeze(1).to(device, torch.float32)
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
         columns = np.minimum(np.arange(lengths.max()), (lengths - 1)[:, None])
@@ -66,4 +69,6 @@ def flattened(states: torch.Tensor, lengths: np.ndarray, reads: Reads) -> torch.
     ends = torch.from_numpy(lengths).to(states.device)
     if reads == "all":
         return states[torch.arange(states.shape[1], device=states.device) < ends[:, None]]
-    return states[:, 0] if reads == "first" else states[torch.arange(len(ends), device=states.device), ends - 1]
+    return (
+        states[:, 0] if reads == "first" else states[torch.arange(len(ends), device=states.device), ends - 1]
+    )

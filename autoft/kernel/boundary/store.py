@@ -69,5 +69,5 @@ def _checksum(numbers: np.ndarray) -> int:
     """CRC-32: against accidents, and several times faster than a hash."""
     checksum = 0
     for start in range(0, len(numbers), _CHECKED_BYTES):
-        checksum = zlib.crc32(numbers[start : start + _CHECKED_BYTES], checksum)
+        checksum = zlib.crc32(numbers[start : start + _CHECKED_BYTES].data, checksum)
     return checksum

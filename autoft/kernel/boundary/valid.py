@@ -95,7 +95,9 @@ def sample(tokens: Tokens, count: int = 6) -> Tokens:
     return _rows(tokens, order[np.unique(np.linspace(0, len(order) - 1, count).astype(int))])
 
 
-def model_inputs(tokens: Tokens, rows: np.ndarray, pad_id: int, device: torch.device) -> dict[str, torch.Tensor]:
+def model_inputs(
+    tokens: Tokens, rows: np.ndarray, pad_id: int, device: torch.device
+) -> dict[str, torch.Tensor]:
     """What the model takes for `rows` of `tokens`, padded, on `device`."""
     batch = collate(tokens, rows, pad_id)
     return {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
@@ -105,7 +107,7 @@ def _differs(
     model: PreTrainedModel, anatomy: Anatomy, depth: int, tokens: Tokens, pad_id: int, reads: Reads
 ) -> bool:
     rows, boundary = np.arange(len(tokens)), len(anatomy.blocks) - depth
-    labels = torch.from_numpy(rows % model.config.num_labels).to(model.device)
+    labels = torch.from_numpy(rows % int(model.config.num_labels or 1)).to(model.device)
     trained = list(trained_parameters(model, anatomy, depth).values())
     inputs = model_inputs(tokens, rows, pad_id, model.device)
     plain, gradients = _run(model, inputs, labels, trained)
