@@ -61,7 +61,9 @@ class _Stem(_Stand):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The stored states, from which a model takes shape, type and device."""
-        return self.__dict__["_held"].states
+        states = self.__dict__["_held"].states
+        assert states is not None
+        return states
 
 
 @contextmanager
