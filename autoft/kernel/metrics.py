@@ -1,6 +1,13 @@
-"""How good predictions are: the numbers behind `spec.metrics`, as scikit-learn defines them."""
+"""How good predictions are: the numbers behind `spec.metrics`, by scikit-learn."""
 
 import numpy as np
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    matthews_corrcoef,
+    precision_recall_fscore_support,
+)
 
 from autoft.spec.metrics import METRICS
 
@@ -18,32 +25,22 @@ def classification_metrics(logits: np.ndarray, labels: np.ndarray) -> dict[str, 
     if not np.isfinite(logits).all():
         return dict.fromkeys(METRICS, float("nan"))
     predicted = logits.argmax(axis=1)
-    classes, n = logits.shape[1], len(labels)
-    table = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes * classes)
-    hits = table.reshape(classes, classes).diagonal().astype(np.float64)
-    true = np.bincount(labels, minlength=classes).astype(np.float64)
-    claimed = np.bincount(predicted, minlength=classes).astype(np.float64)
-    seen = true + claimed > 0
-    f1 = 2 * hits / np.maximum(true + claimed, 1)
-    accuracy = hits.sum() / n
-    probabilities = _softmax(logits)[np.arange(n), labels]
+    several = len(np.union1d(labels, predicted)) > 1
+    precision, recall, macro_f1, _ = precision_recall_fscore_support(
+        labels, predicted, average="macro", zero_division=0
+    )
     values = {
-        "accuracy": accuracy,
-        "macro_f1": f1[seen].mean(),
-        "micro_f1": accuracy,  # where every row has one label they are the same
-        "weighted_f1": (f1 * true).sum() / n,
-        "precision": (hits / np.maximum(claimed, 1))[seen].mean(),
-        "recall": (hits / np.maximum(true, 1))[seen].mean(),
-        "matthews_correlation": _matthews(hits.sum(), true, claimed, n),
-        "log_loss": -np.log(np.maximum(probabilities, np.finfo(np.float64).eps)).mean(),
+        "accuracy": accuracy_score(labels, predicted),
+        "macro_f1": macro_f1,
+        "micro_f1": f1_score(labels, predicted, average="micro", zero_division=0),
+        "weighted_f1": f1_score(labels, predicted, average="weighted", zero_division=0),
+        "precision": precision,
+        "recall": recall,
+        # Without this scikit-learn warns that a single label has no correlation, and says 0 too.
+        "matthews_correlation": matthews_corrcoef(labels, predicted) if several else 0.0,
+        "log_loss": log_loss(labels, _softmax(logits), labels=np.arange(logits.shape[1])),
     }
     return {name: float(value) for name, value in values.items()}
-
-
-def _matthews(right: float, true: np.ndarray, claimed: np.ndarray, n: int) -> float:
-    """Gorodkin's R_K (Computational Biology and Chemistry 28, 2004); 0 where all rows have one label."""
-    spread = (n * n - (claimed * claimed).sum()) * (n * n - (true * true).sum())
-    return float((n * right - (true * claimed).sum()) / np.sqrt(spread)) if spread > 0 else 0.0
 
 
 def is_better(metric: str, value: float, best: float | None) -> bool:
