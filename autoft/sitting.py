@@ -12,6 +12,9 @@ from rich.console import Console
 from autoft.data.files import read_table
 from autoft.data.prepare import PreparedData, examine
 from autoft.errors import TrackingError
+from autoft.kernel.boundary.decide import plan_cache
+from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.device import Precision
 from autoft.kernel.facts import fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials, Workbench, rebuild
@@ -21,7 +24,7 @@ from autoft.spec.metrics import METRICS
 from autoft.spec.study import ModelRef, StudySpec
 from autoft.study.config import fine_tune_config
 from autoft.study.places import RAY_LOG, SPACE, study_folder
-from autoft.study.ray_tune.run import run
+from autoft.study.ray_tune.run import decided_precision, run
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import (
     StudyInfo,
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PACKAGES = ("autoft", "optuna", "ray", "torch", "transformers", "datasets", "mlflow")
+CACHE_PLAN_ATTR = "cache_plan"
+"""The study's attribute that holds its `CachePlan`."""
 RECORD_PATIENCE_S = 60.0
 """How long the end of a sitting waits for a tracking server that is slow."""
 INTERRUPTED_PATIENCE_S = 5.0
@@ -158,6 +163,8 @@ def _run_trials(
     )
     files = [prepared.rows_path, *(Path(ref.location) for ref in spec.models if ref.kind == "folder")]
     with ray_runtime(spec.resources, folder / RAY_LOG) as runtime, view(progress, console) as shown:
+        precision = decided_precision(study, spec, runtime)
+        materials = replace(materials, cache_plan=_decided_plan(study, spec, materials, precision))
         try:
             run(
                 study,
@@ -171,6 +178,20 @@ def _run_trials(
         except GaveUp as error:
             return error
     return None
+
+
+def _decided_plan(study: Study, spec: StudySpec, materials: Materials, precision: Precision) -> CachePlan:
+    """Which hidden states are kept, of the first sitting: it takes part in the last bits of a trial."""
+    stored = study.user_attrs.get(CACHE_PLAN_ATTR)
+    if stored is not None:
+        return CachePlan.from_json(stored)
+    if read_trials(study):  # it began without a plan, so it goes on without
+        decided = CachePlan()
+    else:
+        models = tuple(resolve(ref) for ref in spec.models)
+        decided = plan_cache(spec, replace(materials, models=models), precision)
+    study.set_user_attr(CACHE_PLAN_ATTR, decided.to_json())
+    return decided
 
 
 def _winner(study: Study, spec: StudySpec) -> Best | None:

@@ -5,6 +5,9 @@ import torch
 
 from autoft.data.encode import Tokens
 
+POOL_BATCHES = 50
+"""Batches that are cut from one sorted pool of rows: more pad less, fewer mix more."""
+
 
 def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch.Tensor]:
     """The rows at `indices` [b], padded on the right to the longest of them.
@@ -33,13 +36,31 @@ def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch
     return batch
 
 
-def train_batches(n: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """All n rows in an order that depends on seed and epoch only, in batches; the last may be smaller.
+def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """All rows in batches of rows of like length, in an order that depends on seed and epoch only.
 
-    int64 arrays [<= batch_size].
+    How the order is drawn: the rows are permuted; the permutation is cut into pools of POOL_BATCHES batches;
+    each pool is sorted by length (rows of one length stay in permuted order) and cut into batches; the
+    batches of all pools are permuted. So a batch holds rows of one pool with neighbouring lengths, every row
+    comes once an epoch, and the short batch, if there is one, comes anywhere.
+
+    Args:
+        lengths: tokens of each row [n].
+        batch_size: rows of a batch.
+        seed: the trial's.
+        epoch: from 0.
+
+    Returns:
+        int64 arrays [<= batch_size], ceil(n / batch_size) of them.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(n)
-    return [order[start : start + batch_size] for start in range(0, n, batch_size)]
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), POOL_BATCHES * batch_size):
+        pool = order[start : start + POOL_BATCHES * batch_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
 
 
 def evaluation_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:

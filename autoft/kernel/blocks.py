@@ -6,7 +6,7 @@ position tables, what stands between two blocks) is trained by `all` only.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from autoft.errors import ModelError
 from autoft.kernel.config import Depth
-from autoft.kernel.probe import Calls, probe
+from autoft.kernel.probe import Calls, Outlet, probe
 from autoft.kernel.stacks import find_stacks
 
 
@@ -31,7 +31,13 @@ class Anatomy:
     head_names: tuple[str, ...]
     block_parameters: tuple[tuple[str, ...], ...]
     """For each block, the names of its own parameters: without those that it shares."""
+    block_outlets: tuple[Outlet, ...]
+    """For each block, how it returns its states."""
+    block_runs: tuple[int, ...]
+    """For each block, how often one forward pass runs it: more than once where layers share weights."""
     head_parameters: tuple[str, ...]
+    stem_name: str | None = None
+    """The module that hands the first block its states, where these have the shape of all blocks' states."""
 
     def trained_blocks(self, depth: Depth) -> tuple[nn.Module, ...]:
         """The top blocks that `depth` trains, in forward order."""
@@ -67,7 +73,10 @@ def find_blocks(model: PreTrainedModel) -> Anatomy:
         head=tuple(head),
         head_names=tuple(names[module] for module in head),
         block_parameters=tuple(_names(model, block.parameters(), shared) for block in blocks),
+        block_outlets=tuple(calls.outlets[block] for block in blocks),
+        block_runs=tuple(calls.runs[block] for block in blocks),
         head_parameters=_names(model, _head_parameters(model, head), shared),
+        stem_name=_stem(names, blocks, calls),
     )
 
 
@@ -87,6 +96,16 @@ def _head(model: PreTrainedModel, blocks: set[nn.Module], calls: Calls) -> Itera
                 yield from walk(child)
 
     yield from dict.fromkeys(walk(model))
+
+
+def _stem(names: Mapping[nn.Module, str], blocks: Sequence[nn.Module], calls: Calls) -> str | None:
+    shape = calls.shapes[blocks[0]]
+    if any(calls.shapes[block] != shape for block in blocks):
+        return None
+    for module, name in names.items():  # outer modules come before inner ones
+        if calls.feeds(module, blocks[0]) and calls.shapes[module] == shape and calls.outlets[module] == 0:
+            return name
+    return None
 
 
 def _head_parameters(model: PreTrainedModel, head: Sequence[nn.Module]) -> Iterator[nn.Parameter]:

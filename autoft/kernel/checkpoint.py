@@ -1,24 +1,83 @@
 """Checkpoints: safetensors of what a trial changed, whole or absent, never half."""
 
+import json
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from autoft.data.files import replacing
 from autoft.errors import ModelError
 
+_KINDS = {
+    torch.float32: "F32",
+    torch.float64: "F64",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
-def save_checkpoint(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write `tensors` (by name) to `path` at once: a reader sees the old file or the new one.
 
-    Raises OSError where the disk does not take it; then nothing is left behind.
+class CheckpointWriter:
+    """Writes checkpoints, one at a time; what waits for the disk waits on another thread.
+
+    The tensors are written at once, into the system's memory of the file, because training goes on to change
+    them; that takes no longer than a copy would. Then the thread waits for the disk and gives the file its
+    name: a reader sees the old checkpoint or the new one.
     """
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+
+    def save(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Begin to write `tensors` (by name) to `path`; after `finish` they are there.
+
+        Raises OSError where the disk does not take these or the ones before; nothing half is left behind.
+        """
+        self.finish()
+        with ExitStack() as stack:
+            temporary = stack.enter_context(replacing(path))
+            with temporary.open("wb") as file:
+                _write(tensors, file)
+            rest = stack.pop_all()
+        self._pending = self._thread.submit(rest.close)
+
+    def finish(self) -> None:
+        """Wait for the last checkpoint. Raises OSError where the disk did not take it."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def settle(self) -> None:
+        """Wait for the last checkpoint of a trial that ended early, however the disk took it."""
+        with suppress(OSError):
+            self.finish()
+
+
+def _write(tensors: Mapping[str, torch.Tensor], file: BinaryIO) -> None:
+    """The safetensors format: length of the header, header, numbers; tensor by tensor, without a copy of all.
+
+    https://github.com/huggingface/safetensors#format
+    """
+    header, end = {}, 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + tensor.nbytes
+        kind = _KINDS[tensor.dtype]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for tensor in tensors.values():
+        file.write(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
 def load_checkpoint(path: Path, into: Mapping[str, torch.Tensor]) -> None:

@@ -14,19 +14,20 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from autoft.data.batch import collate, evaluation_batches, train_batches
-from autoft.data.encode import Tokens
+from autoft.data.batch import train_batches
 from autoft.errors import AutoftError
 from autoft.kernel.blocks import Anatomy, trained_parameters
-from autoft.kernel.checkpoint import save_checkpoint
+from autoft.kernel.boundary.inject import Held
+from autoft.kernel.checkpoint import CheckpointWriter
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
+from autoft.kernel.feed import Feed
 from autoft.kernel.freeze import evaluation_mode, training_mode
 from autoft.kernel.initialise import derive_seed
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.metrics import is_better
 from autoft.kernel.optimiser import build_optimiser, learning_rate
-from autoft.kernel.tasks.text_classification import EVALUATION_ROWS, TextClassification, forward
+from autoft.kernel.tasks.text_classification import TextClassification, forward
 
 
 class Diverged(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
@@ -46,12 +47,13 @@ class Bench:
     model: PreTrainedModel
     anatomy: Anatomy
     task: TextClassification
-    train: Tokens
-    validation: Tokens
-    pad_id: int
+    train: Feed
+    validation: Feed
     device: torch.device
     checkpointed: Mapping[str, torch.Tensor]
     """The tensors, by name, that together with the pretrained weights are this trial's model."""
+    held: Held | None = None
+    """Where the states of a frozen prefix go; None where all of the model is run."""
 
 
 @dataclass(frozen=True)
@@ -72,30 +74,33 @@ def plan(train_rows: int, config: FineTuneConfig) -> Plan:
     return Plan(steps_per_epoch, steps, tuple(-(-k * steps // count) for k in range(1, count + 1)))
 
 
-def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) -> Iterator[Measurement]:
+def run(
+    bench: Bench, config: FineTuneConfig, checkpoint: Path, writer: CheckpointWriter, began_s: float
+) -> Iterator[Measurement]:
     """Train, and yield a measurement at each planned step.
 
     Args:
         bench: changed in place: its model is trained.
         config: the trial.
-        checkpoint: file to write whenever the objective improves.
+        checkpoint: file to write whenever the objective improves; there at the last measurement.
+        writer: writes it.
         began_s: `time.monotonic()` at the trial's begin.
 
     Raises:
         Diverged: a loss or a logit is NaN or infinite; found at the next measurement, with the step.
     """
-    steps = plan(len(bench.train), config)
+    steps = plan(len(bench.train.lengths), config)
     trained = trained_parameters(bench.model, bench.anatomy, config.unfreeze_depth)
     optimiser = build_optimiser(bench.model, trained, config)
+    parameters = list(trained.values())
     losses: list[torch.Tensor] = []
+    torch.manual_seed(derive_seed(config.seed, 1))
     measured, best = 0, None
     training_mode(bench.model, bench.anatomy, config.unfreeze_depth)
-    for step, rows in enumerate(_batches(steps, len(bench.train), config), start=1):
+    for step, rows in enumerate(_batches(bench.train.lengths, config), start=1):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps.steps, config)
-        # Dropout is a function of the trial and the step: whoever runs between two steps changes nothing.
-        torch.manual_seed(derive_seed(config.seed, 1, step))
-        losses.append(_update(bench, rows, optimiser, list(trained.values()), config))
+        losses.append(_update(bench, rows, optimiser, parameters, config))
         if step != steps.measured_at[measured]:
             continue
         train_loss = _mean_loss(losses, step)
@@ -106,8 +111,12 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
         improved = is_better(config.objective, metrics[config.objective], best)
         if improved:
             best = metrics[config.objective]
-            save_checkpoint(bench.checkpointed, checkpoint)
+            writer.save(bench.checkpointed, checkpoint)
         measured += 1
+        if measured == len(steps.measured_at):
+            writer.finish()
+        # Whoever uses random numbers before the next step changes nothing.
+        random_states = _random_states(bench.device)
         yield Measurement(
             index=measured,
             fraction=measured / len(steps.measured_at),
@@ -117,12 +126,25 @@ def run(bench: Bench, config: FineTuneConfig, checkpoint: Path, began_s: float) 
             elapsed_s=time.monotonic() - began_s,
             checkpoint=checkpoint if improved else None,
         )
+        _set_random_states(bench.device, random_states)
         training_mode(bench.model, bench.anatomy, config.unfreeze_depth)
 
 
-def _batches(steps: Plan, train_rows: int, config: FineTuneConfig) -> Iterator[np.ndarray]:
+def _random_states(device: torch.device) -> list[torch.Tensor]:
+    """Of the generators that dropout draws from."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+
+
+def _set_random_states(device: torch.device, states: Sequence[torch.Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
+
+
+def _batches(lengths: np.ndarray, config: FineTuneConfig) -> Iterator[np.ndarray]:
     for epoch in range(config.epochs):
-        yield from train_batches(train_rows, config.batch_size, config.seed, epoch)
+        yield from train_batches(lengths, config.batch_size, config.seed, epoch)
 
 
 def _update(
@@ -133,15 +155,16 @@ def _update(
     config: FineTuneConfig,
 ) -> torch.Tensor:
     """One optimiser step; gives the loss, still on the device so that nothing waits for it."""
-    batch = _on_device(bench, bench.train, rows)
+    batch = bench.train.batch(rows)
     with autocast(bench.device, config.precision):
-        logits = forward(bench.model, batch)
+        logits = forward(bench.model, batch, bench.held)
         loss = bench.task.loss(logits, batch["labels"], config.label_smoothing)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.max_grad_norm > 0:
         nn.utils.clip_grad_norm_(trained, config.max_grad_norm)
     optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
+    for parameter in trained:
+        parameter.grad = None
     return loss.detach()
 
 
@@ -158,15 +181,12 @@ def _mean_loss(losses: Sequence[torch.Tensor], step: int) -> float:
 def evaluate(bench: Bench, precision: Precision) -> dict[str, float]:
     """Every metric of the task on the validation split. Leaves the model in evaluation mode."""
     evaluation_mode(bench.model)
-    batches = evaluation_batches(bench.validation.lengths, EVALUATION_ROWS)
+    batches = bench.validation.evaluation()
     outputs = []
-    for rows in batches:
+    for rows, inputs in batches:
+        batch = bench.validation.with_states(inputs, rows)
         with autocast(bench.device, precision):
-            outputs.append(forward(bench.model, _on_device(bench, bench.validation, rows)).float())
+            outputs.append(forward(bench.model, batch, bench.held).float())
     logits = torch.cat(outputs).cpu().numpy()
-    return bench.task.metrics(logits, bench.validation.labels[np.concatenate(batches)])
-
-
-def _on_device(bench: Bench, tokens: Tokens, rows: np.ndarray) -> dict[str, torch.Tensor]:
-    batch = collate(tokens, rows, bench.pad_id)
-    return {name: tensor.to(bench.device, non_blocking=True) for name, tensor in batch.items()}
+    order = np.concatenate([rows for rows, _ in batches])
+    return bench.task.metrics(logits, bench.validation.labels[order])

@@ -4,6 +4,7 @@ Names and registration order lie (a pooler may be registered before the encoder,
 head); what really ran does not.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ PROBE_PIXELS = 64
 PROBE_SAMPLES = 4000
 """A quarter of a second of audio."""
 
+Outlet = int | None
+"""How a module returns its states: 0 as a tensor, n as the first of a tuple of n, None in another way."""
+
 
 @dataclass
 class Calls:
@@ -34,6 +38,11 @@ class Calls:
     """Addresses of the floating tensors that the module's first call received; the first are its states."""
     outputs: dict[nn.Module, int] = field(default_factory=dict)
     """Address of the first tensor that the module's last call returned."""
+    outlets: dict[nn.Module, Outlet] = field(default_factory=dict)
+    shapes: dict[nn.Module, torch.Size] = field(default_factory=dict)
+    """Of the first tensor that the module's last call returned."""
+    runs: Counter[nn.Module] = field(default_factory=Counter)
+    """How often each module was called."""
     kept: list[torch.Tensor] = field(default_factory=list)
     """Every tensor seen: while it lives, its address belongs to nobody else."""
     tick: int = 0
@@ -133,9 +142,12 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
     def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         calls.tick += 1
         calls.last_end[module] = calls.tick
+        calls.runs[module] += 1
+        calls.outlets[module] = _outlet(output)
         if (tensor := _first_tensor(output)) is not None:
             calls.kept.append(tensor)
             calls.outputs[module] = tensor.data_ptr()
+            calls.shapes[module] = tensor.shape
 
     handles = []
     for module in model.modules():
@@ -146,6 +158,14 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _outlet(output: Any) -> Outlet:
+    if isinstance(output, torch.Tensor):
+        return 0
+    if type(output) is tuple and output and isinstance(output[0], torch.Tensor):
+        return len(output)
+    return None
 
 
 def _first_tensor(output: Any) -> torch.Tensor | None:

@@ -2,6 +2,7 @@
 
 import torch
 
+from autoft.data.files import hasher
 from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.config import Depth, FineTuneConfig
 from autoft.kernel.freeze import set_depth, trained_statistics
@@ -18,6 +19,9 @@ class Resident:
         self.anatomy = pretrained.anatomy
         self.fresh = pretrained.fresh
         self._pristine: dict[str, torch.Tensor] = {}
+        self._touched: frozenset[str] = frozenset()
+        self._config = pretrained.model.config.to_json_string(use_diff=False)  # trials set its dropouts
+        self._digest: str | None = None
         # Buffers are few and small, and an architecture may change them in any forward pass.
         self._buffers = {name: buffer.detach().clone() for name, buffer in self.model.named_buffers()}
 
@@ -29,17 +33,31 @@ class Resident:
         """
         trained = trained_parameters(self.model, self.anatomy, config.unfreeze_depth)
         self._restore()
+        self._touched = frozenset(trained)
         for name, parameter in trained.items():
             if name not in self._pristine and name not in self.fresh:
                 self._pristine[name] = parameter.detach().to("cpu", copy=True)
         initialise(self.model, self.fresh, config.seed)
         set_depth(self.model, self.anatomy, config.unfreeze_depth, config.dropout)
 
+    @property
+    def pretrained_digest(self) -> str:
+        """32 hex digits of architecture and pretrained weights. Ask while the model is as `renew` left it."""
+        if self._digest is None:
+            digest = hasher()
+            digest.update(f"{type(self.model).__name__} {self._config}".encode())
+            for name, tensor in self.model.state_dict().items():
+                if name not in self.fresh:
+                    digest.update(name.encode())
+                    digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+            self._digest = digest.hexdigest()
+        return self._digest
+
     @torch.no_grad()
     def _restore(self) -> None:
         for name, parameter in self.model.named_parameters():
             parameter.grad = None  # a trial that was closed between two steps may have left one
-            if name in self._pristine:
+            if name in self._touched and name in self._pristine:
                 parameter.copy_(self._pristine[name])
         for name, buffer in self.model.named_buffers():
             buffer.copy_(self._buffers[name])

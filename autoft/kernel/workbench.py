@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from transformers import PreTrainedModel
 from autoft.data.encode import Encoded, encode, encoded_path
 from autoft.data.files import read_table
 from autoft.kernel import loop
-from autoft.kernel.checkpoint import load_checkpoint
+from autoft.kernel.boundary.cache import BoundaryCache
+from autoft.kernel.boundary.inject import injected
+from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import choose_device, prepare_process
+from autoft.kernel.feed import Feed
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
 from autoft.kernel.resident import Resident, checkpointed_tensors
@@ -38,6 +43,8 @@ class Materials:
     task: str
     cpus: int
     """Threads of a trial."""
+    cache_plan: CachePlan = field(default_factory=CachePlan)
+    """What is kept at boundaries; the study's."""
 
     def model(self, name: str) -> ModelSource:
         """The source that a trial's `model` names."""
@@ -55,12 +62,16 @@ class Workbench:
         self.device = choose_device()
         prepare_process(self.device, materials.cpus)
         self._resident: tuple[str, Resident] | None = None
-        self._encoded: dict[tuple[str, int], Encoded] = {}
+        self._encoded: dict[tuple[str, int], tuple[str, Encoded]] = {}
+        self._writer = CheckpointWriter()
+        self._states = BoundaryCache(materials.cache, materials.cache_plan)
+        self._fed: tuple[tuple[str, int, int | None], dict[str, Feed]] | None = None
 
     def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
         """Fine-tune by `config` and yield a measurement at every evaluation.
 
-        Closing the iterator ends the trial; nothing has to be cleaned up. One trial at a time.
+        Closing the iterator ends the trial; nothing has to be cleaned up. One trial at a time. The checkpoint
+        that a measurement announces is there when the trial has ended, by its last measurement or closed.
 
         Args:
             config: the trial.
@@ -72,19 +83,44 @@ class Workbench:
         """
         began_s = time.monotonic()
         resident = self._load(config.model)
-        encoded = self._encode(config, resident)
+        self._encode(config, resident)
         resident.renew(config)
-        bench = loop.Bench(
-            model=resident.model,
-            anatomy=resident.anatomy,
-            task=TASKS[self.materials.task],
-            train=encoded["train"],
-            validation=encoded["validation"],
-            pad_id=resident.tokenizer.pad_token_id,
-            device=self.device,
-            checkpointed=checkpointed_tensors(resident, config.unfreeze_depth),
-        )
-        yield from loop.run(bench, config, checkpoint, began_s)
+        feeds, boundary = self._feeds(config, resident)
+        checkpointed = checkpointed_tensors(resident, config.unfreeze_depth)
+        with ExitStack() as stack:
+            stands = None if boundary is None else injected(resident.model, resident.anatomy, boundary)
+            bench = loop.Bench(
+                model=resident.model,
+                anatomy=resident.anatomy,
+                task=TASKS[self.materials.task],
+                train=feeds["train"],
+                validation=feeds["validation"],
+                device=self.device,
+                checkpointed=checkpointed,
+                held=None if stands is None else stack.enter_context(stands),
+            )
+            stack.callback(self._writer.settle)
+            yield from loop.run(bench, config, checkpoint, self._writer, began_s)
+
+    def _feeds(self, config: FineTuneConfig, resident: Resident) -> tuple[dict[str, Feed], int | None]:
+        """The splits' rows, and the boundary at which their states are stored, if they are."""
+        tokens_key, encoded = self._encode(config, resident)
+        planned = {
+            each.boundary: each for each in self.materials.cache_plan.of(config.model, config.max_length)
+        }
+        boundary = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
+        stored = None
+        if boundary in planned:
+            stored = self._states.states(resident, encoded, planned[boundary], tokens_key, config.precision)
+        key = config.model, config.max_length, boundary if stored else None
+        if self._fed is None or self._fed[0] != key:
+            pad_id = resident.tokenizer.pad_token_id
+            feeds = {
+                split: Feed(tokens, pad_id, self.device, stored[split] if stored else None)
+                for split, tokens in encoded.splits.items()
+            }
+            self._fed = key, feeds
+        return self._fed[1], boundary if stored else None
 
     def _load(self, name: str) -> Resident:
         if self._resident is None or self._resident[0] != name:
@@ -94,13 +130,15 @@ class Workbench:
             self._resident = name, Resident(loaded, self.device)
         return self._resident[1]
 
-    def _encode(self, config: FineTuneConfig, resident: Resident) -> Encoded:
+    def _encode(self, config: FineTuneConfig, resident: Resident) -> tuple[str, Encoded]:
+        """The rows as tokens, and the key that names rows, tokeniser and length."""
         key = config.model, config.max_length
         if key not in self._encoded:
             require_max_length(resident.model, config.max_length)
             materials, tokenizer = self.materials, resident.tokenizer
             path = encoded_path(materials.cache, materials.rows_digest, tokenizer, config.max_length)
-            self._encoded[key] = encode(read_table(materials.rows), tokenizer, config.max_length, path)
+            rows = read_table(materials.rows)
+            self._encoded[key] = path.stem, encode(rows, tokenizer, config.max_length, path)
         return self._encoded[key]
 
 

@@ -18,12 +18,13 @@ from autoft.spec.scalars import (
     GpuShare,
     ModelName,
     Seed,
+    Size,
     StudyName,
     TaskName,
     Text,
 )
 from autoft.spec.space import Range
-from autoft.spec.study import Budget, DataSpec, Resources, SearchMethod, SplitSpec, Tracking
+from autoft.spec.study import Budget, Checkpoints, DataSpec, Resources, SearchMethod, SplitSpec, Tracking
 
 
 class Form(BaseModel):
@@ -117,6 +118,15 @@ class ResourcesForm(Form):
     """A running Ray cluster to join; absent, a Ray of the study's own. Takes ${NAME}."""
     precision: Literal["auto", "fp32", "bf16"] = Resources.precision
     """auto is bf16 on CUDA and fp32 elsewhere."""
+    cache: Size = Field(default=Resources.cache, json_schema_extra={"default": "20GB"})
+    """How much of a node's disk hidden states of frozen blocks may take; 0 computes them anew each time."""
+
+
+class CheckpointsForm(Form):
+    """Which trials' weights stay on the disk."""
+
+    keep: int = Field(default=Checkpoints.keep, ge=1, le=100_000)
+    """Checkpoints of so many of the best trials are kept; those of running trials besides."""
 
 
 class TrackingForm(Form):
@@ -181,6 +191,7 @@ class Document(Form):
     resources: ResourcesForm = Field(
         default_factory=ResourcesForm, examples=["resources: {cpus_per_trial: 1}"]
     )
+    checkpoints: CheckpointsForm = Field(default_factory=CheckpointsForm, examples=["checkpoints: {keep: 3}"])
     tracking: TrackingForm = Field(
         default_factory=TrackingForm, examples=["tracking: {experiment: my-study}"]
     )

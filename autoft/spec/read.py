@@ -25,6 +25,7 @@ from autoft.spec.space import SearchSpace, Value
 from autoft.spec.space_section import MODEL, model_hyperparameter, read_space
 from autoft.spec.study import (
     Budget,
+    Checkpoints,
     DataSpec,
     ModelRef,
     Resources,
@@ -161,6 +162,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         ),
         budget=Budget(document.budget.trials, document.budget.time),
         resources=Resources(**{**document.resources.model_dump(), "address": address}),
+        checkpoints=Checkpoints(document.checkpoints.keep),
         tracking=Tracking(uri, document.tracking.experiment),
         register=document.register_.name or name,
         text=_text({"study": name, **given}),

@@ -14,6 +14,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 _DURATION = re.compile(
     r"(?=.)(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
 )
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(KB|MB|GB|TB)")
+_SIZE_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS_S = (86400, 3600, 60, 1)
 _MAX_TIME_S = 366 * 86400
 
@@ -64,6 +66,20 @@ def duration_s(value: object) -> float:
     return seconds
 
 
+def size_bytes(value: object) -> int:
+    """Bytes in a size such as `20GB`, or 0; raises ValueError with the rule.
+
+    >>> size_bytes("1.5GB")
+    1500000000
+    """
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    found = _SIZE.fullmatch(value) if isinstance(value, str) and len(value) < 50 else None
+    if not found:
+        raise ValueError(f"must be a size with its unit, such as 500MB or 20GB, or 0, got {got(value)}")
+    return int(float(found[1]) * _SIZE_UNITS[found[2]])
+
+
 def _columns(value: object) -> tuple[str, ...]:
     """One column or two, as a tuple."""
     names = value if isinstance(value, list) else [value]
@@ -103,6 +119,7 @@ def _gpus(value: object) -> tuple[int, ...]:
 
 _NAME_SCHEMA = {"type": "string", "pattern": f"^{_NAME.pattern}$"}
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^(\d+(\.\d+)?[dhms] ?)+$"}
+_SIZE_SCHEMA = {"anyOf": [{"type": "string", "pattern": f"^{_SIZE.pattern}$"}, {"const": 0}]}
 _COLUMNS_SCHEMA = {
     "anyOf": [
         {"type": "string", "minLength": 1},
@@ -126,6 +143,7 @@ ModelName = Annotated[
 ]
 TaskName = Annotated[str, PlainValidator(_task), WithJsonSchema({"enum": list(TASKS)})]
 Duration = Annotated[float, PlainValidator(duration_s), WithJsonSchema(_DURATION_SCHEMA)]
+Size = Annotated[int, PlainValidator(size_bytes), WithJsonSchema(_SIZE_SCHEMA)]
 Columns = Annotated[tuple[str, ...], PlainValidator(_columns), WithJsonSchema(_COLUMNS_SCHEMA)]
 GpuShare = Annotated[float | None, PlainValidator(_gpu_share), WithJsonSchema(_SHARE_SCHEMA)]
 Gpus = Annotated[tuple[int, ...], PlainValidator(_gpus), WithJsonSchema(_GPUS_SCHEMA)]

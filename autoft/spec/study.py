@@ -89,6 +89,16 @@ class Resources:
     address: str | None = None
     """A running Ray cluster; None starts a local Ray for the study."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    cache: int = 20 * 10**9
+    """Bytes on a node's disk that hidden states at the boundary of frozen blocks may take; 0 keeps none."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Which trials' checkpoints a study keeps."""
+
+    keep: int = 3
+    """Those of the best trials; running ones have theirs besides."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,7 @@ class StudySpec:
     search: SearchMethod
     budget: Budget
     resources: Resources
+    checkpoints: Checkpoints
     tracking: Tracking
     register: str
     """Name of the registered model."""

@@ -130,12 +130,17 @@ def read_trial(study: optuna.Study, number: int) -> TrialRecord:
 
 def best_trial(study: optuna.Study) -> TrialRecord | None:
     """The COMPLETE trial with the best score, the earliest of equals; None where there is none."""
+    return next(iter(best_trials(study, 1)), None)
+
+
+def best_trials(study: optuna.Study, count: int) -> list[TrialRecord]:
+    """Up to `count` COMPLETE trials, the best score first, the earliest of equals first."""
     _, maximize = _objective(study)
     complete = [
         trial for trial in read_trials(study) if trial.state == "COMPLETE" and trial.score is not None
     ]
     sign = 1 if maximize else -1
-    return max(complete, key=lambda trial: (sign * (trial.score or 0.0), -trial.number), default=None)
+    return sorted(complete, key=lambda trial: (-sign * (trial.score or 0.0), trial.number))[:count]
 
 
 def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:

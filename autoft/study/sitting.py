@@ -25,7 +25,7 @@ from autoft.study.records import (
     END_ATTR,
     MEASUREMENT_ATTR,
     TRIAL_ATTR,
-    best_trial,
+    best_trials,
     measurement_note,
 )
 from autoft.study.sampler import make_sampler
@@ -199,13 +199,12 @@ class Sitting:
             watcher.finished(number)
 
     def _drop_lost_checkpoints(self) -> None:
-        """Keeps those of the best trial and of running ones: the others can no longer win."""
+        """Keeps those of the best trials (`checkpoints.keep`) and of running ones."""
         names = sorted(self.folder.glob(checkpoint_name(0).replace("0000", "*")))
         if not names:
             return
-        best = best_trial(self.study)
-        keep = {checkpoint_name(number) for number in self._live}
-        keep |= {checkpoint_name(best.number)} if best else set()
+        best = best_trials(self.study, self.spec.checkpoints.keep)
+        keep = {checkpoint_name(number) for number in (*self._live, *(trial.number for trial in best))}
         for path in names:
             if path.relative_to(self.folder).as_posix() not in keep:
                 path.unlink(missing_ok=True)

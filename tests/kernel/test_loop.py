@@ -51,6 +51,7 @@ def test_the_checkpoint_is_that_of_the_best_measurement(bench, tmp_path, objecti
         improved = best is None or (value > best if objective == "macro_f1" else value < best)
         assert (measurement.checkpoint == path) == improved
         if improved:
+            bench._writer.finish()
             best, at_best = value, path.read_bytes()
     assert path.read_bytes() == at_best
 

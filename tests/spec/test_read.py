@@ -8,7 +8,7 @@ import pytest
 
 from autoft.spec.read import read_spec
 from autoft.spec.space import Choice, Range
-from autoft.spec.study import Budget, ModelRef, Resources, SearchMethod, SplitSpec, Tracking
+from autoft.spec.study import Budget, Checkpoints, ModelRef, Resources, SearchMethod, SplitSpec, Tracking
 
 SHORT = """\
 task: text-classification
@@ -161,7 +161,9 @@ data:
 objective: log_loss
 search: {sampler: {name: gp, n_startup_trials: 4}, pruner: none, seed: 7, evaluations_per_epoch: 2}
 budget: {trials: 9, time: 1h30m}
-resources: {cpus_per_trial: 2, gpus_per_trial: 0.5, gpus: [1, 3], max_concurrent: 4, precision: bf16}
+resources:
+  {cpus_per_trial: 2, gpus_per_trial: 0.5, gpus: [1, 3], max_concurrent: 4, precision: bf16, cache: 500MB}
+checkpoints: {keep: 5}
 tracking: {uri: "http://localhost:5000", experiment: nights}
 register: {name: night model}
 """
@@ -176,7 +178,8 @@ register: {name: night model}
     assert (spec.data.inputs, spec.data.on_empty) == (("question", "answer"), "drop")
     assert spec.search == SearchMethod("gp", {"n_startup_trials": 4}, "none", {}, 7, None, 2.0)
     assert spec.budget == Budget(9, 5400.0)
-    assert spec.resources == Resources(2, 0.5, (1, 3), 4, None, "bf16")
+    assert spec.resources == Resources(2, 0.5, (1, 3), 4, None, "bf16", 500_000_000)
+    assert spec.checkpoints == Checkpoints(5)
     assert spec.tracking == Tracking("http://localhost:5000", "nights")
     assert (spec.study, spec.register, spec.objective) == ("night", "night model", "log_loss")
 

@@ -13,8 +13,9 @@ from autoft.spec.metrics import METRICS
 from autoft.spec.pruners import PRUNERS
 from autoft.spec.read import read_spec
 from autoft.spec.samplers import SAMPLERS
+from autoft.spec.scalars import size_bytes
 from autoft.spec.schema import json_schema
-from autoft.spec.study import Resources, SearchMethod, SplitSpec
+from autoft.spec.study import Checkpoints, Resources, SearchMethod, SplitSpec
 from autoft.spec.tasks import TASKS
 
 jsonschema = pytest.importorskip("jsonschema")  # comes with ray
@@ -101,6 +102,11 @@ def test_schema_and_parser_take_the_same_values(validator: Any, name: str, value
         *[("budget", {"trials": 1, "time": time}) for time in ("8h", "1h30m", "1.5h", "8", 8, "h", "")],
         *[("resources", {"gpus_per_trial": share}) for share in ("auto", 0, 0.5, 1, 2, "none")],
         *[("resources", {"gpus": gpus}) for gpus in ([0, 1], [], [0, 0], [-1], "0,1")],
+        *[
+            ("resources", {"cache": size})
+            for size in ("20GB", "1.5 TB", 0, 20, "20", "20gb", "-1GB", "GB", False)
+        ],
+        *[("checkpoints", {"keep": keep}) for keep in (1, 3, 0, 1.5, "all")],
         *[("study", name) for name in ("a", ".a", "a b", "a" * 100, "a" * 101, 3)],
         *[("model", model) for model in ("org/a", ["org/a", "b"], {"id": "a", "revision": "b"}, [], {}, 3)],
         *[("first", first) for first in ([{"dropout": 0.1}], [{}], [{"drop": 1}], {"dropout": 0.1})],
@@ -120,7 +126,14 @@ def test_schema_and_parser_take_the_same_sections(validator: Any, key: str, valu
 
 def test_the_schema_tells_defaults_of_the_dataclasses() -> None:
     definitions = json_schema()["$defs"]
-    for form, spec in (("SplitForm", SplitSpec), ("ResourcesForm", Resources), ("SearchForm", SearchMethod)):
+    resources = definitions["ResourcesForm"]["properties"]
+    resources["cache"]["default"] = size_bytes(resources["cache"]["default"])  # as people write it
+    for form, spec in (
+        ("SplitForm", SplitSpec),
+        ("ResourcesForm", Resources),
+        ("SearchForm", SearchMethod),
+        ("CheckpointsForm", Checkpoints),
+    ):
         defaults = {f.name: f.default for f in fields(spec) if f.default not in (None, MISSING)}
         told = {
             key: node["default"] for key, node in definitions[form]["properties"].items() if "default" in node

@@ -11,7 +11,16 @@ from typing import Any
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Choice, Condition, Parameter, Range, SearchSpace
-from autoft.spec.study import Budget, DataSpec, ModelRef, Resources, SearchMethod, StudySpec, Tracking
+from autoft.spec.study import (
+    Budget,
+    Checkpoints,
+    DataSpec,
+    ModelRef,
+    Resources,
+    SearchMethod,
+    StudySpec,
+    Tracking,
+)
 from autoft.study.config import trial_seed
 from autoft.study.workbench import Node
 
@@ -64,6 +73,7 @@ def make_spec(
         search=SearchMethod(sampler="random", pruner="none", seed=SEED),
         budget=Budget(trials=trials),
         resources=Resources(max_concurrent=1),
+        checkpoints=Checkpoints(keep=1),
         tracking=Tracking(),
         register="study",
         text="study: study\n",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoft.spec.space import Parameter, Range
-from autoft.spec.study import Budget, SearchMethod, StudySpec
+from autoft.spec.study import Budget, Checkpoints, SearchMethod, StudySpec
 from autoft.study.places import checkpoint_name
 from autoft.study.records import read_trial, read_trials
 from autoft.study.sitting import SAME_FAILURES, Assignment, Sitting
@@ -178,15 +178,20 @@ def test_a_trial_that_was_interrupted_while_parameters_were_drawn_gets_the_same_
     assert begin(sit(spec, folder / "cut")).config == expected
 
 
-def test_only_the_best_trial_keeps_its_checkpoint(folder: Path) -> None:
-    sitting = sit(make_spec(trials=6), folder, places=2)
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [(1, [[0], [0], [2], [2], [2]]), (2, [[0], [0, 1], [0, 2], [0, 2], [2, 4]])],
+)
+def test_only_the_best_trials_keep_their_checkpoints(
+    folder: Path, keep: int, expected: list[list[int]]
+) -> None:
+    sitting = sit(make_spec(trials=6, checkpoints=Checkpoints(keep)), folder, places=2)
     kept = []
     for values in ((0.5,), (0.4,), (0.6,), (math.nan,), (0.6,)):
         (folder / checkpoint_name(len(kept))).write_text("tensors")
         finish(sitting, *values)
         kept.append(sorted(path.name for path in (folder / "checkpoints").iterdir()))
-    best_so_far = [0, 0, 2, 2, 2]
-    assert kept == [[Path(checkpoint_name(number)).name] for number in best_so_far]
+    assert kept == [[Path(checkpoint_name(number)).name for number in numbers] for numbers in expected]
 
 
 def test_a_running_trial_keeps_its_checkpoint(folder: Path) -> None:

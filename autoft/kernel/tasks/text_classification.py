@@ -8,13 +8,11 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from autoft.data.batch import collate, evaluation_batches
 from autoft.data.encode import tokenize
+from autoft.kernel.boundary.inject import Held
+from autoft.kernel.feed import Feed
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.metrics import classification_metrics
-
-EVALUATION_ROWS = 64
-"""Rows of a forward pass without gradients; no hyperparameter, so that every trial is measured alike."""
 
 
 class TextClassification:
@@ -41,9 +39,13 @@ class TextClassification:
         return classification_metrics(logits, labels)
 
 
-def forward(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Logits [n, classes] of a batch as `collate` gives it, on the model's device."""
-    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+def forward(
+    model: PreTrainedModel, batch: Mapping[str, torch.Tensor], held: Held | None = None
+) -> torch.Tensor:
+    """Logits [n, classes] of a batch as `Feed` gives it; its states, if there are any, go to `held`."""
+    if held is not None:
+        held.states = batch["states"]
+    inputs = {name: tensor for name, tensor in batch.items() if name not in ("labels", "states")}
     logits: torch.Tensor = model(**inputs).logits
     return logits
 
@@ -56,14 +58,8 @@ def predict(model: PreTrainedModel, tokenizer: Any, *columns: Sequence[str], max
     """
     evaluation_mode(model)
     tokens = tokenize(columns, tokenizer, max_length)
-    batches = evaluation_batches(tokens.lengths, EVALUATION_ROWS)
-    outputs = []
-    for rows in batches:
-        batch = {
-            name: tensor.to(model.device)
-            for name, tensor in collate(tokens, rows, tokenizer.pad_token_id).items()
-        }
-        outputs.append(forward(model, batch).double().softmax(dim=-1))
-    order = np.argsort(np.concatenate(batches))
+    batches = Feed(tokens, tokenizer.pad_token_id, model.device).evaluation()
+    outputs = [forward(model, batch).double().softmax(dim=-1) for _, batch in batches]
+    order = np.argsort(np.concatenate([rows for rows, _ in batches]))
     probabilities: np.ndarray = torch.cat(outputs).cpu().numpy()[order]
     return probabilities

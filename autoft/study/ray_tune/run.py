@@ -57,7 +57,7 @@ def run(
     sitting = Sitting(
         study,
         spec,
-        precision=_decided_precision(study, spec, runtime),
+        precision=decided_precision(study, spec, runtime),
         watchers=watchers,
         folder=folder,
         max_concurrent=runtime.max_concurrent,
@@ -103,7 +103,7 @@ def _ray_name(trial: Any) -> str:
     return str(trial.trial_id)
 
 
-def _decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) -> Literal["fp32", "bf16"]:
+def decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) -> Literal["fp32", "bf16"]:
     """Of the first sitting: a trial's result must not depend on where a later sitting runs."""
     stored = study.user_attrs.get(PRECISION_ATTR)
     if stored is None:

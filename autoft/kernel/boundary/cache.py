@@ -1,0 +1,171 @@
+"""The node's cache of boundary states: found, or filled by one worker while the others wait."""
+
+import json
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+import transformers
+
+from autoft.data.encode import Encoded, Tokens
+from autoft.data.files import hasher, locked
+from autoft.kernel.boundary import store
+from autoft.kernel.boundary.fill import fill
+from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.kernel.boundary.states import States, positions
+from autoft.kernel.device import Precision
+from autoft.kernel.resident import Resident
+
+DEVICE_SHARE = 0.5
+"""Of a GPU's free memory that one boundary's states may take; larger ones stay in the host's files."""
+
+_log = logging.getLogger(__name__)
+
+
+class BoundaryCache:
+    """Gives the states at a boundary. Keeps one boundary's open; everything else is in the node's files."""
+
+    def __init__(self, folder: Path, plan: CachePlan) -> None:
+        self.folder, self.plan = folder, plan
+        self._open: tuple[Boundary, str, dict[str, States]] | None = None
+
+    def states(
+        self, resident: Resident, encoded: Encoded, wanted: Boundary, tokens_key: str, precision: Precision
+    ) -> Mapping[str, States]:
+        """The states of every split at `wanted`, a boundary of the plan.
+
+        Args:
+            resident: the model, just renewed.
+            encoded: the rows.
+            wanted: one of the plan's.
+            tokens_key: names rows, tokeniser and length (`encoded_path`).
+            precision: of the study.
+        """
+        key = self._key(resident, tokens_key, precision)
+        if self._open is None or self._open[:2] != (wanted, key):
+            self._open = None  # its room may be needed
+            found = {
+                split: self._split(resident, tokens, _Place(self.folder, key, split), wanted, precision)
+                for split, tokens in encoded.splits.items()
+            }
+            self._open = wanted, key, found
+        return self._open[2]
+
+    def _key(self, resident: Resident, tokens_key: str, precision: Precision) -> str:
+        """Everything that decides the bits of the states, but for split and boundary."""
+        device = resident.model.device
+        parts = [
+            "autoft states 1",
+            resident.pretrained_digest,
+            tokens_key,
+            [precision, self.plan.dtype, self.plan.fill_rows],
+            resident.model.config._attn_implementation,
+            torch.cuda.get_device_name(device)
+            if device.type == "cuda"
+            else [device.type, torch.get_num_threads()],
+            [torch.__version__, transformers.__version__],
+        ]
+        key = hasher()
+        key.update(json.dumps(parts).encode())
+        return key.hexdigest()
+
+    def _split(
+        self, resident: Resident, tokens: Tokens, place: "_Place", wanted: Boundary, precision: Precision
+    ) -> States:
+        flat = self._read(place, wanted, tokens)
+        if flat is None:
+            with locked(place.lock):
+                flat = self._read(place, wanted, tokens)
+                if flat is None:
+                    flat = self._fill(resident, tokens, place, wanted, precision)
+        return States(_placed(flat, resident.model.device), wanted.reads, positions(tokens, wanted.reads))
+
+    def _read(self, place: "_Place", boundary: Boundary, tokens: Tokens) -> torch.Tensor | None:
+        return store.read(place.file(boundary), _shape(boundary, tokens), self.plan.torch_dtype)
+
+    def _fill(
+        self, resident: Resident, tokens: Tokens, place: "_Place", wanted: Boundary, precision: Precision
+    ) -> torch.Tensor:
+        """Fills what is missing of this model and length, all in one pass over the rows."""
+        planned = self.plan.of(wanted.model, wanted.max_length)
+        found = {each: self._read(place, each, tokens) for each in planned}
+        missing = [each for each, flat in found.items() if flat is None]
+        base = _base(found, missing[0], tokens)
+
+        def run(targets: Mapping[int, torch.Tensor]) -> None:
+            model, anatomy = resident.model, resident.anatomy
+            pad_id = resident.tokenizer.pad_token_id
+            fill(model, anatomy, tokens, pad_id, self.plan, planned, targets, base, precision)
+
+        try:
+            with ExitStack() as stack:
+                run(
+                    {
+                        each.boundary: stack.enter_context(
+                            store.writing(place.file(each), _shape(each, tokens), self.plan.torch_dtype)
+                        )
+                        for each in missing
+                    }
+                )
+        except OSError as error:
+            _log.warning("%s: no room for hidden states (%s); they are kept in memory", self.folder, error)
+            memory = torch.empty(_shape(wanted, tokens), dtype=self.plan.torch_dtype)
+            run({wanted.boundary: memory})
+            return memory
+        for each in missing:
+            place.drop_others(each)
+        flat = self._read(place, wanted, tokens)
+        if flat is None:
+            raise OSError(f"{place.file(wanted)}: cannot be read right after it was written")
+        return flat
+
+
+class _Place:
+    """Where the states of one split lie: files named by boundary and key."""
+
+    def __init__(self, folder: Path, key: str, split: str) -> None:
+        self._folder, self._key, self._split = folder, key, split
+
+    @property
+    def lock(self) -> Path:
+        """One worker fills for all boundaries."""
+        return self._folder / f"states-{self._key}-{self._split}"
+
+    def file(self, boundary: Boundary) -> Path:
+        return self._folder / f"{self._prefix(boundary)}-{self._key}.states"
+
+    def drop_others(self, boundary: Boundary) -> None:
+        """Removes what the same boundary held for other rows, weights or versions: nobody will read it."""
+        for path in self._folder.glob(f"{self._prefix(boundary)}-*.states"):
+            if path != self.file(boundary):
+                path.unlink(missing_ok=True)
+
+    def _prefix(self, boundary: Boundary) -> str:
+        model = hasher()
+        model.update(boundary.model.encode())
+        name = f"{model.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.reads}"
+        return f"states-{name}-{self._split}"
+
+
+def _shape(boundary: Boundary, tokens: Tokens) -> tuple[int, int]:
+    return int(positions(tokens, boundary.reads)[-1]), boundary.width
+
+
+def _base(
+    found: Mapping[Boundary, torch.Tensor | None], lowest: Boundary, tokens: Tokens
+) -> tuple[int, States] | None:
+    """The nearest stored boundary below `lowest` with whole rows."""
+    for each, flat in reversed(list(found.items())):
+        if flat is not None and each.boundary < lowest.boundary and each.reads == "all":
+            return each.boundary, States(flat, "all", positions(tokens, "all"))
+    return None
+
+
+def _placed(flat: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On the GPU where it fits well, else mapped from its file."""
+    if device.type != "cuda":
+        return flat
+    free, _ = torch.cuda.mem_get_info(device)
+    return flat.to(device) if flat.nbytes <= DEVICE_SHARE * free else flat

@@ -1,0 +1,71 @@
+"""States computed in batches that the rows' lengths alone decide, so that the bits are always the same."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from autoft.data.batch import collate, evaluation_batches
+from autoft.data.encode import Tokens
+from autoft.kernel.blocks import Anatomy
+from autoft.kernel.boundary.inject import injected, states_at
+from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.kernel.boundary.states import States, flattened, positions
+from autoft.kernel.device import Precision, autocast
+from autoft.kernel.freeze import evaluation_mode
+
+
+def fill(
+    model: PreTrainedModel,
+    anatomy: Anatomy,
+    tokens: Tokens,
+    pad_id: int,
+    plan: CachePlan,
+    planned: Sequence[Boundary],
+    targets: Mapping[int, torch.Tensor],
+    base: tuple[int, States] | None,
+    precision: Precision,
+) -> None:
+    """Compute the states of all rows at the boundaries of `targets`, and write them there.
+
+    Args:
+        model: with its pretrained weights; left in evaluation mode.
+        anatomy: the model's.
+        tokens: the rows.
+        pad_id: of the tokeniser.
+        plan: the study's.
+        planned: every boundary that the plan has for this model and length; states are rounded at each, so
+            it is the same whether one is filled from the rows or from a lower boundary.
+        targets: by boundary, [positions, hidden] each.
+        base: the boundary to begin at, below all targets, with whole rows; None begins with the rows.
+        precision: of the study.
+    """
+    evaluation_mode(model)
+    reads = {each.boundary: each.reads for each in planned}
+    first = 0 if base is None else base[0]
+    through = [boundary for boundary in sorted(reads) if first < boundary <= max(targets)]
+    with ExitStack() as stack:
+        held = stack.enter_context(injected(model, anatomy, first)) if first else None
+        for rows in evaluation_batches(tokens.lengths, plan.fill_rows):
+            inputs = {
+                name: tensor.to(model.device)
+                for name, tensor in collate(tokens, rows, pad_id).items()
+                if name != "labels"
+            }
+            if held is not None and base is not None:
+                held.states = base[1].of(rows, model.device)
+            with autocast(model.device, precision):
+                found = states_at(model, anatomy, through, inputs, plan.torch_dtype)
+            for boundary, target in targets.items():
+                kept = flattened(found[boundary], tokens.lengths[rows], reads[boundary])
+                target[_places(tokens, rows, reads[boundary] == "all")] = kept.to(target.device)
+
+
+def _places(tokens: Tokens, rows: np.ndarray, whole: bool) -> torch.Tensor:
+    """Where the states of `rows` lie, in the order in which `flattened` gives them."""
+    if not whole:
+        return torch.from_numpy(rows)
+    ends = positions(tokens, "all")
+    return torch.from_numpy(np.concatenate([np.arange(ends[row], ends[row + 1]) for row in rows]))

@@ -1,0 +1,75 @@
+"""What a study keeps at its boundaries: a value, decided once (`decide`), stored in the study and kept.
+
+The last bits of a row's states depend on the batch that they were computed in, so a trial's result depends
+on which boundaries are stored and how they are filled. Nothing that happens later changes this plan: not a
+deleted cache, a full disk, nor a faster machine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+import torch
+
+from autoft.kernel.boundary.states import Reads
+
+FILL_ROWS = 64
+"""Rows of a batch that fills; the rows' lengths alone decide which."""
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """One boundary of one model and length of rows that is kept."""
+
+    model: str
+    """The reference from space.yaml."""
+    max_length: int
+    boundary: int
+    """Blocks below."""
+    reads: Reads
+    """`all` but for the head, which may read one token of a row."""
+    width: int
+    """Numbers a position: the hidden size."""
+    bytes: int
+    """Of training and validation rows together."""
+
+
+@dataclass(frozen=True)
+class CachePlan:
+    """Which boundaries are kept and how they are filled."""
+
+    boundaries: tuple[Boundary, ...] = ()
+    """Per model and length from the lowest to the highest."""
+    notes: tuple[str, ...] = ()
+    """What is not kept, and why; for `autoft check` and the log."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """The compute dtype."""
+    fill_rows: int = FILL_ROWS
+
+    def of(self, model: str, max_length: int) -> tuple[Boundary, ...]:
+        """What is kept of one model and length, from the lowest boundary to the highest."""
+        return tuple(each for each in self.boundaries if (each.model, each.max_length) == (model, max_length))
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """`dtype` as torch has it."""
+        return torch.bfloat16 if self.dtype == "bfloat16" else torch.float32
+
+    @property
+    def bytes(self) -> int:
+        """Of everything that is kept."""
+        return sum(each.bytes for each in self.boundaries)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values only."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> "CachePlan":
+        """The plan that `to_json` gave."""
+        return CachePlan(
+            boundaries=tuple(Boundary(**each) for each in stored["boundaries"]),
+            notes=tuple(stored["notes"]),
+            dtype=cast(Literal["float32", "bfloat16"], stored["dtype"]),
+            fill_rows=int(stored["fill_rows"]),
+        )

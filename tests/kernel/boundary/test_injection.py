@@ -1,0 +1,130 @@
+"""Stored states give what the whole model gives, for many architectures."""
+
+import numpy as np
+import pytest
+import torch
+
+from autoft.data.encode import Tokens
+from autoft.kernel.blocks import find_blocks, trained_parameters
+from autoft.kernel.boundary.inject import injected, states_at
+from autoft.kernel.boundary.valid import difference, refusal, tokens_read
+from autoft.kernel.freeze import set_depth
+
+from ..tiny import tiny_model
+
+READS = {
+    **dict.fromkeys(("bert", "distilbert", "roberta", "deberta-v2", "electra"), "first"),
+    **dict.fromkeys(("mpnet", "modernbert", "mobilebert"), "first"),
+    **dict.fromkeys(("gpt2", "llama", "mixtral"), "last"),
+}
+MORE_THAN_STATES = "takes more than hidden states from below"
+
+
+def rows() -> Tokens:
+    """Six rows that begin and end with a special token, as tokenisers make them."""
+    rng = np.random.default_rng(0)
+    lengths = np.array([3, 5, 9, 9, 12, 16])
+    ids = [np.array([1, *rng.integers(4, 30, length - 2), 2], np.int32) for length in lengths]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Tokens(np.concatenate(ids), offsets, None, np.zeros(6, np.int32))
+
+
+def loaded(name):
+    model = tiny_model(name).eval()
+    return model, find_blocks(model)
+
+
+@pytest.mark.parametrize("name", READS)
+def test_logits_are_equal_and_gradients_too_at_every_boundary(name):
+    model, anatomy = loaded(name)
+    for depth in range(len(anatomy.blocks)):
+        assert refusal(model, anatomy, depth) is None
+        assert difference(model, anatomy, depth, rows(), 0, "all") is None
+
+
+@pytest.mark.parametrize(("name", "reads"), READS.items())
+def test_the_head_reads_one_token_and_needs_no_other(name, reads):
+    model, anatomy = loaded(name)
+    assert tokens_read(model, anatomy, rows(), 0) == reads
+    assert difference(model, anatomy, 0, rows(), 0, reads) is None
+    wrong = "first" if reads == "last" else "last"
+    assert difference(model, anatomy, 0, rows(), 0, wrong) == (
+        f"what follows the last block reads more than the {wrong} token of a row"
+    )
+
+
+def test_a_head_that_reads_the_mean_needs_all_tokens():
+    model = tiny_model("modernbert").eval()
+    model.config.classifier_pooling = "mean"
+    anatomy = find_blocks(model)
+    assert tokens_read(model, anatomy, rows(), 0) == "all"
+    assert difference(model, anatomy, 0, rows(), 0, "all") is None
+
+
+@pytest.mark.parametrize(("name", "bad"), [("t5", {1, 3}), ("bart", {1})])
+def test_position_bias_and_cross_attention_are_refused_where_they_cross(name, bad):
+    # T5: block 0 of the encoder (of 2) and block 2, the decoder's first, make the bias that the next one
+    # takes. BART: the decoder's second block takes what its one encoder block made.
+    model, anatomy = loaded(name)
+    found = {
+        depth: difference(model, anatomy, depth, rows(), 0, "all") for depth in range(len(anatomy.blocks))
+    }
+    assert {depth for depth, reason in found.items() if reason} == bad
+    assert all(MORE_THAN_STATES in found[depth] for depth in bad)
+
+
+def test_shared_and_trained_parameters_are_refused_in_words():
+    model, anatomy = loaded("albert")
+    assert "runs 3 times with shared parameters" in refusal(model, anatomy, 0)
+    model, anatomy = loaded("bert")
+    assert "the embeddings are trained" in refusal(model, anatomy, "all")
+    assert refusal(model, anatomy, 3) == "no block is frozen"
+    anatomy.blocks[2].output.dense.bias = anatomy.blocks[0].output.dense.bias
+    assert "encoder.layer.0.output.dense.bias is shared" in refusal(model, anatomy, 1)
+
+
+def test_padding_that_reaches_rows_is_noticed():
+    model, anatomy = loaded("bert")
+    top = anatomy.blocks[2]
+    # A block without a mask, as in FNet.
+    top.register_forward_hook(lambda module, args, output: output + args[0].mean(dim=1, keepdim=True))
+    reason = difference(model, anatomy, 1, rows(), 0, "all")
+    assert reason == "a row's states depend on how far its batch is padded"
+
+
+@pytest.mark.parametrize("name", ["vit", "convnext", "resnet", "swin"])
+def test_images_go_through_stored_states_too_and_frozen_batch_norms_keep_still(name):
+    model = tiny_model(name)
+    anatomy = find_blocks(model)
+    size = getattr(model.config, "image_size", None) or 64
+    images = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0))
+    for boundary in range(1, len(anatomy.blocks) + 1):
+        depth = len(anatomy.blocks) - boundary
+        set_depth(model, anatomy, depth, dropout=0.0)
+        model.eval()  # training statistics would move between the two runs
+        trained = list(trained_parameters(model, anatomy, depth).values())
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        plain = model(pixel_values=images).logits
+        states = states_at(model, anatomy, [boundary], {"pixel_values": images})[boundary]
+        with injected(model, anatomy, boundary) as held:
+            held.states = states
+            cached = model(pixel_values=images).logits
+        assert torch.equal(plain, cached)
+        for one, other in zip(
+            torch.autograd.grad(plain.square().sum(), trained, allow_unused=True),
+            torch.autograd.grad(cached.square().sum(), trained, allow_unused=True),
+            strict=True,
+        ):
+            assert (one is None and other is None) or torch.equal(one, other)
+        assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_the_model_is_whole_again_afterwards_also_after_an_error():
+    model, anatomy = loaded("bert")
+    modules = dict(model.named_modules())
+    with injected(model, anatomy, 2), pytest.raises(AssertionError):
+        model(input_ids=torch.ones(1, 3, dtype=torch.long))  # without states
+    assert dict(model.named_modules()) == modules
+    with injected(model, anatomy, 2):
+        assert "bert.encoder.layer.0.output.dense" not in dict(model.named_modules())
+    assert dict(model.named_modules()) == modules
