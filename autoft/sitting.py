@@ -12,6 +12,7 @@ from rich.console import Console
 from autoft.data.files import read_table
 from autoft.data.prepare import PreparedData, examine
 from autoft.errors import TrackingError
+from autoft.kernel.boundary.cache import drop_states
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.device import Precision
@@ -122,6 +123,8 @@ def _search(study: Study, spec: StudySpec, prepared: PreparedData, folder: Path,
         patience_s = 0.0 if unrecorded else RECORD_PATIENCE_S  # it has waited already
         interrupted = trials_left(study, spec.budget) > 0
         unrecorded = recorder.close(patience_s, interrupted=interrupted) or unrecorded
+        if not interrupted:
+            drop_states(prepared.folder)
     finally:
         # Where all went well it is closed already.
         recorder.close(INTERRUPTED_PATIENCE_S, interrupted=True)

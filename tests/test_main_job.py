@@ -34,6 +34,13 @@ def test_the_search_ends_well_and_says_a_line_a_trial_and_nothing_else(searched)
     assert "model      models:/quickstart/1" in ran.out
 
 
+def test_what_stays_on_disk_is_what_one_may_want_again(folder):
+    study = folder / "studies" / "quickstart"
+    assert not list(study.rglob("*states*"))  # a study that has met its budget reads no hidden states
+    assert len(list(study.glob("checkpoints/*.safetensors"))) <= 3
+    assert len(list(study.glob("logs/trial-*.log"))) == 4
+
+
 def test_mlflow_has_a_child_run_for_each_trial_and_objective_on_complete_ones_only(folder):
     runs = children(folder)
     assert sorted(child.data.tags["autoft.trial"] for child in runs) == ["0", "1", "2", "3"]

@@ -122,6 +122,12 @@ class BoundaryCache:
         return flat
 
 
+def drop_states(folder: Path) -> None:
+    """Removes all stored states; a study that goes on fills them anew, to the same bits."""
+    for path in (*folder.glob("states-*.states"), *folder.glob(".states-*.lock")):
+        path.unlink(missing_ok=True)
+
+
 class _Place:
     """Where the states of one split lie: files named by boundary and key."""
 

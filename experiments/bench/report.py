@@ -1,0 +1,137 @@
+"""The figures of a benchmark, as JSON and as a table."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import floor
+from bench.gate import Verdict, rank_correlation
+from bench.measure import Run
+from bench.workloads import WORKERS
+
+MIB = 2**20
+ENOUGH_TRIALS = 100
+"""For the cost of orchestration: with fewer, what was running at both ends of the span blurs it."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A peer's run and autoft's, one right after the other."""
+
+    peer: Run
+    autoft: Run
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The workload's least arithmetic and how fast this machine was."""
+
+    operations: float
+    rates: list[float]
+    """Operations a second, measured before each pair."""
+
+
+def figures(
+    pairs: dict[str, list[Pair]], least: Floor, verdicts: dict[str, Verdict] | None
+) -> dict[str, Any]:
+    """All figures of one workload: an entry a peer, then `autoft`, `floor` and `gate`."""
+    own = [pair.autoft for of_peer in pairs.values() for pair in of_peer]
+    wall_s = statistics.median(run.wall_s for run in own)
+    result: dict[str, Any] = {peer: _against(of_peer) for peer, of_peer in pairs.items()}
+    result["autoft"] = {"wall_s": wall_s, "orchestration_s_per_trial": orchestration_s(own)}
+    result["floor"] = {
+        "operations": least.operations,
+        "operations_per_s": statistics.median(least.rates),
+        "share": floor.share(least.operations, least.rates, wall_s),
+    }
+    if verdicts is not None:
+        result["gate"] = {
+            "passed": all(verdict.passed for verdict in verdicts.values()),
+            **{metric: asdict(verdict) for metric, verdict in verdicts.items()},
+        }
+    return result
+
+
+def _against(pairs: Sequence[Pair]) -> dict[str, Any]:
+    peer, autoft = [pair.peer for pair in pairs], [pair.autoft for pair in pairs]
+    return {
+        "ratio": statistics.median(pair.peer.wall_s / pair.autoft.wall_s for pair in pairs),
+        "pairs": [[pair.peer.wall_s, pair.autoft.wall_s] for pair in pairs],
+        "worker_bytes": {"peer": _most(peer, "worker_bytes"), "autoft": _most(autoft, "worker_bytes")},
+        "disk_bytes": {"peer": _most(peer, "disk_bytes"), "autoft": _most(autoft, "disk_bytes")},
+        "spearman": rank_correlation(_macro_f1(peer[0]), _macro_f1(autoft[0])),
+        "median_macro_f1": {
+            "peer": statistics.median(_macro_f1(peer[0])),
+            "autoft": statistics.median(_macro_f1(autoft[0])),
+        },
+    }
+
+
+def _most(runs: Sequence[Run], name: str) -> int:
+    return max(getattr(run, name) for run in runs)
+
+
+def _macro_f1(run: Run) -> list[float]:
+    return [trial["macro_f1"] for trial in run.trials]
+
+
+def orchestration_s(runs: Sequence[Run]) -> float | None:
+    """Seconds a trial of autoft's that are not the kernel's, once the workers are up: the median of `runs`.
+
+    From the first trial's end to the last one's, less what the kernel took meanwhile on all workers. None
+    where there are too few trials to tell.
+    """
+    costs = []
+    for run in runs:
+        if len(run.trials) < ENOUGH_TRIALS:
+            return None
+        trials = sorted(run.trials, key=lambda trial: trial["finished_s"])[WORKERS - 1 :]
+        span_s = trials[-1]["finished_s"] - trials[0]["finished_s"]
+        kernel_s = sum(trial["elapsed_s"] for trial in trials[1:]) / WORKERS
+        costs.append((span_s - kernel_s) / (len(trials) - 1))
+    return statistics.median(costs)
+
+
+def show(workload: str, result: dict[str, Any], console: Console) -> None:
+    """A table of the peers, and below it the floor, the cost of a trial and the gate."""
+    table = Table(title=f"{workload}: a peer against autoft")
+    for name in ("peer", "ratio", "seconds, peer / autoft", "worker MiB", "disk MiB", "Spearman"):
+        table.add_column(name, justify="left" if name == "peer" else "right")
+    for peer, entry in result.items():
+        if peer in ("autoft", "floor", "gate"):
+            continue
+        table.add_row(
+            peer,
+            f"{entry['ratio']:.2f}",
+            "  ".join(f"{theirs:.1f} / {own:.1f}" for theirs, own in entry["pairs"]),
+            _both(entry["worker_bytes"]),
+            _both(entry["disk_bytes"]),
+            f"{entry['spearman']:.3f}",
+        )
+    console.print(table)
+    least, own = result["floor"], result["autoft"]
+    console.print(
+        f"floor: {least['operations'] / 1e12:.2f} Tflop at {least['operations_per_s'] / 1e9:.0f} Gflop/s; "
+        f"autoft's share of it {least['share']:.2f} in {own['wall_s']:.1f} s"
+    )
+    if own["orchestration_s_per_trial"] is not None:
+        console.print(f"orchestration: {own['orchestration_s_per_trial']:.3f} s a trial")
+    for metric, verdict in result.get("gate", {}).items():
+        if metric != "passed":
+            console.print(_sentence(metric, verdict))
+
+
+def _sentence(metric: str, verdict: dict[str, Any]) -> str:
+    return (
+        f"gate, {metric}: {'passed' if verdict['passed'] else 'FAILED'}: Spearman {verdict['spearman']:.3f} "
+        f"(between seeds {verdict['seed_spearman']:.3f}), median difference "
+        f"{verdict['median_difference']:+.4f} (by seeds alone up to {verdict['tolerance']:.4f})"
+    )
+
+
+def _both(sizes: dict[str, int]) -> str:
+    return f"{sizes['peer'] / MIB:.0f} / {sizes['autoft'] / MIB:.0f}"

