@@ -32,7 +32,8 @@ def resolve(uri: str | None) -> str:
     """
     where = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
     file = where.removeprefix(_SQLITE_FILE)
-    return f"{_SQLITE_FILE}{Path.cwd() / file}" if file and file != where else where
+    is_path = file != where and file and not file.startswith(("file:", ":memory:"))
+    return f"{_SQLITE_FILE}{Path.cwd() / file}" if is_path else where
 
 
 def hush() -> None:

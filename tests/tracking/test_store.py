@@ -76,5 +76,5 @@ def test_an_sqlite_file_follows_the_working_directory(
         monkeypatch.chdir(tmp_path / name)
         store.probe("sqlite:///mine.db", name)
         assert (tmp_path / name / "mine.db").exists()
-    assert store.resolve("sqlite:////abs/x.db") == "sqlite:////abs/x.db"
-    assert store.resolve("sqlite://") == "sqlite://"
+    for uri in ("sqlite:////abs/x.db", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x.db?uri=true"):
+        assert store.resolve(uri) == uri
