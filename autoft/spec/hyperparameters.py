@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autoft.spec.space import Choice, Range, Value
-from autoft.spec.wording import any_of, got, must_be_one_of, nearest, number
+from autoft.spec.wording import any_of, got, is_number, must_be_one_of, nearest, number
 
 ALL = "all"
 """The unfreeze depth that trains everything, with the embeddings."""
@@ -73,7 +73,7 @@ class Hyperparameter:
     def check_number(self, value: object) -> int | float:
         """`value` as a number within the bounds; raises ValueError with the rule and the value."""
         wrong = ValueError(f"must be {self.takes}, got {got(value)}")
-        if isinstance(value, str) and _is_number(value):
+        if isinstance(value, str) and is_number(value):
             raise ValueError(f"must be {self.takes}, got the text {got(value)}; remove the quotes")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong
@@ -83,14 +83,6 @@ class Hyperparameter:
         if not (above and below) or (self.integer and value != int(value)):
             raise wrong
         return int(value) if self.integer else float(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 _ALL_HYPERPARAMETERS = (

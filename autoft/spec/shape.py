@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from autoft.spec.document import Form, key_paths, keys_of
 from autoft.spec.hyperparameters import HYPERPARAMETERS
 from autoft.spec.places import Notes, Path, dotted
-from autoft.spec.wording import any_of, got, must_be_one_of, nearest, number
+from autoft.spec.wording import any_of, got, is_number, must_be_one_of, nearest, number
 
 F = TypeVar("F", bound=Form)
 
@@ -65,7 +65,7 @@ def _rule(form: type[Form], error: ErrorDetails, path: Path) -> str:
         quotes = (
             "; put it in quotes" if kind == "string_type" and isinstance(value, bool | int | float) else ""
         )
-        if kind in ("int_type", "float_type") and isinstance(value, str) and _is_number(value):
+        if kind in ("int_type", "float_type") and isinstance(value, str) and is_number(value):
             quotes = "; remove the quotes"
         return f"{_TYPES[kind]}, got {got(value)}{quotes}{_for_example(form, loc) if not quotes else ''}"
     bounds = {"greater_than": ("above", "gt"), "greater_than_equal": ("at least", "ge")}
@@ -80,14 +80,6 @@ def _rule(form: type[Form], error: ErrorDetails, path: Path) -> str:
 
 def _literals(expected: str) -> list[str]:
     return [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _for_example(form: type[Form], loc: tuple[int | str, ...]) -> str:

@@ -59,3 +59,12 @@ def must_be_one_of(word: object, known: Iterable[str]) -> str:
     meant = nearest(word, names) if isinstance(word, str) else None
     hint = f"; did you mean {meant!r}?" if meant else ""
     return f"must be {any_of(names)}, got {got(word)}{hint}"
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` would be a number without its quotes."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -118,10 +118,10 @@ def test_another_condition_is_refused(folder: Path) -> None:
 
 
 def test_a_default_that_is_written_out_is_the_same_study(folder: Path) -> None:
-    opened(make_spec(), folder)
-    opened(make_spec(fixed={"epochs": 6}), folder)
+    first = study_id(opened(make_spec(), folder))
+    assert study_id(opened(make_spec(fixed={"epochs": 6}), folder)) == first
     narrowed = Parameter("learning_rate", Range(1e-5, 1e-3, integer=False, log=True), by_default=True)
-    opened(make_spec(parameters=[narrowed]), folder)
+    assert study_id(opened(make_spec(parameters=[narrowed]), folder)) == first
 
 
 def test_a_study_that_autoft_did_not_make_is_left_alone(folder: Path) -> None:
