@@ -84,6 +84,19 @@ def test_the_commands_of_the_readme_exist(workdir):
     assert all(f" {command} " in helped for command in commands)
 
 
+def test_the_output_that_is_shown_is_of_this_version(searched):
+    """What follows the trials' lines in the README is worded as the program words it."""
+    _, ran = searched
+    example = next(text for text in re.findall(r"```\n(.*?)```", README, re.DOTALL) if "champion" in text)
+    for start in (
+        "Study quickstart: ",
+        "champion   trial ",
+        "model      models:/quickstart/",
+        "autoft show ",
+    ):
+        assert (f"\n{start}" in example, f"\n{start}" in ran.out) == (True, True)
+
+
 def test_the_file_map_is_true():
     paths = re.findall(r"`((?:autoft|search_spaces|experiments|tests)/[\w/.]*)`", README)
     assert len(paths) >= 9
