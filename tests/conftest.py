@@ -1,6 +1,7 @@
 """What every test may use: an empty working directory, and no settings of the machine."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -43,4 +44,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="the shared development datasets are not here"))
 
 
+# A shell starts background jobs with SIGINT ignored, and so would everything that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two tests may run side by side
