@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="the shared development datasets are not here"))
 
 
-# A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; what the tests start would inherit it.
+# A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; what tests start would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two tests may run side by side
