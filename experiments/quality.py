@@ -4,7 +4,7 @@
     python experiments/quality.py --data FOLDER --seeds 13   # a folder of given split files
 
 Each seed is a whole search of its own. Both sides choose on the validation split alone: autoft its
-configuration and moment, the SVM its C. The test split is opened once for each search, after it.
+configuration and moment, the SVM its features and C. The test split is opened once for each search, after it.
 """
 
 import argparse
@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pyarrow as pa
 from scipy import stats
+from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 import autoft
@@ -103,11 +104,12 @@ def compare(space: Path, seed: int, overrides: list[str]) -> Comparison:
 def fit_svm(
     texts: list[str], labels: list[str], validation_texts: list[str], validation_labels: list[str]
 ) -> Pipeline:
-    """TF-IDF of words and word pairs, a linear SVM, C chosen on the validation split."""
+    """TF-IDF of words, of characters or of both, and a linear SVM, all chosen on the validation split."""
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
     candidates = [
-        make_pipeline(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LinearSVC(C=c)).fit(
-            texts, labels
-        )
+        make_pipeline(clone(features), LinearSVC(C=c)).fit(texts, labels)
+        for features in (words, characters, make_union(words, characters))
         for c in SVM_C
     ]
     return max(candidates, key=lambda m: _scores(validation_labels, m.predict(validation_texts)).macro_f1)
