@@ -63,7 +63,16 @@ def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def evaluation_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """All rows, shortest first, in batches, so that little is padded; int64 arrays [<= batch_size]."""
+def evaluation_batches(lengths: np.ndarray, tokens: int) -> list[np.ndarray]:
+    """All rows, shortest first, in batches of at most `tokens` with their padding; a longer row is alone.
+
+    Counting tokens and not rows keeps the few long rows from padding many others. Gives int64 arrays.
+    """
     order = np.argsort(lengths, kind="stable")
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    batches = []
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or (end + 1 - start) * lengths[order[end]] > tokens:
+            batches.append(order[start:end])
+            start = end
+    return batches

@@ -6,11 +6,10 @@ import torch
 from autoft.data.batch import collate, evaluation_batches
 from autoft.data.encode import Tokens
 from autoft.kernel.boundary.states import States, narrowed, vectors
+from autoft.kernel.device import forward_tokens
 
-EVALUATION_ROWS = 64
-"""Rows of a forward pass without gradients; no hyperparameter, so that every trial is measured alike."""
 EVALUATION_VECTORS = 2048
-"""The same where a row is one token."""
+"""Rows of a forward pass without gradients where a row is one token."""
 
 Batch = dict[str, torch.Tensor]
 
@@ -38,10 +37,13 @@ class Feed:
         return self.with_states(self._inputs(rows), rows)
 
     def evaluation(self) -> list[tuple[np.ndarray, Batch]]:
-        """All rows, shortest first, with their batches; the states come by `with_states`."""
+        """All rows with their batches, in one order for good; the states come by `with_states`."""
         if not self._evaluation:
-            size = EVALUATION_VECTORS if self._vectors else EVALUATION_ROWS
-            self._evaluation = [(rows, self._inputs(rows)) for rows in evaluation_batches(self.lengths, size)]
+            if self._vectors:
+                batches = evaluation_batches(np.ones_like(self.lengths), EVALUATION_VECTORS)
+            else:
+                batches = evaluation_batches(self.lengths, forward_tokens(self.device))
+            self._evaluation = [(rows, self._inputs(rows)) for rows in batches]
         return self._evaluation
 
     def _inputs(self, rows: np.ndarray) -> Batch:

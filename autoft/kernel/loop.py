@@ -5,7 +5,7 @@ A generator: whoever consumes it decides whether to go on, and closing it is how
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class Bench:
     train: Feed
     validation: Feed
     device: torch.device
-    checkpointed: Mapping[str, torch.Tensor]
-    """The tensors, by name, that together with the pretrained weights are this trial's model."""
+    checkpointed: Callable[[], Mapping[str, torch.Tensor]]
+    """Gives the tensors, by name, that together with the pretrained weights are this trial's model."""
     held: Held | None = None
     """Where the states of a frozen prefix go; None where all of the model is run."""
 
@@ -111,7 +111,7 @@ def run(
         improved = is_better(config.objective, metrics[config.objective], best)
         if improved:
             best = metrics[config.objective]
-            writer.save(bench.checkpointed, checkpoint)
+            writer.save(bench.checkpointed(), checkpoint)
         measured += 1
         if measured == len(steps.measured_at):
             writer.finish()

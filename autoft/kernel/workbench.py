@@ -1,12 +1,14 @@
 """The workbench: what stays in a process between trials, and the one way to run a trial."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from transformers import PreTrainedModel
 
 from autoft.data.encode import Encoded, encode, encoded_path
@@ -23,6 +25,8 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
 from autoft.kernel.resident import Resident, checkpointed_tensors
 from autoft.kernel.tasks import TASKS
+from autoft.kernel.top_block import first_token_only
+from autoft.kernel.vocabulary import occurring_tokens_only
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,15 @@ class Workbench:
         """
         began_s = time.monotonic()
         resident = self._load(config.model)
-        self._encode(config, resident)
+        encoded = self._encode(config, resident)[1]
         resident.renew(config)
         feeds, boundary = self._feeds(config, resident)
-        checkpointed = checkpointed_tensors(resident, config.unfreeze_depth)
         with ExitStack() as stack:
+            checkpointed = self._checkpointed(config, resident, encoded, stack)
             stands = None if boundary is None else injected(resident.model, resident.anatomy, boundary)
+            part = self.materials.cache_plan.first_token.get(config.model)
+            if part is not None and boundary != len(resident.anatomy.blocks):
+                stack.enter_context(first_token_only(resident.model, part))
             bench = loop.Bench(
                 model=resident.model,
                 anatomy=resident.anatomy,
@@ -101,6 +108,19 @@ class Workbench:
             )
             stack.callback(self._writer.settle)
             yield from loop.run(bench, config, checkpoint, self._writer, began_s)
+
+    def _checkpointed(
+        self, config: FineTuneConfig, resident: Resident, encoded: Encoded, stack: ExitStack
+    ) -> Callable[[], Mapping[str, torch.Tensor]]:
+        """Gives what a checkpoint holds; while `stack` is open only embeddings that occur are trained."""
+        tensors = checkpointed_tensors(resident, config.unfreeze_depth)
+        table = resident.table
+        if config.unfreeze_depth != "all" or table is None:
+            return lambda: tensors
+        ids = [tokens.ids for tokens in encoded.splits.values()]
+        padding = np.array([resident.tokenizer.pad_token_id])
+        occurring = stack.enter_context(occurring_tokens_only(resident.model, table, [*ids, padding]))
+        return lambda: {**tensors, f"{table}.weight": occurring.whole()}
 
     def _feeds(self, config: FineTuneConfig, resident: Resident) -> tuple[dict[str, Feed], int | None]:
         """The splits' rows, and the boundary at which their states are stored, if they are."""

@@ -19,22 +19,32 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
+from autoft.data.batch import evaluation_batches, train_batches
 from bench import bert
-from bench.batches import bucketed_batches, random_batches, sorted_batches
 from bench.rows import SPLITS, tokenise
-from bench.workloads import EVALUATION_ROWS, WORKERS, Configuration, Job
+from bench.workloads import WORKERS, Configuration, Job
 
 BatchOrder = Callable[[np.ndarray, int, int, int], list[np.ndarray]]
 
 
+EVALUATION_TOKENS = 512
+"""Of a forward pass without gradients, with padding: what fits the cache of a core."""
+
+
 def handwritten(job: Job) -> list[dict[str, float]]:
     """The final metrics of each configuration, with rows of similar length in a batch."""
-    return _search(job, bucketed_batches)
+    return _search(job, train_batches)
 
 
 def handwritten_random(job: Job) -> list[dict[str, float]]:
     """The same with random batches."""
     return _search(job, random_batches)
+
+
+def random_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """All rows in any order, in batches."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(lengths))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 def _search(job: Job, batch_order: BatchOrder) -> list[dict[str, float]]:
@@ -104,7 +114,7 @@ class FineTuner(tune.Trainable):
         self.model.eval()
         validation = self.data["validation"]
         logits, labels = [], []
-        for rows in sorted_batches(validation.lengths, EVALUATION_ROWS):
+        for rows in evaluation_batches(validation.lengths, EVALUATION_TOKENS):
             inputs, truth = validation.batch(rows)
             logits.append(self.model(**inputs).logits)
             labels.append(truth)

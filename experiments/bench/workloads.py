@@ -17,7 +17,7 @@ DROPOUT: Range = (0.0, 0.3)
 WORKERS = 2
 """Trials at a time, each on one thread, on every side."""
 EVALUATION_ROWS = 64
-"""Rows of a forward pass without gradients, on every side that chooses it."""
+"""Rows of the Trainers' forward pass without gradients; the others count tokens."""
 
 
 @dataclass(frozen=True)

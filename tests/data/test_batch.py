@@ -73,5 +73,21 @@ def test_rows_of_one_length_are_merely_shuffled():
 
 
 def test_evaluation_goes_from_short_to_long():
-    batches = evaluation_batches(np.array([9, 2, 5, 2]), 3)
+    batches = evaluation_batches(np.array([9, 2, 5, 2]), 15)
     assert [batch.tolist() for batch in batches] == [[1, 3, 2], [0]]
+
+
+def test_evaluation_counts_tokens_with_their_padding():
+    batches = evaluation_batches(LENGTHS, 128)
+    assert sorted(np.concatenate(batches)) == list(range(1000))
+    assert all(len(batch) * LENGTHS[batch].max() <= 128 for batch in batches)
+    # No batch could have taken the next row as well,
+    following = [LENGTHS[batch].min() for batch in batches[1:]]
+    full = zip(batches[:-1], following, strict=True)
+    assert all((len(batch) + 1) * longest > 128 for batch, longest in full)
+    # and a row that is too long for any batch is not lost.
+    assert [batch.tolist() for batch in evaluation_batches(np.array([3, 200, 2, 300]), 128)] == [
+        [2, 0],
+        [1],
+        [3],
+    ]

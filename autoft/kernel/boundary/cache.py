@@ -60,7 +60,7 @@ class BoundaryCache:
             "autoft states 1",
             resident.pretrained_digest,
             tokens_key,
-            [precision, self.plan.dtype, self.plan.fill_rows],
+            [precision, self.plan.dtype, self.plan.fill_tokens],
             resident.model.config._attn_implementation,
             torch.cuda.get_device_name(device)
             if device.type == "cuda"

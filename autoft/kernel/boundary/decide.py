@@ -17,10 +17,11 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import Reads, States, flattened, positions
 from autoft.kernel.boundary.valid import difference, model_inputs, refusal, sample, tokens_read
 from autoft.kernel.config import Depth
-from autoft.kernel.device import Precision, autocast, choose_device
+from autoft.kernel.device import Precision, autocast, choose_device, forward_tokens
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.initialise import initialise
 from autoft.kernel.pretrained import Pretrained, load_pretrained
+from autoft.kernel.top_block import find_part
 from autoft.kernel.workbench import Materials
 from autoft.spec.space import Choice, Value
 from autoft.spec.study import StudySpec
@@ -57,24 +58,29 @@ def plan_cache(spec: StudySpec, materials: Materials, precision: Precision) -> C
         ModelError: a model cannot be loaded.
         DataError: the rows cannot be read.
     """
-    if spec.resources.cache == 0:
-        return CachePlan(notes=("resources.cache is 0",))
     threads = torch.get_num_threads()
     torch.set_num_threads(materials.cpus)
     try:
-        candidates, notes = _candidates(spec, materials, precision)
+        candidates, notes, first_token = _candidates(spec, materials, precision)
     finally:
         torch.set_num_threads(threads)
     free = int(disk_usage(_existing(materials.cache)).free * DISK_SHARE)
     kept, left_out = _within(min(spec.resources.cache, free), candidates)
     order = sorted(kept, key=lambda each: (each.model, each.max_length, each.boundary))
-    return CachePlan(tuple(order), (*notes, *left_out), "bfloat16" if precision == "bf16" else "float32")
+    return CachePlan(
+        boundaries=tuple(order),
+        notes=(*notes, *left_out),
+        dtype="bfloat16" if precision == "bf16" else "float32",
+        first_token=first_token,
+        fill_tokens=forward_tokens(choose_device()),
+    )
 
 
 def _candidates(
     spec: StudySpec, materials: Materials, precision: Precision
-) -> tuple[list[_Candidate], list[str]]:
+) -> tuple[list[_Candidate], list[str], dict[str, str]]:
     found: list[_Candidate] = []
+    first_token: dict[str, str] = {}
     notes: list[str] = []
     lengths = _shares(spec, "max_length")
     for ref in spec.models:
@@ -84,6 +90,8 @@ def _candidates(
         for max_length, share in lengths.items():
             encoded = _encoded(materials, pretrained, int(max_length))
             probe = _Probe(ref.name, pretrained, encoded, precision)
+            if part := probe.first_token_part():
+                first_token[ref.name] = part
             for depth, depth_share in _shares(spec, "unfreeze_depth").items():
                 weight = share * depth_share * _passes(spec) / len(spec.models)
                 kept = probe.boundary("all" if depth == "all" else int(depth), int(max_length), weight)
@@ -91,7 +99,7 @@ def _candidates(
                     notes.append(f"{ref.name}, unfreeze_depth {depth}, max_length {max_length}: {kept}")
                 else:
                     found.append(_Candidate(kept, weight * kept.boundary))
-    return found, list(dict.fromkeys(notes))
+    return found, list(dict.fromkeys(notes)), first_token
 
 
 class _Probe:
@@ -121,6 +129,10 @@ class _Probe:
         count = sum(int(positions(tokens, reads)[-1]) for tokens in self._encoded.splits.values())
         itemsize = 2 if self._precision == "bf16" else 4
         return Boundary(self._name, max_length, boundary, reads, width, count * width * itemsize)
+
+    def first_token_part(self) -> str | None:
+        """See `top_block.find_part`."""
+        return find_part(self._model, self._anatomy, self._sample, self._pad_id)
 
     def _reads(self) -> Reads:
         found = tokens_read(self._model, self._anatomy, self._sample, self._pad_id)

@@ -48,7 +48,7 @@ def fill(
     through = [boundary for boundary in sorted(reads) if first < boundary <= max(targets)]
     with ExitStack() as stack:
         held = stack.enter_context(injected(model, anatomy, first)) if first else None
-        for rows in evaluation_batches(tokens.lengths, plan.fill_rows):
+        for rows in evaluation_batches(tokens.lengths, plan.fill_tokens):
             inputs = {
                 name: tensor.to(model.device)
                 for name, tensor in collate(tokens, rows, pad_id).items()

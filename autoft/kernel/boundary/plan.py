@@ -6,15 +6,12 @@ deleted cache, a full disk, nor a faster machine.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 import torch
 
 from autoft.kernel.boundary.states import Reads
-
-FILL_ROWS = 64
-"""Rows of a batch that fills; the rows' lengths alone decide which."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,10 @@ class CachePlan:
     """What is not kept, and why; for `autoft check` and the log."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """The compute dtype."""
-    fill_rows: int = FILL_ROWS
+    first_token: Mapping[str, str] = field(default_factory=dict)
+    """By model, the part of its top block from which on each row's first token is enough (`top_block`)."""
+    fill_tokens: int = 0
+    """Of a batch that fills, with its padding; the rows' lengths alone decide which rows it holds."""
 
     def of(self, model: str, max_length: int) -> tuple[Boundary, ...]:
         """What is kept of one model and length, from the lowest boundary to the highest."""
@@ -71,5 +71,6 @@ class CachePlan:
             boundaries=tuple(Boundary(**each) for each in stored["boundaries"]),
             notes=tuple(stored["notes"]),
             dtype=cast(Literal["float32", "bfloat16"], stored["dtype"]),
-            fill_rows=int(stored["fill_rows"]),
+            first_token=dict(stored["first_token"]),
+            fill_tokens=int(stored["fill_tokens"]),
         )

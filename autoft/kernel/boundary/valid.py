@@ -110,7 +110,7 @@ def _differs(
     labels = torch.from_numpy(rows % int(model.config.num_labels or 1)).to(model.device)
     trained = list(trained_parameters(model, anatomy, depth).values())
     inputs = model_inputs(tokens, rows, pad_id, model.device)
-    plain, gradients = _run(model, inputs, labels, trained)
+    plain, gradients = logits_and_gradients(model, inputs, labels, trained)
     states = states_at(model, anatomy, [boundary], inputs)[boundary]
     if states.shape[:2] != inputs["input_ids"].shape:
         return True
@@ -120,16 +120,16 @@ def _differs(
         short = model_inputs(narrowed(tokens, reads), rows, pad_id, model.device)
         if reads != "all":
             del short["attention_mask"]  # as `vectors` gives them
-        cached, cached_gradients = _run(model, short, labels, trained)
+        cached, cached_gradients = logits_and_gradients(model, short, labels, trained)
     if reads == "all" and not torch.equal(plain, cached):
         return True
-    pairs = [(plain, cached), *zip(gradients, cached_gradients, strict=True)]
-    return not all(_close(one, other) for one, other in pairs)
+    return not agree([(plain, cached), *zip(gradients, cached_gradients, strict=True)])
 
 
-def _run(
+def logits_and_gradients(
     model: PreTrainedModel, inputs: Inputs, labels: torch.Tensor, trained: Sequence[nn.Parameter]
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Logits of `inputs`, and the gradients of their cross-entropy for `trained`; 0 where there is none."""
     logits = model(**inputs).logits
     loss = functional.cross_entropy(logits, labels)
     found = torch.autograd.grad(loss, trained, allow_unused=True)
@@ -137,9 +137,20 @@ def _run(
     return logits.detach(), [zero if gradient is None else gradient for gradient in found]
 
 
-def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
-    largest = float(one.abs().max())
-    return one.shape == other.shape and bool((one - other).abs().max() <= TOLERANCE * max(largest, 1e-6))
+def agree(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> bool:
+    """Whether two runs' tensors, logits first, are the same but for TOLERANCE.
+
+    Measured against the largest number of each tensor, or a thousandth of the largest of all: some
+    gradients, such as that of an attention key's bias, are 0 but for rounding.
+    """
+    if any(one.shape != other.shape for one, other in pairs):
+        return False
+    largest = [float(one.abs().max()) for one, _ in pairs]
+    least = max(1e-3 * max(largest), 1e-6)
+    return all(
+        bool((one - other).abs().max() <= TOLERANCE * max(size, least))
+        for (one, other), size in zip(pairs, largest, strict=True)
+    )
 
 
 def _rows(tokens: Tokens, rows: np.ndarray) -> Tokens:

@@ -1,0 +1,99 @@
+"""The top block computes no more than the head reads.
+
+Where the head reads a row's first token alone, as BERT's pooler does, what the top block makes of the others
+after its attention is for nothing: with a feed-forward of four times the width three quarters of its work.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from autoft.data.encode import Tokens
+from autoft.kernel.blocks import Anatomy, trained_parameters
+from autoft.kernel.boundary.valid import agree, logits_and_gradients, model_inputs, tokens_read
+from autoft.kernel.freeze import evaluation_mode, set_depth
+from autoft.kernel.probe import record_calls
+
+
+@contextmanager
+def first_token_only(model: nn.Module, part: str) -> Iterator[None]:
+    """From `part` of the top block on, compute the first token of each row only, for a while."""
+
+    def narrow(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return tuple(map(_first, args)), {name: _first(value) for name, value in kwargs.items()}
+
+    handle = model.get_submodule(part).register_forward_pre_hook(narrow, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _first(value: Any) -> Any:
+    """Hidden states [rows, tokens, hidden] to those of the first tokens; anything else as it is."""
+    return value[:, :1] if isinstance(value, torch.Tensor) and value.ndim == 3 else value
+
+
+def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: int) -> str | None:
+    """Where in the top block the first tokens are enough: the earliest module that changes no result.
+
+    Each module of the block is tried on a batch in float32; logits and the gradients of block and head have
+    to agree with those of whole rows (`valid.TOLERANCE`; sums of other lengths differ in the last bits). A
+    module before or in the attention fails, for there the first token needs the others.
+
+    Args:
+        model: left frozen to depth 1 and in evaluation mode.
+        anatomy: the model's.
+        tokens: rows of different lengths.
+        pad_id: of the tokeniser.
+
+    Returns:
+        The module's name; None where the head reads other tokens too, or no module will do.
+    """
+    if anatomy.block_runs[-1] > 1 or tokens_read(model, anatomy, tokens, pad_id) != "first":
+        return None
+    set_depth(model, anatomy, 1, dropout=0.0)
+    evaluation_mode(model)
+    trained = list(trained_parameters(model, anatomy, 1).values())
+    rows = np.arange(len(tokens))
+    inputs = model_inputs(tokens, rows, pad_id, model.device)
+    labels = torch.from_numpy(rows % int(model.config.num_labels or 1)).to(model.device)
+    whole = logits_and_gradients(model, inputs, labels, trained)
+    for part in _parts(model, anatomy.block_names[-1], inputs):
+        with first_token_only(model, part), _returned(anatomy.blocks[-1]) as returned:
+            try:
+                narrowed = logits_and_gradients(model, inputs, labels, trained)
+            except (RuntimeError, ValueError, IndexError, TypeError):  # shapes that do not fit
+                continue
+        if returned == [1] and agree([(whole[0], narrowed[0]), *zip(whole[1], narrowed[1], strict=True)]):
+            return part
+    return None
+
+
+def _parts(model: nn.Module, block: str, inputs: dict[str, torch.Tensor]) -> list[str]:
+    """The modules in `block` that a forward pass runs once, in its order, outer ones first."""
+    calls = record_calls(model, inputs)
+    names = {name: module for name, module in model.named_modules() if name.startswith(f"{block}.")}
+    ran = [name for name, module in names.items() if calls.runs[module] == 1]
+    return sorted(ran, key=lambda name: calls.first_start[names[name]])
+
+
+@contextmanager
+def _returned(block: nn.Module) -> Iterator[list[int]]:
+    """How many tokens of each row `block` returns, a number a call."""
+    counts: list[int] = []
+
+    def note(module: nn.Module, args: Any, output: Any) -> None:
+        states = output[0] if isinstance(output, tuple) else output
+        counts.append(states.shape[1])
+
+    handle = block.register_forward_hook(note)
+    try:
+        yield counts
+    finally:
+        handle.remove()

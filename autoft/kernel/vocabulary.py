@@ -1,0 +1,79 @@
+"""Where the embeddings are trained, only those of tokens that occur in the rows are moved about.
+
+A token that never occurs has no gradient, so all that AdamW does to its embedding is weight decay: the same
+factor for each of them. That is known without carrying tens of thousands of rows, their gradients and their
+two moments through every step.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+
+class Occurring(nn.Module):
+    """Stands for a table of embeddings [vocabulary, hidden]; has rows for the tokens that occur only."""
+
+    def __init__(self, table: nn.Embedding, ids: torch.Tensor) -> None:
+        super().__init__()
+        self.__dict__["_table"] = table  # not a child: its parameter is no part of what is trained
+        self._ids = ids
+        self._places = torch.full((table.num_embeddings,), -1, device=ids.device)
+        self._places[ids] = torch.arange(len(ids), device=ids.device)
+        self.num_embeddings, self.embedding_dim = table.num_embeddings, table.embedding_dim
+        self.padding_idx = table.padding_idx
+        known = self.padding_idx is not None and self.padding_idx in ids
+        self._padding = int(self._places[self.padding_idx]) if known else None
+        # The last row is ones and is never looked up: what weight decay makes of it, it makes of all others.
+        ones = torch.ones_like(table.weight[:1])
+        self.weight = nn.Parameter(torch.cat([table.weight.detach()[ids], ones]))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """The embeddings of `ids`, tokens that occur."""
+        return functional.embedding(self._places[ids], self.weight, self._padding)
+
+    @torch.no_grad()
+    def whole(self) -> torch.Tensor:
+        """The table [vocabulary, hidden] as it would be, had all of it been trained."""
+        table: torch.Tensor = self.__dict__["_table"].weight * self.weight[-1]
+        return table.index_copy_(0, self._ids, self.weight[:-1])
+
+
+@contextmanager
+def occurring_tokens_only(
+    model: PreTrainedModel, name: str, ids: Iterable[np.ndarray]
+) -> Iterator[Occurring]:
+    """Replace the table `name`, from `find_table`, for a while by one of the tokens in `ids`.
+
+    The table itself stays as it is: the trained one is in what this gives.
+    """
+    table = model.get_submodule(name)
+    assert isinstance(table, nn.Embedding)
+    counts = sum(np.bincount(each, minlength=table.num_embeddings) for each in ids)
+    occurring = Occurring(table, torch.from_numpy(np.flatnonzero(counts)).to(table.weight.device))
+    model.set_submodule(name, occurring)
+    try:
+        yield occurring
+    finally:
+        model.set_submodule(name, table)
+
+
+def find_table(model: PreTrainedModel) -> str | None:
+    """The name of the embeddings, where ids of rows are all that they are used for; else None.
+
+    Not so where another module shares them (such as a decoder), or they are no plain table.
+    """
+    try:
+        table = model.get_input_embeddings()
+    except NotImplementedError:
+        return None
+    plain = type(table) is nn.Embedding and table.max_norm is None and not table.scale_grad_by_freq
+    if not plain or getattr(model.config, "is_encoder_decoder", False):
+        return None
+    names = [name for name, module in model.named_modules(remove_duplicate=False) if module is table]
+    uses = sum(parameter is table.weight for _, parameter in model.named_parameters(remove_duplicate=False))
+    return names[0] if len(names) == uses == 1 else None

@@ -1,0 +1,100 @@
+"""Embeddings of tokens that never occur are left out of training, and end where they would have."""
+
+from contextlib import ExitStack, suppress
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from autoft.kernel.vocabulary import Occurring, find_table, occurring_tokens_only
+from autoft.kernel.workbench import Workbench
+
+from .test_workbench import measured
+from .tiny import WORDS, materials, save_pretrained, tiny_model
+
+TABLES = {
+    "bert": "bert.embeddings.word_embeddings",
+    "distilbert": "distilbert.embeddings.word_embeddings",
+    "gpt2": "transformer.wte",
+    "llama": "model.embed_tokens",
+}
+
+
+@pytest.mark.parametrize(("name", "table"), TABLES.items())
+def test_the_table_is_found(name, table):
+    assert find_table(tiny_model(name)) == table
+
+
+@pytest.mark.parametrize("name", ["t5", "bart", "vit", "resnet"])
+def test_a_decoder_may_look_up_other_ids_and_images_have_none(name):
+    assert find_table(tiny_model(name)) is None
+
+
+def test_a_table_that_something_else_uses_too_is_left_alone():
+    model = tiny_model("bert")
+    model.classifier.weight = model.bert.embeddings.word_embeddings.weight
+    assert find_table(model) is None
+
+
+def test_the_table_ends_as_if_all_of_it_had_been_trained():
+    torch.manual_seed(0)
+    whole = nn.Embedding(50, 4, padding_idx=0)
+    few = Occurring(whole, torch.tensor([0, 3, 7, 20]))
+    batches = [torch.tensor([[3, 7, 0]]), torch.tensor([[20, 3, 3]])]
+    pristine = whole.weight.detach().clone()
+
+    def train(module: nn.Module) -> None:
+        optimiser = torch.optim.AdamW(module.parameters(), lr=0.1, weight_decay=0.2, fused=True)
+        for step in range(20):
+            optimiser.zero_grad()
+            (module(batches[step % 2]) ** 2).sum().backward()
+            optimiser.step()
+
+    train(few)
+    assert torch.equal(whole.weight, pristine)
+    found = few.whole()
+    train(whole)
+    # Twenty products in float32, in another order for the tokens that do not occur.
+    torch.testing.assert_close(found, whole.weight.detach(), rtol=1e-5, atol=1e-7)
+    assert not torch.allclose(found[1], pristine[1], rtol=0.1)
+
+
+def test_a_token_that_was_not_announced_is_an_error_and_not_a_wrong_row():
+    few = Occurring(nn.Embedding(50, 4), torch.tensor([3, 7]))
+    with pytest.raises(IndexError):
+        few(torch.tensor([4]))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_trial_measures_and_keeps_what_it_would_with_the_whole_table(tmp_path, monkeypatch, name):
+    things = materials(tmp_path, save_pretrained(name, tmp_path / name))
+    path, model = tmp_path / "1.safetensors", things.models[0].name
+    shapes = []
+    original = Occurring.__init__
+
+    def noted(self, table, ids):
+        original(self, table, ids)
+        shapes.append(tuple(self.weight.shape))
+
+    monkeypatch.setattr(Occurring, "__init__", noted)
+    few = measured(Workbench(things), path, model=name, weight_decay=0.3)
+    kept = load_file(path)
+    assert shapes == [(len(WORDS) - 1 + 1, 16)]  # [UNK] never occurs; the row of ones
+    monkeypatch.setattr("autoft.kernel.resident.find_table", lambda model: None)
+    everything = measured(Workbench(things), path, model=model, weight_decay=0.3)
+    assert few == [pytest.approx(each, rel=1e-4) for each in everything]
+    for tensor, expected in load_file(path).items():
+        torch.testing.assert_close(kept[tensor], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_the_table_is_back_after_a_trial_that_was_closed():
+    model = tiny_model("bert")
+    table = model.get_input_embeddings()
+    with ExitStack() as stack:
+        stack.enter_context(suppress(RuntimeError))
+        stack.enter_context(occurring_tokens_only(model, TABLES["bert"], [np.array([1, 2])]))
+        assert model.get_input_embeddings() is not table
+        raise RuntimeError
+    assert model.get_input_embeddings() is table
