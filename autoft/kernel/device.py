@@ -1,6 +1,6 @@
 """Where and how precisely tensors are computed."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -36,4 +36,4 @@ def forward_tokens(device: torch.device) -> int:
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
     """Mixed precision with bf16, which needs no loss scaling; weights stay fp32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()

@@ -17,17 +17,16 @@ from transformers import PreTrainedModel
 from autoft.data.batch import train_batches
 from autoft.errors import AutoftError
 from autoft.kernel.blocks import Anatomy, trained_parameters
-from autoft.kernel.boundary.inject import Held
 from autoft.kernel.checkpoint import CheckpointWriter
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
-from autoft.kernel.feed import Feed
+from autoft.kernel.feed import Batch, Feed
 from autoft.kernel.freeze import evaluation_mode, training_mode
 from autoft.kernel.initialise import derive_seed
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.metrics import is_better
 from autoft.kernel.optimiser import build_optimiser, learning_rate
-from autoft.kernel.tasks.text_classification import TextClassification, forward
+from autoft.kernel.tasks.text_classification import TextClassification
 
 
 class Diverged(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
@@ -46,14 +45,14 @@ class Bench:
 
     model: PreTrainedModel
     anatomy: Anatomy
+    forward: Callable[[Batch], torch.Tensor]
+    """From a batch to logits [n, classes], through what of the model has to run."""
     task: TextClassification
     train: Feed
     validation: Feed
     device: torch.device
     checkpointed: Callable[[], Mapping[str, torch.Tensor]]
     """Gives the tensors, by name, that together with the pretrained weights are this trial's model."""
-    held: Held | None = None
-    """Where the states of a frozen prefix go; None where all of the model is run."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ def _update(
     """One optimiser step; gives the loss, still on the device so that nothing waits for it."""
     batch = bench.train.batch(rows)
     with autocast(bench.device, config.precision):
-        logits = forward(bench.model, batch, bench.held)
+        logits = bench.forward(batch)
         loss = bench.task.loss(logits, batch["labels"], config.label_smoothing)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.max_grad_norm > 0:
@@ -186,7 +185,7 @@ def evaluate(bench: Bench, precision: Precision) -> dict[str, float]:
     for rows, inputs in batches:
         batch = bench.validation.with_states(inputs, rows)
         with autocast(bench.device, precision):
-            outputs.append(forward(bench.model, batch, bench.held).float())
+            outputs.append(bench.forward(batch).float())
     logits = torch.cat(outputs).cpu().numpy()
     order = np.concatenate([rows for rows, _ in batches])
     return bench.task.metrics(logits, bench.validation.labels[order])

@@ -15,16 +15,18 @@ from autoft.data.encode import Encoded, encode, encoded_path
 from autoft.data.files import read_table
 from autoft.kernel import loop
 from autoft.kernel.boundary.cache import BoundaryCache
+from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import injected
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import choose_device, prepare_process
-from autoft.kernel.feed import Feed
+from autoft.kernel.feed import Batch, Feed
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
 from autoft.kernel.resident import Resident, checkpointed_tensors
 from autoft.kernel.tasks import TASKS
+from autoft.kernel.tasks.text_classification import forward
 from autoft.kernel.top_block import first_token_only
 from autoft.kernel.vocabulary import occurring_tokens_only
 
@@ -92,19 +94,15 @@ class Workbench:
         feeds, boundary = self._feeds(config, resident)
         with ExitStack() as stack:
             checkpointed = self._checkpointed(config, resident, encoded, stack)
-            stands = None if boundary is None else injected(resident.model, resident.anatomy, boundary)
-            part = self.materials.cache_plan.first_token.get(config.model)
-            if part is not None and boundary != len(resident.anatomy.blocks):
-                stack.enter_context(first_token_only(resident.model, part))
             bench = loop.Bench(
                 model=resident.model,
                 anatomy=resident.anatomy,
+                forward=self._forward(config, resident, feeds["validation"], boundary, stack),
                 task=TASKS[self.materials.task],
                 train=feeds["train"],
                 validation=feeds["validation"],
                 device=self.device,
                 checkpointed=checkpointed,
-                held=None if stands is None else stack.enter_context(stands),
             )
             stack.callback(self._writer.settle)
             yield from loop.run(bench, config, checkpoint, self._writer, began_s)
@@ -121,6 +119,20 @@ class Workbench:
         padding = np.array([resident.tokenizer.pad_token_id])
         occurring = stack.enter_context(occurring_tokens_only(resident.model, table, [*ids, padding]))
         return lambda: {**tensors, f"{table}.weight": occurring.whole()}
+
+    def _forward(
+        self, config: FineTuneConfig, resident: Resident, feed: Feed, boundary: int | None, stack: ExitStack
+    ) -> Callable[[Batch], torch.Tensor]:
+        """From a batch to logits while `stack` is open; past the frozen prefix where states are stored."""
+        model, anatomy = resident.model, resident.anatomy
+        held = None if boundary is None else stack.enter_context(injected(model, anatomy, boundary))
+        if held is not None and boundary == len(anatomy.blocks):
+            chain = find_chain(model, anatomy, held, feed.batch(np.arange(1)))
+            if chain is not None:
+                return lambda batch: call_in_turn(chain, batch["states"])
+        elif part := self.materials.cache_plan.first_token.get(config.model):
+            stack.enter_context(first_token_only(model, part))
+        return lambda batch: forward(model, batch, held)
 
     def _feeds(self, config: FineTuneConfig, resident: Resident) -> tuple[dict[str, Feed], int | None]:
         """The splits' rows, and the boundary at which their states are stored, if they are."""
