@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from autoft.data.encode import Encoded, encode, encoded_path
 from autoft.data.files import read_table
+from autoft.data.prepare import PreparedData
 from autoft.kernel import loop
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.inject import injected
@@ -23,6 +24,7 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
 from autoft.kernel.resident import Resident, checkpointed_tensors
 from autoft.kernel.tasks import TASKS
+from autoft.spec.study import StudySpec
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,20 @@ class Materials:
     """Threads of a trial."""
     cache_plan: CachePlan = field(default_factory=CachePlan)
     """What is kept at boundaries; the study's."""
+
+    @staticmethod
+    def of(spec: StudySpec, prepared: PreparedData) -> "Materials":
+        """A study's, without models: each node resolves these for itself."""
+        return Materials(
+            models=(),
+            rows=prepared.rows_path,
+            rows_digest=prepared.rows_digest,
+            labels=prepared.labels,
+            n_inputs=prepared.n_inputs,
+            cache=prepared.folder,
+            task=spec.task,
+            cpus=spec.resources.cpus_per_trial,
+        )
 
     def model(self, name: str) -> ModelSource:
         """The source that a trial's `model` names."""
