@@ -19,6 +19,7 @@ from autoft.kernel.device import Precision
 from autoft.kernel.facts import fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials, Workbench, rebuild
+from autoft.report import cache
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome
 from autoft.spec.metrics import METRICS
@@ -31,9 +32,11 @@ from autoft.study.records import (
     StudyInfo,
     TrialRecord,
     best_trial,
+    read_cache_plan,
     read_info,
     read_trial,
     read_trials,
+    write_cache_plan,
     write_info,
 )
 from autoft.study.sitting import GaveUp
@@ -47,8 +50,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PACKAGES = ("autoft", "optuna", "ray", "torch", "transformers", "datasets", "mlflow")
-CACHE_PLAN_ATTR = "cache_plan"
-"""The study's attribute that holds its `CachePlan`."""
 RECORD_PATIENCE_S = 60.0
 """How long the end of a sitting waits for a tracking server that is slow."""
 INTERRUPTED_PATIENCE_S = 5.0
@@ -154,20 +155,13 @@ def _run_trials(
     progress = Progress(
         read_info(study), spec.budget.trials, read_trials(study), lambda number: read_trial(study, number)
     )
-    materials = Materials(
-        models=(),
-        rows=prepared.rows_path,
-        rows_digest=prepared.rows_digest,
-        labels=prepared.labels,
-        n_inputs=prepared.n_inputs,
-        cache=prepared.folder,
-        task=spec.task,
-        cpus=spec.resources.cpus_per_trial,
-    )
+    materials = Materials.of(spec, prepared)
     files = [prepared.rows_path, *(Path(ref.location) for ref in spec.models if ref.kind == "folder")]
     with ray_runtime(spec.resources, folder / RAY_LOG) as runtime, view(progress, console) as shown:
         precision = decided_precision(study, spec, runtime)
-        materials = replace(materials, cache_plan=_decided_plan(study, spec, materials, precision))
+        plan = _decided_plan(study, spec, materials, precision)
+        cache.tell(plan, console)
+        materials = replace(materials, cache_plan=plan)
         try:
             run(
                 study,
@@ -184,16 +178,12 @@ def _run_trials(
 
 
 def _decided_plan(study: Study, spec: StudySpec, materials: Materials, precision: Precision) -> CachePlan:
-    """Which hidden states are kept, of the first sitting: it takes part in the last bits of a trial."""
-    stored = study.user_attrs.get(CACHE_PLAN_ATTR)
-    if stored is not None:
-        return CachePlan.from_json(stored)
-    if read_trials(study):  # it began without a plan, so it goes on without
-        decided = CachePlan()
-    else:
+    """Which hidden states are kept: the first sitting decides."""
+    decided = read_cache_plan(study)
+    if decided is None:
         models = tuple(resolve(ref) for ref in spec.models)
         decided = plan_cache(spec, replace(materials, models=models), precision)
-    study.set_user_attr(CACHE_PLAN_ATTR, decided.to_json())
+        write_cache_plan(study, decided)
     return decided
 
 

@@ -96,6 +96,7 @@ def test_check_says_what_the_search_would_do_and_leaves_nothing_behind(tmp_path)
         "22,716,681 parameters, 6 blocks (BertLayer)",
         "depth all  trains    22,716,681 (100.0%)",
         "240 steps a trial, 12 measurements",  # ceil(633 / 16) = 40 steps, 6 epochs
+        "depth 0: 1.2 MB, the first token of a row, after block 6",
         "takes runs and files",
         "Nothing stands in the way.",
     ):

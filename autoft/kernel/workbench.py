@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from autoft.data.encode import Encoded, encode, encoded_path
 from autoft.data.files import read_table
+from autoft.data.prepare import PreparedData
 from autoft.kernel import loop
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
@@ -29,6 +30,7 @@ from autoft.kernel.tasks import TASKS
 from autoft.kernel.tasks.text_classification import forward
 from autoft.kernel.top_block import first_token_only
 from autoft.kernel.vocabulary import occurring_tokens_only
+from autoft.spec.study import StudySpec
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,20 @@ class Materials:
     """Threads of a trial."""
     cache_plan: CachePlan = field(default_factory=CachePlan)
     """What is kept at boundaries; the study's."""
+
+    @staticmethod
+    def of(spec: StudySpec, prepared: PreparedData) -> "Materials":
+        """A study's, without models: each node resolves these for itself."""
+        return Materials(
+            models=(),
+            rows=prepared.rows_path,
+            rows_digest=prepared.rows_digest,
+            labels=prepared.labels,
+            n_inputs=prepared.n_inputs,
+            cache=prepared.folder,
+            task=spec.task,
+            cpus=spec.resources.cpus_per_trial,
+        )
 
     def model(self, name: str) -> ModelSource:
         """The source that a trial's `model` names."""

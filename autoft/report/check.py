@@ -1,7 +1,8 @@
 """`autoft check`: what a search would do, and whether it could. Trains nothing, leaves nothing behind."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -11,17 +12,21 @@ from rich.table import Table
 
 from autoft.data.prepare import SPLITS, PreparedData, prepare
 from autoft.errors import AutoftError
+from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.config import Depth
+from autoft.kernel.device import Precision
 from autoft.kernel.facts import ModelFacts, fit_to_models
-from autoft.report import words
+from autoft.kernel.pretrained import resolve
+from autoft.kernel.workbench import Materials
+from autoft.report import cache, words
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
 from autoft.study.config import grid_of
 from autoft.study.places import study_folder
 from autoft.study.ray_tune.runtime import ray_runtime
-from autoft.study.records import read_trials
-from autoft.study.storage import MissingStudyError, find_study, identity_of, require_same
+from autoft.study.records import read_cache_plan, read_trials
+from autoft.study.storage import MissingStudyError, Study, find_study, identity_of, require_same
 from autoft.tracking import store
 
 T = TypeVar("T")
@@ -40,8 +45,13 @@ class _Check:
         self.spec, self.console, self.problems = spec, console, 0
 
     def run(self) -> bool:
+        """All sections; rows and tokens that they need lie in a folder that does not stay."""
+        with TemporaryDirectory() as folder:
+            return self._run(Path(folder))
+
+    def _run(self, scratch: Path) -> bool:
         self.line("study", f"{self.spec.study}: {self.spec.task}, best {self.spec.objective}")
-        data = self.attempt("data", self.data)
+        data = self.attempt("data", lambda: self.data(scratch))
         fitted = self.attempt("model", lambda: fit_to_models(self.spec, data.labels)) if data else None
         if fitted:
             self.spec, facts = fitted
@@ -49,9 +59,13 @@ class _Check:
                 self.model(fact)
         self.space()
         self.trials(data)
+        study = None
         if data and fitted:  # both are part of what makes a study the same one
-            self.attempt("so far", lambda: self.so_far(data.digest))
-        self.attempt("resources", self.resources)
+            study = self.attempt("so far", lambda: self.so_far(data.digest))
+        precision = self.attempt("resources", self.resources)
+        if data and fitted and precision:
+            blocks = {fact.name: fact.blocks for fact in fitted[1]}
+            self.attempt("cache", lambda: self.cache(study, data, precision, blocks))
         self.attempt("tracking", self.tracking)
         self.writes()
         if self.problems:
@@ -75,9 +89,8 @@ class _Check:
             self.line(label, f"PROBLEM: {error}", style="red")
             return None
 
-    def data(self) -> PreparedData:
-        with TemporaryDirectory() as folder:
-            data = prepare(self.spec.data, Path(folder))
+    def data(self, scratch: Path) -> PreparedData:
+        data = prepare(self.spec.data, scratch)
         sizes = ", ".join(f"{data.size(s):,} {s}" for s in SPLITS if s in data.counts)
         dropped = f"; {words.count(data.dropped, 'row')} dropped as empty" if data.dropped else ""
         self.line("data", f"{sizes}{dropped}; {words.count(len(data.labels), 'label')}")
@@ -131,20 +144,22 @@ class _Check:
         (few, many), (small, large) = self.spec.space.ends("epochs"), self.spec.space.ends("batch_size")
         return int(few) * math.ceil(rows / large), int(many) * math.ceil(rows / small)
 
-    def so_far(self, data_digest: str) -> None:
-        """The study that the search would go on with; nothing where it would begin one."""
+    def so_far(self, data_digest: str) -> Study | None:
+        """The study that the search would go on with; None where it would begin one."""
         spec = self.spec
         try:
             study = find_study(spec.study, study_folder(spec.study), spec.search.storage)
         except MissingStudyError:
-            return
+            return None
         require_same(study, identity_of(spec, data_digest))
         done, total = sum(trial.state != "RUNNING" for trial in read_trials(study)), spec.budget.trials
         met = "; nothing is left to run, a larger budget.trials goes on" if done >= total else ""
         verb = "is" if done == 1 else "are"
         self.line("so far", f"{done:,} of {words.count(total, 'trial')} {verb} done{met}")
+        return study
 
-    def resources(self) -> None:
+    def resources(self) -> Precision:
+        """What a trial gets, and so in which precision a new study would compute."""
         with (
             TemporaryDirectory() as folder,
             ray_runtime(self.spec.resources, Path(folder) / "ray.log") as runtime,
@@ -158,6 +173,29 @@ class _Check:
                 "resources",
                 f"{words.count(runtime.max_concurrent, 'trial')} at a time, each {each}, on {where}",
             )
+            return runtime.precision(self.spec.resources.precision)
+
+    def cache(
+        self, study: Study | None, data: PreparedData, precision: Precision, blocks: Mapping[str, int]
+    ) -> None:
+        """What is computed once, as the study has decided or would decide now, and why the rest is not."""
+        spec, since = self.spec, ", as decided when the study began"
+        plan = None if study is None else read_cache_plan(study)
+        if plan is None:
+            materials, since = Materials.of(spec, data), ""
+            materials = replace(materials, models=tuple(resolve(ref) for ref in spec.models))
+            plan = plan_cache(spec, materials, precision, study_folder(spec.study))
+        self.line("cache", f"{cache.headline(plan)}{since}")
+        lengths = {each.max_length for each in plan.boundaries}
+        for each in reversed(plan.boundaries):  # by depth
+            where = [each.model] if len(blocks) > 1 else []
+            where += [f"max_length {each.max_length}"] if len(lengths) > 1 else []
+            depth = f"depth {blocks[each.model] - each.boundary}"
+            self.line("", f"{', '.join([*where, depth])}: {cache.kept(each)}")
+        for note in plan.notes:
+            self.line("", note)
+        for warning in plan.warnings:
+            self.line("", f"WARNING: {warning}", style="yellow")
 
     def tracking(self) -> None:
         tracking = self.spec.tracking

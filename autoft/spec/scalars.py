@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from autoft.spec.size import UNITS
 from autoft.spec.tasks import TASKS
 from autoft.spec.wording import got, must_be_one_of
 
@@ -15,7 +16,6 @@ _DURATION = re.compile(
     r"(?=.)(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
 )
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(KB|MB|GB|TB)")
-_SIZE_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS_S = (86400, 3600, 60, 1)
 _MAX_TIME_S = 366 * 86400
 
@@ -77,7 +77,7 @@ def size_bytes(value: object) -> int:
     found = _SIZE.fullmatch(value) if isinstance(value, str) and len(value) < 50 else None
     if not found:
         raise ValueError(f"must be a size with its unit, such as 500MB or 20GB, or 0, got {got(value)}")
-    return int(float(found[1]) * _SIZE_UNITS[found[2]])
+    return int(float(found[1]) * UNITS[found[2]])
 
 
 def _columns(value: object) -> tuple[str, ...]:

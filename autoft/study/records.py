@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autoft.errors import StudyError
+from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
 from autoft.study.places import checkpoint_name
@@ -27,6 +28,8 @@ IDENTITY_ATTR = "identity"
 """The study's attribute that says which request made it; see `storage.identity_of`."""
 INFO_ATTR = "info"
 """The study's attribute that holds its `StudyInfo`."""
+CACHE_PLAN_ATTR = "cache_plan"
+"""The study's attribute that holds its `CachePlan`."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,21 @@ def read_info(study: optuna.Study) -> StudyInfo:
             f"study {study.study_name!r}: the storage has no description of it, so autoft did not make it"
         )
     return StudyInfo(**{**stored, "models": tuple(stored["models"])})
+
+
+def write_cache_plan(study: optuna.Study, plan: CachePlan) -> None:
+    """Stores what the study keeps at its boundaries, once and for all."""
+    study.set_user_attr(CACHE_PLAN_ATTR, plan.to_json())
+
+
+def read_cache_plan(study: optuna.Study) -> CachePlan | None:
+    """What the study keeps at its boundaries, which takes part in its trials' last bits; None: undecided."""
+    stored = study.user_attrs.get(CACHE_PLAN_ATTR)
+    if stored is not None:
+        return CachePlan.from_json(stored)
+    if read_trials(study):
+        return CachePlan(notes=("the study began without a cache, so it goes on without",))
+    return None
 
 
 def read_trials(study: optuna.Study) -> list[TrialRecord]:

@@ -1,6 +1,7 @@
 """The study: opened or continued, and never mixed with another request's trials."""
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from autoft.errors import StudyError
 from autoft.spec.environment import redact
 from autoft.spec.metrics import METRICS
 from autoft.spec.space import Parameter
+from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
 from autoft.study.config import grid_of
 from autoft.study.places import DATABASE, LOCK, make_folders
@@ -114,7 +116,7 @@ def study_id(study: optuna.Study) -> str:
 
 
 def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.Study:
-    """An existing study, to read.
+    """An existing study, to read: a database that is not there is not made.
 
     Raises:
         MissingStudyError: there is none of this name.
@@ -124,7 +126,7 @@ def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.St
     missing = MissingStudyError(
         f"study {name!r}: there is none in {folder if storage is None else 'search.storage'}"
     )
-    if storage is None and not (folder / DATABASE).exists():
+    if (not (folder / DATABASE).exists()) if storage is None else _would_be_made(storage):
         raise missing
     try:
         study = optuna.load_study(study_name=name, storage=_open_storage(storage, folder))
@@ -191,6 +193,12 @@ def _open_storage(url: str | None, folder: Path) -> BaseStorage:
         shown = str(folder / DATABASE) if url is None else _without_password(url)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0].replace(url or shown, shown)
         raise StudyError(f"search.storage: {shown} does not open: {redact(reason)}") from None
+
+
+def _would_be_made(url: str) -> bool:
+    """Whether opening makes an SQLite file. Where that cannot be, opening says best why not."""
+    file = sqlite_file(url)
+    return file is not None and not file.exists() and os.access(file.parent, os.W_OK)
 
 
 def _without_password(url: str) -> str:

@@ -3,18 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from autoft.errors import StudyError
 from autoft.spec.space import Value
+from autoft.spec.sqlite import sqlite_file
 from autoft.tracking import runs, store, tags
 
 
@@ -116,25 +114,13 @@ def known_studies(tracking_uri: str | None = None) -> list[str]:
 
 def _connect(where: str) -> MlflowClient:
     """A client to read with: MLflow would make a database that is not there, so that is an error here."""
-    file = _sqlite_file(where)
+    file = sqlite_file(where)
     if file is not None and not file.exists():
         raise StudyError(
             f"no MLflow store at {store.redact(where)}, so there is no study to read; go to the folder of "
             "the search, name the study's space.yaml, or set MLFLOW_TRACKING_URI"
         )
     return store.connect(where)
-
-
-def _sqlite_file(where: str) -> Path | None:
-    """The database file of `sqlite:///...`; None where the store is something else."""
-    try:
-        url = make_url(where)
-    except (ArgumentError, ValueError):
-        return None
-    name = url.database
-    if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
-        return None
-    return Path(name)
 
 
 def _names(client: MlflowClient) -> list[str]:

@@ -11,6 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from autoft.errors import TrackingError
+from autoft.spec.sqlite import sqlite_file
 from autoft.tracking import store
 
 HOST = "127.0.0.1"
@@ -24,12 +25,18 @@ def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
     """Serves the MLflow UI on 127.0.0.1 until Ctrl-C or SIGTERM. A store that is a server has its own.
 
     Raises:
-        TrackingError: the store cannot be opened, or the UI does not start.
+        TrackingError: there is no store yet, it cannot be opened, or the UI does not start.
     """
     where = store.resolve(uri)
     if where.startswith(("http://", "https://")):
         say(f"The study's tracking store is a server with its own UI: {store.redact(where)}")
         return
+    file = sqlite_file(where)
+    if file is not None and not file.exists():  # MLflow would make an empty one
+        raise TrackingError(
+            f"there is nothing to show yet: no MLflow store at {store.redact(where)}. A search makes it; "
+            "else go to the folder of the search, name the study's space.yaml, or set MLFLOW_TRACKING_URI"
+        )
     _end_by_interrupt()
     say(f"Starting the MLflow UI over {store.redact(where)} ...")
     try:

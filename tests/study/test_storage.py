@@ -13,6 +13,7 @@ from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range
 from autoft.spec.study import Budget, ModelRef, Resources, SearchMethod, StudySpec
 from autoft.study.storage import (
+    MissingStudyError,
     find_study,
     hold_sitting,
     identity_of,
@@ -140,6 +141,14 @@ def test_a_missing_study_is_named(folder: Path) -> None:
     opened(make_spec(), folder)
     with pytest.raises(StudyError, match="study 'other': there is none in"):
         find_study("other", folder)
+
+
+def test_who_looks_for_a_study_makes_no_database(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(MissingStudyError, match=r"study 'study': there is none in search\.storage"):
+        find_study("study", folder, f"sqlite:///{tmp_path}/elsewhere.db?timeout=60")
+    assert not (tmp_path / "elsewhere.db").exists()
+    with pytest.raises(StudyError, match=r"^search\.storage: .* does not open"):
+        find_study("study", folder, "sqlite:////no/such/folder/study.db")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from autoft.errors import TrackingError
 from autoft.tracking import ui
 
 
@@ -27,9 +28,19 @@ def test_store_that_is_a_server_needs_no_second_one(monkeypatch: pytest.MonkeyPa
     ]
 
 
+def test_where_nothing_is_there_yet_it_says_so_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for uri, name in ((None, "mlflow.db"), ("sqlite:///published.db", "published.db")):
+        with pytest.raises(TrackingError, match=f"nothing to show yet: no MLflow store at .*/{name}"):
+            ui.serve(uri, lambda said: pytest.fail(said))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_the_server_ends_with_us(tmp_path: Path, sent: signal.Signals) -> None:
-    code = f"from autoft.tracking.ui import serve; serve('sqlite:///{tmp_path}/mlflow.db')"
+def test_the_server_ends_with_us(sqlite: str, sent: signal.Signals) -> None:
+    code = f"from autoft.tracking.ui import serve; serve({sqlite!r})"
     ours = subprocess.Popen(
         [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -1,18 +1,19 @@
 """Before a study's first trial: which boundaries are worth their bytes, and where states may be kept."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from shutil import disk_usage
 
 import numpy as np
 import torch
 
-from autoft.data.encode import Encoded, encode, encoded_path
+from autoft.data.encode import Encoded, Tokens, encode, encoded_path
 from autoft.data.files import read_table
 from autoft.kernel.boundary.inject import states_at
+from autoft.kernel.boundary.left_out import LeftOut, sentences
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import Reads, States, flattened, positions
 from autoft.kernel.boundary.valid import difference, model_inputs, refusal, sample, tokens_read
@@ -23,6 +24,7 @@ from autoft.kernel.initialise import initialise
 from autoft.kernel.pretrained import Pretrained, load_pretrained
 from autoft.kernel.top_block import find_part
 from autoft.kernel.workbench import Materials
+from autoft.spec.size import size_text
 from autoft.spec.space import Choice, Value
 from autoft.spec.study import StudySpec
 
@@ -31,19 +33,21 @@ DISK_SHARE = 0.5
 PROBED_ROWS = 8
 """Rows of the probe that compares reading with computing; more of them change both alike."""
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class _Candidate:
     """A boundary that could be kept, and what it would save."""
 
     boundary: Boundary
-    saved: float
-    """Blocks that need not be run, over the study and per row."""
+    depth: int
+    """The `unfreeze_depth` that reads it."""
+    saved_s: float
+    """Seconds over the study that reading saves the probe's rows."""
 
 
-def plan_cache(spec: StudySpec, materials: Materials, precision: Precision) -> CachePlan:
+def plan_cache(
+    spec: StudySpec, materials: Materials, precision: Precision, folder: Path | None = None
+) -> CachePlan:
     """Decide what the study keeps at its boundaries. To be called once; its result is stored in the study.
 
     Loads each model, and runs a few batches with and without stored states. The process's number of threads
@@ -53,6 +57,7 @@ def plan_cache(spec: StudySpec, materials: Materials, precision: Precision) -> C
         spec: the request, fitted to its models.
         materials: as the workers get them, with this node's models.
         precision: of the study.
+        folder: where states will lie, for its free disk; None is `materials.cache`.
 
     Raises:
         ModelError: a model cannot be loaded.
@@ -61,15 +66,18 @@ def plan_cache(spec: StudySpec, materials: Materials, precision: Precision) -> C
     threads = torch.get_num_threads()
     torch.set_num_threads(materials.cpus)
     try:
-        candidates, notes, first_token = _candidates(spec, materials, precision)
+        candidates, left_out, first_token = _candidates(spec, materials, precision)
     finally:
         torch.set_num_threads(threads)
-    free = int(disk_usage(_existing(materials.cache)).free * DISK_SHARE)
-    kept, left_out = _within(min(spec.resources.cache, free), candidates)
+    free = int(disk_usage(_existing(folder or materials.cache)).free * DISK_SHARE)
+    kept, too_large = _within(min(spec.resources.cache, free), candidates)
+    left_out += too_large
     order = sorted(kept, key=lambda each: (each.model, each.max_length, each.boundary))
+    counts = len(spec.models), len(_shares(spec, "max_length"))
     return CachePlan(
         boundaries=tuple(order),
-        notes=(*notes, *left_out),
+        notes=tuple(sentences([each for each in left_out if not each.suspect], *counts)),
+        warnings=tuple(sentences([each for each in left_out if each.suspect], *counts)),
         dtype="bfloat16" if precision == "bf16" else "float32",
         first_token=first_token,
         fill_tokens=forward_tokens(choose_device()),
@@ -78,57 +86,82 @@ def plan_cache(spec: StudySpec, materials: Materials, precision: Precision) -> C
 
 def _candidates(
     spec: StudySpec, materials: Materials, precision: Precision
-) -> tuple[list[_Candidate], list[str], dict[str, str]]:
+) -> tuple[list[_Candidate], list[LeftOut], dict[str, str]]:
     found: list[_Candidate] = []
+    left_out: list[LeftOut] = []
     first_token: dict[str, str] = {}
-    notes: list[str] = []
     lengths = _shares(spec, "max_length")
     for ref in spec.models:
         pretrained = load_pretrained(materials.model(ref.name), materials.labels, materials.task)
         pretrained.model.to(choose_device())  # type: ignore[arg-type]
         initialise(pretrained.model, pretrained.fresh, seed=0)
+        longest = _Probe(ref.name, pretrained, materials, int(max(lengths)), precision)
+        if part := longest.first_token_part():
+            first_token[ref.name] = part
         for max_length, share in lengths.items():
-            encoded = _encoded(materials, pretrained, int(max_length))
-            probe = _Probe(ref.name, pretrained, encoded, precision)
-            if part := probe.first_token_part():
-                first_token[ref.name] = part
+            probe = _Probe(ref.name, pretrained, materials, int(max_length), precision)
             for depth, depth_share in _shares(spec, "unfreeze_depth").items():
-                weight = share * depth_share * _passes(spec) / len(spec.models)
-                kept = probe.boundary("all" if depth == "all" else int(depth), int(max_length), weight)
-                if isinstance(kept, str):
-                    notes.append(f"{ref.name}, unfreeze_depth {depth}, max_length {max_length}: {kept}")
+                passes = share * depth_share * _passes(spec) / len(spec.models)
+                tried = probe.candidate("all" if depth == "all" else int(depth), passes)
+                if isinstance(tried, LeftOut):
+                    left_out.append(tried)
                 else:
-                    found.append(_Candidate(kept, weight * kept.boundary))
-    return found, list(dict.fromkeys(notes)), first_token
+                    found.append(tried)
+    return found, left_out, first_token
 
 
 class _Probe:
     """One model and length under test."""
 
-    def __init__(self, name: str, pretrained: Pretrained, encoded: Encoded, precision: Precision) -> None:
-        self._name, self._precision, self._encoded = name, precision, encoded
+    def __init__(
+        self,
+        name: str,
+        pretrained: Pretrained,
+        materials: Materials,
+        max_length: int,
+        precision: Precision,
+    ) -> None:
+        self._name, self._max_length, self._precision = name, max_length, precision
         self._model, self._anatomy = pretrained.model, pretrained.anatomy
-        self._pad_id = pretrained.tokenizer.pad_token_id
-        self._sample = sample(encoded["train"])
+        self._tokenizer, self._pad_id = pretrained.tokenizer, pretrained.tokenizer.pad_token_id
+        self._materials = materials
 
-    def boundary(self, depth: Depth, max_length: int, passes: float) -> Boundary | str:
-        """The boundary below the trained blocks of `depth`, or why nothing is kept there."""
+    @cached_property
+    def _encoded(self) -> Encoded:
+        """Only when it is asked for: of many lengths each may be read too seldom."""
+        path = encoded_path(
+            self._materials.cache, self._materials.rows_digest, self._tokenizer, self._max_length
+        )
+        return encode(read_table(self._materials.rows), self._tokenizer, self._max_length, path)
+
+    @cached_property
+    def _sample(self) -> Tokens:
+        return sample(self._encoded["train"])
+
+    def candidate(self, depth: Depth, passes: float) -> _Candidate | LeftOut:
+        """The boundary below the trained blocks of `depth`, read `passes` times; or why it is not kept."""
+
+        def left_out(reason: str, suspect: bool = False) -> LeftOut:
+            return LeftOut(self._name, self._max_length, depth, reason, suspect)
+
         reason = refusal(self._model, self._anatomy, depth)
         if reason or depth == "all":
-            return str(reason)
+            return left_out(str(reason))
         if passes < 1:
-            return "too few trials would read it"
+            return left_out("too few trials would read it")
         if reason := difference(self._model, self._anatomy, depth, self._sample, self._pad_id, "all"):
-            _log.warning("%s, unfreeze_depth %s: no states are kept, %s", self._name, depth, reason)
-            return reason
+            return left_out(reason, suspect=True)
         reads = self._reads() if depth == 0 else "all"
         boundary = len(self._anatomy.blocks) - depth
         read_s, compute_s, width = self._seconds(boundary, reads)
         if read_s >= compute_s:
-            return f"reading takes {1000 * read_s:.2f} ms, computing {1000 * compute_s:.2f} ms a batch"
+            return left_out(
+                f"reading takes {1000 * read_s:.2f} ms, computing {1000 * compute_s:.2f} ms a batch"
+            )
         count = sum(int(positions(tokens, reads)[-1]) for tokens in self._encoded.splits.values())
         itemsize = 2 if self._precision == "bf16" else 4
-        return Boundary(self._name, max_length, boundary, reads, width, count * width * itemsize)
+        kept = Boundary(self._name, self._max_length, boundary, reads, width, count * width * itemsize)
+        return _Candidate(kept, depth, passes * (compute_s - read_s))
 
     def first_token_part(self) -> str | None:
         """See `top_block.find_part`."""
@@ -171,20 +204,18 @@ def _fastest(action: Callable[[], torch.Tensor], device: torch.device, times: in
     return min(seconds)
 
 
-def _within(budget: int, candidates: list[_Candidate]) -> tuple[list[Boundary], list[str]]:
-    """What fits into `budget` bytes, best worth for its bytes first; and what is left out, in words."""
+def _within(budget: int, candidates: list[_Candidate]) -> tuple[list[Boundary], list[LeftOut]]:
+    """What fits into `budget` bytes, what saves most time for its bytes first; and what does not fit."""
     kept: list[Boundary] = []
-    notes = []
-    for each in sorted(candidates, key=lambda each: -each.saved / max(1, each.boundary.bytes)):
+    left_out = []
+    for each in sorted(candidates, key=lambda each: -each.saved_s / max(1, each.boundary.bytes)):
         boundary = each.boundary
         if sum(other.bytes for other in kept) + boundary.bytes <= budget:
             kept.append(boundary)
         else:
-            notes.append(
-                f"{boundary.model}, boundary {boundary.boundary}, max_length {boundary.max_length}: "
-                f"no room for {boundary.bytes} bytes within {budget}"
-            )
-    return kept, notes
+            reason = f"no room for {size_text(boundary.bytes)} within {size_text(budget)}"
+            left_out.append(LeftOut(boundary.model, boundary.max_length, each.depth, reason))
+    return kept, left_out
 
 
 def _shares(spec: StudySpec, name: str) -> dict[Value, float]:
@@ -210,13 +241,12 @@ def _values(domain: object) -> Iterator[Value]:
 
 
 def _passes(spec: StudySpec) -> float:
-    """Passes over the training rows in the whole study, at least; pruning makes them fewer."""
+    """Passes over the training rows in the whole study, with the fewest epochs that a trial can have.
+
+    Pruning is left out: nobody knows it yet, and as it spares no boundary more than another, the order of
+    their worth stays.
+    """
     return spec.budget.trials * spec.space.ends("epochs")[0]
-
-
-def _encoded(materials: Materials, pretrained: Pretrained, max_length: int) -> Encoded:
-    path = encoded_path(materials.cache, materials.rows_digest, pretrained.tokenizer, max_length)
-    return encode(read_table(materials.rows), pretrained.tokenizer, max_length, path)
 
 
 def _existing(folder: Path) -> Path:

@@ -39,6 +39,8 @@ class CachePlan:
     """Per model and length from the lowest to the highest."""
     notes: tuple[str, ...] = ()
     """What is not kept, and why; for `autoft check` and the log."""
+    warnings: tuple[str, ...] = ()
+    """The same where a run with stored states differed from one without."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """The compute dtype."""
     first_token: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class CachePlan:
         return CachePlan(
             boundaries=tuple(Boundary(**each) for each in stored["boundaries"]),
             notes=tuple(stored["notes"]),
+            warnings=tuple(stored.get("warnings", ())),
             dtype=cast(Literal["float32", "bfloat16"], stored["dtype"]),
             first_token=dict(stored["first_token"]),
             fill_tokens=int(stored["fill_tokens"]),

@@ -29,7 +29,7 @@ Inputs = Mapping[str, torch.Tensor]
 def refusal(model: nn.Module, anatomy: Anatomy, depth: Depth) -> str | None:
     """Why the architecture forbids to store what lies below the trained blocks of `depth`; else None."""
     if depth == "all":
-        return "the embeddings are trained, so nothing stays the same below a block"
+        return "the embeddings are trained"
     frozen, live = anatomy.frozen_blocks(depth), anatomy.trained_blocks(depth)
     if not frozen:
         return "no block is frozen"

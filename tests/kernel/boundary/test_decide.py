@@ -1,15 +1,17 @@
 import json
 from dataclasses import replace
+from itertools import cycle
 
 import pyarrow as pa
+import pytest
 import torch
 
 from autoft.data.files import file_digest, read_table, write_table
 from autoft.kernel.boundary import decide
 from autoft.kernel.boundary.decide import plan_cache
+from autoft.kernel.boundary.left_out import LeftOut, sentences
 from autoft.kernel.boundary.plan import CachePlan
 
-from ..tiny import materials, save_pretrained
 from .test_cache import planned, request
 
 
@@ -18,21 +20,52 @@ def test_a_plan_is_json_and_comes_back(tmp_path):
     assert CachePlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
     # 68 rows; 16 numbers of 4 bytes a token, and one token of each row for the head.
     assert [each.bytes for each in plan.boundaries][-1] == 68 * 16 * 4
-    assert any("the embeddings are trained" in note for note in plan.notes)
+    assert plan.notes == ("nothing at depth all: the embeddings are trained",)
+    assert plan.warnings == ()
 
 
-def test_what_saves_least_for_its_bytes_is_left_out_first(tmp_path):
-    whole = planned(tmp_path, "bert").cache_plan
-    one, two, three = whole.boundaries
-    things = materials(tmp_path, replace(save_pretrained("bert", tmp_path / "bert"), name="./bert"))
+def test_a_plan_of_before_there_were_warnings_comes_back(tmp_path):
+    plan = planned(tmp_path, "bert").cache_plan
+    stored = plan.to_json()
+    del stored["warnings"]
+    assert CachePlan.from_json(stored) == plan
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Has the probe measure these seconds of computing for the depths 0, 1 and 2, and none of reading."""
+
+    def set_to(*compute_s):
+        seconds = cycle([s for each in compute_s for s in (each, 0.0)])
+        monkeypatch.setattr(decide, "_fastest", lambda action, device, times=3: next(seconds))
+
+    return set_to
+
+
+def within(room, things):
+    spec = request("bert")
+    return plan_cache(replace(spec, resources=replace(spec.resources, cache=room)), things, "fp32")
+
+
+def test_what_saves_least_for_its_bytes_is_left_out_first(tmp_path, measured):
+    measured(3.0, 2.0, 1.0)
+    things = planned(tmp_path, "bert")
+    one, two, three = things.cache_plan.boundaries
+    assert one.bytes == two.bytes
     both = two.bytes + three.bytes
     for room, kept in ((both, (two, three)), (both - 1, (three,)), (three.bytes - 1, ())):
-        spec = request("bert")
-        spec = replace(spec, resources=replace(spec.resources, cache=room))
-        plan = plan_cache(spec, things, "fp32")
-        assert plan.boundaries == kept
-        assert sum("no room" in note for note in plan.notes) == 3 - len(kept)
-    assert one.bytes == two.bytes
+        assert within(room, things).boundaries == kept
+    note = within(both, things).notes[1]
+    # 16 numbers of 4 bytes a token.
+    assert note.startswith(f"nothing at depth 2: no room for {one.bytes / 1000:.1f}".removesuffix(".0"))
+    assert "nothing at depth 1, 2: no room for" in within(both - 1, things).notes[1]
+
+
+def test_what_a_boundary_saves_is_the_time_that_was_measured(tmp_path, measured):
+    measured(3.0, 1.0, 2.0)  # more blocks lie below the trained one of depth 1 than below the two of depth 2
+    things = planned(tmp_path, "bert")
+    one, two, three = things.cache_plan.boundaries
+    assert within(two.bytes + three.bytes, things).boundaries == (one, three)
 
 
 def test_a_cache_of_0_keeps_nothing(tmp_path):
@@ -44,7 +77,29 @@ def test_a_cache_of_0_keeps_nothing(tmp_path):
 def test_a_boundary_that_is_read_less_than_once_is_not_kept(tmp_path):
     plan = planned(tmp_path, "bert", trials=3, epochs=1).cache_plan
     assert plan.boundaries == ()
-    assert any("too few trials" in note for note in plan.notes)
+    assert "nothing at depth 0, 1, 2: too few trials would read it" in plan.notes
+
+
+def test_of_lengths_that_are_read_too_seldom_no_row_is_tokenised(tmp_path):
+    things = planned(tmp_path, "bert", trials=6, max_length={"low": 8, "high": 16})
+    assert things.cache_plan.notes == (
+        "nothing at depth 0, 1, 2: too few trials would read it",
+        "nothing at depth all: the embeddings are trained",
+    )
+    assert not things.cache.exists()
+
+
+def test_lengths_and_models_are_named_where_it_depends_on_them():
+    def at(model, max_length, depth):
+        return LeftOut(model, max_length, depth, "it is full")
+
+    assert sentences([at("a", n, d) for n in (32, 64) for d in (0, 1)], models=1, lengths=3) == [
+        "nothing at max_length 32, 64 and depth 0, 1: it is full"
+    ]
+    assert sentences([at("a", n, 0) for n in range(32, 64)] + [at("b", 32, 1)], models=2, lengths=33) == [
+        "nothing of a at max_length 32 to 63 (32 values) and depth 0: it is full",
+        "nothing of b at max_length 32 and depth 1: it is full",
+    ]
 
 
 def test_where_reading_costs_more_than_computing_it_is_computed(tmp_path, monkeypatch):
@@ -58,14 +113,17 @@ def test_where_reading_costs_more_than_computing_it_is_computed(tmp_path, monkey
 def test_albert_keeps_nothing_and_says_why(tmp_path):
     plan = planned(tmp_path, "albert", unfreeze_depth=[0, "all"]).cache_plan
     assert plan.boundaries == ()
-    assert any("shared parameters" in note for note in plan.notes)
+    assert plan.notes == (
+        "nothing at depth 0: one block runs 3 times with shared parameters, below and above",
+        "nothing at depth all: the embeddings are trained",
+    )
 
 
-def test_a_difference_turns_the_cache_off_with_a_warning(tmp_path, monkeypatch, caplog):
+def test_a_difference_turns_the_cache_off_with_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(decide, "difference", lambda *_: "the moon is full")
     plan = planned(tmp_path, "bert").cache_plan
     assert plan.boundaries == ()
-    assert "no states are kept, the moon is full" in caplog.text
+    assert plan.warnings == ("nothing at depth 0, 1, 2: the moon is full",)
 
 
 def test_a_row_that_holds_the_padding_token_needs_all_tokens(tmp_path):

@@ -1,0 +1,55 @@
+"""What a study does not keep at its boundaries, in words for a person."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autoft.kernel.config import Depth
+
+LISTED = 8
+"""As many values are named one by one; of more only how many they are, and the ends."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """One boundary of one model and length of rows that is not kept."""
+
+    model: str
+    """The reference from space.yaml."""
+    max_length: int
+    depth: Depth
+    """The `unfreeze_depth` that would read it."""
+    reason: str
+    suspect: bool = False
+    """Whether a run with stored states differed: nothing that the architecture lets expect."""
+
+
+def sentences(left_out: Sequence[LeftOut], models: int, lengths: int) -> list[str]:
+    """One for each reason, after what it holds for; models and lengths are named where there are several.
+
+    Args:
+        left_out: in any order.
+        models: how many the study has.
+        lengths: how many values of `max_length` it has.
+
+    >>> sentences([LeftOut("m", 128, depth, "no block is frozen") for depth in (5, 6)], 1, 1)
+    ['nothing at depth 5, 6: no block is frozen']
+    """
+    reached: dict[tuple[str, str, Depth], list[int]] = defaultdict(list)
+    for each in left_out:
+        reached[each.model, each.reason, each.depth].append(each.max_length)
+    together: dict[tuple[str, str, tuple[int, ...]], list[Depth]] = defaultdict(list)
+    for (model, reason, depth), at in reached.items():
+        together[model, reason, tuple(sorted(at))].append(depth)
+    told = []
+    for (model, reason, found), depths in together.items():
+        of_model = f" of {model}" if models > 1 else ""
+        at_length = f"max_length {_listed(found)} and " if len(found) < lengths else ""
+        told.append(f"nothing{of_model} at {at_length}depth {_listed(depths)}: {reason}")
+    return told
+
+
+def _listed(values: Sequence[Depth]) -> str:
+    if len(values) <= LISTED:
+        return ", ".join(map(str, values))
+    return f"{values[0]} to {values[-1]} ({len(values)} values)"

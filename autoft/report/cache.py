@@ -1,0 +1,44 @@
+"""What a study keeps at its boundaries, told to a person."""
+
+import logging
+
+from rich.console import Console
+
+from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.report import words
+from autoft.spec.size import size_text
+
+_log = logging.getLogger(__name__)
+
+
+def headline(plan: CachePlan) -> str:
+    """How much is kept: `24.8 MB of hidden states, computed once`."""
+    if not plan.boundaries:
+        return "no hidden states are kept"
+    return f"{size_text(plan.bytes)} of hidden states, computed once"
+
+
+def kept(boundary: Boundary) -> str:
+    """One boundary: `24.8 MB, whole rows, after block 2`."""
+    what = "whole rows" if boundary.reads == "all" else f"the {boundary.reads} token of a row"
+    return f"{size_text(boundary.bytes)}, {what}, after block {boundary.boundary}"
+
+
+def tell(plan: CachePlan, console: Console) -> None:
+    """Says at the start of a sitting what is kept: a line on the screen and all of it in the log.
+
+    That stored states changed a result is nothing to expect, so it is a warning in both.
+    """
+    places = f" at {words.count(len(plan.boundaries), 'place')}" if plan.boundaries else ""
+    _log.info("cache: %s", headline(plan))
+    for each in plan.boundaries:
+        _log.info("cache: %s, max_length %d: %s", each.model, each.max_length, kept(each))
+    for note in plan.notes:
+        _log.info("cache: %s", note)
+    line = "; ".join([f"cache: {headline(plan)}{places}", *plan.notes])
+    console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+    for warning in plan.warnings:
+        _log.warning("cache: %s", warning)
+        console.print(
+            f"cache: WARNING: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True
+        )

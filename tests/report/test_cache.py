@@ -1,0 +1,45 @@
+"""What the start of a sitting says of the hidden states that the study keeps."""
+
+import io
+import logging
+
+from rich.console import Console
+
+from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.report.cache import tell
+
+KEPT = (
+    Boundary("./m", 64, boundary=4, reads="all", width=384, bytes=27_000_000),
+    Boundary("./m", 64, boundary=6, reads="first", width=384, bytes=1_200_000),
+)
+NOTE = "nothing at depth all: the embeddings are trained"
+
+
+def told(plan):
+    text = io.StringIO()
+    tell(plan, Console(file=text, width=60))
+    return text.getvalue().splitlines()
+
+
+def test_the_screen_has_one_line_and_the_log_has_every_boundary(caplog):
+    caplog.set_level(logging.INFO)
+    line = f"cache: 28.2 MB of hidden states, computed once at 2 places; {NOTE}"
+    assert told(CachePlan(KEPT, (NOTE,))) == [line]
+    assert caplog.messages == [
+        "cache: 28.2 MB of hidden states, computed once",
+        "cache: ./m, max_length 64: 27 MB, whole rows, after block 4",
+        "cache: ./m, max_length 64: 1.2 MB, the first token of a row, after block 6",
+        f"cache: {NOTE}",
+    ]
+
+
+def test_a_cache_that_is_off_says_why():
+    off = CachePlan(notes=("resources.cache is 0",))
+    assert told(off) == ["cache: no hidden states are kept; resources.cache is 0"]
+
+
+def test_a_difference_that_was_found_is_a_warning_on_the_screen_and_in_the_log(caplog):
+    warning = "nothing at depth 1: a row's states depend on how far its batch is padded"
+    lines = told(CachePlan(KEPT[1:], (NOTE,), (warning,)))
+    assert lines[1:] == [f"cache: WARNING: {warning}"]
+    assert (logging.WARNING, f"cache: {warning}") in [(r.levelno, r.message) for r in caplog.records]
