@@ -90,7 +90,7 @@ def _candidates(
                 if isinstance(kept, str):
                     notes.append(f"{ref.name}, unfreeze_depth {depth}, max_length {max_length}: {kept}")
                 else:
-                    found.append(_Candidate(kept, weight * kept.boundary))
+                    found.append(_Candidate(kept, weight * probe.spared(kept)))
     return found, list(dict.fromkeys(notes))
 
 
@@ -122,6 +122,10 @@ class _Probe:
         itemsize = 2 if self._precision == "bf16" else 4
         return Boundary(self._name, max_length, boundary, reads, width, count * width * itemsize)
 
+    def spared(self, kept: Boundary) -> int:
+        """Blocks that need not be run where the states at `kept` are stored."""
+        return kept.boundary - self._anatomy.still_run[kept.boundary]
+
     def _reads(self) -> Reads:
         found = tokens_read(self._model, self._anatomy, self._sample, self._pad_id)
         splits = self._encoded.splits.values()
@@ -134,18 +138,22 @@ class _Probe:
         return "all" if differs else found
 
     def _seconds(self, boundary: int, reads: Reads) -> tuple[float, float, int]:
-        """To read and to compute the states of a batch, and the hidden size."""
+        """To read (with what still runs) and to compute the states of a batch, and the hidden size."""
         evaluation_mode(self._model)
         tokens, device = sample(self._encoded["train"], PROBED_ROWS), self._model.device
         rows = np.arange(len(tokens))
         inputs = model_inputs(tokens, rows, self._pad_id, device)
+        still_run = self._anatomy.still_run[boundary]
+
+        def computed(at: int) -> torch.Tensor:
+            return states_at(self._model, self._anatomy, [at], inputs)[at]
+
         with autocast(device, self._precision):
-            states = states_at(self._model, self._anatomy, [boundary], inputs)[boundary]
-            compute_s = _fastest(
-                lambda: states_at(self._model, self._anatomy, [boundary], inputs)[boundary], device
-            )
+            states = computed(boundary)
+            compute_s = _fastest(lambda: computed(boundary), device)
+            still_s = _fastest(lambda: computed(still_run), device) if still_run else 0.0
         kept = States(flattened(states, tokens.lengths, reads).cpu(), reads, positions(tokens, reads))
-        return _fastest(lambda: kept.of(rows, device), device), compute_s, states.shape[-1]
+        return still_s + _fastest(lambda: kept.of(rows, device), device), compute_s, states.shape[-1]
 
 
 def _fastest(action: Callable[[], torch.Tensor], device: torch.device, times: int = 3) -> float:
