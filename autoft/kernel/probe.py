@@ -173,8 +173,9 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
 
 def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[int | str, Any]:
     """What a call was given, by position and keyword, as an `Outlet` names it."""
-    positions: dict[int | str, Any] = dict(enumerate(args))
-    return {**positions, **kwargs}
+    given: dict[int | str, Any] = dict(enumerate(args))
+    given.update(kwargs.items())
+    return given
 
 
 def _outlet(output: Any, given: Mapping[int | str, Any]) -> Outlet:

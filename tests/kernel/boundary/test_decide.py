@@ -1,8 +1,11 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pyarrow as pa
+import pytest
 import torch
+from transformers.models.t5.modeling_t5 import T5Block
 
 from autoft.data.files import file_digest, read_table, write_table
 from autoft.kernel.boundary import decide
@@ -33,6 +36,44 @@ def test_what_saves_least_for_its_bytes_is_left_out_first(tmp_path):
         assert plan.boundaries == kept
         assert sum("no room" in note for note in plan.notes) == 3 - len(kept)
     assert one.bytes == two.bytes
+
+
+def test_a_disk_that_is_almost_full_keeps_what_fits_in_half_of_it(tmp_path, monkeypatch):
+    *_, head = planned(tmp_path, "bert").cache_plan.boundaries
+    for free, kept in ((2 * head.bytes, (head,)), (2 * head.bytes - 1, ())):
+        monkeypatch.setattr(decide, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        plan = planned(tmp_path, "bert").cache_plan
+        assert plan.boundaries == kept
+        assert any("no room" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("read_s", [0.5, 1.5])
+def test_blocks_that_still_run_below_a_boundary_count_as_reading_and_are_not_spared(
+    tmp_path, monkeypatch, read_s
+):
+    ran: list[int] = []
+    block_forward = T5Block.forward
+    monkeypatch.setattr(T5Block, "forward", lambda *args, **kw: ran.append(1) or block_forward(*args, **kw))
+
+    def a_second_a_block(action, device):
+        ran.clear()
+        action()
+        return len(ran) or read_s
+
+    monkeypatch.setattr(decide, "_fastest", a_second_a_block)
+    # Boundaries 5, 4 and 3 of three blocks and three: at 5, four run still; at 4, all do.
+    plan = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3]).cache_plan
+    assert any("unfreeze_depth 2" in note and "all frozen blocks have to run" in note for note in plan.notes)
+    if read_s == 1.5:
+        assert [each.boundary for each in plan.boundaries] == [3]
+        assert any("reading takes 5500.00 ms, computing 5000.00 ms" in note for note in plan.notes)
+        return
+    three, five = plan.boundaries
+    assert (three.boundary, five.boundary) == (3, 5)
+    assert three.bytes == five.bytes
+    monkeypatch.setattr(decide, "disk_usage", lambda _: SimpleNamespace(free=2 * three.bytes))
+    only_one = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3]).cache_plan
+    assert only_one.boundaries == (three,)  # it spares three blocks, the other one spares one
 
 
 def test_a_cache_of_0_keeps_nothing(tmp_path):
