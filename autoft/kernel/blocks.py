@@ -5,6 +5,7 @@ with the embeddings. What follows the last block is head. What blocks share (emb
 position tables, what stands between two blocks) is trained by `all` only.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ class Anatomy:
     block_runs: tuple[int, ...]
     """For each block, how often one forward pass runs it: more than once where layers share weights."""
     head_parameters: tuple[str, ...]
+    still_run: tuple[int, ...]
+    """For each boundary, how many of the lowest blocks run even where the states there are stored: up to the
+    last one that makes something else which a block above takes, as T5's first makes the position bias."""
     stem_name: str | None = None
     """The module that hands the first block its states, where these have the shape of all blocks' states."""
 
@@ -76,6 +80,7 @@ def find_blocks(model: PreTrainedModel) -> Anatomy:
         block_outlets=tuple(calls.outlets[block] for block in blocks),
         block_runs=tuple(calls.runs[block] for block in blocks),
         head_parameters=_names(model, _head_parameters(model, head), shared),
+        still_run=tuple(_still_run(blocks, boundary, calls) for boundary in range(len(blocks) + 1)),
         stem_name=_stem(names, blocks, calls),
     )
 
@@ -98,12 +103,22 @@ def _head(model: PreTrainedModel, blocks: set[nn.Module], calls: Calls) -> Itera
     yield from dict.fromkeys(walk(model))
 
 
+def _still_run(blocks: Sequence[nn.Module], boundary: int, calls: Calls) -> int:
+    if boundary == 0:
+        return 0
+    top = blocks[boundary - 1]
+    taken = {tensor for block in blocks[boundary:] for tensor in calls.inputs[block]} - {calls.outputs[top]}
+    # What is made later is made in any case; what the embeddings made is older than every block.
+    made = [calls.made[tensor] for tensor in taken if calls.made.get(tensor, math.inf) <= calls.last_end[top]]
+    return sum(calls.first_start[block] < max(made, default=0) for block in blocks)
+
+
 def _stem(names: Mapping[nn.Module, str], blocks: Sequence[nn.Module], calls: Calls) -> str | None:
     shape = calls.shapes[blocks[0]]
     if any(calls.shapes[block] != shape for block in blocks):
         return None
     for module, name in names.items():  # outer modules come before inner ones
-        if calls.feeds(module, blocks[0]) and calls.shapes[module] == shape and calls.outlets[module] == 0:
+        if calls.feeds(module, blocks[0]) and calls.shapes[module] == shape and calls.outlets[module] == ():
             return name
     return None
 

@@ -23,8 +23,12 @@ PROBE_PIXELS = 64
 PROBE_SAMPLES = 4000
 """A quarter of a second of audio."""
 
-Outlet = int | None
-"""How a module returns its states: 0 as a tensor, n as the first of a tuple of n, None in another way."""
+Outlet = tuple[int | str | None, ...] | None
+"""How a module returns its states: () as a tensor, n entries as the first of a tuple of n, None otherwise.
+
+Each entry is the position or keyword of the argument that the module hands on, untouched, in that place of
+the tuple; None where it hands on none.
+"""
 
 
 @dataclass
@@ -41,6 +45,8 @@ class Calls:
     outlets: dict[nn.Module, Outlet] = field(default_factory=dict)
     shapes: dict[nn.Module, torch.Size] = field(default_factory=dict)
     """Of the first tensor that the module's last call returned."""
+    made: dict[int, int] = field(default_factory=dict)
+    """Tick at which a module that had not been given the tensor at an address first returned it."""
     runs: Counter[nn.Module] = field(default_factory=Counter)
     """How often each module was called."""
     kept: list[torch.Tensor] = field(default_factory=list)
@@ -139,20 +145,25 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
             calls.kept.extend(states)
             calls.inputs[module] = [tensor.data_ptr() for tensor in states]
 
-    def after(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def after(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         calls.tick += 1
         calls.last_end[module] = calls.tick
         calls.runs[module] += 1
-        calls.outlets[module] = _outlet(output)
-        if (tensor := _first_tensor(output)) is not None:
-            calls.kept.append(tensor)
-            calls.outputs[module] = tensor.data_ptr()
-            calls.shapes[module] = tensor.shape
+        given = arguments(args, kwargs)
+        calls.outlets[module] = _outlet(output, given)
+        tensors = list(_tensors(output))
+        calls.kept.extend(tensors)
+        for tensor in tensors:
+            if not any(tensor is value for value in given.values()):
+                calls.made.setdefault(tensor.data_ptr(), calls.tick)
+        if tensors:
+            calls.outputs[module] = tensors[0].data_ptr()
+            calls.shapes[module] = tensors[0].shape
 
     handles = []
     for module in model.modules():
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
-        handles.append(module.register_forward_hook(after))
+        handles.append(module.register_forward_hook(after, with_kwargs=True))
     try:
         yield
     finally:
@@ -160,19 +171,31 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
             handle.remove()
 
 
-def _outlet(output: Any) -> Outlet:
+def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[int | str, Any]:
+    """What a call was given, by position and keyword, as an `Outlet` names it."""
+    given: dict[int | str, Any] = dict(enumerate(args))
+    given.update(kwargs.items())
+    return given
+
+
+def _outlet(output: Any, given: Mapping[int | str, Any]) -> Outlet:
     if isinstance(output, torch.Tensor):
-        return 0
+        return ()
     if type(output) is tuple and output and isinstance(output[0], torch.Tensor):
-        return len(output)
+        return (None, *(_handed_on(value, given) for value in output[1:]))
     return None
 
 
-def _first_tensor(output: Any) -> torch.Tensor | None:
-    if isinstance(output, torch.Tensor):
-        return output
-    if isinstance(output, Mapping):
-        output = tuple(output.values())
-    if not isinstance(output, (tuple, list)):
+def _handed_on(value: Any, given: Mapping[int | str, Any]) -> int | str | None:
+    if not isinstance(value, torch.Tensor):
         return None
-    return next((found for value in output if (found := _first_tensor(value)) is not None), None)
+    return next((place for place, argument in given.items() if argument is value), None)
+
+
+def _tensors(output: Any) -> Iterator[torch.Tensor]:
+    """All tensors of what a module returned, in order."""
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, (Mapping, tuple, list)):
+        for value in output.values() if isinstance(output, Mapping) else output:
+            yield from _tensors(value)

@@ -28,7 +28,8 @@ BLOCKS = {
     "mixtral": layers("model.layers"),
     "mobilebert": layers("mobilebert.encoder.layer"),
     "bart": [*layers("model.encoder.layers", 1), *layers("model.decoder.layers", 2)],
-    "t5": [*layers("transformer.encoder.block", 2), *layers("transformer.decoder.block", 2)],
+    "t5": [*layers("transformer.encoder.block"), *layers("transformer.decoder.block")],
+    "umt5": [*layers("transformer.encoder.block"), *layers("transformer.decoder.block")],
     "vit": layers("vit.layers"),
     "convnext": [
         "convnext.encoder.stages.0.layers.0",
@@ -73,7 +74,7 @@ def test_every_architecture_of_the_table_is_looked_for():
 def test_an_encoder_without_a_head_of_its_own():
     torch.manual_seed(0)
     anatomy = find_blocks(hf.T5EncoderModel(configs()["t5"]))
-    assert list(anatomy.block_names) == layers("encoder.block", 2)
+    assert list(anatomy.block_names) == layers("encoder.block")
     assert list(anatomy.head_names) == ["encoder.final_layer_norm"]
 
 
@@ -103,6 +104,34 @@ def test_what_blocks_share_is_trained_by_all_only(name, shared):
     anatomy = find_blocks(model)
     assert not set(shared) & set(trained_parameters(model, anatomy, len(anatomy.blocks)))
     assert set(shared) <= set(trained_parameters(model, anatomy, "all"))
+
+
+@pytest.mark.parametrize(
+    ("name", "still_run"),
+    [
+        # Encoders and decoders of three blocks. T5's first of each makes the bias that the others hand on;
+        # a decoder's block takes what the encoder made, which has to run then.
+        ("t5", (0, 1, 1, 0, 4, 4, 0)),
+        ("umt5", (0, 0, 0, 0, 3, 3, 0)),
+        ("bart", (0, 0, 1, 0)),  # one and two
+        ("bert", (0, 0, 0, 0)),
+        # Masks, position biases and rotations are older than every block.
+        ("deberta-v2", (0, 0, 0, 0)),
+        ("mpnet", (0, 0, 0, 0)),
+        ("modernbert", (0, 0, 0, 0)),
+        ("llama", (0, 0, 0, 0)),
+        ("convnext", (0, 0, 0, 0, 0, 0)),
+        ("swin", (0, 0, 0, 0)),
+    ],
+)
+def test_blocks_that_make_more_than_states_still_run_below_a_boundary(name, still_run):
+    assert find_blocks(tiny_model(name)).still_run == still_run
+
+
+def test_t5_s_blocks_hand_on_the_biases_that_they_are_given():
+    # Arguments 2 and 5 of a block: the bias of its attention to itself and of that to the encoder.
+    outlets = find_blocks(tiny_model("t5")).block_outlets
+    assert outlets == ((None, None, None), *[(None, 2, None)] * 2, (None, None, None), *[(None, 2, 5)] * 2)
 
 
 def test_a_depth_that_the_model_does_not_have_is_refused_with_its_number_of_blocks():

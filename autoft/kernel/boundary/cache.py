@@ -92,6 +92,8 @@ class BoundaryCache:
         planned = self.plan.of(wanted.model, wanted.max_length)
         found = {each: self._read(place, each, tokens) for each in planned}
         missing = [each for each, flat in found.items() if flat is None]
+        for each in missing:
+            place.drop_leftovers(each)
         base = _base(found, missing[0], tokens)
 
         def run(targets: Mapping[int, torch.Tensor]) -> None:
@@ -124,7 +126,7 @@ class BoundaryCache:
 
 def drop_states(folder: Path) -> None:
     """Removes all stored states; a study that goes on fills them anew, to the same bits."""
-    for path in (*folder.glob("states-*.states"), *folder.glob(".states-*.lock")):
+    for path in (*folder.glob("states-*.states"), *folder.glob(".states-*")):  # locks and leftovers
         path.unlink(missing_ok=True)
 
 
@@ -141,6 +143,11 @@ class _Place:
 
     def file(self, boundary: Boundary) -> Path:
         return self._folder / f"{self._prefix(boundary)}-{self._key}.states"
+
+    def drop_leftovers(self, boundary: Boundary) -> None:
+        """Removes what fills that were killed have left; for who holds the lock, so that none is at work."""
+        for path in self._folder.glob(f".{self.file(boundary).name}.*"):
+            path.unlink(missing_ok=True)
 
     def drop_others(self, boundary: Boundary) -> None:
         """Removes what the same boundary held for other rows, weights or versions: nobody will read it."""

@@ -74,9 +74,10 @@ def plan_cache(
     left_out += too_large
     order = sorted(kept, key=lambda each: (each.model, each.max_length, each.boundary))
     counts = len(spec.models), len(_shares(spec, "max_length"))
+    notes = sentences([each for each in left_out if not each.suspect], *counts)
     return CachePlan(
         boundaries=tuple(order),
-        notes=tuple(sentences([each for each in left_out if not each.suspect], *counts)),
+        notes=tuple(notes) if spec.resources.cache else ("resources.cache is 0",),
         warnings=tuple(sentences([each for each in left_out if each.suspect], *counts)),
         dtype="bfloat16" if precision == "bf16" else "float32",
         first_token=first_token,
@@ -98,7 +99,7 @@ def _candidates(
         longest = _Probe(ref.name, pretrained, materials, int(max(lengths)), precision)
         if part := longest.first_token_part():
             first_token[ref.name] = part
-        for max_length, share in lengths.items():
+        for max_length, share in lengths.items() if spec.resources.cache else ():
             probe = _Probe(ref.name, pretrained, materials, int(max_length), precision)
             for depth, depth_share in _shares(spec, "unfreeze_depth").items():
                 passes = share * depth_share * _passes(spec) / len(spec.models)
@@ -179,18 +180,22 @@ class _Probe:
         return "all" if differs else found
 
     def _seconds(self, boundary: int, reads: Reads) -> tuple[float, float, int]:
-        """To read and to compute the states of a batch, and the hidden size."""
+        """To read (with what still runs) and to compute the states of a batch, and the hidden size."""
         evaluation_mode(self._model)
         tokens, device = sample(self._encoded["train"], PROBED_ROWS), self._model.device
         rows = np.arange(len(tokens))
         inputs = model_inputs(tokens, rows, self._pad_id, device)
+        still_run = self._anatomy.still_run[boundary]
+
+        def computed(at: int) -> torch.Tensor:
+            return states_at(self._model, self._anatomy, [at], inputs)[at]
+
         with autocast(device, self._precision):
-            states = states_at(self._model, self._anatomy, [boundary], inputs)[boundary]
-            compute_s = _fastest(
-                lambda: states_at(self._model, self._anatomy, [boundary], inputs)[boundary], device
-            )
+            states = computed(boundary)
+            compute_s = _fastest(lambda: computed(boundary), device)
+            still_s = _fastest(lambda: computed(still_run), device) if still_run else 0.0
         kept = States(flattened(states, tokens.lengths, reads).cpu(), reads, positions(tokens, reads))
-        return _fastest(lambda: kept.of(rows, device), device), compute_s, states.shape[-1]
+        return still_s + _fastest(lambda: kept.of(rows, device), device), compute_s, states.shape[-1]
 
 
 def _fastest(action: Callable[[], torch.Tensor], device: torch.device, times: int = 3) -> float:

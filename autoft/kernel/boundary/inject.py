@@ -1,7 +1,9 @@
 """States in place of the frozen prefix: the model's own forward pass still builds masks, positions and head.
 
 Of the b blocks below a boundary, the top one is replaced by a module that returns stored states, and
-those below it by modules that let pass what they are given.
+those below it by modules that let pass what they are given. Where a block above takes more than states from
+one of them, that one and all below it stay and run (`Anatomy.still_run`): T5's first block makes the position
+bias that all the others hand on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +14,7 @@ import torch
 from torch import nn
 
 from autoft.kernel.blocks import Anatomy
-from autoft.kernel.probe import Outlet
+from autoft.kernel.probe import Outlet, arguments
 
 
 class _Stand(nn.Module):
@@ -27,8 +29,11 @@ class _Stand(nn.Module):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_part"], name)
 
-    def _wrapped(self, states: torch.Tensor) -> Any:
-        return (states, *[None] * (self._outlet - 1)) if self._outlet else states
+    def _wrapped(self, states: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self._outlet:
+            return states
+        given = arguments(args, kwargs)
+        return (states, *(None if place is None else given[place] for place in self._outlet[1:]))
 
 
 class Passing(_Stand):
@@ -37,7 +42,8 @@ class Passing(_Stand):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the block would return, with the states that came in."""
         values = (*args, *kwargs.values())
-        return self._wrapped(next(value for value in values if isinstance(value, torch.Tensor)))
+        states = next(value for value in values if isinstance(value, torch.Tensor))
+        return self._wrapped(states, args, kwargs)
 
 
 class Held(_Stand):
@@ -49,14 +55,14 @@ class Held(_Stand):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the block would return, with the stored states."""
         assert self.states is not None  # whoever runs the model has set them
-        return self._wrapped(self.states)
+        return self._wrapped(self.states, args, kwargs)
 
 
 class _Stem(_Stand):
     """Stands for the embeddings, whose result nobody reads either: gives something of its shape."""
 
     def __init__(self, part: nn.Module, held: Held) -> None:
-        super().__init__(part, 0)
+        super().__init__(part, ())
         self.__dict__["_held"] = held
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -68,17 +74,18 @@ class _Stem(_Stand):
 
 @contextmanager
 def injected(model: nn.Module, anatomy: Anatomy, boundary: int) -> Iterator[Held]:
-    """Replace the `boundary` lowest blocks (at least one) for a while; gives the place for the states."""
-    top = boundary - 1
+    """Replace the blocks below `boundary` (at least one) for a while; gives the place for the states.
+
+    Those that still run stay, so a boundary right above them has nothing to replace (`refusal` says so).
+    """
+    first, top = anatomy.still_run[boundary], boundary - 1
     held = Held(anatomy.blocks[top], anatomy.block_outlets[top])
     stands: dict[str, nn.Module] = {
-        name: Passing(block, outlet)
-        for name, block, outlet in zip(
-            anatomy.block_names[:top], anatomy.blocks[:top], anatomy.block_outlets[:top], strict=True
-        )
+        anatomy.block_names[i]: Passing(anatomy.blocks[i], anatomy.block_outlets[i])
+        for i in range(first, top)
     }
     stands[anatomy.block_names[top]] = held
-    if anatomy.stem_name is not None:
+    if anatomy.stem_name is not None and first == 0:
         stands[anatomy.stem_name] = _Stem(model.get_submodule(anatomy.stem_name), held)
     replaced = {name: model.get_submodule(name) for name in stands}
     try:

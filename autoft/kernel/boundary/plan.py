@@ -72,7 +72,7 @@ class CachePlan:
         return CachePlan(
             boundaries=tuple(Boundary(**each) for each in stored["boundaries"]),
             notes=tuple(stored["notes"]),
-            warnings=tuple(stored.get("warnings", ())),
+            warnings=tuple(stored["warnings"]),
             dtype=cast(Literal["float32", "bfloat16"], stored["dtype"]),
             first_token=dict(stored["first_token"]),
             fill_tokens=int(stored["fill_tokens"]),

@@ -37,6 +37,8 @@ def refusal(model: nn.Module, anatomy: Anatomy, depth: Depth) -> str | None:
         return f"one block runs {max(anatomy.block_runs)} times with shared parameters, below and above"
     if None in anatomy.block_outlets:
         return "its blocks do not return their hidden states as a tensor or the first of a tuple"
+    if anatomy.still_run[len(frozen)] == len(frozen):
+        return "all frozen blocks have to run, because a trained one takes more than states from the last"
     below = {parameter for block in frozen for parameter in block.parameters()}
     above = {parameter for part in (*live, *anatomy.head) for parameter in part.parameters()}
     if tied := [name for name, parameter in model.named_parameters() if parameter in below & above]:

@@ -2,9 +2,12 @@
 
 import pickle
 import random
+import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from autoft.data.files import file_digest
 from autoft.kernel.boundary import cache as cache_module
+from autoft.kernel.boundary.cache import drop_states
 from autoft.kernel.boundary.decide import plan_cache
-from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.kernel.config import Depth, FineTuneConfig
 from autoft.kernel.workbench import Materials, Workbench
 from autoft.spec.read import read_spec
 
@@ -55,8 +60,11 @@ def planned(folder: Path, name: str, precision="fp32", cpus: int = 1, **changes)
 
 
 def results(things: Materials, path: Path, bench: Workbench | None = None, **changes: object):
-    trial = config(model=things.models[0].name, **changes)
-    found = [dict(m.metrics) for m in (bench or Workbench(things)).fine_tune(trial, path)]
+    return results_of(bench or Workbench(things), config(model=things.models[0].name, **changes), path)
+
+
+def results_of(bench: Workbench, trial: FineTuneConfig, path: Path):
+    found = [dict(m.metrics) for m in bench.fine_tune(trial, path)]
     return found, path.read_bytes()
 
 
@@ -73,7 +81,24 @@ def test_final_weights_agree_with_those_of_a_trial_without_a_cache(tmp_path, nam
         (2, True),
         (3, False),
     }
-    path = tmp_path / "7.safetensors"
+    agrees_without_a_cache(things, tmp_path / "7.safetensors", depth)
+
+
+@pytest.mark.parametrize("depth", [0, 3, 4])
+def test_final_weights_of_t5_agree_too(tmp_path, depth):
+    # Depth 4 trains the encoder's top block, to which the first hands its position bias.
+    agrees_without_a_cache(with_t5(tmp_path), tmp_path / "7.safetensors", depth)
+
+
+def with_t5(folder: Path) -> Materials:
+    """With a plan of three boundaries that does not depend on how fast the machine is."""
+    source = replace(save_pretrained("t5", folder / "t5"), name="./t5")
+    kept = ((2, "all"), (3, "all"), (6, "last"))
+    plan = CachePlan(tuple(Boundary("./t5", 16, boundary, reads, 16, 0) for boundary, reads in kept))
+    return replace(materials(folder, source), cache_plan=plan)
+
+
+def agrees_without_a_cache(things: Materials, path: Path, depth: int) -> None:
     changes = {"unfreeze_depth": depth, "dropout": 0.0, "objective": "log_loss"}
     plain, _ = results(replace(things, cache_plan=CachePlan()), path, **changes)
     weights = load_file(path)
@@ -116,16 +141,64 @@ def test_a_trial_gives_the_same_bits_in_any_order_with_caches_deleted_in_between
                 bench = Workbench(things)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_states_are_the_same_from_the_rows_from_below_and_in_memory(tmp_path, monkeypatch, precision):
-    things = planned(tmp_path, "bert", precision)
+def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any_order(tmp_path):
+    each = [planned(tmp_path, name, max_length=[8, 16]) for name in ("bert", "gpt2")]
+    each.append(with_t5(tmp_path))
+    boundaries = tuple(kept for things in each for kept in things.cache_plan.boundaries)
+    assert len(boundaries) == 2 * 2 * 3 + 3
+    plan = CachePlan(boundaries)
+    things = replace(each[0], models=tuple(t.models[0] for t in each), cache_plan=plan)
+    drawn = random.Random(11)
+    asked = [*product(("./bert", "./gpt2"), (0, 2, "all"), (8, 16)), *product(["./t5"], (0, 4, "all"), [16])]
+    trials = [random_trial(drawn, *each) for each in asked]
+    path = tmp_path / "7.safetensors"
+    # Each in a process of its own as far as it can tell: with an empty cache.
+    alone = [
+        results_of(Workbench(replace(things, cache=tmp_path / f"alone-{i}")), trial, path)
+        for i, trial in enumerate(trials)
+    ]
+    assert len({weights for _, weights in alone}) == len(trials)
+    bench = Workbench(things)
+    for i in drawn.choices(range(len(trials)), k=2 * len(trials)):
+        if drawn.random() < 0.6:
+            # One that is stopped, of the same model: it leaves the most behind.
+            other = drawn.choice([trial for trial in trials if trial.model == trials[i].model])
+            stopped = bench.fine_tune(other, tmp_path / "stopped.safetensors")
+            next(stopped)
+            stopped.close()
+        assert results_of(bench, trials[i], path) == alone[i], trials[i]
+
+
+def random_trial(drawn: random.Random, model: str, depth: Depth, max_length: int) -> FineTuneConfig:
+    return config(
+        model=model,
+        unfreeze_depth=depth,
+        max_length=max_length,
+        learning_rate=10 ** drawn.uniform(-4, -2),
+        batch_size=drawn.choice((5, 16)),
+        dropout=drawn.uniform(0, 0.4),
+        weight_decay=drawn.uniform(0, 0.3),
+        lr_schedule=drawn.choice(("linear", "cosine", "constant")),
+        label_smoothing=drawn.choice((0.0, 0.1)),
+        epochs=1,
+        measurements=2,
+        seed=drawn.randrange(1000),
+    )
+
+
+@pytest.mark.parametrize(("name", "precision"), [("bert", "fp32"), ("bert", "bf16"), ("t5", "fp32")])
+def test_states_are_the_same_from_the_rows_from_below_and_in_memory(tmp_path, monkeypatch, name, precision):
+    things = with_t5(tmp_path) if name == "t5" else planned(tmp_path, name, precision)
+    lowest = things.cache_plan.boundaries[0].boundary
     trial = {"unfreeze_depth": 0, "precision": precision}
     whole = results(things, tmp_path / "7.safetensors", **trial)
     content = {file: file.read_bytes() for file in state_files(things)}
     for file in content:
-        if "-1-all" not in file.name:
+        if f"-{lowest}-all" not in file.name:
             file.unlink()
+    begun_at = spied_fill(monkeypatch)
     assert results(things, tmp_path / "7.safetensors", **trial) == whole
+    assert begun_at == [lowest, lowest]  # both splits
     assert {file: file.read_bytes() for file in state_files(things)} == content
     for file in content:
         file.unlink()
@@ -138,27 +211,112 @@ def test_states_are_the_same_from_the_rows_from_below_and_in_memory(tmp_path, mo
     assert state_files(things) == []
 
 
-FILL = """
-import pickle, sys
+def spied_fill(monkeypatch) -> list[int]:
+    """The boundary at which each fill begins, 0 for the rows."""
+    begun_at: list[int] = []
+
+    def fill(*args):
+        begun_at.append(args[7][0] if args[7] else 0)
+        cache_module_fill(*args)
+
+    cache_module_fill = cache_module.fill
+    monkeypatch.setattr(cache_module, "fill", fill)
+    return begun_at
+
+
+FILL_TOGETHER = """
+import pickle, sys, time
 from pathlib import Path
+from autoft.kernel.boundary import cache
 from autoft.kernel.workbench import Workbench
-things, trial = pickle.loads(Path(sys.argv[1]).read_bytes())
-list(Workbench(things).fine_tune(trial, Path(sys.argv[2])))
+
+folder, me = Path(sys.argv[1]), sys.argv[2]
+things, trial = pickle.loads((folder / "task").read_bytes())
+fill = cache.fill
+
+def slow_fill(*args):
+    with (folder / "fills").open("a") as file:
+        file.write(me)
+    time.sleep(2)  # whoever does not wait for the lock begins meanwhile
+    fill(*args)
+
+cache.fill = slow_fill
+bench = Workbench(things)
+(folder / f"{me}.ready").touch()
+while len(list(folder.glob("*.ready"))) < 2:
+    time.sleep(0.01)
+list(bench.fine_tune(trial, folder / f"{me}.safetensors"))
 """
 
 
-def test_two_processes_that_fill_at_once_get_the_same(tmp_path):
+def test_of_two_processes_one_fills_and_the_other_waits_and_gets_the_same(tmp_path):
     things = planned(tmp_path, "bert")
     trial = config(model="./bert", unfreeze_depth=1)
-    task = tmp_path / "task"
-    task.write_bytes(pickle.dumps((things, trial)))
-    paths = [tmp_path / f"{i}.safetensors" for i in range(2)]
-    processes = [subprocess.Popen([sys.executable, "-c", FILL, str(task), str(path)]) for path in paths]
+    (tmp_path / "task").write_bytes(pickle.dumps((things, trial)))
+    command = [sys.executable, "-c", FILL_TOGETHER, str(tmp_path)]
+    processes = [subprocess.Popen([*command, me]) for me in "01"]
     assert [process.wait() for process in processes] == [0, 0]
+    assert len((tmp_path / "fills").read_text()) == 2  # one for each split
     assert len(state_files(things)) == 6
-    alone = results(things, tmp_path / "2.safetensors", unfreeze_depth=1)[1]
-    assert [path.read_bytes() for path in paths] == [alone, alone]
-    assert not [file for file in things.cache.glob(".states*") if file.suffix != ".lock"]
+    alone = results(replace(things, cache=tmp_path / "other"), tmp_path / "2.safetensors", unfreeze_depth=1)
+    assert [(tmp_path / f"{me}.safetensors").read_bytes() for me in "01"] == [alone[1]] * 2
+    assert leftovers(things) == []
+
+
+def leftovers(things: Materials) -> list[Path]:
+    """What a fill writes before it takes its place."""
+    return [file for file in things.cache.glob(".states*") if file.suffix != ".lock"]
+
+
+FILL_AND_DIE = """
+import os, pickle, signal, sys
+from pathlib import Path
+from autoft.kernel.boundary import fill
+from autoft.kernel.workbench import Workbench
+
+folder = Path(sys.argv[1])
+things, trial = pickle.loads((folder / "task").read_bytes())
+flattened, calls = fill.flattened, []
+
+def deadly(*args):
+    calls.append(args)
+    if len(calls) == 5:  # of the second batch the lowest boundary is written, the next one not yet
+        os.kill(os.getpid(), signal.SIGKILL)
+    return flattened(*args)
+
+fill.flattened = deadly
+list(Workbench(things).fine_tune(trial, folder / "dead.safetensors"))
+"""
+
+
+def test_what_a_killed_fill_has_written_is_never_read_and_goes_with_the_next_fill(tmp_path):
+    things = planned(tmp_path, "bert")
+    things = replace(things, cache_plan=replace(things.cache_plan, fill_tokens=96))  # at least six batches
+    trial = config(model="./bert", unfreeze_depth=1)
+    (tmp_path / "task").write_bytes(pickle.dumps((things, trial)))
+    died = subprocess.run([sys.executable, "-c", FILL_AND_DIE, str(tmp_path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert state_files(things) == []
+    assert len(leftovers(things)) == 3
+    fresh = replace(things, cache=tmp_path / "other")
+    path = tmp_path / "7.safetensors"
+    assert results(things, path, unfreeze_depth=1) == results(fresh, path, unfreeze_depth=1)
+    assert [file.read_bytes() for file in state_files(things)] == [
+        file.read_bytes() for file in state_files(fresh)
+    ]
+    assert leftovers(things) == []
+
+
+def test_dropped_states_leave_nothing_and_come_again(tmp_path):
+    things = planned(tmp_path, "bert")
+    path = tmp_path / "7.safetensors"
+    whole = results(things, path, unfreeze_depth=1)
+    content = {file: file.read_bytes() for file in state_files(things)}
+    (things.cache / f".{next(iter(content)).name}.dead").touch()
+    drop_states(things.cache)
+    assert [file for file in things.cache.iterdir() if "states" in file.name] == []
+    assert results(things, path, unfreeze_depth=1) == whole
+    assert {file: file.read_bytes() for file in state_files(things)} == content
 
 
 def test_damaged_states_are_computed_again(tmp_path):
@@ -177,13 +335,20 @@ def test_other_rows_and_another_tokeniser_have_other_states_and_the_old_ones_go(
     first = state_files(things)
     rows = write_rows(tmp_path, train_rows=40)
     changed = replace(things, rows_digest=file_digest(rows))
-    results(changed, tmp_path / "7.safetensors", unfreeze_depth=1)
+    are_as_with_an_empty_cache(changed, tmp_path)
     second = state_files(things)
     assert len(second) == len(first) == 6 and not set(first) & set(second)
     tokeniser = tmp_path / "bert" / "tokenizer.json"
     tokeniser.write_text(tokeniser.read_text().replace('"word3"', '"word33"'))
-    results(changed, tmp_path / "7.safetensors", unfreeze_depth=1)
+    are_as_with_an_empty_cache(changed, tmp_path)
     assert not set(state_files(things)) & set(second)
+
+
+def are_as_with_an_empty_cache(things: Materials, folder: Path) -> None:
+    path = folder / "7.safetensors"
+    with tempfile.TemporaryDirectory(dir=folder) as empty:
+        fresh = results(replace(things, cache=Path(empty)), path, unfreeze_depth=1)
+    assert results(things, path, unfreeze_depth=1) == fresh
 
 
 def test_other_weights_have_other_states(tmp_path):

@@ -1,17 +1,21 @@
 import json
 from dataclasses import replace
 from itertools import cycle
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 import torch
+from transformers.models.t5.modeling_t5 import T5Block
 
+from autoft.data.encode import encoded_path
 from autoft.data.files import file_digest, read_table, write_table
 from autoft.kernel.boundary import decide
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.left_out import LeftOut, sentences
 from autoft.kernel.boundary.plan import CachePlan
 
+from ..tiny import tiny_tokenizer
 from .test_cache import planned, request
 
 
@@ -22,13 +26,6 @@ def test_a_plan_is_json_and_comes_back(tmp_path):
     assert [each.bytes for each in plan.boundaries][-1] == 68 * 16 * 4
     assert plan.notes == ("nothing at depth all: the embeddings are trained",)
     assert plan.warnings == ()
-
-
-def test_a_plan_of_before_there_were_warnings_comes_back(tmp_path):
-    plan = planned(tmp_path, "bert").cache_plan
-    stored = plan.to_json()
-    del stored["warnings"]
-    assert CachePlan.from_json(stored) == plan
 
 
 @pytest.fixture
@@ -68,10 +65,49 @@ def test_what_a_boundary_saves_is_the_time_that_was_measured(tmp_path, measured)
     assert within(two.bytes + three.bytes, things).boundaries == (one, three)
 
 
+def test_a_disk_that_is_almost_full_keeps_what_fits_in_half_of_it(tmp_path, monkeypatch):
+    *_, head = planned(tmp_path, "bert").cache_plan.boundaries
+    for free, kept in ((2 * head.bytes, (head,)), (2 * head.bytes - 1, ())):
+        monkeypatch.setattr(decide, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        plan = planned(tmp_path, "bert").cache_plan
+        assert plan.boundaries == kept
+        assert any("no room" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("read_s", [0.5, 1.5])
+def test_blocks_that_still_run_below_a_boundary_count_as_reading_and_are_not_spared(
+    tmp_path, monkeypatch, read_s
+):
+    ran: list[int] = []
+    block_forward = T5Block.forward
+    monkeypatch.setattr(T5Block, "forward", lambda *args, **kw: ran.append(1) or block_forward(*args, **kw))
+
+    def a_second_a_block(action, device):
+        ran.clear()
+        action()
+        return len(ran) or read_s
+
+    monkeypatch.setattr(decide, "_fastest", a_second_a_block)
+    # Boundaries 5, 4 and 3 of three blocks and three: at 5, four run still; at 4, all do.
+    plan = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3]).cache_plan
+    assert any("depth 2" in note and "all frozen blocks have to run" in note for note in plan.notes)
+    if read_s == 1.5:
+        assert [each.boundary for each in plan.boundaries] == [3]
+        assert any("reading takes 5500.00 ms, computing 5000.00 ms" in note for note in plan.notes)
+        return
+    three, five = plan.boundaries
+    assert (three.boundary, five.boundary) == (3, 5)
+    assert three.bytes == five.bytes
+    monkeypatch.setattr(decide, "disk_usage", lambda _: SimpleNamespace(free=2 * three.bytes))
+    only_one = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3]).cache_plan
+    assert only_one.boundaries == (three,)  # it spares three blocks, the other one spares one
+
+
 def test_a_cache_of_0_keeps_nothing(tmp_path):
     plan = planned(tmp_path, "bert", cache=0).cache_plan
     assert plan.boundaries == ()
-    assert sum("no room" in note and "within 0" in note for note in plan.notes) == 3
+    assert plan.notes == ("resources.cache is 0",)
+    assert plan.first_token == {"./bert": "bert.encoder.layer.2.attention.output"}  # needs no room
 
 
 def test_a_boundary_that_is_read_less_than_once_is_not_kept(tmp_path):
@@ -80,13 +116,15 @@ def test_a_boundary_that_is_read_less_than_once_is_not_kept(tmp_path):
     assert "nothing at depth 0, 1, 2: too few trials would read it" in plan.notes
 
 
-def test_of_lengths_that_are_read_too_seldom_no_row_is_tokenised(tmp_path):
+def test_of_lengths_that_are_read_too_seldom_only_the_longest_is_tokenised(tmp_path):
     things = planned(tmp_path, "bert", trials=6, max_length={"low": 8, "high": 16})
     assert things.cache_plan.notes == (
         "nothing at depth 0, 1, 2: too few trials would read it",
         "nothing at depth all: the embeddings are trained",
     )
-    assert not things.cache.exists()
+    # But the longest: with its rows it was seen what the head reads.
+    longest = encoded_path(things.cache, things.rows_digest, tiny_tokenizer(), 16)
+    assert list(things.cache.glob("*.arrow")) == [longest]
 
 
 def test_lengths_and_models_are_named_where_it_depends_on_them():

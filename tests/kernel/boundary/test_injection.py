@@ -1,5 +1,7 @@
 """Stored states give what the whole model gives, for many architectures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +36,7 @@ def loaded(name):
     return model, find_blocks(model)
 
 
-@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("name", [*READS, "bart", "umt5"])
 def test_logits_are_equal_and_gradients_too_at_every_boundary(name):
     model, anatomy = loaded(name)
     for depth in range(len(anatomy.blocks)):
@@ -61,16 +63,37 @@ def test_a_head_that_reads_the_mean_needs_all_tokens():
     assert difference(model, anatomy, 0, rows(), 0, "all") is None
 
 
-@pytest.mark.parametrize(("name", "bad"), [("t5", {1, 3}), ("bart", {1})])
-def test_position_bias_and_cross_attention_are_refused_where_they_cross(name, bad):
-    # T5: block 0 of the encoder (of 2) and block 2, the decoder's first, make the bias that the next one
-    # takes. BART: the decoder's second block takes what its one encoder block made.
+def test_a_position_bias_is_made_anew_by_the_block_that_makes_it_and_handed_on_by_the_others():
+    model, anatomy = loaded("t5")
+    ran: list[str] = []
+    for name, block in zip(anatomy.block_names, anatomy.blocks, strict=True):
+        block.register_forward_hook(lambda *_, name=name: ran.append(name))
+    # Three blocks in the encoder, three in the decoder. Depths 5 and 2 train all but the first of one.
+    for depth, run in ((0, ()), (1, (0, 1, 2, 3, 5)), (3, (3, 4, 5)), (4, (0, 2, 3, 4, 5))):
+        assert refusal(model, anatomy, depth) is None
+        assert difference(model, anatomy, depth, rows(), 0, "all") is None
+        ran.clear()
+        boundary = 6 - depth
+        with injected(model, anatomy, boundary) as held:
+            held.states = torch.zeros(2, 5, 16)
+            model(input_ids=torch.full((2, 5), 2))
+        assert ran == [anatomy.block_names[i] for i in run]
+    for depth in (2, 5):
+        assert "all frozen blocks have to run" in refusal(model, anatomy, depth)
+    assert tokens_read(model, anatomy, rows(), 0) == "last"
+    assert difference(model, anatomy, 0, rows(), 0, "last") is None
+
+
+@pytest.mark.parametrize("name", ["t5", "bart"])
+def test_the_check_notices_what_was_not_handed_up(name):
     model, anatomy = loaded(name)
-    found = {
-        depth: difference(model, anatomy, depth, rows(), 0, "all") for depth in range(len(anatomy.blocks))
-    }
-    assert {depth for depth, reason in found.items() if reason} == bad
-    assert all(MORE_THAN_STATES in found[depth] for depth in bad)
+    blind = replace(anatomy, still_run=(0,) * len(anatomy.still_run))
+    found = [difference(model, blind, depth, rows(), 0, "all") for depth in range(len(anatomy.blocks))]
+    crossed = [anatomy.still_run[len(anatomy.blocks) - depth] > 0 for depth in range(len(anatomy.blocks))]
+    assert [MORE_THAN_STATES in str(reason) for reason in found] == crossed
+    deaf = replace(anatomy, block_outlets=tuple(o and (None,) * len(o) for o in anatomy.block_outlets))
+    found = [difference(model, deaf, depth, rows(), 0, "all") for depth in (1, 4) if name == "t5"]
+    assert all(MORE_THAN_STATES in reason for reason in found)
 
 
 def test_shared_and_trained_parameters_are_refused_in_words():
