@@ -77,11 +77,25 @@ class _SeenFrom:
 
 
 class _Competitor:
-    """What successive halving asks of another trial: its value at the rungs that it completed."""
+    """What successive halving asks of another trial: one value, at every rung that it completed.
 
-    def __init__(self, system_attrs: Mapping[str, object], value: float) -> None:
-        rungs = (key for key in system_attrs if key.startswith("completed_rung_"))
-        self.system_attrs = dict.fromkeys(rungs, value)
+    One is made for each trial of the study at each rung, so it copies nothing.
+    """
+
+    __slots__ = ("_completed", "_value")
+
+    def __init__(self, completed: Mapping[str, object], value: float) -> None:
+        self._completed, self._value = completed, value
+
+    @property
+    def system_attrs(self) -> "_Competitor":
+        return self
+
+    def __contains__(self, rung: str) -> bool:
+        return rung in self._completed
+
+    def __getitem__(self, rung: str) -> float:
+        return self._value
 
 
 class _EqualHyperband(HyperbandPruner):
