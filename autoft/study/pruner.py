@@ -1,6 +1,5 @@
 """Decides which trials stop early."""
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -40,27 +39,28 @@ class _EqualHalving(SuccessiveHalvingPruner):
         """Whether the trial stops at its last report."""
         if trial.last_step is None:
             return False
-        return super().prune(cast(Study, _SeenFrom(study, trial.last_step)), trial)
+        return super().prune(cast(Study, _SeenFrom(study, trial, trial.last_step)), trial)
 
 
 class _SeenFrom:
-    """What successive halving asks of a study, as it looks from one step."""
+    """What successive halving asks of a study and of its storage, as it looks from one step of a trial."""
 
-    def __init__(self, study: Study, step: int) -> None:
-        self.direction, self._storage = study.direction, study._storage
-        self._study, self._step = study, step
+    def __init__(self, study: Study, trial: FrozenTrial, step: int) -> None:
+        self.direction, self._storage = study.direction, self
+        self._study, self._trial, self._step = study, trial, step
 
-    def get_trials(self, deepcopy: bool = True) -> list[FrozenTrial]:
-        """The trials that can be compared at the step; copies, so that the storage keeps its own."""
-        seen = []
-        for trial in self._study.get_trials(deepcopy=deepcopy):
-            value = self._value(trial)
-            if value is not None:
-                trial = copy.copy(trial)
-                rungs = (key for key in trial.system_attrs if key.startswith("completed_rung_"))
-                trial.system_attrs = dict.fromkeys(rungs, value)
-                seen.append(trial)
-        return seen
+    def set_trial_system_attr(self, trial_id: int, key: str, value: float) -> None:
+        """The trial completes a rung; noted in the copy at hand too, so that it need not be read again."""
+        self._study._storage.set_trial_system_attr(trial_id, key, value)
+        self._trial.system_attrs[key] = value
+
+    def get_trials(self, deepcopy: bool = True) -> list["_Competitor"]:
+        """The trials that can be compared at the step."""
+        return [
+            _Competitor(trial.system_attrs, value)
+            for trial in self._study.get_trials(deepcopy=False)
+            if (value := self._value(trial)) is not None
+        ]
 
     def _value(self, trial: FrozenTrial) -> float | None:
         """Measured at the step, or the worst where the trial was stopped before it; else None.
@@ -74,6 +74,28 @@ class _SeenFrom:
         if trial.state != TrialState.PRUNED or (trial.last_step or 0) > self._step:
             return None
         return -math.inf if self.direction == StudyDirection.MAXIMIZE else math.inf
+
+
+class _Competitor:
+    """What successive halving asks of another trial: one value, at every rung that it completed.
+
+    One is made for each trial of the study at each rung, so it copies nothing.
+    """
+
+    __slots__ = ("_completed", "_value")
+
+    def __init__(self, completed: Mapping[str, object], value: float) -> None:
+        self._completed, self._value = completed, value
+
+    @property
+    def system_attrs(self) -> "_Competitor":
+        return self
+
+    def __contains__(self, rung: str) -> bool:
+        return rung in self._completed
+
+    def __getitem__(self, rung: str) -> float:
+        return self._value
 
 
 class _EqualHyperband(HyperbandPruner):

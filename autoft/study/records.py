@@ -134,16 +134,16 @@ def read_trials(study: optuna.Study) -> list[TrialRecord]:
 
 
 def read_trial(study: optuna.Study, number: int) -> TrialRecord:
-    """One trial.
+    """One trial; costs the same however many there are.
 
     Raises:
         StudyError: no such trial.
     """
-    trials = study.get_trials(deepcopy=False)
-    started = sum(trial.state != TrialState.WAITING for trial in trials)
-    if not 0 <= number < len(trials) or trials[number].state == TrialState.WAITING:
+    trial = _find_trial(study, number)
+    if trial is None or trial.state == TrialState.WAITING:
+        started = len(read_trials(study))
         raise StudyError(f"study {study.study_name!r} has trials 0 to {started - 1}, got {number}")
-    return record(trials[number], *_objective(study))
+    return record(trial, *_objective(study))
 
 
 def best_trial(study: optuna.Study) -> TrialRecord | None:
@@ -216,6 +216,15 @@ def _objective(study: optuna.Study) -> tuple[str, bool]:
     """The objective's name and whether more of it is better."""
     identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
     return str(identity["objective"]), study.direction == optuna.study.StudyDirection.MAXIMIZE
+
+
+def _find_trial(study: optuna.Study, number: int) -> FrozenTrial | None:
+    """Optuna's public `get_trials` reads them all."""
+    storage = study._storage
+    try:
+        return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
+    except KeyError:
+        return None
 
 
 def _finite(value: float | None) -> bool:

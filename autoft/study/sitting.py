@@ -94,6 +94,8 @@ class Sitting:
         self._live: dict[int, _Live] = {}
         self._left = trials_left(study, spec.budget)
         self._interrupted = leftovers(study)
+        best = best_trials(study, spec.checkpoints.keep)
+        self._best = [self._rank(trial.score or 0.0, trial.number) for trial in best]
         self._last_reason, self._same_reasons = "", 0
 
     @property
@@ -165,9 +167,11 @@ class Sitting:
     def _report(self, trial: Trial, step: int, value: float) -> None:
         """Unlike `Trial.report`, which keeps a step's first value: that of a restarted trial counts."""
         trial.storage.set_trial_intermediate_value(trial._trial_id, step, value)
+        trial._cached_frozen_trial.intermediate_values[step] = value
 
     def _should_prune(self, trial: Trial) -> bool:
-        return self.study.pruner.prune(self.study, trial.storage.get_trial(trial._trial_id))
+        """Asks with Optuna's copy of the trial, to which we write all that is written to the storage."""
+        return self.study.pruner.prune(self.study, trial._cached_frozen_trial)
 
     def completed(self, number: int, node: str | None = None) -> None:
         """The trial's worker came to its end. A trial that has ended before is left as it is."""
@@ -194,17 +198,19 @@ class Sitting:
         self.study.tell(number, value, state=state)
         del self._live[number]
         self._left -= 1
+        if value is not None:
+            self._best = sorted([*self._best, self._rank(value, number)])[: self.spec.checkpoints.keep]
         self._drop_lost_checkpoints()
         for watcher in self.watchers:
             watcher.finished(number)
 
+    def _rank(self, score: float, number: int) -> tuple[float, int]:
+        """Sorts the best first, and the earliest of equals."""
+        return (-score if self._maximize else score, number)
+
     def _drop_lost_checkpoints(self) -> None:
         """Keeps those of the best trials (`checkpoints.keep`) and of running ones."""
-        names = sorted(self.folder.glob(checkpoint_name(0).replace("0000", "*")))
-        if not names:
-            return
-        best = best_trials(self.study, self.spec.checkpoints.keep)
-        keep = {checkpoint_name(number) for number in (*self._live, *(trial.number for trial in best))}
-        for path in names:
+        keep = {checkpoint_name(number) for number in (*self._live, *(number for _, number in self._best))}
+        for path in self.folder.glob(checkpoint_name(0).replace("0000", "*")):
             if path.relative_to(self.folder).as_posix() not in keep:
                 path.unlink(missing_ok=True)

@@ -34,14 +34,14 @@ class TrialRun:
     run_id: str
     status: str = "RUNNING"
     """MLflow's."""
-    state: str = "RUNNING"
-    """The trial's, as tagged."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """Of these only changes are sent."""
     measured: set[tuple[int, float | None]] = field(default_factory=set)
     """(step, objective) of the measurements that are logged; an interrupted trial may repeat some."""
 
     def shows(self, state: str) -> bool:
         """Whether a trial in this state, which is over, needs nothing more."""
-        return self.status == STATUS.get(state) and self.state == state
+        return self.status == STATUS.get(state) and self.tags.get(tags.STATE) == state
 
 
 @dataclass
@@ -113,33 +113,36 @@ class Projection:
         if known.shows(trial.state):
             return
         new = [one for one in trial.measurements if self._key(one) not in known.measured]
+        changed = {key: value for key, value in _tags_of(trial).items() if known.tags.get(key) != value}
         self.client.log_batch(
             known.run_id,
             metrics=[*metrics(trial, new), *_outcome(trial)],
             params=_params(trial.params),
-            tags=_state_tags(trial),
+            tags=[RunTag(key, value) for key, value in changed.items()],
         )
+        known.tags.update(changed)
         known.measured.update(self._key(one) for one in new)
         if trial.traceback:
             self.client.log_text(known.run_id, trial.traceback, "traceback.txt")
         if trial.state in STATUS:
             self.client.set_terminated(known.run_id, STATUS[trial.state], _milliseconds(trial.finished))
             known.status = STATUS[trial.state]
-        known.state = trial.state
 
     def _create(self, trial: "TrialRecord") -> TrialRun:
+        wanted = {
+            **_common(self.info, self.study_id),
+            tags.ROLE: "trial",
+            tags.PARENT: self.parent_id,
+            tags.TRIAL: str(trial.number),
+            **_tags_of(trial),
+        }
         run = self.client.create_run(
             self.experiment_id,
             start_time=_milliseconds(trial.started),
             run_name=f"trial-{trial.number:04d}",
-            tags={
-                **_common(self.info, self.study_id),
-                tags.ROLE: "trial",
-                tags.PARENT: self.parent_id,
-                tags.TRIAL: str(trial.number),
-            },
+            tags=wanted,
         )
-        return TrialRun(run.info.run_id)
+        return TrialRun(run.info.run_id, tags=wanted)
 
     def _key(self, one: "Measurement") -> tuple[int, float | None]:
         return one.step, one.metrics.get(self.info.objective)
@@ -183,7 +186,7 @@ def is_winner(trial: "TrialRecord") -> bool:
 
 
 def _adopt(client: MlflowClient, run: Run, info: "StudyInfo") -> TrialRun:
-    known = TrialRun(run.info.run_id, run.info.status, run.data.tags.get(tags.STATE, ""))
+    known = TrialRun(run.info.run_id, run.info.status, dict(run.data.tags))
     if known.status == "RUNNING":  # interrupted: what is there need not be logged again
         history = client.get_metric_history(run.info.run_id, info.objective)
         known.measured = {(metric.step, metric.value) for metric in history}
@@ -207,7 +210,7 @@ def _params(values: Mapping[str, object]) -> list[Param]:
     return [Param(name, tags.clip(str(value))) for name, value in values.items()]
 
 
-def _state_tags(trial: "TrialRecord") -> list[RunTag]:
+def _tags_of(trial: "TrialRecord") -> dict[str, str]:
     wanted = {
         tags.STATE: trial.state,
         tags.SEED: trial.seed,
@@ -215,7 +218,7 @@ def _state_tags(trial: "TrialRecord") -> list[RunTag]:
         tags.NODE: trial.node,
         tags.PARAMS: json.dumps(dict(trial.params)),
     }
-    return [RunTag(key, tags.clip(str(value))) for key, value in wanted.items() if value is not None]
+    return {key: tags.clip(str(value)) for key, value in wanted.items() if value is not None}
 
 
 def metrics(

@@ -1,10 +1,14 @@
 """What a sitting hands out and writes, on virtual time and without Ray."""
 
 import math
+import random
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.pruners import SuccessiveHalvingPruner
+from optuna.trial import TrialState
 
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, Checkpoints, SearchMethod, StudySpec
@@ -192,6 +196,49 @@ def test_only_the_best_trials_keep_their_checkpoints(
         finish(sitting, *values)
         kept.append(sorted(path.name for path in (folder / "checkpoints").iterdir()))
     assert kept == [[Path(checkpoint_name(number)).name for number in numbers] for numbers in expected]
+
+
+@pytest.mark.parametrize(("objective", "values"), [("macro_f1", (0.5, 0.9, 0.7)), ("log_loss", (5, 1, 3))])
+def test_the_best_trial_of_an_earlier_sitting_keeps_its_checkpoint(
+    objective: str, values: tuple[float, ...], folder: Path
+) -> None:
+    spec = make_spec(trials=3, objective=objective)
+    for number, value in enumerate(values):
+        sitting = sit(spec, folder)
+        (folder / checkpoint_name(begin(sitting).number)).write_text("tensors")
+        sitting.measured(number, measurement(1, 1, 0, metrics={objective: value}), "node")
+        sitting.completed(number)
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == [Path(checkpoint_name(1)).name]
+
+
+def test_a_trial_costs_no_look_at_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the thousandth costs many times the tenth. Pruners and samplers do look; these two do not."""
+    sitting = sit(make_spec(trials=3), folder)
+    finish(sitting, 0.4)
+    monkeypatch.delattr(optuna.Study, "get_trials")
+    finish(sitting, 0.5, 0.6)
+    sitting.failed(begin(sitting).number, "broken")
+    assert read_trial(sitting.study, 1).score == 0.6
+
+
+def test_a_sitting_prunes_as_optuna_does_with_every_trial_read_anew(folder: Path) -> None:
+    rng = random.Random(3)
+    curves = [[rng.random() for _ in range(12)] for _ in range(40)]
+    sitting = sit(make_spec(trials=40, search=HALVING), folder)
+    optunas = optuna.create_study(direction="maximize", pruner=SuccessiveHalvingPruner(1, 3))
+    for curve in curves:
+        finish(sitting, *curve)
+        trial = optunas.ask()
+        for step, value in enumerate(curve, start=1):
+            trial.report(value, step)
+            if step < 12 and trial.should_prune():
+                optunas.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            optunas.tell(trial, max(curve))
+    ended = [(trial.state, trial.last_step) for trial in sitting.study.get_trials()]
+    assert ended == [(trial.state, trial.last_step) for trial in optunas.get_trials()]
+    assert {step for _, step in ended} == {1, 3, 9, 12}
 
 
 def test_a_running_trial_keeps_its_checkpoint(folder: Path) -> None:
