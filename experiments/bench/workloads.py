@@ -8,7 +8,7 @@ from typing import Literal
 Depth = int | Literal["all"]
 Range = tuple[float, float]
 
-LEARNING_RATE: Range = (1e-4, 1e-3)
+LEARNING_RATE: Range = (1e-5, 1e-3)
 """Log scale. Wide enough that configurations differ by more than seeds do."""
 WEIGHT_DECAY: Range = (1e-4, 0.3)
 """Log scale."""
