@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .main_job import short_search
+from .main_job import run_from_the_start, search_words
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared" / "data"
@@ -30,10 +30,15 @@ def workdir(tmp_path, monkeypatch):
 def searched(tmp_path_factory):
     """A folder with a finished search of the quickstart, cut short, and what the command printed."""
     folder = tmp_path_factory.mktemp("main-job")
-    return folder, short_search(folder)
+    return folder, run_from_the_start(folder, *search_words())
 
 
-def pytest_collection_modifyitems(items):
+FIRST = ("main-job", "test_cli.py", "kernel", "tracking", "study/ray")
+"""Groups of tests that take long, in this order."""
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+def pytest_collection_modifyitems(config, items):
     """Tests that need what a fresh machine lacks are skipped with the reason."""
     import torch
 
@@ -42,6 +47,18 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="the shared development datasets are not here"))
+        if config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    if hasattr(config, "workerinput"):  # side by side: what takes longest first, so that nobody waits for it
+        items.sort(key=lambda item: FIRST.index(group_of(item)) if group_of(item) in FIRST else len(FIRST))
+
+
+def group_of(item):
+    """Tests that run one after another, in one process of `pytest -n`: of a folder, but for the longest."""
+    if "searched" in item.fixturenames:
+        return "main-job"
+    folder, _, rest = item.nodeid.removeprefix("tests/").partition("/")
+    return folder.partition("::")[0] + ("/ray" if rest.startswith("ray_tune/") else "")
 
 
 # A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; what tests start would inherit it.

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -28,8 +27,8 @@ def test_store_that_is_a_server_needs_no_second_one(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_the_server_ends_with_us(tmp_path: Path, sent: signal.Signals) -> None:
-    code = f"from autoft.tracking.ui import serve; serve('sqlite:///{tmp_path}/mlflow.db')"
+def test_the_server_ends_with_us(sqlite: str, sent: signal.Signals) -> None:
+    code = f"from autoft.tracking.ui import serve; serve({sqlite!r})"
     ours = subprocess.Popen(
         [sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     )

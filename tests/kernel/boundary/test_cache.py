@@ -139,11 +139,17 @@ def test_states_are_the_same_from_the_rows_from_below_and_in_memory(tmp_path, mo
 
 
 FILL = """
-import pickle, sys
+import os, pickle, sys
 from pathlib import Path
 from autoft.kernel.workbench import Workbench
 things, trial = pickle.loads(Path(sys.argv[1]).read_bytes())
-list(Workbench(things).fine_tune(trial, Path(sys.argv[2])))
+children = []
+for path in sys.argv[2:]:  # after the imports, which take seconds: so they begin at the same moment
+    children.append(os.fork())
+    if children[-1] == 0:
+        list(Workbench(things).fine_tune(trial, Path(path)))
+        sys.exit()
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
 """
 
 
@@ -153,8 +159,7 @@ def test_two_processes_that_fill_at_once_get_the_same(tmp_path):
     task = tmp_path / "task"
     task.write_bytes(pickle.dumps((things, trial)))
     paths = [tmp_path / f"{i}.safetensors" for i in range(2)]
-    processes = [subprocess.Popen([sys.executable, "-c", FILL, str(task), str(path)]) for path in paths]
-    assert [process.wait() for process in processes] == [0, 0]
+    subprocess.run([sys.executable, "-c", FILL, str(task), *map(str, paths)], check=True)
     assert len(state_files(things)) == 6
     alone = results(things, tmp_path / "2.safetensors", unfreeze_depth=1)[1]
     assert [path.read_bytes() for path in paths] == [alone, alone]
