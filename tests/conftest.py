@@ -33,11 +33,10 @@ def searched(tmp_path_factory):
     return folder, run_from_the_start(folder, *search_words())
 
 
-FIRST = ("main-job", "test_cli.py", "kernel", "tracking", "study/ray")
-"""Groups of tests that take long, in this order."""
+FIRST = ("main-job", "test_cli", "kernel", "tracking", "ray_tune")
+"""Groups of tests that take long, in this order: begun first, so that nobody waits for them in the end."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(config, items):
     """Tests that need what a fresh machine lacks are skipped with the reason."""
     import torch
@@ -47,18 +46,30 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="the shared development datasets are not here"))
-        if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    if hasattr(config, "workerinput"):  # side by side: what takes longest first, so that nobody waits for it
-        items.sort(key=lambda item: FIRST.index(group_of(item)) if group_of(item) in FIRST else len(FIRST))
+    if hasattr(config, "workerinput"):  # of `pytest -n`
+        order = {group: place for place, group in enumerate(FIRST)}
+        items.sort(key=lambda item: order.get(group_of(item.nodeid), len(FIRST)))
 
 
-def group_of(item):
-    """Tests that run one after another, in one process of `pytest -n`: of a folder, but for the longest."""
-    if "searched" in item.fixturenames:
+def group_of(nodeid):
+    """Tests of a group run in one process of `pytest -n`: those of a folder, or that share a real search."""
+    file = Path(nodeid.partition("::")[0])
+    if file.name in ("test_main_job.py", "test_readme.py"):
         return "main-job"
-    folder, _, rest = item.nodeid.removeprefix("tests/").partition("/")
-    return folder.partition("::")[0] + ("/ray" if rest.startswith("ray_tune/") else "")
+    return file.stem if file.parent.name == "tests" else file.parts[2 if "ray_tune" in file.parts else 1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """By our groups: with pytest 9.2 xdist's `--dist loadgroup` does nothing (pytest-xdist issue 1386)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(nodeid)
+
+    config.option.loadscopereorder = False  # it would begin with the groups of most tests
+    return ByGroup(config, log)
 
 
 # A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; what tests start would inherit it.

@@ -8,6 +8,7 @@ import atexit
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -32,20 +33,21 @@ def run(arguments: list[str], folder: Path, out: Path, err: Path, timeout_s: flo
     request = {"arguments": arguments, "folder": str(folder), "out": str(out), "err": str(err)}
     server = _server()
     assert server.stdin is not None and server.stdout is not None
-    server.stdin.write(json.dumps({**request, "environment": dict(os.environ)}) + "\n")
-    server.stdin.flush()
-    if not select([server.stdout], [], [], timeout_s)[0]:
-        _server.cache_clear()
-        server.kill()
-        raise TimeoutError(f"autoft {arguments} runs for more than {timeout_s:g} s")
-    return int(server.stdout.readline())
+    server.stdin.write(json.dumps({**request, "environment": dict(os.environ)}).encode() + b"\n")
+    child = int(server.stdout.readline())
+    ended = select([server.stdout], [], [], timeout_s)[0]
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+    code = int(server.stdout.readline())
+    assert ended, f"autoft {arguments} runs for more than {timeout_s:g} s"
+    return code
 
 
 @cache
-def _server() -> "subprocess.Popen[str]":
+def _server() -> "subprocess.Popen[bytes]":
     """Ends when this process does: its requests end then."""
     return subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
     )
 
 
@@ -57,8 +59,8 @@ def _next() -> list[str]:
         if child == 0:
             _become(request)
             return list(request["arguments"])
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
-        sys.stdout.flush()
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
     sys.exit()
 
 
