@@ -21,4 +21,4 @@ check: .venv/installed
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .main_job import short_search
+from .main_job import run_from_the_start, search_words
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared" / "data"
@@ -30,10 +30,14 @@ def workdir(tmp_path, monkeypatch):
 def searched(tmp_path_factory):
     """A folder with a finished search of the quickstart, cut short, and what the command printed."""
     folder = tmp_path_factory.mktemp("main-job")
-    return folder, short_search(folder)
+    return folder, run_from_the_start(folder, *search_words())
 
 
-def pytest_collection_modifyitems(items):
+FIRST = ("main-job", "test_cli", "kernel", "tracking", "ray_tune")
+"""Groups of tests that take long, in this order: begun first, so that nobody waits for them in the end."""
+
+
+def pytest_collection_modifyitems(config, items):
     """Tests that need what a fresh machine lacks are skipped with the reason."""
     import torch
 
@@ -42,6 +46,30 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="the shared development datasets are not here"))
+    if hasattr(config, "workerinput"):  # of `pytest -n`
+        order = {group: place for place, group in enumerate(FIRST)}
+        items.sort(key=lambda item: order.get(group_of(item.nodeid), len(FIRST)))
+
+
+def group_of(nodeid):
+    """Tests of a group run in one process of `pytest -n`: those of a folder, or that share a real search."""
+    file = Path(nodeid.partition("::")[0])
+    if file.name in ("test_main_job.py", "test_readme.py"):
+        return "main-job"
+    return file.stem if file.parent.name == "tests" else file.parts[2 if "ray_tune" in file.parts else 1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """By our groups: with pytest 9.2 xdist's `--dist loadgroup` does nothing (pytest-xdist issue 1386)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(nodeid)
+
+    config.option.loadscopereorder = False  # it would begin with the groups of most tests
+    return ByGroup(config, log)
 
 
 # A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; what tests start would inherit it.

@@ -12,7 +12,7 @@ from autoft import cli, sitting
 from autoft.errors import AutoftError
 from autoft.report.outcome import Outcome
 
-from .main_job import SHORT, SPACE, run, short_search
+from .main_job import SHORT, SPACE, run, run_from_the_start, short_search
 from .report.records import info, trial
 
 HEAVY = {"torch", "ray", "mlflow", "optuna", "transformers", "datasets", "pandas", "sklearn", "pyarrow"}
@@ -53,14 +53,14 @@ def test_a_mistake_ends_with_its_code_and_words_and_no_traceback(tmp_path, argum
         "task: text-classification\nmodel: org/name\nobjective: macro_f2\n"
         "data: {path: rows.csv, inputs: text, target: label}\nbudget: {trials: 3}\n"
     )
-    ran = run(tmp_path, *arguments)
+    ran = run_from_the_start(tmp_path, *arguments)
     assert (ran.code, said in ran.err) == (code, True), ran
     assert "Traceback" not in ran.err + ran.out
 
 
 def test_explain_and_schema_print_what_the_parser_knows(tmp_path):
-    assert "peak learning rate" in run(tmp_path, "explain", "learning_rate").out
-    schema = json.loads(run(tmp_path, "schema").out)
+    assert "peak learning rate" in run_from_the_start(tmp_path, "explain", "learning_rate").out
+    schema = json.loads(run_from_the_start(tmp_path, "schema").out)
     assert "learning_rate" in json.dumps(schema)
 
 

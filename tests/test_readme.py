@@ -13,7 +13,7 @@ import pytest
 import autoft
 from autoft.spec.read import read_spec
 
-from .main_job import REPOSITORY, run
+from .main_job import REPOSITORY, run_from_the_start
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -79,7 +79,7 @@ def test_the_python_of_the_readme_runs(searched):
 
 def test_the_commands_of_the_readme_exist(workdir):
     commands = set(re.findall(r"`autoft (\w+)", README))
-    helped = run(workdir, "--help").out
+    helped = run_from_the_start(workdir, "--help").out
     assert commands >= {"check", "search", "best", "show", "ui", "explain", "schema"}
     assert all(f" {command} " in helped for command in commands)
 

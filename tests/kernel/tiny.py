@@ -119,10 +119,13 @@ def configs() -> dict[str, hf.PreTrainedConfig]:
 VISION = ("vit", "convnext", "resnet", "swin")
 
 
-def tiny_model(name: str, seed: int = 0) -> hf.PreTrainedModel:
+def tiny_model(name: str, seed: int = 0, **changes: object) -> hf.PreTrainedModel:
+    """With a head; `changes` replace values of its configuration."""
     torch.manual_seed(seed)
     auto = hf.AutoModelForImageClassification if name in VISION else hf.AutoModelForSequenceClassification
-    return auto.from_config(configs()[name])
+    config = configs()[name]
+    config.update(changes)
+    return auto.from_config(config)
 
 
 def tiny_tokenizer() -> hf.PreTrainedTokenizerFast:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
+from transformers import BertForSequenceClassification, BertTokenizer
 
 from autoft.errors import TrackingError
 from autoft.study.records import StudyInfo
@@ -17,6 +17,7 @@ from autoft.tracking import registry, retrieval, store, tags
 from autoft.tracking.projection import Projection
 from autoft.tracking.registry import Champion, FineTuned, find_champion, register_champion
 
+from ..kernel.tiny import tiny_model
 from .conftest import make_trial
 
 MAX_LENGTH = 8
@@ -33,19 +34,19 @@ WORDS = [
 
 def _tuned(folder: Path, example: tuple[str, ...]) -> FineTuned:
     """A tiny BERT that takes 16 positions, loaded from a folder of this machine as a champion is."""
-    torch.manual_seed(0)
-    config = BertConfig(
+    labels = ("lost card", "transfer", "other")
+    tiny_model(
+        "bert",
         vocab_size=len(WORDS),
         hidden_size=8,
         num_hidden_layers=1,
         num_attention_heads=1,
         intermediate_size=8,
         max_position_embeddings=16,
-        id2label={0: "lost card", 1: "transfer", 2: "other"},
-        label2id={"lost card": 0, "transfer": 1, "other": 2},
+        id2label=dict(enumerate(labels)),
+        label2id={label: number for number, label in enumerate(labels)},
         initializer_range=1.0,
-    )
-    BertForSequenceClassification(config).save_pretrained(folder)
+    ).save_pretrained(folder)
     BertTokenizer(vocab={word: index for index, word in enumerate(WORDS)}).save_pretrained(folder)
     return FineTuned(
         model=BertForSequenceClassification.from_pretrained(folder),
@@ -56,10 +57,20 @@ def _tuned(folder: Path, example: tuple[str, ...]) -> FineTuned:
     )
 
 
+Register = Callable[..., Champion]
+
+
 @pytest.fixture
-def register(
-    uri: str, study: str, make_info: Callable[..., StudyInfo], tmp_path: Path
-) -> Callable[..., Champion]:
+def register_at(study: str, make_info: Callable[..., StudyInfo], tmp_path: Path) -> Callable[[str], Register]:
+    return lambda uri: _publisher(uri, study, make_info, tmp_path)
+
+
+@pytest.fixture
+def register(uri: str, register_at: Callable[[str], Register]) -> Register:
+    return register_at(uri)
+
+
+def _publisher(uri: str, study: str, make_info: Callable[..., StudyInfo], tmp_path: Path) -> Register:
     client = store.connect(uri)
     projection = Projection.open(client, store.experiment_id(client, study), make_info(), "id-1")
 
@@ -79,9 +90,9 @@ def _versions(client: MlflowClient, name: str) -> list[int]:
 ELSEWHERE = """
 import json, sys
 import mlflow, pandas
-mlflow.set_tracking_uri(sys.argv[1])
 answers = []
-for model_uri, rows in json.loads(sys.argv[2]):
+for uri, model_uri, rows in json.loads(sys.argv[1]):
+    mlflow.set_tracking_uri(uri)
     pipeline = mlflow.transformers.load_model(model_uri)
     pyfunc = mlflow.pyfunc.load_model(model_uri)
     frame = pandas.DataFrame(rows if isinstance(rows[0], dict) else {"text": rows})
@@ -104,10 +115,10 @@ PAIRS = [
 ]
 
 
-def _elsewhere(uri: str, questions: list[tuple[str, list[Any]]], folder: Path) -> list[Any]:
+def _elsewhere(questions: list[tuple[str, str, list[Any]]], folder: Path) -> list[Any]:
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, uri, json.dumps(questions)],
+        [sys.executable, "-c", ELSEWHERE, json.dumps(questions)],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -129,15 +140,17 @@ def _expected(tuned: FineTuned, rows: list[Any]) -> list[tuple[str, float]]:
 
 
 def test_champion_predicts_the_same_everywhere_without_autoft(
-    uri: str, register: Callable[..., Champion], tmp_path: Path
+    sqlite: str, server: str, register_at: Callable[[str], Register], tmp_path: Path
 ) -> None:
-    questions = [
-        (register(0).model_uri, TEXTS),
-        (register(1, example=("my card", "was stolen")).model_uri, PAIRS),
-    ]
-    *answers, imported = _elsewhere(uri, questions, tmp_path / "elsewhere")
+    """One process asks both stores: what it imports takes seconds."""
+    questions = []
+    for uri in (sqlite, server):
+        register = register_at(uri)
+        questions.append((uri, register(0).model_uri, TEXTS))
+        questions.append((uri, register(1, example=("my card", "was stolen")).model_uri, PAIRS))
+    *answers, imported = _elsewhere(questions, tmp_path / "elsewhere")
     assert imported == []
-    for (_, rows), ways in zip(questions, answers, strict=True):
+    for (_, _, rows), ways in zip(questions, answers, strict=True):
         expected = _expected(_tuned(tmp_path / "models" / "tiny", ("",)), rows)
         assert len({label for label, _ in expected}) > 1  # the rows tell right from wrong
         for way, got in ways.items():

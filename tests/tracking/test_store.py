@@ -1,5 +1,8 @@
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,13 +71,17 @@ def test_new_database_is_made_without_a_word(tmp_path: Path) -> None:
 
 
 def test_an_sqlite_file_follows_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow keeps one open store for a URI, whatever folder it was opened in."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
+        shutil.copy(empty_database, tmp_path / name / "mine.db")
         monkeypatch.chdir(tmp_path / name)
         store.probe("sqlite:///mine.db", name)
-        assert (tmp_path / name / "mine.db").exists()
+    for name in ("one", "two"):
+        with closing(sqlite3.connect(tmp_path / name / "mine.db")) as file:
+            experiments = [row[0] for row in file.execute("SELECT name FROM experiments")]
+        assert experiments == ["Default", name]
     for uri in ("sqlite:////abs/x.db", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x.db?uri=true"):
         assert store.resolve(uri) == uri

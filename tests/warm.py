@@ -1,0 +1,92 @@
+"""The command line in a process of its own, forked from one that has imported what it needs.
+
+To import torch, transformers, MLflow and Ray takes most of a short command's time. The server here imports
+them once; each command then is a real process with its own folder, environment, files and exit code.
+"""
+
+import atexit
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from select import select
+from typing import Any
+
+IMPORTED = (
+    "autoft.cli",
+    "autoft.report.check",
+    "autoft.report.show",
+    "autoft.sitting",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.transformers",
+    "transformers.models.bert.modeling_bert",
+)
+
+
+def run(arguments: list[str], folder: Path, out: Path, err: Path, timeout_s: float) -> int:
+    """The exit code of `autoft` with `arguments` in `folder`; what it prints is in `out` and `err`."""
+    request = {"arguments": arguments, "folder": str(folder), "out": str(out), "err": str(err)}
+    server = _server()
+    assert server.stdin is not None and server.stdout is not None
+    server.stdin.write(json.dumps({**request, "environment": dict(os.environ)}).encode() + b"\n")
+    child = int(server.stdout.readline())
+    ended = select([server.stdout], [], [], timeout_s)[0]
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+    code = int(server.stdout.readline())
+    assert ended, f"autoft {arguments} runs for more than {timeout_s:g} s"
+    return code
+
+
+@cache
+def _server() -> "subprocess.Popen[bytes]":
+    """Ends when this process does: its requests end then."""
+    return subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+
+
+def _next() -> list[str]:
+    """Returns in a forked process, as which it is the command: with its arguments."""
+    for line in sys.stdin:
+        request: dict[str, Any] = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _become(request)
+            return list(request["arguments"])
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    sys.exit()
+
+
+def _become(request: dict[str, Any]) -> None:
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    for number, path, mode in ((0, os.devnull, "rb"), (1, request["out"], "wb"), (2, request["err"], "wb")):
+        with open(path, mode) as file:
+            os.dup2(file.fileno(), number)
+
+
+if __name__ == "__main__":
+    import importlib
+
+    del sys.path[0]  # this folder; the command's own is searched for modules instead, as with `python -m`
+    sys.path.insert(0, "")
+    for name in IMPORTED:
+        importlib.import_module(name)
+    gc.freeze()  # else a collection in each child would copy what it shares with this process
+    sys.argv = ["autoft", *_next()]
+    try:
+        importlib.import_module("autoft.cli").main()
+    except SystemExit as ended:
+        code = 0 if ended.code is None else ended.code
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # to take down what was imported would cost more than most commands
