@@ -6,6 +6,10 @@ from typing import Literal
 import torch
 
 Precision = Literal["fp32", "bf16"]
+FORWARD_TOKENS = {"cpu": 512, "cuda": 16384}
+"""Tokens of a forward pass without gradients, padding and all: what keeps the device busy.
+
+No hyperparameter, so that every trial is measured alike."""
 
 
 def choose_device() -> torch.device:
@@ -24,14 +28,6 @@ def prepare_process(device: torch.device, cpus: int) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Would fill every empty tensor with NaN to catch reads of it.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-
-
-def forward_tokens(device: torch.device) -> int:
-    """Tokens of a forward pass without gradients, padding and all: what keeps the device busy.
-
-    No hyperparameter, so that every trial is measured alike.
-    """
-    return 512 if device.type == "cpu" else 16384
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:

@@ -6,7 +6,7 @@ import torch
 from autoft.data.batch import collate, evaluation_batches
 from autoft.data.encode import Tokens
 from autoft.kernel.boundary.states import States, narrowed, vectors
-from autoft.kernel.device import forward_tokens
+from autoft.kernel.device import FORWARD_TOKENS
 
 EVALUATION_VECTORS = 2048
 """Rows of a forward pass without gradients where a row is one token."""
@@ -42,7 +42,7 @@ class Feed:
             if self._vectors:
                 batches = evaluation_batches(np.ones_like(self.lengths), EVALUATION_VECTORS)
             else:
-                batches = evaluation_batches(self.lengths, forward_tokens(self.device))
+                batches = evaluation_batches(self.lengths, FORWARD_TOKENS[self.device.type])
             self._evaluation = [(rows, self._inputs(rows)) for rows in batches]
         return self._evaluation
 

@@ -8,7 +8,6 @@ from autoft.kernel.config import Depth, FineTuneConfig
 from autoft.kernel.freeze import set_depth, trained_statistics
 from autoft.kernel.initialise import initialise
 from autoft.kernel.pretrained import Pretrained
-from autoft.kernel.vocabulary import find_table
 
 
 class Resident:
@@ -19,7 +18,6 @@ class Resident:
         self.tokenizer = pretrained.tokenizer
         self.anatomy = pretrained.anatomy
         self.fresh = pretrained.fresh
-        self.table = find_table(pretrained.model)
         self._pristine: dict[str, torch.Tensor] = {}
         self._touched: frozenset[str] = frozenset()
         self._config = pretrained.model.config.to_json_string(use_diff=False)  # trials set its dropouts

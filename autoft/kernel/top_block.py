@@ -15,7 +15,14 @@ from transformers import PreTrainedModel
 
 from autoft.data.encode import Tokens
 from autoft.kernel.blocks import Anatomy, trained_parameters
-from autoft.kernel.boundary.valid import agree, logits_and_gradients, model_inputs, tokens_read
+from autoft.kernel.boundary.valid import (
+    agree,
+    difference,
+    logits_and_gradients,
+    model_inputs,
+    refusal,
+    tokens_read,
+)
 from autoft.kernel.freeze import evaluation_mode, set_depth
 from autoft.kernel.probe import record_calls
 
@@ -55,7 +62,9 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: 
     Returns:
         The module's name; None where the head reads other tokens too, or no module will do.
     """
-    if anatomy.block_runs[-1] > 1 or tokens_read(model, anatomy, tokens, pad_id) != "first":
+    if refusal(model, anatomy, 0) or difference(model, anatomy, 0, tokens, pad_id, "all"):
+        return None  # what cannot be cut behind its blocks is not taken apart within them
+    if tokens_read(model, anatomy, tokens, pad_id) != "first":
         return None
     set_depth(model, anatomy, 1, dropout=0.0)
     evaluation_mode(model)
@@ -68,7 +77,7 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: 
         with first_token_only(model, part), _returned(anatomy.blocks[-1]) as returned:
             try:
                 narrowed = logits_and_gradients(model, inputs, labels, trained)
-            except (RuntimeError, ValueError, IndexError, TypeError):  # shapes that do not fit
+            except Exception:  # an architecture may raise anything where shapes do not fit
                 continue
         if returned == [1] and agree([(whole[0], narrowed[0]), *zip(whole[1], narrowed[1], strict=True)]):
             return part

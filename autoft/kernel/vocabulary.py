@@ -14,6 +14,11 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from autoft.data.encode import Tokens
+from autoft.kernel.blocks import Anatomy
+from autoft.kernel.boundary.valid import agree, logits_and_gradients, model_inputs
+from autoft.kernel.freeze import evaluation_mode, set_depth
+
 
 class Occurring(nn.Module):
     """Stands for a table of embeddings [vocabulary, hidden]; has rows for the tokens that occur only."""
@@ -21,7 +26,7 @@ class Occurring(nn.Module):
     def __init__(self, table: nn.Embedding, ids: torch.Tensor) -> None:
         super().__init__()
         self.__dict__["_table"] = table  # not a child: its parameter is no part of what is trained
-        self._ids = ids
+        self.ids = ids
         self._places = torch.full((table.num_embeddings,), -1, device=ids.device)
         self._places[ids] = torch.arange(len(ids), device=ids.device)
         self.num_embeddings, self.embedding_dim = table.num_embeddings, table.embedding_dim
@@ -40,20 +45,22 @@ class Occurring(nn.Module):
     def whole(self) -> torch.Tensor:
         """The table [vocabulary, hidden] as it would be, had all of it been trained."""
         table: torch.Tensor = self.__dict__["_table"].weight * self.weight[-1]
-        return table.index_copy_(0, self._ids, self.weight[:-1])
+        return table.index_copy_(0, self.ids, self.weight[:-1])
 
 
 @contextmanager
 def occurring_tokens_only(
-    model: PreTrainedModel, name: str, ids: Iterable[np.ndarray]
+    model: PreTrainedModel, name: str, ids: Iterable[np.ndarray], pad_id: int
 ) -> Iterator[Occurring]:
-    """Replace the table `name`, from `find_table`, for a while by one of the tokens in `ids`.
+    """Replace the table `name`, from `find_table`, for a while by one of the tokens in `ids`, and of padding.
 
     The table itself stays as it is: the trained one is in what this gives.
     """
     table = model.get_submodule(name)
     assert isinstance(table, nn.Embedding)
-    counts = sum(np.bincount(each, minlength=table.num_embeddings) for each in ids)
+    # Some architectures pad once more, within themselves.
+    padding = [each for each in (pad_id, getattr(model.config, "pad_token_id", None)) if each is not None]
+    counts = sum(np.bincount(each, minlength=table.num_embeddings) for each in (*ids, np.array(padding)))
     occurring = Occurring(table, torch.from_numpy(np.flatnonzero(counts)).to(table.weight.device))
     model.set_submodule(name, occurring)
     try:
@@ -62,11 +69,41 @@ def occurring_tokens_only(
         model.set_submodule(name, table)
 
 
-def find_table(model: PreTrainedModel) -> str | None:
-    """The name of the embeddings, where ids of rows are all that they are used for; else None.
+def find_table(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: int) -> str | None:
+    """The name of the embeddings, where those of tokens that occur are enough; else None.
 
-    Not so where another module shares them (such as a decoder), or they are no plain table.
+    A batch is run both ways in float32: the logits have to be equal bit for bit, and all gradients to agree.
+
+    Args:
+        model: left with everything trainable, in evaluation mode.
+        anatomy: the model's.
+        tokens: a few rows.
+        pad_id: of the tokeniser.
     """
+    name = _lone_table(model)
+    if name is None:
+        return None
+    set_depth(model, anatomy, "all", dropout=0.0)
+    evaluation_mode(model)
+    rows = np.arange(len(tokens))
+    inputs = model_inputs(tokens, rows, pad_id, model.device)
+    labels = torch.from_numpy(rows % int(model.config.num_labels or 1)).to(model.device)
+    place = f"{name}.weight"
+    plain, gradients = logits_and_gradients(model, inputs, labels, list(model.parameters()))
+    whole = dict(zip(dict(model.named_parameters()), gradients, strict=True))
+    with occurring_tokens_only(model, name, [tokens.ids], pad_id) as occurring:
+        try:
+            few, gradients = logits_and_gradients(model, inputs, labels, list(model.parameters()))
+        except Exception:  # it looks up more than the rows' tokens, such as their types
+            return None
+        found = dict(zip(dict(model.named_parameters()), gradients, strict=True))
+    whole[place], found[place] = whole[place][occurring.ids], found[place][:-1]
+    same = agree([(plain, few), *((whole[each], found[each]) for each in whole)])
+    return name if same and torch.equal(plain, few) else None
+
+
+def _lone_table(model: PreTrainedModel) -> str | None:
+    """The plain table that looks up input ids, if nothing else shares it and no decoder looks up others."""
     try:
         table = model.get_input_embeddings()
     except NotImplementedError:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from autoft.kernel import loop
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import injected
-from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.kernel.boundary.states import States
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import choose_device, prepare_process
@@ -87,7 +88,7 @@ class Workbench:
         self._encoded: dict[tuple[str, int], tuple[str, Encoded]] = {}
         self._writer = CheckpointWriter()
         self._states = BoundaryCache(materials.cache, materials.cache_plan)
-        self._fed: tuple[tuple[str, int, int | None], dict[str, Feed]] | None = None
+        self._fed: tuple[tuple[str, int, Boundary | None], dict[str, Feed]] | None = None
 
     def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
         """Fine-tune by `config` and yield a measurement at every evaluation.
@@ -105,70 +106,76 @@ class Workbench:
         """
         began_s = time.monotonic()
         resident = self._load(config.model)
-        encoded = self._encode(config, resident)[1]
+        self._encode(config, resident)
         resident.renew(config)
         feeds, boundary = self._feeds(config, resident)
-        with ExitStack() as stack:
-            checkpointed = self._checkpointed(config, resident, encoded, stack)
+        with self._shortened(config, resident, feeds["validation"], boundary) as (forward, checkpointed):
             bench = loop.Bench(
                 model=resident.model,
                 anatomy=resident.anatomy,
-                forward=self._forward(config, resident, feeds["validation"], boundary, stack),
+                forward=forward,
                 task=TASKS[self.materials.task],
                 train=feeds["train"],
                 validation=feeds["validation"],
                 device=self.device,
                 checkpointed=checkpointed,
             )
-            stack.callback(self._writer.settle)
-            yield from loop.run(bench, config, checkpoint, self._writer, began_s)
+            try:
+                yield from loop.run(bench, config, checkpoint, self._writer, began_s)
+            finally:
+                self._writer.settle()
 
-    def _checkpointed(
-        self, config: FineTuneConfig, resident: Resident, encoded: Encoded, stack: ExitStack
-    ) -> Callable[[], Mapping[str, torch.Tensor]]:
-        """Gives what a checkpoint holds; while `stack` is open only embeddings that occur are trained."""
+    @contextmanager
+    def _shortened(
+        self, config: FineTuneConfig, resident: Resident, feed: Feed, boundary: int | None
+    ) -> Iterator[tuple[Callable[[Batch], torch.Tensor], Callable[[], Mapping[str, torch.Tensor]]]]:
+        """The model as this trial runs it, without what no result depends on.
+
+        Gives two functions: from a batch to logits, and to what a checkpoint holds.
+        """
+        model, anatomy, plan = resident.model, resident.anatomy, self.materials.cache_plan
         tensors = checkpointed_tensors(resident, config.unfreeze_depth)
-        table = resident.table
-        if config.unfreeze_depth != "all" or table is None:
-            return lambda: tensors
-        ids = [tokens.ids for tokens in encoded.splits.values()]
-        padding = np.array([resident.tokenizer.pad_token_id])
-        occurring = stack.enter_context(occurring_tokens_only(resident.model, table, [*ids, padding]))
-        return lambda: {**tensors, f"{table}.weight": occurring.whole()}
-
-    def _forward(
-        self, config: FineTuneConfig, resident: Resident, feed: Feed, boundary: int | None, stack: ExitStack
-    ) -> Callable[[Batch], torch.Tensor]:
-        """From a batch to logits while `stack` is open; past the frozen prefix where states are stored."""
-        model, anatomy = resident.model, resident.anatomy
-        held = None if boundary is None else stack.enter_context(injected(model, anatomy, boundary))
-        if held is not None and boundary == len(anatomy.blocks):
-            chain = find_chain(model, anatomy, held, feed.batch(np.arange(1)))
-            if chain is not None:
-                return lambda batch: call_in_turn(chain, batch["states"])
-        elif part := self.materials.cache_plan.first_token.get(config.model):
-            stack.enter_context(first_token_only(model, part))
-        return lambda batch: forward(model, batch, held)
+        chain = None
+        with ExitStack() as stack:
+            held = None if boundary is None else stack.enter_context(injected(model, anatomy, boundary))
+            if held is not None and boundary == len(anatomy.blocks):
+                chain = find_chain(model, anatomy, held, feed.batch(np.arange(min(2, len(feed.labels)))))
+            elif part := plan.first_token.get(config.model):
+                stack.enter_context(first_token_only(model, part))
+            table = plan.tables.get(config.model) if config.unfreeze_depth == "all" else None
+            if table is None:
+                checkpointed = lambda: tensors  # noqa: E731
+            else:
+                ids = [tokens.ids for tokens in self._encode(config, resident)[1].splits.values()]
+                few = occurring_tokens_only(model, table, ids, resident.tokenizer.pad_token_id)
+                occurring = stack.enter_context(few)
+                checkpointed = lambda: {**tensors, f"{table}.weight": occurring.whole()}  # noqa: E731
+            if chain is None:
+                yield lambda batch: forward(model, batch, held), checkpointed
+            else:
+                yield lambda batch: call_in_turn(chain, batch["states"]), checkpointed
 
     def _feeds(self, config: FineTuneConfig, resident: Resident) -> tuple[dict[str, Feed], int | None]:
         """The splits' rows, and the boundary at which their states are stored, if they are."""
         tokens_key, encoded = self._encode(config, resident)
-        planned = {
-            each.boundary: each for each in self.materials.cache_plan.of(config.model, config.max_length)
-        }
-        boundary = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
-        stored = None
-        if boundary in planned:
-            stored = self._states.states(resident, encoded, planned[boundary], tokens_key, config.precision)
-        key = config.model, config.max_length, boundary if stored else None
+        frozen = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
+        planned = self.materials.cache_plan.of(config.model, config.max_length)
+        wanted = next((each for each in planned if each.boundary == frozen), None)
+        key = config.model, config.max_length, wanted
         if self._fed is None or self._fed[0] != key:
+            self._fed = None  # its states may lie where this trial needs the room
+            states: Mapping[str, States] = {}
+            if wanted is not None:
+                states = self._states.states(resident, encoded, wanted, tokens_key, config.precision)
             pad_id = resident.tokenizer.pad_token_id
-            feeds = {
-                split: Feed(tokens, pad_id, self.device, stored[split] if stored else None)
-                for split, tokens in encoded.splits.items()
-            }
-            self._fed = key, feeds
-        return self._fed[1], boundary if stored else None
+            self._fed = (
+                key,
+                {
+                    split: Feed(tokens, pad_id, self.device, states.get(split))
+                    for split, tokens in encoded.splits.items()
+                },
+            )
+        return self._fed[1], None if wanted is None else frozen
 
     def _load(self, name: str) -> Resident:
         if self._resident is None or self._resident[0] != name:

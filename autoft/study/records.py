@@ -65,7 +65,7 @@ class TrialRecord:
     checkpoint: str | None
     """Where the best measurement's checkpoint was written, relative to the study's folder.
 
-    The file is kept for the best trial only (and while a trial runs).
+    The file is kept for the best trials (`checkpoints.keep`) and for running ones.
     """
 
 

@@ -1,6 +1,7 @@
 """Embeddings of tokens that never occur are left out of training, and end where they would have."""
 
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from autoft.kernel.blocks import find_blocks
+from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.vocabulary import Occurring, find_table, occurring_tokens_only
 from autoft.kernel.workbench import Workbench
 
+from .boundary.test_injection import rows
 from .test_workbench import measured
 from .tiny import WORDS, materials, save_pretrained, tiny_model
 
@@ -22,20 +26,32 @@ TABLES = {
 }
 
 
+def found(model, tokens=None):
+    return find_table(model, find_blocks(model), tokens or rows(), 0)
+
+
 @pytest.mark.parametrize(("name", "table"), TABLES.items())
 def test_the_table_is_found(name, table):
-    assert find_table(tiny_model(name)) == table
+    assert found(tiny_model(name)) == table
 
 
 @pytest.mark.parametrize("name", ["t5", "bart", "vit", "resnet"])
 def test_a_decoder_may_look_up_other_ids_and_images_have_none(name):
-    assert find_table(tiny_model(name)) is None
+    assert found(tiny_model(name)) is None
 
 
 def test_a_table_that_something_else_uses_too_is_left_alone():
-    model = tiny_model("bert")
+    model = tiny_model("bert", num_labels=len(WORDS))
     model.classifier.weight = model.bert.embeddings.word_embeddings.weight
-    assert find_table(model) is None
+    assert found(model) is None
+
+
+def test_a_model_that_looks_up_types_among_its_words_keeps_all_of_them():
+    # GPT-2 does: type 1, which is the id of no token of these rows.
+    words = rows()
+    words = replace(words, ids=np.maximum(words.ids, 2), token_type_ids=np.ones_like(words.ids))
+    assert found(tiny_model("gpt2"), words) is None
+    assert found(tiny_model("bert"), words) == TABLES["bert"]
 
 
 def test_the_table_ends_as_if_all_of_it_had_been_trained():
@@ -69,7 +85,8 @@ def test_a_token_that_was_not_announced_is_an_error_and_not_a_wrong_row():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_trial_measures_and_keeps_what_it_would_with_the_whole_table(tmp_path, monkeypatch, name):
-    things = materials(tmp_path, save_pretrained(name, tmp_path / name))
+    whole = materials(tmp_path, save_pretrained(name, tmp_path / name))
+    things = replace(whole, cache_plan=CachePlan(tables={name: TABLES[name]}))
     path, model = tmp_path / "1.safetensors", things.models[0].name
     shapes = []
     original = Occurring.__init__
@@ -82,8 +99,8 @@ def test_a_trial_measures_and_keeps_what_it_would_with_the_whole_table(tmp_path,
     few = measured(Workbench(things), path, model=name, weight_decay=0.3)
     kept = load_file(path)
     assert shapes == [(len(WORDS) - 1 + 1, 16)]  # [UNK] never occurs; the row of ones
-    monkeypatch.setattr("autoft.kernel.resident.find_table", lambda model: None)
-    everything = measured(Workbench(things), path, model=model, weight_decay=0.3)
+    everything = measured(Workbench(whole), path, model=model, weight_decay=0.3)
+    assert len(shapes) == 1
     assert few == [pytest.approx(each, rel=1e-4) for each in everything]
     for tensor, expected in load_file(path).items():
         torch.testing.assert_close(kept[tensor], expected, rtol=1e-3, atol=1e-5)
@@ -94,7 +111,7 @@ def test_the_table_is_back_after_a_trial_that_was_closed():
     table = model.get_input_embeddings()
     with ExitStack() as stack:
         stack.enter_context(suppress(RuntimeError))
-        stack.enter_context(occurring_tokens_only(model, TABLES["bert"], [np.array([1, 2])]))
+        stack.enter_context(occurring_tokens_only(model, TABLES["bert"], [np.array([1, 2])], 0))
         assert model.get_input_embeddings() is not table
         raise RuntimeError
     assert model.get_input_embeddings() is table

@@ -25,11 +25,10 @@ _log = logging.getLogger(__name__)
 
 
 class BoundaryCache:
-    """Gives the states at a boundary. Keeps one boundary's open; everything else is in the node's files."""
+    """Gives the states at a boundary, out of the node's files."""
 
     def __init__(self, folder: Path, plan: CachePlan) -> None:
         self.folder, self.plan = folder, plan
-        self._open: tuple[Boundary, str, dict[str, States]] | None = None
 
     def states(
         self, resident: Resident, encoded: Encoded, wanted: Boundary, tokens_key: str, precision: Precision
@@ -43,28 +42,31 @@ class BoundaryCache:
             tokens_key: names rows, tokeniser and length (`encoded_path`).
             precision: of the study.
         """
-        key = self._key(resident, tokens_key, precision)
-        if self._open is None or self._open[:2] != (wanted, key):
-            self._open = None  # its room may be needed
-            found = {
-                split: self._split(resident, tokens, _Place(self.folder, key, split), wanted, precision)
-                for split, tokens in encoded.splits.items()
-            }
-            self._open = wanted, key, found
-        return self._open[2]
+        key = self._key(resident, wanted, tokens_key, precision)
+        flat = {
+            split: self._split(
+                resident, tokens, _Place(self.folder, _device(resident), key, split), wanted, precision
+            )
+            for split, tokens in encoded.splits.items()
+        }
+        return {
+            split: States(placed, wanted.reads, positions(encoded[split], wanted.reads))
+            for split, placed in _placed(flat, resident.model.device).items()
+        }
 
-    def _key(self, resident: Resident, tokens_key: str, precision: Precision) -> str:
-        """Everything that decides the bits of the states, but for split and boundary."""
-        device = resident.model.device
+    def _key(self, resident: Resident, wanted: Boundary, tokens_key: str, precision: Precision) -> str:
+        """Everything that decides the bits of the states, but for split and boundary.
+
+        The other boundaries do too: on the way to a higher one, states are rounded at each.
+        """
         parts = [
             "autoft states 1",
             resident.pretrained_digest,
             tokens_key,
             [precision, self.plan.dtype, self.plan.fill_tokens],
+            [[each.boundary, each.reads] for each in self.plan.of(wanted.model, wanted.max_length)],
             resident.model.config._attn_implementation,
-            torch.cuda.get_device_name(device)
-            if device.type == "cuda"
-            else [device.type, torch.get_num_threads()],
+            _device(resident),
             [torch.__version__, transformers.__version__],
         ]
         key = hasher()
@@ -73,14 +75,14 @@ class BoundaryCache:
 
     def _split(
         self, resident: Resident, tokens: Tokens, place: "_Place", wanted: Boundary, precision: Precision
-    ) -> States:
+    ) -> torch.Tensor:
         flat = self._read(place, wanted, tokens)
         if flat is None:
             with locked(place.lock):
                 flat = self._read(place, wanted, tokens)
                 if flat is None:
                     flat = self._fill(resident, tokens, place, wanted, precision)
-        return States(_placed(flat, resident.model.device), wanted.reads, positions(tokens, wanted.reads))
+        return flat
 
     def _read(self, place: "_Place", boundary: Boundary, tokens: Tokens) -> torch.Tensor | None:
         return store.read(place.file(boundary), _shape(boundary, tokens), self.plan.torch_dtype)
@@ -133,8 +135,8 @@ def drop_states(folder: Path) -> None:
 class _Place:
     """Where the states of one split lie: files named by boundary and key."""
 
-    def __init__(self, folder: Path, key: str, split: str) -> None:
-        self._folder, self._key, self._split = folder, key, split
+    def __init__(self, folder: Path, device: str, key: str, split: str) -> None:
+        self._folder, self._device, self._key, self._split = folder, device, key, split
 
     @property
     def lock(self) -> Path:
@@ -150,15 +152,18 @@ class _Place:
             path.unlink(missing_ok=True)
 
     def drop_others(self, boundary: Boundary) -> None:
-        """Removes what the same boundary held for other rows, weights or versions: nobody will read it."""
+        """Removes what the same boundary held for other rows, weights or versions: nobody will read it.
+
+        What another kind of device has filled is left: its workers may be at work beside this one.
+        """
         for path in self._folder.glob(f"{self._prefix(boundary)}-*.states"):
             if path != self.file(boundary):
                 path.unlink(missing_ok=True)
 
     def _prefix(self, boundary: Boundary) -> str:
-        model = hasher()
-        model.update(boundary.model.encode())
-        name = f"{model.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.reads}"
+        place = hasher()
+        place.update(f"{boundary.model} {self._device}".encode())
+        name = f"{place.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.reads}"
         return f"states-{name}-{self._split}"
 
 
@@ -176,9 +181,19 @@ def _base(
     return None
 
 
-def _placed(flat: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """On the GPU where it fits well, else mapped from its file."""
+def _device(resident: Resident) -> str:
+    """The kind of device, as far as it decides bits."""
+    device = resident.model.device
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def _placed(flat: Mapping[str, torch.Tensor], device: torch.device) -> Mapping[str, torch.Tensor]:
+    """All splits on the GPU where they fit well, else mapped from their files."""
     if device.type != "cuda":
         return flat
     free, _ = torch.cuda.mem_get_info(device)
-    return flat.to(device) if flat.nbytes <= DEVICE_SHARE * free else flat
+    if sum(each.nbytes for each in flat.values()) > DEVICE_SHARE * free:
+        return flat
+    return {split: each.to(device) for split, each in flat.items()}

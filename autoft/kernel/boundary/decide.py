@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from shutil import disk_usage
@@ -18,11 +18,12 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import Reads, States, flattened, positions
 from autoft.kernel.boundary.valid import difference, model_inputs, refusal, sample, tokens_read
 from autoft.kernel.config import Depth
-from autoft.kernel.device import Precision, autocast, choose_device, forward_tokens
+from autoft.kernel.device import FORWARD_TOKENS, Precision, autocast, choose_device
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.initialise import initialise
 from autoft.kernel.pretrained import Pretrained, load_pretrained
 from autoft.kernel.top_block import find_part
+from autoft.kernel.vocabulary import find_table
 from autoft.kernel.workbench import Materials
 from autoft.spec.size import size_text
 from autoft.spec.space import Choice, Value
@@ -66,12 +67,13 @@ def plan_cache(
     threads = torch.get_num_threads()
     torch.set_num_threads(materials.cpus)
     try:
-        candidates, left_out, first_token = _candidates(spec, materials, precision)
+        with torch.random.fork_rng():
+            found = _look(spec, materials, precision)
     finally:
         torch.set_num_threads(threads)
     free = int(disk_usage(_existing(folder or materials.cache)).free * DISK_SHARE)
-    kept, too_large = _within(min(spec.resources.cache, free), candidates)
-    left_out += too_large
+    kept, too_large = _within(min(spec.resources.cache, free), found.candidates)
+    left_out = [*found.left_out, *too_large]
     order = sorted(kept, key=lambda each: (each.model, each.max_length, each.boundary))
     counts = len(spec.models), len(_shares(spec, "max_length"))
     notes = sentences([each for each in left_out if not each.suspect], *counts)
@@ -80,17 +82,24 @@ def plan_cache(
         notes=tuple(notes) if spec.resources.cache else ("resources.cache is 0",),
         warnings=tuple(sentences([each for each in left_out if each.suspect], *counts)),
         dtype="bfloat16" if precision == "bf16" else "float32",
-        first_token=first_token,
-        fill_tokens=forward_tokens(choose_device()),
+        first_token=found.first_token,
+        tables=found.tables,
+        fill_tokens=FORWARD_TOKENS[choose_device().type],
     )
 
 
-def _candidates(
-    spec: StudySpec, materials: Materials, precision: Precision
-) -> tuple[list[_Candidate], list[LeftOut], dict[str, str]]:
-    found: list[_Candidate] = []
-    left_out: list[LeftOut] = []
-    first_token: dict[str, str] = {}
+@dataclass(frozen=True)
+class _Found:
+    """What was seen of a study's models."""
+
+    candidates: list[_Candidate] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    first_token: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+
+
+def _look(spec: StudySpec, materials: Materials, precision: Precision) -> _Found:
+    found = _Found()
     lengths = _shares(spec, "max_length")
     for ref in spec.models:
         pretrained = load_pretrained(materials.model(ref.name), materials.labels, materials.task)
@@ -98,17 +107,19 @@ def _candidates(
         initialise(pretrained.model, pretrained.fresh, seed=0)
         longest = _Probe(ref.name, pretrained, materials, int(max(lengths)), precision)
         if part := longest.first_token_part():
-            first_token[ref.name] = part
+            found.first_token[ref.name] = part
+        if table := longest.table():
+            found.tables[ref.name] = table
         for max_length, share in lengths.items() if spec.resources.cache else ():
             probe = _Probe(ref.name, pretrained, materials, int(max_length), precision)
             for depth, depth_share in _shares(spec, "unfreeze_depth").items():
                 passes = share * depth_share * _passes(spec) / len(spec.models)
                 tried = probe.candidate("all" if depth == "all" else int(depth), passes)
                 if isinstance(tried, LeftOut):
-                    left_out.append(tried)
+                    found.left_out.append(tried)
                 else:
-                    found.append(tried)
-    return found, left_out, first_token
+                    found.candidates.append(tried)
+    return found
 
 
 class _Probe:
@@ -168,6 +179,10 @@ class _Probe:
         """See `top_block.find_part`."""
         return find_part(self._model, self._anatomy, self._sample, self._pad_id)
 
+    def table(self) -> str | None:
+        """See `vocabulary.find_table`."""
+        return find_table(self._model, self._anatomy, self._sample, self._pad_id)
+
     def _reads(self) -> Reads:
         found = tokens_read(self._model, self._anatomy, self._sample, self._pad_id)
         splits = self._encoded.splits.values()
@@ -224,7 +239,9 @@ def _within(budget: int, candidates: list[_Candidate]) -> tuple[list[Boundary], 
 
 
 def _shares(spec: StudySpec, name: str) -> dict[Value, float]:
-    """How often a trial has each value of a hyperparameter, as far as the space says; sums to about 1."""
+    """How often a trial has each value of a hyperparameter, as far as the space says.
+
+    Sums to 1; to 2 where a conditional parameter also has a value outside its condition."""
     space = spec.space
     parameter = next((each for each in space.parameters if each.name == name), None)
     values: list[Value] = [] if parameter is None else list(_values(parameter.domain))

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import PreTrainedModel
 
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.boundary.inject import Held
-from autoft.kernel.freeze import evaluation_mode
-from autoft.kernel.probe import record_calls
+from autoft.kernel.freeze import evaluation_mode, training_mode
+from autoft.kernel.probe import Calls, record_calls
 
 
 def find_chain(
@@ -17,32 +18,60 @@ def find_chain(
 ) -> tuple[nn.Module, ...] | None:
     """The head's modules, if all that the model does with the states is to call one after the other.
 
-    Seen in one forward pass, and tried: the logits have to be equal bit for bit. Leaves the model in
-    evaluation mode.
+    Seen in one forward pass, and tried: the logits have to be equal bit for bit, in evaluation mode and, with
+    the same random numbers, in training mode. Leaves the model in training mode.
 
     Args:
-        model: with `held` in place.
+        model: with `held` in place, frozen to depth 0.
         anatomy: the model's.
+        held: where the states go.
         batch: a few rows, as `Feed` gives them.
     """
-    evaluation_mode(model)
     held.states = states = batch["states"]
     inputs = {name: tensor for name, tensor in batch.items() if name not in ("labels", "states")}
-    calls = record_calls(model, inputs)
+    chain = _called_in_turn(anatomy, record_calls(model, inputs), states)
+    if chain is None:
+        return None
+    try:
+        evaluation_mode(model)
+        same = _same(model, chain, inputs, states)
+        training_mode(model, anatomy, 0)
+        return chain if same and _same(model, chain, inputs, states) else None
+    except Exception:  # a part takes or gives more than states
+        return None
+
+
+def _same(
+    model: PreTrainedModel,
+    chain: Sequence[nn.Module],
+    inputs: Mapping[str, torch.Tensor],
+    states: torch.Tensor,
+) -> bool:
+    torch.manual_seed(0)
+    logits = model(**inputs).logits
+    torch.manual_seed(0)
+    return torch.equal(logits, call_in_turn(chain, states))
+
+
+def _called_in_turn(anatomy: Anatomy, calls: Calls, states: torch.Tensor) -> tuple[nn.Module, ...] | None:
+    """The head's modules that ran, if each took what the one before gave, and nothing else."""
     address, chain = states.data_ptr(), []
     ran = [part for part in anatomy.head if part in calls.runs]
     for part in sorted(ran, key=calls.first_start.__getitem__):
+        if any(isinstance(module, _BatchNorm) for module in part.modules()):
+            return None  # to try it would move its statistics
         if calls.runs[part] > 1 or calls.inputs[part] != [address] or part not in calls.outputs:
             return None
         chain.append(part)
         address = calls.outputs[part]
-    with torch.no_grad():
-        same = torch.equal(call_in_turn(chain, states), model(**inputs).logits)
-    return tuple(chain) if same else None
+    return tuple(chain)
 
 
 def call_in_turn(chain: Sequence[nn.Module], states: torch.Tensor) -> torch.Tensor:
-    """What the last of `chain` makes of what the others made of `states`."""
+    """What the last of `chain` makes of what the others made of `states`, as logits [rows, classes].
+
+    Some heads give them for each token, of which there is one; the model would choose it.
+    """
     for part in chain:
         states = part(states)
-    return states
+    return states.flatten(end_dim=-2)

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 import torch
 
 from autoft.kernel.boundary.states import Reads
+from autoft.kernel.device import FORWARD_TOKENS
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class CachePlan:
-    """Which boundaries are kept and how they are filled."""
+    """Which boundaries are kept, how they are filled, and what else need not be computed."""
 
     boundaries: tuple[Boundary, ...] = ()
     """Per model and length from the lowest to the highest."""
@@ -45,7 +46,9 @@ class CachePlan:
     """The compute dtype."""
     first_token: Mapping[str, str] = field(default_factory=dict)
     """By model, the part of its top block from which on each row's first token is enough (`top_block`)."""
-    fill_tokens: int = 0
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """By model, the embeddings of which only those of tokens that occur are trained (`vocabulary`)."""
+    fill_tokens: int = FORWARD_TOKENS["cpu"]
     """Of a batch that fills, with its padding; the rows' lengths alone decide which rows it holds."""
 
     def of(self, model: str, max_length: int) -> tuple[Boundary, ...]:
@@ -75,5 +78,6 @@ class CachePlan:
             warnings=tuple(stored["warnings"]),
             dtype=cast(Literal["float32", "bfloat16"], stored["dtype"]),
             first_token=dict(stored["first_token"]),
+            tables=dict(stored["tables"]),
             fill_tokens=int(stored["fill_tokens"]),
         )

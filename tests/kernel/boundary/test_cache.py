@@ -146,7 +146,13 @@ def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any
     each.append(with_t5(tmp_path))
     boundaries = tuple(kept for things in each for kept in things.cache_plan.boundaries)
     assert len(boundaries) == 2 * 2 * 3 + 3
-    plan = CachePlan(boundaries)
+    plans = [things.cache_plan for things in each]
+    plan = CachePlan(
+        boundaries,
+        first_token={model: part for one in plans for model, part in one.first_token.items()},
+        tables={model: table for one in plans for model, table in one.tables.items()},
+    )
+    assert (len(plan.first_token), len(plan.tables)) == (1, 2)  # BERT's; BERT's and GPT-2's
     things = replace(each[0], models=tuple(t.models[0] for t in each), cache_plan=plan)
     drawn = random.Random(11)
     asked = [*product(("./bert", "./gpt2"), (0, 2, "all"), (8, 16)), *product(["./t5"], (0, 4, "all"), [16])]
