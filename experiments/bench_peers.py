@@ -100,7 +100,7 @@ def _measure(
 ) -> dict[str, Any]:
     job, reseeded = jobs
     shape = floor.describe(job)
-    least = Floor(floor.least_operations(job, shape), [])
+    least = Floor(floor.plain_operations(job, shape), floor.least_operations(job, shape), [])
     measured: dict[str, list[Pair]] = {peer: [] for peer in peers}
     for peer in peers:
         for number in range(pairs):

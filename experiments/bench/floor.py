@@ -1,7 +1,11 @@
-"""The floor: the least arithmetic that a workload needs, at the speed that this machine multiplies now.
+"""The floor: a workload's arithmetic without repetition, at the speed that this machine multiplies now.
+
+Two floors. The plain one computes a prefix once and then every trained block for every token. The least one
+leaves out what no result depends on: in the top block all but a row's first token behind the attention (the
+head of a BERT reads no other), and the gradients that would go below the lowest trained block.
 
 Counted are the products of activations with weight matrices, two operations for each weight and token; the
-products of attention, a few percent on short rows, are left out, which keeps the floor a floor.
+products of attention, a few percent on short rows, are left out.
 """
 
 import multiprocessing
@@ -28,6 +32,8 @@ class Shape:
     blocks: int
     matrices: tuple[tuple[int, int], ...]
     """The weight matrices of one block, inputs by outputs."""
+    projections: int
+    """Weights of a block's queries, keys and values."""
     head: int
     """Weights of pooler and classifier, which see one token a row."""
     rows: tuple[int, int]
@@ -52,6 +58,7 @@ def describe(job: Job) -> Shape:
     return Shape(
         blocks=config.num_hidden_layers,
         matrices=(*[(hidden, hidden)] * 4, (hidden, inner), (inner, hidden)),
+        projections=3 * hidden * hidden,
         head=hidden * hidden + hidden * len(label_names(job.rows)),
         rows=(len(lengths[0]), len(lengths[1])),
         tokens=(int(lengths[0].sum()), int(lengths[1].sum())),
@@ -60,6 +67,20 @@ def describe(job: Job) -> Shape:
 
 
 def least_operations(job: Job, shape: Shape) -> float:
+    """Floating-point operations of the least floor; see `plain_operations`."""
+    plain = plain_operations(job, shape)
+    unread = [shape.tokens[split] - shape.rows[split] for split in (0, 1)]
+    top = job.epochs * (shape.block - shape.projections) * (6 * unread[0] + 2 * unread[1])
+    below = job.epochs * shape.projections * 2 * shape.tokens[0]
+    depths = [configuration.unfreeze_depth for configuration in job.configurations]
+    return (
+        plain
+        - top * sum(depth != 0 for depth in depths)
+        - below * sum(depth not in (0, "all") for depth in depths)
+    )
+
+
+def plain_operations(job: Job, shape: Shape) -> float:
     """Floating-point operations: the prefix once, then what each trial trains and evaluates.
 
     A trained block costs 6 operations for each weight and token (forward, and backward to inputs and to

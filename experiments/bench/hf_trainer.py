@@ -23,7 +23,7 @@ from transformers import (
 
 from bench import bert
 from bench.rows import read_rows
-from bench.workloads import DROPOUT, EVALUATION_ROWS, LEARNING_RATE, WEIGHT_DECAY, WORKERS, Job
+from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, WORKERS, Job
 
 
 def hf_ray(job: Job) -> list[dict[str, float]]:
@@ -110,7 +110,7 @@ def _documented_arguments(job: Job, train_rows: int) -> TrainingArguments:
 def _tuned_arguments(job: Job, train_rows: int) -> TrainingArguments:
     return TrainingArguments(
         per_device_train_batch_size=job.batch_size,
-        per_device_eval_batch_size=EVALUATION_ROWS,
+        per_device_eval_batch_size=job.batch_size,
         num_train_epochs=job.epochs,
         warmup_steps=job.warmup_steps(train_rows),
         max_grad_norm=job.max_grad_norm,

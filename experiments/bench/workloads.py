@@ -16,8 +16,6 @@ DROPOUT: Range = (0.0, 0.3)
 
 WORKERS = 2
 """Trials at a time, each on one thread, on every side."""
-EVALUATION_ROWS = 64
-"""Rows of the Trainers' forward pass without gradients; the others count tokens."""
 
 
 @dataclass(frozen=True)
