@@ -1,7 +1,7 @@
 """One sitting, from the request to the registered champion: the rooms put together, top to bottom."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -18,12 +18,13 @@ from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.device import Precision
 from autoft.kernel.facts import fit_to_models
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import Materials, Workbench, rebuild
+from autoft.kernel.workbench import Materials, rebuild
 from autoft.report import cache
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome
 from autoft.spec.metrics import METRICS
-from autoft.spec.study import ModelRef, StudySpec
+from autoft.spec.study import StudySpec
+from autoft.study.build import BuildWorkbench
 from autoft.study.config import fine_tune_config
 from autoft.study.places import RAY_LOG, SPACE, study_folder
 from autoft.study.ray_tune.run import decided_precision, run
@@ -41,7 +42,6 @@ from autoft.study.records import (
 )
 from autoft.study.sitting import GaveUp
 from autoft.study.storage import Study, hold_sitting, identity_of, open_study, study_id, trials_left
-from autoft.study.workbench import Node
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.registry import FineTuned, find_champion, register_champion
 from autoft.tracking.retrieval import Best
@@ -54,30 +54,6 @@ RECORD_PATIENCE_S = 60.0
 """How long the end of a sitting waits for a tracking server that is slow."""
 INTERRUPTED_PATIENCE_S = 5.0
 """The same where somebody has pressed Ctrl-C."""
-
-
-@dataclass(frozen=True)
-class BuildWorkbench:
-    """Makes the workbench in a worker process, out of what the worker's node finds."""
-
-    models: tuple[ModelRef, ...]
-    materials: Materials
-    """As the driver sees them; without models, which each node resolves for itself."""
-
-    def __call__(self, node: Node) -> Workbench:
-        """See `study.workbench.MakeWorkbench`."""
-        here = [
-            replace(ref, location=str(node.locate(Path(ref.location)))) if ref.kind == "folder" else ref
-            for ref in self.models
-        ]
-        return Workbench(
-            replace(
-                self.materials,
-                models=tuple(resolve(ref) for ref in here),
-                rows=node.locate(self.materials.rows),
-                cache=node.scratch(self.materials.cache),
-            )
-        )
 
 
 def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] | None" = None) -> Outcome:

@@ -1,0 +1,37 @@
+"""The workbench of a worker process, out of what its node finds.
+
+In a module of its own, because the worker imports it to unpickle it: with it come torch and transformers, but
+neither MLflow nor Ray Tune's driver.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autoft.kernel.pretrained import resolve
+from autoft.kernel.workbench import Materials, Workbench
+from autoft.spec.study import ModelRef
+from autoft.study.workbench import Node
+
+
+@dataclass(frozen=True)
+class BuildWorkbench:
+    """Makes the workbench in a worker process, out of what the worker's node finds."""
+
+    models: tuple[ModelRef, ...]
+    materials: Materials
+    """As the driver sees them; without models, which each node resolves for itself."""
+
+    def __call__(self, node: Node) -> Workbench:
+        """See `study.workbench.MakeWorkbench`."""
+        here = [
+            replace(ref, location=str(node.locate(Path(ref.location)))) if ref.kind == "folder" else ref
+            for ref in self.models
+        ]
+        return Workbench(
+            replace(
+                self.materials,
+                models=tuple(resolve(ref) for ref in here),
+                rows=node.locate(self.materials.rows),
+                cache=node.scratch(self.materials.cache),
+            )
+        )
