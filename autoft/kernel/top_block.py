@@ -69,14 +69,12 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: 
     set_depth(model, anatomy, 1, dropout=0.0)
     evaluation_mode(model)
     trained = list(trained_parameters(model, anatomy, 1).values())
-    rows = np.arange(len(tokens))
-    inputs = model_inputs(tokens, rows, pad_id, model.device)
-    labels = torch.from_numpy(rows % int(model.config.num_labels or 1)).to(model.device)
-    whole = logits_and_gradients(model, inputs, labels, trained)
+    inputs = model_inputs(tokens, np.arange(len(tokens)), pad_id, model.device)
+    whole = logits_and_gradients(model, inputs, trained)
     for part in _parts(model, anatomy.block_names[-1], inputs):
         with first_token_only(model, part), _returned(anatomy.blocks[-1]) as returned:
             try:
-                narrowed = logits_and_gradients(model, inputs, labels, trained)
+                narrowed = logits_and_gradients(model, inputs, trained)
             except Exception:  # an architecture may raise anything where shapes do not fit
                 continue
         if returned == [1] and agree([(whole[0], narrowed[0]), *zip(whole[1], narrowed[1], strict=True)]):

@@ -85,15 +85,13 @@ def find_table(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id:
         return None
     set_depth(model, anatomy, "all", dropout=0.0)
     evaluation_mode(model)
-    rows = np.arange(len(tokens))
-    inputs = model_inputs(tokens, rows, pad_id, model.device)
-    labels = torch.from_numpy(rows % int(model.config.num_labels or 1)).to(model.device)
+    inputs = model_inputs(tokens, np.arange(len(tokens)), pad_id, model.device)
     place = f"{name}.weight"
-    plain, gradients = logits_and_gradients(model, inputs, labels, list(model.parameters()))
+    plain, gradients = logits_and_gradients(model, inputs, list(model.parameters()))
     whole = dict(zip(dict(model.named_parameters()), gradients, strict=True))
     with occurring_tokens_only(model, name, [tokens.ids], pad_id) as occurring:
         try:
-            few, gradients = logits_and_gradients(model, inputs, labels, list(model.parameters()))
+            few, gradients = logits_and_gradients(model, inputs, list(model.parameters()))
         except Exception:  # it looks up more than the rows' tokens, such as their types
             return None
         found = dict(zip(dict(model.named_parameters()), gradients, strict=True))

@@ -135,25 +135,27 @@ class Workbench:
         """
         model, anatomy, plan = resident.model, resident.anatomy, self.materials.cache_plan
         tensors = checkpointed_tensors(resident, config.unfreeze_depth)
-        chain = None
+        held = chain = occurring = None
+        table = plan.tables.get(config.model) if config.unfreeze_depth == "all" else None
         with ExitStack() as stack:
-            held = None if boundary is None else stack.enter_context(injected(model, anatomy, boundary))
+            if boundary is not None:
+                held = stack.enter_context(injected(model, anatomy, boundary))
             if held is not None and boundary == len(anatomy.blocks):
                 chain = find_chain(model, anatomy, held, feed.batch(np.arange(min(2, len(feed.labels)))))
             elif part := plan.first_token.get(config.model):
                 stack.enter_context(first_token_only(model, part))
-            table = plan.tables.get(config.model) if config.unfreeze_depth == "all" else None
-            if table is None:
-                checkpointed = lambda: tensors  # noqa: E731
-            else:
+            if table is not None:
                 ids = [tokens.ids for tokens in self._encode(config, resident)[1].splits.values()]
                 few = occurring_tokens_only(model, table, ids, resident.tokenizer.pad_token_id)
                 occurring = stack.enter_context(few)
-                checkpointed = lambda: {**tensors, f"{table}.weight": occurring.whole()}  # noqa: E731
-            if chain is None:
-                yield lambda batch: forward(model, batch, held), checkpointed
-            else:
-                yield lambda batch: call_in_turn(chain, batch["states"]), checkpointed
+
+            def logits(batch: Batch) -> torch.Tensor:
+                return call_in_turn(chain, batch["states"]) if chain else forward(model, batch, held)
+
+            def checkpointed() -> Mapping[str, torch.Tensor]:
+                return {**tensors, f"{table}.weight": occurring.whole()} if occurring else tensors
+
+            yield logits, checkpointed
 
     def _feeds(self, config: FineTuneConfig, resident: Resident) -> tuple[dict[str, Feed], int | None]:
         """The splits' rows, and the boundary at which their states are stored, if they are."""

@@ -96,7 +96,7 @@ def make_trainer(job: Job, model_init: Any, *, tuned: bool) -> Trainer:
     )
 
 
-def _documented_arguments(job: Job, train_rows: int) -> TrainingArguments:
+def _documented_arguments(job: Job, train_rows: int, **more: Any) -> TrainingArguments:
     return TrainingArguments(
         per_device_train_batch_size=job.batch_size,
         per_device_eval_batch_size=job.batch_size,
@@ -104,17 +104,14 @@ def _documented_arguments(job: Job, train_rows: int) -> TrainingArguments:
         warmup_steps=job.warmup_steps(train_rows),
         max_grad_norm=job.max_grad_norm,
         eval_strategy="epoch",
+        **more,
     )
 
 
 def _tuned_arguments(job: Job, train_rows: int) -> TrainingArguments:
-    return TrainingArguments(
-        per_device_train_batch_size=job.batch_size,
-        per_device_eval_batch_size=job.batch_size,
-        num_train_epochs=job.epochs,
-        warmup_steps=job.warmup_steps(train_rows),
-        max_grad_norm=job.max_grad_norm,
-        eval_strategy="epoch",
+    return _documented_arguments(
+        job,
+        train_rows,
         save_strategy="no",
         logging_strategy="no",
         train_sampling_strategy="group_by_length",

@@ -125,10 +125,9 @@ def _same(
     model: PreTrainedModel, anatomy: Anatomy, depth: int, tokens: Tokens, pad_id: int, reads: Reads
 ) -> bool:
     rows, boundary = np.arange(len(tokens)), len(anatomy.blocks) - depth
-    labels = torch.from_numpy(rows % int(model.config.num_labels or 1)).to(model.device)
     trained = list(trained_parameters(model, anatomy, depth).values())
     inputs = model_inputs(tokens, rows, pad_id, model.device)
-    plain, gradients = logits_and_gradients(model, inputs, labels, trained)
+    plain, gradients = logits_and_gradients(model, inputs, trained)
     states = states_at(model, anatomy, [boundary], inputs)[boundary]
     if states.shape[:2] != inputs["input_ids"].shape:
         return False
@@ -138,7 +137,7 @@ def _same(
         short = model_inputs(narrowed(tokens, reads), rows, pad_id, model.device)
         if reads != "all":
             del short["attention_mask"]  # as `vectors` gives them
-        cached, cached_gradients = logits_and_gradients(model, short, labels, trained)
+        cached, cached_gradients = logits_and_gradients(model, short, trained)
     if reads == "all" and not torch.equal(plain, cached):
         return False
     return agree([(plain, cached), *zip(gradients, cached_gradients, strict=True)])
@@ -167,10 +166,14 @@ def _padding_matters(
 
 
 def logits_and_gradients(
-    model: PreTrainedModel, inputs: Inputs, labels: torch.Tensor, trained: Sequence[nn.Parameter]
+    model: PreTrainedModel, inputs: Inputs, trained: Sequence[nn.Parameter]
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Logits of `inputs`, and the gradients of their cross-entropy for `trained`; 0 where there is none."""
+    """Logits of `inputs`, and the gradients of their cross-entropy for `trained`; 0 where there is none.
+
+    The labels are made up: all there are, in turn.
+    """
     logits = model(**inputs).logits
+    labels = torch.arange(len(logits), device=logits.device) % logits.shape[-1]
     loss = functional.cross_entropy(logits, labels)
     found = torch.autograd.grad(loss, trained, allow_unused=True)
     zero = torch.zeros(1, device=logits.device)
