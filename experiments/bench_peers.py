@@ -5,7 +5,7 @@
 
 Runs alternate (A-B-B-A), each in a process of its own that finds nothing cached; what is timed is that
 process, whole. The JSON holds for each workload an entry a peer, `{"ratio": median of peer seconds over
-autoft seconds, "pairs": [[peer_s, autoft_s], ...], ...}`, and `autoft`, `floor` and `gate`.
+autoft seconds, "pairs": [[peer_s, autoft_s], ...], ...}`, and `autoft`, `floor`, `gate` and `configurations`.
 
 The peers of the Trainer need accelerate beside what autoft needs: `pip install accelerate`.
 """
@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +106,14 @@ def _measure(
         for number in range(pairs):
             least.rates.append(floor.multiplication_rate(shape))
             measured[peer].append(_pair(peer, job, autoft_first=number % 2 == 0, console=console))
-    verdicts = None
+    result = report.figures(measured, least)
+    result["configurations"] = [asdict(configuration) for configuration in job.configurations]
     if with_gate and HANDWRITTEN in measured:
         first = measured[HANDWRITTEN][0]
-        again = _run(HANDWRITTEN, reseeded, console)
-        verdicts = gate.judge(first.autoft.trials, first.peer.trials, again.trials)
-    return report.figures(measured, least, verdicts)
+        again = _run(HANDWRITTEN, reseeded, console).trials
+        verdicts = gate.judge(first.autoft.trials, first.peer.trials, again)
+        result["gate"] = report.of_gate(verdicts) | {"reseeded": again}
+    return result
 
 
 def _pair(peer: str, job: Job, *, autoft_first: bool, console: Console) -> Pair:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import floor
-from bench.gate import Verdict, rank_correlation
+from bench.gate import METRICS, Verdict, rank_correlation
 from bench.measure import Run
+from bench.sides import PEERS
 from bench.workloads import WORKERS
 
 MIB = 2**20
@@ -36,10 +37,8 @@ class Floor:
     """Operations a second, measured before each pair."""
 
 
-def figures(
-    pairs: dict[str, list[Pair]], least: Floor, verdicts: dict[str, Verdict] | None
-) -> dict[str, Any]:
-    """All figures of one workload: an entry a peer, then `autoft`, `floor` and `gate`."""
+def figures(pairs: dict[str, list[Pair]], least: Floor) -> dict[str, Any]:
+    """The figures of one workload: an entry a peer, then `autoft` and `floor`."""
     own = [pair.autoft for of_peer in pairs.values() for pair in of_peer]
     wall_s = statistics.median(run.wall_s for run in own)
     result: dict[str, Any] = {peer: _against(of_peer) for peer, of_peer in pairs.items()}
@@ -51,12 +50,15 @@ def figures(
         "least_operations": least.least,
         "least_share": floor.share(least.least, least.rates, wall_s),
     }
-    if verdicts is not None:
-        result["gate"] = {
-            "passed": all(verdict.passed for verdict in verdicts.values()),
-            **{metric: asdict(verdict) for metric, verdict in verdicts.items()},
-        }
     return result
+
+
+def of_gate(verdicts: dict[str, Verdict]) -> dict[str, Any]:
+    """The quality gate's figures by metric, and whether it passed."""
+    return {
+        "passed": all(verdict.passed for verdict in verdicts.values()),
+        **{metric: asdict(verdict) for metric, verdict in verdicts.items()},
+    }
 
 
 def _against(pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -71,6 +73,7 @@ def _against(pairs: Sequence[Pair]) -> dict[str, Any]:
             "peer": statistics.median(_macro_f1(peer[0])),
             "autoft": statistics.median(_macro_f1(autoft[0])),
         },
+        "trials": {"peer": peer[0].trials, "autoft": autoft[0].trials},
     }
 
 
@@ -105,7 +108,7 @@ def show(workload: str, result: dict[str, Any], console: Console) -> None:
     for name in ("peer", "ratio", "seconds, peer / autoft", "worker MiB", "disk MiB", "Spearman"):
         table.add_column(name, justify="left" if name == "peer" else "right")
     for peer, entry in result.items():
-        if peer in ("autoft", "floor", "gate"):
+        if peer not in PEERS:
             continue
         table.add_row(
             peer,
@@ -124,9 +127,8 @@ def show(workload: str, result: dict[str, Any], console: Console) -> None:
     )
     if own["orchestration_s_per_trial"] is not None:
         console.print(f"orchestration: {own['orchestration_s_per_trial']:.3f} s a trial")
-    for metric, verdict in result.get("gate", {}).items():
-        if metric != "passed":
-            console.print(_sentence(metric, verdict))
+    for metric in METRICS if "gate" in result else ():
+        console.print(_sentence(metric, result["gate"][metric]))
 
 
 def _sentence(metric: str, verdict: dict[str, Any]) -> str:
