@@ -1,6 +1,7 @@
 """Tokenised once for each tokeniser and length, kept as Arrow, mapped into every worker of the node."""
 
 import json
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import pyarrow as pa
 
 from autoft.data.files import hasher, locked, read_table, write_table
 from autoft.errors import DataError
+
+_LOG = logging.getLogger(__name__)
 
 _CHUNK_ROWS = 1000
 """Rows tokenised at a time: bounds what is held as python lists."""
@@ -136,6 +139,8 @@ def encode(rows: pa.Table, tokenizer: Any, max_length: int, path: Path) -> Encod
         with locked(path):
             encoded = _open(path)
             if encoded is None:
+                if path.exists():
+                    _LOG.warning("%s: the file is damaged; the rows are tokenised again", path.name)
                 _write(rows, tokenizer, max_length, path)
                 encoded = _open(path)
     if encoded is None:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 
 from autoft.data.files import replacing
 from autoft.errors import ModelError
@@ -26,8 +25,12 @@ _KINDS = {
 }
 
 
+MEASURED_KEY = "measurement"
+"""In a checkpoint's metadata: the index of the measurement whose model it holds."""
+
+
 class CheckpointWriter:
-    """Writes checkpoints, one at a time; what waits for the disk waits on another thread.
+    """Writes checkpoints in the order in which they come; what waits for the disk waits on another thread.
 
     The tensors are written at once, into the system's memory of the file, because training goes on to change
     them; that takes no longer than a copy would. Then the thread waits for the disk and gives the file its
@@ -36,39 +39,46 @@ class CheckpointWriter:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
-        self._pending: Future[None] | None = None
+        self._pending: list[Future[None]] = []
 
-    def save(self, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-        """Begin to write `tensors` (by name) to `path`; after `finish` they are there.
+    def save(
+        self, tensors: Mapping[str, torch.Tensor], path: Path, header: Mapping[str, str] | None = None
+    ) -> Future[None]:
+        """Begin to write `tensors` (by name) to `path`; when what it gives is done they are there.
 
-        Raises OSError where the disk does not take these or the ones before; nothing half is left behind.
+        `header` goes into the file's metadata. Raises OSError where the disk does not take these or earlier
+        ones; nothing half is left behind.
         """
-        self.finish()
+        if all(each.done() for each in self._pending):
+            self.finish()
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(path))
             with temporary.open("wb") as file:
-                _write(tensors, file)
+                _write(tensors, file, header or {})
             rest = stack.pop_all()
-        self._pending = self._thread.submit(rest.close)
+        self._pending.append(self._thread.submit(rest.close))
+        return self._pending[-1]
 
     def finish(self) -> None:
-        """Wait for the last checkpoint. Raises OSError where the disk did not take it."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.result()
+        """Wait for all that was saved. Raises OSError where the disk did not take it."""
+        pending, self._pending = self._pending, []
+        wait(pending)
+        for each in pending:
+            each.result()
 
     def settle(self) -> None:
-        """Wait for the last checkpoint of a trial that ended early, however the disk took it."""
+        """Wait for what a trial saved that ended early, however the disk took it."""
         with suppress(OSError):
             self.finish()
 
 
-def _write(tensors: Mapping[str, torch.Tensor], file: BinaryIO) -> None:
+def _write(tensors: Mapping[str, torch.Tensor], file: BinaryIO, about: Mapping[str, str]) -> None:
     """The safetensors format: length of the header, header, numbers; tensor by tensor, without a copy of all.
 
     https://github.com/huggingface/safetensors#format
     """
-    header, end = {}, 0
+    header: dict[str, Any] = {"__metadata__": dict(about)} if about else {}
+    end = 0
     for name, tensor in tensors.items():
         begin, end = end, end + tensor.nbytes
         kind = _KINDS[tensor.dtype]
@@ -80,18 +90,28 @@ def _write(tensors: Mapping[str, torch.Tensor], file: BinaryIO) -> None:
         file.write(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
-def load_checkpoint(path: Path, into: Mapping[str, torch.Tensor]) -> None:
+def load_checkpoint(path: Path, into: Mapping[str, torch.Tensor], measurement: int | None = None) -> None:
     """Copy a checkpoint into the tensors `into` (by name), in place.
 
+    Args:
+        path: the file.
+        into: by name.
+        measurement: the index of the one whose model it has to hold; None takes any.
+
     Raises:
-        ModelError: the file is missing or damaged, or its names or shapes are not those of `into`.
+        ModelError: the file is missing or damaged, it holds the model of another measurement, or its names or
+            shapes are not those of `into`.
     """
     try:
-        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            holds = (file.metadata() or {}).get(MEASURED_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except FileNotFoundError:
         raise ModelError(f"{path}: no such checkpoint") from None
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: the checkpoint is damaged: {error}") from error
+    if measurement is not None and holds != str(measurement):
+        raise ModelError(f"{path}: holds the model of measurement {holds}, not of {measurement}")
     different = sorted(
         name
         for name in tensors.keys() | into.keys()

@@ -1,5 +1,6 @@
 """Where and how precisely tensors are computed."""
 
+import platform
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -17,17 +18,33 @@ def choose_device() -> torch.device:
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
-def prepare_process(device: torch.device, cpus: int) -> None:
+def device_name(device: torch.device) -> str:
+    """Tells this node's device from others."""
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return f"{platform.node()} {kind}"
+
+
+def prepare_process(device: torch.device, cpus: int, gpu_share: float = 1.0) -> None:
     """Give this process `cpus` threads and, on a CPU, only algorithms that repeat bit for bit.
 
     The number of threads takes part in the last bits of a sum, so it belongs to a study, not to a machine.
+    Of a GPU that several processes share, this one gets `gpu_share` of the memory and not a byte more.
     """
     torch.set_num_threads(cpus)
+    if device.type == "cuda" and gpu_share < 1:
+        torch.cuda.set_per_process_memory_fraction(gpu_share, device)
     if device.type == "cpu":
         # The backward pass of indexing adds in any order when it runs on several threads.
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Would fill every empty tensor with NaN to catch reads of it.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def free_gpu_memory(device: torch.device) -> int:
+    """Bytes that this process can still get: what the device has left, or what is left of its share."""
+    free, total = torch.cuda.mem_get_info(device)
+    own = total * torch.cuda.get_per_process_memory_fraction(device) - torch.cuda.memory_reserved(device)
+    return int(min(free, own))
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:

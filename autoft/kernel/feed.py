@@ -31,6 +31,7 @@ class Feed:
         self._vectors = states is not None and states.reads != "all"
         self._whole = self._on_device(vectors(self.tokens, pad_id)) if self._vectors else {}
         self._evaluation: list[tuple[np.ndarray, Batch]] = []
+        self._forward = EVALUATION_VECTORS if self._vectors else FORWARD_TOKENS[device.type]
 
     def batch(self, rows: np.ndarray) -> Batch:
         """The model's inputs for `rows` [b], `labels`, and `states` where a prefix is frozen and stored."""
@@ -39,12 +40,17 @@ class Feed:
     def evaluation(self) -> list[tuple[np.ndarray, Batch]]:
         """All rows with their batches, in one order for good; the states come by `with_states`."""
         if not self._evaluation:
-            if self._vectors:
-                batches = evaluation_batches(np.ones_like(self.lengths), EVALUATION_VECTORS)
-            else:
-                batches = evaluation_batches(self.lengths, FORWARD_TOKENS[self.device.type])
+            lengths = np.ones_like(self.lengths) if self._vectors else self.lengths
+            batches = evaluation_batches(lengths, self._forward)
             self._evaluation = [(rows, self._inputs(rows)) for rows in batches]
         return self._evaluation
+
+    def halve_evaluation(self) -> bool:
+        """Smaller batches from now on, where memory is short; False where each has one row already."""
+        largest = max(len(rows) for rows, _ in self._evaluation)
+        self._forward //= 2
+        self._evaluation = []
+        return largest > 1
 
     def _inputs(self, rows: np.ndarray) -> Batch:
         if not self._vectors:

@@ -23,3 +23,9 @@ class Measurement:
     """Since the trial began, evaluation included."""
     checkpoint: Path | None = None
     """Of this moment where it is the trial's best so far, else None."""
+    micro_batch: int | None = None
+    """Rows of one forward pass, where memory was too short for the batch; None: the whole batch."""
+    training_s: float = 0.0
+    """What the steps since the last measurement took, and nothing else."""
+    evaluation_s: float = 0.0
+    """What this evaluation took."""

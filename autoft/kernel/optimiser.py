@@ -24,7 +24,15 @@ def build_optimiser(
             "weight_decay": 0.0,
         },
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    # Made here and not in the first step: a step that runs out of memory half-way could not be repeated.
+    for parameter in trained.values():
+        optimiser.state[parameter] = {
+            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+        }
+    return optimiser
 
 
 def _without_decay(model: nn.Module) -> list[nn.Parameter]:

@@ -34,6 +34,8 @@ class ModelSource:
     """A folder on this node, or a hub id."""
     revision: str | None = None
     """Of the hub id: a commit, tag or branch."""
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,14 @@ def resolve(ref: ModelRef) -> ModelSource:
         ModelError: the folder or the package is not there.
     """
     if ref.kind == "package":
-        return ModelSource(ref.name, str(package_folder(ref.location)))
+        folder = str(package_folder(ref.location))
+        return ModelSource(ref.name, folder, None, ref.trust_remote_code, ref.allow_pickle)
     if ref.kind == "folder" and not (Path(ref.location) / "config.json").is_file():
         raise ModelError(
             f"{ref.name}: a model's folder must hold config.json, model.safetensors and the tokeniser's "
             f"files, but {ref.location} has no config.json"
         )
-    return ModelSource(ref.name, ref.location, ref.revision)
+    return ModelSource(ref.name, ref.location, ref.revision, ref.trust_remote_code, ref.allow_pickle)
 
 
 def package_folder(distribution: str) -> Path:
@@ -87,7 +90,9 @@ def package_folder(distribution: str) -> Path:
 
 
 def load_pretrained(source: ModelSource, labels: Sequence[str], task: str) -> Pretrained:
-    """Load safetensors weights into the task's architecture; no code from a hub is run.
+    """Load weights into the task's architecture.
+
+    Unless the source says otherwise, weights are safetensors and no code that comes with a model is run.
 
     What is in the local hub cache is taken from there without asking the network.
 
@@ -132,6 +137,11 @@ def _reason(source: ModelSource, error: Exception) -> str:
     text = " ".join(str(error).split())
     if "Unrecognized configuration class" in text:
         return "transformers has no head for this task on this architecture; choose another model"
+    if "trust_remote_code" in text:
+        return (
+            "the model comes with Python code of its own, which would run here: read that code, and if you "
+            f"trust it write model: {{id: {source.name}, trust_remote_code: true}}"
+        )
     if isinstance(error, SafetensorError):
         return f"the weights are damaged ({text}); fetch them again"
     if isinstance(error, OSError) and not Path(source.path_or_id).is_dir():
@@ -151,14 +161,14 @@ def _load_weights(
     where: dict[str, Any] = {
         "revision": source.revision,
         "local_files_only": local,
-        "trust_remote_code": False,
+        "trust_remote_code": source.trust_remote_code,
     }
     config = AutoConfig.from_pretrained(source.path_or_id, **where, **TASKS[task].config_values(labels))
     model, report = TASKS[task].auto_model.from_pretrained(
         source.path_or_id,
         config=config,
         dtype=torch.float32,  # else half-precision checkpoints are trained in half precision
-        use_safetensors=True,
+        use_safetensors=None if source.allow_pickle else True,
         ignore_mismatched_sizes=True,  # a head for other labels is replaced
         output_loading_info=True,
         **where,
@@ -169,7 +179,10 @@ def _load_weights(
 
 def _load_tokenizer(source: ModelSource, local: bool) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(
-        source.path_or_id, revision=source.revision, local_files_only=local, trust_remote_code=False
+        source.path_or_id,
+        revision=source.revision,
+        local_files_only=local,
+        trust_remote_code=source.trust_remote_code,
     )
     # Without its files transformers makes an empty one and says nothing.
     if len(tokenizer) <= len(set(tokenizer.all_special_tokens)):

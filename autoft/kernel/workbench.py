@@ -1,7 +1,7 @@
 """The workbench: what stays in a process between trials, and the one way to run a trial."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from autoft.data.encode import Encoded, encode, encoded_path
 from autoft.data.files import read_table
 from autoft.data.prepare import PreparedData
 from autoft.kernel import loop
+from autoft.kernel.bench import Bench
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import injected
@@ -22,16 +23,21 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import States
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
-from autoft.kernel.device import choose_device, prepare_process
+from autoft.kernel.device import choose_device, device_name, prepare_process
 from autoft.kernel.feed import Batch, Feed
 from autoft.kernel.measurement import Measurement
+from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
 from autoft.kernel.resident import Resident, checkpointed_tensors
+from autoft.kernel.resume import Resume
 from autoft.kernel.tasks import TASKS
 from autoft.kernel.tasks.text_classification import forward
 from autoft.kernel.top_block import first_token_only
 from autoft.kernel.vocabulary import occurring_tokens_only
 from autoft.spec.study import StudySpec
+
+WORKING_SIZES = "working-sizes.json"
+"""In the cache folder of a node: what micro-batches fitted."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Materials:
     task: str
     cpus: int
     """Threads of a trial."""
+    gpu_share: float = 1.0
+    """Of one GPU's memory, where a trial gets a part of a GPU."""
     cache_plan: CachePlan = field(default_factory=CachePlan)
     """What is kept at boundaries; the study's."""
 
@@ -67,6 +75,7 @@ class Materials:
             cache=prepared.folder,
             task=spec.task,
             cpus=spec.resources.cpus_per_trial,
+            gpu_share=spec.resources.gpus_per_trial or 1.0,
         )
 
     def model(self, name: str) -> ModelSource:
@@ -83,15 +92,17 @@ class Workbench:
     def __init__(self, materials: Materials) -> None:
         self.materials = materials
         self.device = choose_device()
-        prepare_process(self.device, materials.cpus)
+        prepare_process(self.device, materials.cpus, materials.gpu_share)
         self._resident: tuple[str, Resident] | None = None
         self._encoded: dict[tuple[str, int], tuple[str, Encoded]] = {}
         self._writer = CheckpointWriter()
         self._states = BoundaryCache(materials.cache, materials.cache_plan)
         self._fed: tuple[tuple[str, int, Boundary | None], dict[str, Feed]] | None = None
 
-    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
-        """Fine-tune by `config` and yield a measurement at every evaluation.
+    def fine_tune(
+        self, config: FineTuneConfig, checkpoint: Path, resume: Resume | None = None
+    ) -> Generator[Measurement | None]:
+        """Fine-tune by `config` and yield a measurement at every evaluation, and None now and then.
 
         Closing the iterator ends the trial; nothing has to be cleaned up. One trial at a time. The checkpoint
         that a measurement announces is there when the trial has ended, by its last measurement or closed.
@@ -99,18 +110,30 @@ class Workbench:
         Args:
             config: the trial.
             checkpoint: where its best model goes, as safetensors; written when the objective improves.
+            resume: where its place is kept, and where it is to go on from; None keeps none.
 
         Raises:
             ModelError: the model cannot be loaded, or lacks the depth or the length.
             Diverged: the loss is no longer finite.
+            OutOfMemory: not even one row at a time fits.
         """
+        try:
+            yield from self._fine_tune(config, checkpoint, resume)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemory(f"out of memory before the first step: {error}") from error
+
+    def _fine_tune(
+        self, config: FineTuneConfig, checkpoint: Path, resume: Resume | None
+    ) -> Generator[Measurement | None]:
         began_s = time.monotonic()
         resident = self._load(config.model)
-        self._encode(config, resident)
+        tokens_key, _ = self._encode(config, resident)
         resident.renew(config)
         feeds, boundary = self._feeds(config, resident)
         with self._shortened(config, resident, feeds["validation"], boundary) as (forward, checkpointed):
-            bench = loop.Bench(
+            bench = Bench(
                 model=resident.model,
                 anatomy=resident.anatomy,
                 forward=forward,
@@ -119,9 +142,11 @@ class Workbench:
                 validation=feeds["validation"],
                 device=self.device,
                 checkpointed=checkpointed,
+                sizes=WorkingSizes(self.materials.cache / WORKING_SIZES, device_name(self.device)),
+                rows_key=tokens_key,
             )
             try:
-                yield from loop.run(bench, config, checkpoint, self._writer, began_s)
+                yield from loop.run(bench, config, checkpoint, self._writer, began_s, resume)
             finally:
                 self._writer.settle()
 
@@ -205,8 +230,11 @@ def rebuild(
     labels: Sequence[str],
     checkpoint: Path,
     task: str = "text-classification",
+    measurement: int | None = None,
 ) -> tuple[PreTrainedModel, Any]:
     """A trial's model and its tokeniser, from the pretrained weights and the trial's checkpoint.
+
+    `measurement` is the index of the one whose model the checkpoint has to hold; None takes any.
 
     In evaluation mode, float32, on the CPU. The tokeniser knows the trial's max_length.
 
@@ -214,6 +242,6 @@ def rebuild(
         ModelError: the model cannot be loaded, or the checkpoint is missing, damaged or of another trial.
     """
     loaded = load_pretrained(source, labels, task)
-    load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth))
+    load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth), measurement)
     loaded.tokenizer.model_max_length = config.max_length
     return loaded.model, loaded.tokenizer

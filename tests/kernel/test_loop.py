@@ -4,7 +4,8 @@ from itertools import pairwise
 import pytest
 from safetensors.torch import load_file
 
-from autoft.kernel.loop import Diverged, plan
+from autoft.kernel.steps import plan
+from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Workbench
 from autoft.spec.metrics import METRICS
 
@@ -39,6 +40,11 @@ def test_a_measurement_says_all_of_itself(bench, tmp_path):
     assert [m.epoch for m in found] == [2 / 3, 1.0, 5 / 3, 2.0]
     assert all(set(m.metrics) == {*METRICS, "train_loss"} for m in found)
     assert all(0 < earlier.elapsed_s <= later.elapsed_s for earlier, later in pairwise(found))
+    assert all(m.training_s > 0 and m.evaluation_s > 0 for m in found)
+    assert all(
+        later.training_s + later.evaluation_s <= later.elapsed_s - earlier.elapsed_s
+        for earlier, later in pairwise(found)
+    )
 
 
 @pytest.mark.parametrize("objective", ["macro_f1", "log_loss"])

@@ -15,7 +15,7 @@ from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import States, positions
-from autoft.kernel.device import Precision
+from autoft.kernel.device import Precision, free_gpu_memory
 from autoft.kernel.resident import Resident
 
 DEVICE_SHARE = 0.5
@@ -96,6 +96,8 @@ class BoundaryCache:
         missing = [each for each, flat in found.items() if flat is None]
         for each in missing:
             place.drop_leftovers(each)
+            if place.file(each).exists():
+                _log.warning("%s: the file is damaged; it is computed again", place.file(each).name)
         base = _base(found, missing[0], tokens)
 
         def run(targets: Mapping[int, torch.Tensor]) -> None:
@@ -124,12 +126,6 @@ class BoundaryCache:
         if flat is None:
             raise OSError(f"{place.file(wanted)}: cannot be read right after it was written")
         return flat
-
-
-def drop_states(folder: Path) -> None:
-    """Removes all stored states; a study that goes on fills them anew, to the same bits."""
-    for path in (*folder.glob("states-*.states"), *folder.glob(".states-*")):  # locks and leftovers
-        path.unlink(missing_ok=True)
 
 
 class _Place:
@@ -193,7 +189,6 @@ def _placed(flat: Mapping[str, torch.Tensor], device: torch.device) -> Mapping[s
     """All splits on the GPU where they fit well, else mapped from their files."""
     if device.type != "cuda":
         return flat
-    free, _ = torch.cuda.mem_get_info(device)
-    if sum(each.nbytes for each in flat.values()) > DEVICE_SHARE * free:
+    if sum(each.nbytes for each in flat.values()) > DEVICE_SHARE * free_gpu_memory(device):
         return flat
     return {split: each.to(device) for split, each in flat.items()}

@@ -1,5 +1,6 @@
 """Before a study's first trial: which boundaries are worth their bytes, and where states may be kept."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -72,7 +73,8 @@ def plan_cache(
     finally:
         torch.set_num_threads(threads)
     free = int(disk_usage(_existing(folder or materials.cache)).free * DISK_SHARE)
-    kept, too_large = _within(min(spec.resources.cache, free), found.candidates)
+    most = min(spec.resources.cache, free, (spec.resources.disk or math.inf) // 2)
+    kept, too_large = _within(int(most), found.candidates)
     left_out = [*found.left_out, *too_large]
     order = sorted(kept, key=lambda each: (each.model, each.max_length, each.boundary))
     counts = len(spec.models), len(_shares(spec, "max_length"))

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from autoft.data.files import file_digest
 from autoft.kernel.boundary import cache as cache_module
-from autoft.kernel.boundary.cache import drop_states
 from autoft.kernel.boundary.decide import plan_cache
+from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.config import Depth, FineTuneConfig
 from autoft.kernel.workbench import Materials, Workbench
@@ -365,3 +365,21 @@ def test_other_weights_have_other_states(tmp_path):
     save_file({k: v + 0.01 for k, v in load_file(weights).items()}, weights, metadata={"format": "pt"})
     results(things, tmp_path / "7.safetensors", unfreeze_depth=1)
     assert not set(state_files(things)) & set(first)
+
+
+@pytest.mark.parametrize("kind", ["*.states", "tokens-*.arrow"])
+def test_files_that_are_cut_at_any_byte_are_made_again_and_it_is_said(tmp_path, caplog, kind):
+    things = planned(tmp_path, "bert")
+    expected = results(things, tmp_path / "a.safetensors", unfreeze_depth=1)
+    files = sorted(things.cache.glob(kind))
+    assert files
+    whole = {path: path.read_bytes() for path in files}
+    rng = random.Random(5)
+    for _ in range(4):
+        for path in files:
+            path.unlink()  # as a kill leaves it: another file, for the old one may be mapped
+            path.write_bytes(whole[path][: rng.randrange(len(whole[path]))])
+        caplog.clear()
+        assert results(things, tmp_path / "a.safetensors", unfreeze_depth=1) == expected
+        assert {path: path.read_bytes() for path in files} == whole
+        assert [path.name for path in files if f"{path.name}: the file is damaged" not in caplog.text] == []

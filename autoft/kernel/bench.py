@@ -1,0 +1,93 @@
+"""What a trial works on, and the two things that are done with it: an update and an evaluation."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from autoft.kernel.blocks import Anatomy
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.device import Precision, autocast
+from autoft.kernel.feed import Batch, Feed
+from autoft.kernel.freeze import evaluation_mode
+from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
+from autoft.kernel.tasks.text_classification import TextClassification
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What one trial works on; the model is already frozen to the trial's depth."""
+
+    model: PreTrainedModel
+    anatomy: Anatomy
+    forward: Callable[[Batch], torch.Tensor]
+    """From a batch to logits [n, classes], through what of the model has to run."""
+    task: TextClassification
+    train: Feed
+    validation: Feed
+    device: torch.device
+    checkpointed: Callable[[], Mapping[str, torch.Tensor]]
+    """Gives the tensors, by name, that together with the pretrained weights are this trial's model."""
+    sizes: WorkingSizes
+    """What fitted into memory before."""
+    rows_key: str
+    """Names the rows, as they are tokenised."""
+
+
+def update(
+    bench: Bench,
+    rows: np.ndarray,
+    micro_batch: int,
+    optimiser: torch.optim.Optimizer,
+    trained: Mapping[str, nn.Parameter],
+    config: FineTuneConfig,
+) -> torch.Tensor:
+    """One optimiser step; gives the loss, still on the device so that nothing waits for it."""
+    losses = []
+    for start in range(0, len(rows), micro_batch):
+        part = rows[start : start + micro_batch]
+        batch = bench.train.batch(part)
+        with autocast(bench.device, config.precision):
+            logits = bench.forward(batch)
+            loss = bench.task.loss(logits, batch["labels"], config.label_smoothing)
+            if len(part) < len(rows):
+                loss = loss * (len(part) / len(rows))  # each row counts the same
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(loss.detach())
+    if config.max_grad_norm > 0:
+        nn.utils.clip_grad_norm_(list(trained.values()), config.max_grad_norm)
+    optimiser.step()
+    for parameter in trained.values():
+        parameter.grad = None
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def evaluate(bench: Bench, precision: Precision) -> dict[str, float]:
+    """Every metric of the task on the validation split. Leaves the model in evaluation mode."""
+    evaluation_mode(bench.model)
+    while (outputs := _try_logits(bench, precision)) is None:
+        if bench.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if not bench.validation.halve_evaluation():
+            raise OutOfMemory("out of memory in an evaluation, with one row at a time")
+    order = np.concatenate([rows for rows, _ in bench.validation.evaluation()])
+    return bench.task.metrics(torch.cat(outputs).cpu().numpy(), bench.validation.labels[order])
+
+
+@torch.no_grad()
+def _try_logits(bench: Bench, precision: Precision) -> list[torch.Tensor] | None:
+    """The logits of each batch of the validation split; None where memory is short."""
+    outputs = []
+    try:
+        for rows, inputs in bench.validation.evaluation():
+            batch = bench.validation.with_states(inputs, rows)
+            with autocast(bench.device, precision):
+                outputs.append(bench.forward(batch).float())
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
+    return outputs

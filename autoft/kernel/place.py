@@ -1,0 +1,146 @@
+"""A trial's place: all that another process needs to go on with it as if nothing had happened.
+
+One safetensors file: the trained tensors, the optimiser's moments, the states of the random generators and
+the losses since the last measurement; in its header the step and the measurements so far. The position in the
+data follows from the step, and so does the learning rate.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from autoft.data.files import hasher
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.measurement import Measurement
+
+FORMAT = 1
+"""Of the file; a place in another one is not taken."""
+_KEY, _STATE = "key", "place"
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""AdamW's state of a parameter."""
+
+
+@dataclass
+class Place:
+    """Where a trial stands."""
+
+    step: int
+    """Updates done."""
+    measurements: list[Measurement]
+    elapsed_s: float
+    micro_batch: int | None
+    """See `Measurement`."""
+    tensors: Mapping[str, torch.Tensor]
+    """By name: what training changes, the optimiser's moments, `random:0` and so on, and `losses`."""
+
+
+def state_of(
+    live: Mapping[str, torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+    trained: Mapping[str, nn.Parameter],
+    random_states: Sequence[torch.Tensor],
+    losses: Sequence[torch.Tensor],
+) -> dict[str, torch.Tensor]:
+    """The tensors of a place; they are the trial's own, to be written before training goes on.
+
+    Args:
+        live: what training changes, by name.
+        optimiser: an AdamW over `trained`.
+        trained: its parameters by name.
+        random_states: of the generators that training draws from.
+        losses: scalars, since the last measurement.
+    """
+    found = {f"live:{name}": tensor.detach() for name, tensor in live.items()}
+    for name, parameter in trained.items():
+        found |= {f"{moment}:{name}": optimiser.state[parameter][moment] for moment in _MOMENTS}
+    found |= {f"random:{index}": state for index, state in enumerate(random_states)}
+    if losses:
+        found["losses"] = torch.stack(list(losses))
+    return found
+
+
+@torch.no_grad()
+def restore(
+    place: Place,
+    live: Mapping[str, torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+    trained: Mapping[str, nn.Parameter],
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Copies a place's tensors to where training changes them; gives the random states and the losses.
+
+    Args:
+        place: from `read_place`, with these tensors.
+        live: see `state_of`.
+        optimiser: an AdamW over `trained` whose state exists.
+        trained: its parameters by name.
+    """
+    tensors = place.tensors
+    for name, tensor in live.items():
+        tensor.copy_(tensors[f"live:{name}"])
+    for name, parameter in trained.items():
+        for moment in _MOMENTS:
+            optimiser.state[parameter][moment].copy_(tensors[f"{moment}:{name}"])
+    count = sum(name.startswith("random:") for name in tensors)
+    losses = [each.to(next(iter(live.values())).device) for each in tensors.get("losses", ())]
+    return [tensors[f"random:{index}"] for index in range(count)], losses
+
+
+def header(place: Place, config: FineTuneConfig, rows_key: str) -> dict[str, str]:
+    """A place without its tensors, for the header of its file."""
+    state = {
+        "step": place.step,
+        "elapsed_s": place.elapsed_s,
+        "micro_batch": place.micro_batch,
+        "measurements": [_plain(one) for one in place.measurements],
+    }
+    return {_KEY: _key(config, rows_key), _STATE: json.dumps(state)}
+
+
+def read_place(
+    path: Path, config: FineTuneConfig, rows_key: str, shapes: Mapping[str, torch.Size]
+) -> tuple[Place | None, str]:
+    """The place in a file, and why there is none that this trial can go on from, in words.
+
+    Args:
+        path: the file.
+        config: the trial's; a place of another one is not taken.
+        rows_key: names the rows; nor is one of other rows.
+        shapes: of the tensors that it must hold at least.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            if about.get(_KEY) != _key(config, rows_key):
+                return None, "it is of another trial, other rows or another version of autoft"
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except FileNotFoundError:
+        return None, "there is none"
+    except (SafetensorError, OSError) as error:
+        return None, f"it is damaged: {error}"
+    if any(name not in tensors or tensors[name].shape != shape for name, shape in shapes.items()):
+        return None, "its tensors are not this trial's"
+    state: dict[str, Any] = json.loads(about[_STATE])
+    measurements = [_measurement(each) for each in state.pop("measurements")]
+    return Place(**state, measurements=measurements, tensors=tensors), ""
+
+
+def _key(config: FineTuneConfig, rows_key: str) -> str:
+    """Changes with whatever decides how the trial goes on."""
+    digest = hasher()
+    digest.update(json.dumps([FORMAT, torch.__version__, rows_key, asdict(config)], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _plain(one: Measurement) -> dict[str, Any]:
+    return asdict(replace(one, checkpoint=None)) | {"checkpoint": str(one.checkpoint or "")}
+
+
+def _measurement(plain: Mapping[str, Any]) -> Measurement:
+    checkpoint = plain["checkpoint"]
+    return Measurement(**{**plain, "checkpoint": Path(checkpoint) if checkpoint else None})

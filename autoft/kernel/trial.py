@@ -1,0 +1,233 @@
+"""A trial under way: its state, how a step and a measurement change it, and how its place is kept."""
+
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from autoft.errors import AutoftError
+from autoft.kernel.bench import Bench, evaluate, update
+from autoft.kernel.blocks import trained_parameters
+from autoft.kernel.checkpoint import MEASURED_KEY, CheckpointWriter
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.freeze import trained_statistics, training_mode
+from autoft.kernel.initialise import derive_seed
+from autoft.kernel.measurement import Measurement
+from autoft.kernel.memory import OutOfMemory, is_out_of_memory
+from autoft.kernel.metrics import is_better
+from autoft.kernel.optimiser import build_optimiser, learning_rate
+from autoft.kernel.place import Place, header, read_place, restore, state_of
+from autoft.kernel.resume import Resume
+from autoft.kernel.steps import Plan
+
+GROWTH = 10.0
+"""So many times the loss at the first measurement, or of guessing: no trial comes back from there."""
+
+
+class Diverged(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
+    """The loss or the logits are no longer finite numbers."""
+
+    def __init__(self, step: int, what: str) -> None:
+        self.step = step
+        super().__init__(
+            f"{what} at step {step}; a lower learning_rate, more warmup or a max_grad_norm of 1 may help"
+        )
+
+
+class Trial:
+    """A trial under way."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        config: FineTuneConfig,
+        steps: Plan,
+        checkpoint: Path,
+        writer: CheckpointWriter,
+        began_s: float,
+        resume: Resume | None,
+    ) -> None:
+        self.bench, self.config, self.steps = bench, config, steps
+        self.checkpoint, self.writer, self.resume = checkpoint, writer, resume
+        self.step = 0
+        self.measurements: list[Measurement] = []
+        self._began_s = began_s
+        self._trained = trained_parameters(bench.model, bench.anatomy, config.unfreeze_depth)
+        statistics = trained_statistics(bench.model, bench.anatomy, config.unfreeze_depth)
+        self._live: dict[str, torch.Tensor] = {**self._trained, **statistics}
+        self._optimiser = build_optimiser(bench.model, self._trained, config)
+        self._losses: list[torch.Tensor] = []
+        self._micro_batch = bench.sizes.of(config)
+        self._kept_step = 0
+        self._training_s = 0.0
+        self._took_up_s: float | None = None
+        self._last_place: Future[None] = Future()
+        self._last_place.set_result(None)
+        torch.manual_seed(derive_seed(config.seed, 1))
+        self._random_states = _random_states(bench.device)
+
+    def go_back(self) -> None:
+        """Takes the place that an earlier attempt left, if there is one to go on from."""
+        for path in self.resume.earlier if self.resume else ():
+            shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
+            place, why = read_place(path, self.config, self.bench.rows_key, shapes)
+            if place is None:
+                print(f"No place to go on from in {path.name}: {why}.")
+                continue
+            self._random_states, self._losses = restore(place, self._live, self._optimiser, self._trained)
+            self.step = self._kept_step = place.step
+            self.measurements = place.measurements
+            self._micro_batch = place.micro_batch or self.config.batch_size
+            self._began_s -= place.elapsed_s
+            print(f"The trial goes on from step {self.step}.")
+            return
+
+    def take_up(self) -> None:
+        """Before the next step: whoever used random numbers meanwhile changed nothing."""
+        _set_random_states(self.bench.device, self._random_states)
+        training_mode(self.bench.model, self.bench.anatomy, self.config.unfreeze_depth)
+        self._took_up_s = time.monotonic()
+
+    def lay_down(self) -> None:
+        """After the last step, until `take_up`."""
+        self._count_training()
+        self._random_states = _random_states(self.bench.device)
+        if self.is_over:
+            self.writer.finish()
+        # A disk that still writes the last place gets no other one.
+        elif self.measurements and self.measurements[-1].step == self.step and self._last_place.done():
+            self.keep_place()
+
+    def _count_training(self) -> None:
+        if self._took_up_s is not None:
+            self._training_s += time.monotonic() - self._took_up_s
+            self._took_up_s = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is a measurement after this step."""
+        return self.step == self.steps.measured_at[len(self.measurements)]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return len(self.measurements) == len(self.steps.measured_at)
+
+    def keep_place(self) -> None:
+        """Writes where the trial stands, unless it is written or nobody wants it."""
+        if self.resume is None or self._kept_step == self.step or self.is_over:
+            return
+        tensors = state_of(self._live, self._optimiser, self._trained, self._random_states, self._losses)
+        place = Place(self.step, self.measurements, self._elapsed_s, self._told_micro_batch, tensors)
+        self._last_place = self.writer.save(
+            tensors, self.resume.path, header(place, self.config, self.bench.rows_key)
+        )
+        self._kept_step = self.step
+
+    def update(self, rows: np.ndarray) -> None:
+        """One optimiser step. Where memory is short, the batch is computed in smaller and smaller pieces."""
+        self.step += 1
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, self.steps.steps, self.config)
+        micro_batch = self._micro_batch
+        while (loss := self._try_update(rows)) is None:
+            self._free_memory()
+            if self._micro_batch == 1:
+                raise OutOfMemory(f"out of memory at step {self.step}, with one row at a time")
+            self._micro_batch = max(1, min(self._micro_batch, len(rows)) // 2)
+        if self._micro_batch < micro_batch:
+            print(f"Out of memory at step {self.step}: now {self._micro_batch} rows at a time.")
+            self.bench.sizes.remember(self.config, self._micro_batch)
+        self._losses.append(loss)
+
+    def _try_update(self, rows: np.ndarray) -> torch.Tensor | None:
+        """The step's loss; None where memory is short."""
+        try:
+            return update(self.bench, rows, self._micro_batch, self._optimiser, self._trained, self.config)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _free_memory(self) -> None:
+        for parameter in self._trained.values():
+            parameter.grad = None
+        if self.bench.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def measure(self) -> Measurement:
+        """Evaluates the model as it stands, and saves it where it is the best so far."""
+        config, step = self.config, self.step
+        train_loss = _mean_loss(self._losses, step)
+        self._losses = []
+        self._refuse_growth(train_loss)
+        self._count_training()  # after the loss is read: until then a GPU may still compute
+        training_s, self._training_s = self._training_s, 0.0
+        evaluated_s = time.monotonic()
+        metrics = evaluate(self.bench, config.precision)
+        evaluation_s = time.monotonic() - evaluated_s
+        value = metrics[config.objective]
+        if math.isnan(value):
+            raise Diverged(step, "the model's outputs are no longer finite")
+        index, count = len(self.measurements) + 1, len(self.steps.measured_at)
+        improved = is_better(config.objective, value, self._best)
+        if improved:
+            self.writer.save(self.bench.checkpointed(), self.checkpoint, {MEASURED_KEY: str(index)})
+        measurement = Measurement(
+            index=index,
+            fraction=index / count,
+            step=step,
+            epoch=step / self.steps.steps_per_epoch,
+            metrics={**metrics, "train_loss": train_loss},
+            elapsed_s=self._elapsed_s,
+            checkpoint=self.checkpoint if improved else None,
+            micro_batch=self._told_micro_batch,
+            training_s=training_s,
+            evaluation_s=evaluation_s,
+        )
+        self.measurements.append(measurement)
+        return measurement
+
+    def _refuse_growth(self, train_loss: float) -> None:
+        first = self.measurements[0].metrics["train_loss"] if self.measurements else math.inf
+        guessing = math.log(max(2, self.bench.model.config.num_labels or 2))
+        if train_loss > GROWTH * max(first, guessing):
+            raise Diverged(self.step, f"the training loss has grown from {first:.3g} to {train_loss:.3g}")
+
+    @property
+    def _best(self) -> float | None:
+        values = [one.metrics[self.config.objective] for one in self.measurements if one.checkpoint]
+        return values[-1] if values else None
+
+    @property
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._began_s
+
+    @property
+    def _told_micro_batch(self) -> int | None:
+        return self._micro_batch if self._micro_batch < self.config.batch_size else None
+
+
+def _random_states(device: torch.device) -> list[torch.Tensor]:
+    """Of the generators that dropout draws from."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+
+
+def _set_random_states(device: torch.device, states: Sequence[torch.Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
+
+
+def _mean_loss(losses: Sequence[torch.Tensor], step: int) -> float:
+    """Mean of the losses up to `step`, or Diverged with the first step that has none."""
+    values = torch.stack(list(losses)).double().cpu()
+    broken = torch.nonzero(~torch.isfinite(values))
+    if len(broken):
+        raise Diverged(step - len(values) + 1 + int(broken[0]), "the training loss is no longer finite")
+    return float(values.mean())

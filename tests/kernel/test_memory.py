@@ -1,0 +1,156 @@
+"""Where memory is short the batch stays the user's: it is computed in pieces, and the result is the same."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import transformers as hf
+
+from autoft.kernel import bench as kernel_bench
+from autoft.kernel.checkpoint import load_checkpoint
+from autoft.kernel.device import device_name
+from autoft.kernel.memory import WorkingSizes, is_out_of_memory
+from autoft.kernel.pretrained import ModelSource
+from autoft.kernel.workbench import Workbench
+
+from .tiny import ENCODER, config, materials, save_pretrained, tiny_tokenizer
+
+REPOSITORY = Path(__file__).parents[2]
+WIDE = {"batch_size": 48, "epochs": 2, "measurements": 2, "dropout": 0.0, "learning_rate": 3e-4}
+LIMITED = """
+import json, resource, sys
+from pathlib import Path
+sys.path.insert(0, {repository!r})
+from tests.kernel.tiny import config, materials
+from autoft.kernel.pretrained import ModelSource
+from autoft.kernel.workbench import Workbench
+folder, limit = Path({folder!r}), {limit_mb}
+bench = Workbench(materials(folder, ModelSource("bert", str(folder / "wide"))))
+list(bench.fine_tune(config(**{{**{trial!r}, "batch_size": 1, "epochs": 1}}), folder / "warm.safetensors"))
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + limit * 2**20,) * 2)
+try:
+    found = list(bench.fine_tune(config(**{trial!r}), folder / "limited.safetensors"))
+    print(json.dumps([[m.step, m.micro_batch, dict(m.metrics)] for m in found]))
+except Exception as error:
+    print(json.dumps(f"{{type(error).__name__}}: {{error}}"))
+"""
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A model whose activations are large and whose weights are not."""
+    folder = tmp_path_factory.mktemp("wide")
+    shape = hf.BertConfig(**{**ENCODER, "intermediate_size": 16384})
+    torch.manual_seed(0)
+    hf.AutoModel.from_config(shape).save_pretrained(folder / "wide")
+    tiny_tokenizer().save_pretrained(folder / "wide")
+    return folder
+
+
+def sizes_in(folder: Path) -> WorkingSizes:
+    return WorkingSizes(folder / "cache" / "working-sizes.json", device_name(torch.device("cpu")))
+
+
+def limited(folder: Path, limit_mb: int, **changes: object):
+    """The trial in a process that may have so much more memory than it had before the first large batch."""
+    script = LIMITED.format(
+        repository=str(REPOSITORY), folder=str(folder), limit_mb=limit_mb, trial={**WIDE, **changes}
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_batch_that_does_not_fit_is_computed_in_pieces_with_the_same_result(wide):
+    whole = Workbench(materials(wide, ModelSource("bert", str(wide / "wide"))))
+    expected = list(whole.fine_tune(config(**WIDE), wide / "whole.safetensors"))
+    found = limited(wide, 150)
+    assert [step for step, _, _ in found] == [m.step for m in expected]
+    assert all(rows < WIDE["batch_size"] for _, rows, _ in found)
+    assert all(one.micro_batch is None for one in expected)
+    for (_, _, metrics), one in zip(found, expected, strict=True):
+        assert metrics["train_loss"] == pytest.approx(one.metrics["train_loss"], abs=1e-4)
+        assert metrics["log_loss"] == pytest.approx(one.metrics["log_loss"], abs=1e-4)
+    names = {name: torch.zeros_like(t) for name, t in whole._resident[1].model.named_parameters()}
+    halves = {name: torch.zeros_like(t) for name, t in names.items()}
+    load_checkpoint(wide / "whole.safetensors", names)
+    load_checkpoint(wide / "limited.safetensors", halves)
+    assert max((names[name] - halves[name]).abs().max().item() for name in names) < 1e-4
+    # What fitted is remembered on the node, for the next trial of that depth and model.
+    assert sizes_in(wide).of(config(**WIDE)) == found[-1][1]
+
+
+def test_where_not_even_one_row_fits_the_trial_says_so(wide):
+    assert limited(wide, -1000, max_length=15).startswith("OutOfMemory: out of memory")
+
+
+def test_losses_count_rows_whatever_the_pieces(tmp_path, monkeypatch):
+    """48 rows in pieces of 20, 20 and 8: each row counts the same."""
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    trial = config(batch_size=48, epochs=2, measurements=2, dropout=0.0)
+    expected = list(Workbench(things).fine_tune(trial, tmp_path / "whole.safetensors"))
+    bench = Workbench(things)
+    sizes_in(tmp_path).remember(trial, 20)
+    found = list(bench.fine_tune(trial, tmp_path / "pieces.safetensors"))
+    assert [m.micro_batch for m in found] == [20, 20]
+    for a, b in zip(found, expected, strict=True):
+        assert a.metrics["train_loss"] == pytest.approx(b.metrics["train_loss"], abs=1e-6)
+        assert a.metrics["log_loss"] == pytest.approx(b.metrics["log_loss"], abs=1e-4)
+
+
+def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, monkeypatch):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    expected = [m.metrics for m in Workbench(things).fine_tune(config(), tmp_path / "a.safetensors")]
+    tried, plain = [], kernel_bench._try_logits
+
+    def short_of_memory(bench, precision):
+        tried.append(max(len(rows) for rows, _ in bench.validation.evaluation()))
+        return None if tried[-1] > 3 else plain(bench, precision)
+
+    monkeypatch.setattr(kernel_bench, "_try_logits", short_of_memory)
+    found = [m.metrics for m in Workbench(things).fine_tune(config(), tmp_path / "b.safetensors")]
+    assert tried[0] > tried[-1] >= 1
+    for a, b in zip(found, expected, strict=True):
+        assert a["log_loss"] == pytest.approx(b["log_loss"], abs=1e-5)
+
+
+def test_other_errors_are_not_taken_for_it():
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(OSError("can't allocate memory"))
+
+
+def test_a_broken_memory_of_sizes_is_none(tmp_path):
+    sizes = WorkingSizes(tmp_path / "sizes.json", "a device")
+    (tmp_path / "sizes.json").write_text("{broken")
+    assert sizes.of(config(batch_size=16)) == 16
+    sizes.remember(config(batch_size=16), 4)
+    assert sizes.of(config(batch_size=16)) == 4
+    sizes.remember(replace(config(), batch_size=32), 8)
+    assert sizes.of(config(batch_size=16)) == 4  # the smaller one of what was seen
+    assert sizes.of(config(batch_size=2)) == 2
+    assert sizes.of(config(unfreeze_depth=0)) == 16
+
+
+@pytest.mark.gpu
+def test_a_real_cuda_out_of_memory_gives_the_same_result(wide):
+    bench = Workbench(materials(wide, ModelSource("bert", str(wide / "wide"))))
+    expected = list(bench.fine_tune(config(**WIDE), wide / "whole.safetensors"))
+    peak = torch.cuda.max_memory_allocated()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction((peak * 0.6) / total)
+    try:
+        found = list(bench.fine_tune(config(**WIDE), wide / "limited.safetensors"))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert found[-1].micro_batch is not None
+    for a, b in zip(found, expected, strict=True):
+        assert a.metrics["log_loss"] == pytest.approx(b.metrics["log_loss"], abs=1e-4)

@@ -1,0 +1,142 @@
+"""A trial that is stopped anywhere goes on in another process as if nothing had happened."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from autoft.kernel import loop
+from autoft.kernel.resume import Resume
+from autoft.kernel.workbench import Workbench
+
+from .tiny import config, materials, save_pretrained
+
+ARCHITECTURES = ("bert", "gpt2", "deberta-v2")
+LONG = {"epochs": 4, "measurements": 6, "dropout": 0.3}
+
+
+@pytest.fixture(autouse=True)
+def tick_at_every_step(monkeypatch):
+    monkeypatch.setattr(loop, "TICK_S", 0.0)
+
+
+def uninterrupted(things, path, **changes):
+    found = list(Workbench(things).fine_tune(config(**changes), path))
+    return [(m.index, m.step, dict(m.metrics)) for m in found], load_file(path)
+
+
+def same_tensors(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def interrupted(things, folder, stop_after, **changes):
+    """Closes the trial after so many items (measurements and ticks), each time in another workbench."""
+    seen, attempt = {}, 0
+    while True:
+        attempt += 1
+        paths = [folder / f"{n}.resume" for n in range(attempt, 0, -1)]
+        resume = Resume(paths[0], tuple(paths[1:]), len(seen))
+        trial = Workbench(things).fine_tune(config(**changes), folder / f"{attempt}.safetensors", resume)
+        for count, one in enumerate(trial, start=1):
+            if one is not None:
+                seen[one.index] = (one.index, one.step, dict(one.metrics), one.checkpoint)
+                if one.fraction == 1:
+                    best = [each[3] for each in seen.values() if each[3]][-1]
+                    return [each[:3] for each in seen.values()], load_file(best), attempt
+            if count == stop_after:
+                trial.close()
+                break
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("depth", [0, 2, "all"])
+def test_stopped_after_any_number_of_steps_it_ends_with_the_same_bits(tmp_path, name, depth):
+    things = materials(tmp_path, save_pretrained(name, tmp_path / name))
+    trial = {"model": name, "unfreeze_depth": depth, **LONG}
+    expected = uninterrupted(things, tmp_path / "whole.safetensors", **trial)
+    for stop_after in (1, 3, 5):
+        folder = tmp_path / str(stop_after)
+        measured, tensors, attempts = interrupted(things, folder, stop_after, **trial)
+        assert attempts > 2
+        assert measured == expected[0]
+        assert same_tensors(tensors, expected[1])
+
+
+def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    first = Resume(tmp_path / "1.resume")
+    trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "1.safetensors", first)
+    heard = [m for m in (next(trial) for _ in range(9)) if m is not None]
+    trial.close()
+    assert len(heard) >= 2
+    again = Resume(tmp_path / "2.resume", (first.path,), measured=len(heard) - 1)
+    trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "2.safetensors", again)
+    assert next(trial) == heard[-1]
+
+
+@pytest.mark.parametrize("cut", [0, 7, 100, 5000, -1])
+def test_a_place_that_is_cut_short_is_not_used_and_the_one_before_it_is(tmp_path, capsys, cut):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    expected = uninterrupted(things, tmp_path / "whole.safetensors", **LONG)
+    for attempt, items in ((1, 5), (2, 5)):
+        earlier = (tmp_path / "1.resume",) if attempt == 2 else ()
+        resume = Resume(tmp_path / f"{attempt}.resume", earlier)
+        trial = Workbench(things).fine_tune(config(**LONG), tmp_path / f"{attempt}.safetensors", resume)
+        for _ in range(items):
+            next(trial)
+        trial.close()
+    damaged = tmp_path / "2.resume"
+    damaged.write_bytes(damaged.read_bytes()[:cut])
+    resume = Resume(tmp_path / "3.resume", (damaged, tmp_path / "1.resume"), measured=0)
+    trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "3.safetensors", resume)
+    found = [(m.index, m.step, dict(m.metrics)) for m in trial if m is not None]
+    assert found == expected[0]
+    said = capsys.readouterr().out
+    assert "No place to go on from in 2.resume: it is damaged" in said
+    assert "The trial goes on from step" in said
+
+
+def test_the_place_of_another_trial_is_not_taken(tmp_path, capsys):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "1.safetensors", Resume(tmp_path / "1.r"))
+    next(trial)
+    trial.close()
+    other = config(**{**LONG, "learning_rate": 3e-4})
+    resume = Resume(tmp_path / "2.r", (tmp_path / "1.r",))
+    trial = Workbench(things).fine_tune(other, tmp_path / "2.safetensors", resume)
+    steps = [m.step for m in trial if m is not None]
+    assert steps == [m.step for m in Workbench(things).fine_tune(other, tmp_path / "3.safetensors")]
+    assert "of another trial" in capsys.readouterr().out
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from tests.kernel.tiny import config, materials
+from autoft.kernel.pretrained import ModelSource
+from autoft.kernel.resume import Resume
+from autoft.kernel.workbench import Workbench
+folder = Path({folder!r})
+things = materials(folder, ModelSource("bert", str(folder / "bert")))
+resume = Resume(folder / "1.resume")
+for m in Workbench(things).fine_tune(config(**{trial!r}), folder / "1.safetensors", resume):
+    if m is not None and m.index == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_in_the_middle_it_ends_with_the_same_bits(tmp_path):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    expected = uninterrupted(things, tmp_path / "whole.safetensors", **LONG)
+    repository = Path(__file__).parents[2]
+    script = KILLED.format(tests=str(repository), folder=str(tmp_path), trial=LONG)
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    resume = Resume(tmp_path / "2.resume", (tmp_path / "1.resume",), measured=2)
+    trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "2.safetensors", resume)
+    found = [(m.index, m.step, dict(m.metrics)) for m in trial if m is not None]
+    assert len(found) >= len(expected[0]) - 2  # the third may be trained again, or given again as it was
+    assert found == expected[0][-len(found) :]
