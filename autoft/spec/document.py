@@ -24,7 +24,17 @@ from autoft.spec.scalars import (
     Text,
 )
 from autoft.spec.space import Range
-from autoft.spec.study import Budget, Checkpoints, DataSpec, Resources, SearchMethod, SplitSpec, Tracking
+from autoft.spec.study import (
+    Budget,
+    Checkpoints,
+    DataSpec,
+    Faults,
+    ModelRef,
+    Resources,
+    SearchMethod,
+    SplitSpec,
+    Tracking,
+)
 
 
 class Form(BaseModel):
@@ -42,6 +52,10 @@ class ModelForm(Form):
     """A hub id, a folder, or package:NAME."""
     revision: Text | None = None
     """A branch, tag or commit of the hub repository."""
+    trust_remote_code: bool = ModelRef.trust_remote_code
+    """Run the Python code that comes with the model; off, a model that needs its own code is refused."""
+    allow_pickle: bool = ModelRef.allow_pickle
+    """Also load weights that are not safetensors; the format can run code while it is read."""
 
 
 class SplitForm(Form):
@@ -100,7 +114,20 @@ class BudgetForm(Form):
     trials: Count = Field(examples=["trials: 60"])
     """A total over all sittings."""
     time: Duration | None = Budget.time_s
-    """Of one sitting, such as 8h or 1h30m; at its end no new trial starts."""
+    """Of one sitting, such as 8h or 1h30m; then running trials finish their measurement and are kept."""
+    gpu_hours: float | None = Field(default=Budget.gpu_hours, gt=0, le=1e7)
+    """A total over all sittings: hours of trials times the GPUs that each one holds."""
+
+
+class FaultsForm(Form):
+    """What is done about trials that do not end as they should."""
+
+    retries: int = Field(default=Faults.retries, ge=0, le=1000)
+    """How often a trial is tried again whose worker process died, from its last measurement on."""
+    trial_timeout: Duration = Field(default=Faults.trial_timeout_s, json_schema_extra={"default": "1h"})
+    """A trial without a step for so long hangs, and its process is ended."""
+    stop_after_failures: Count = Faults.stop_after_failures
+    """The search stops after so many failures in a row for one and the same reason."""
 
 
 class ResourcesForm(Form):
@@ -120,6 +147,8 @@ class ResourcesForm(Form):
     """auto is bf16 on CUDA and fp32 elsewhere."""
     cache: Size = Field(default=Resources.cache, json_schema_extra={"default": "20GB"})
     """How much of a node's disk hidden states of frozen blocks may take; 0 computes them anew each time."""
+    disk: Size | None = Resources.disk
+    """How much the study's folder may take; what can be made again goes first. Absent, no bound."""
 
 
 class CheckpointsForm(Form):
@@ -191,6 +220,7 @@ class Document(Form):
     resources: ResourcesForm = Field(
         default_factory=ResourcesForm, examples=["resources: {cpus_per_trial: 1}"]
     )
+    faults: FaultsForm = Field(default_factory=FaultsForm, examples=["faults: {retries: 2}"])
     checkpoints: CheckpointsForm = Field(default_factory=CheckpointsForm, examples=["checkpoints: {keep: 3}"])
     tracking: TrackingForm = Field(
         default_factory=TrackingForm, examples=["tracking: {experiment: my-study}"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path as FilePath
 
 from autoft.spec.document import ModelForm
@@ -33,12 +34,13 @@ def read_models(raw: object, base: FilePath, notes: Notes) -> tuple[ModelRef, ..
 
 
 def _read(raw: object, path: Path, base: FilePath, notes: Notes) -> ModelRef | None:
-    revision = None
+    revision, code, pickle = None, False, False
     if isinstance(raw, dict):
         form = fit(ModelForm, raw, path, notes)
         if form is None:
             return None
         raw, revision = form.id, form.revision
+        code, pickle = form.trust_remote_code, form.allow_pickle
     rule = "must be a hub id such as org/name, a folder such as ./model, or package:NAME"
     if not isinstance(raw, str) or not raw:
         notes.add(path, f"{rule}, got {got(raw)}")
@@ -59,7 +61,7 @@ def _read(raw: object, path: Path, base: FilePath, notes: Notes) -> ModelRef | N
     if revision and ref.kind != "hub":
         notes.add((*path, "revision"), f"is for hub models, got {got(revision)} for a {ref.kind}; remove it")
         return None
-    return ref
+    return replace(ref, trust_remote_code=code, allow_pickle=pickle)
 
 
 def _is_folder(base: FilePath, raw: str) -> bool:

@@ -27,6 +27,7 @@ from autoft.spec.study import (
     Budget,
     Checkpoints,
     DataSpec,
+    Faults,
     ModelRef,
     Resources,
     SearchMethod,
@@ -148,7 +149,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         )
     if notes.problems or document is None or sections.sampler is None or sections.pruner is None:
         raise SpecError(notes.problems)
-    search = document.search
+    search, faults = document.search, document.faults
     return StudySpec(
         study=name,
         task=document.task,
@@ -160,8 +161,9 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         search=SearchMethod(
             *sections.sampler, *sections.pruner, search.seed, storage, search.evaluations_per_epoch
         ),
-        budget=Budget(document.budget.trials, document.budget.time),
+        budget=Budget(document.budget.trials, document.budget.time, document.budget.gpu_hours),
         resources=Resources(**{**document.resources.model_dump(), "address": address}),
+        faults=Faults(faults.retries, faults.trial_timeout, faults.stop_after_failures),
         checkpoints=Checkpoints(document.checkpoints.keep),
         tracking=Tracking(uri, document.tracking.experiment),
         register=document.register_.name or name,

@@ -18,6 +18,10 @@ class ModelRef:
     location: str
     """The hub id, the folder's absolute path, or the Python package's distribution name."""
     revision: str | None = None
+    trust_remote_code: bool = False
+    """Whether code that comes with the model may run."""
+    allow_pickle: bool = False
+    """Whether weights may be in a format that can run code, instead of safetensors."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,21 @@ class Budget:
     trials: int
     """A total over all sittings; COMPLETE, PRUNED and FAIL count."""
     time_s: float | None = None
-    """Of one sitting, in seconds; at its end no new trial starts."""
+    """Of one sitting, in seconds; at its end running trials finish their measurement and are kept."""
+    gpu_hours: float | None = None
+    """A total over all sittings: hours of trials times the GPUs that each one holds."""
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is done about trials that do not end as they should."""
+
+    retries: int = 2
+    """How often a trial is tried again whose worker process died; from its last measurement."""
+    trial_timeout_s: float = 3600.0
+    """A trial without a step for so long hangs, and its process is ended."""
+    stop_after_failures: int = 5
+    """Failures in a row for one and the same reason after which the search stops: the next would fail too."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,8 @@ class Resources:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     cache: int = 20 * 10**9
     """Bytes on a node's disk that hidden states at the boundary of frozen blocks may take; 0 keeps none."""
+    disk: int | None = None
+    """Bytes that the study's folder may take, all in all; None is no bound."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +149,7 @@ class StudySpec:
     search: SearchMethod
     budget: Budget
     resources: Resources
+    faults: Faults
     checkpoints: Checkpoints
     tracking: Tracking
     register: str
