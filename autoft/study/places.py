@@ -1,5 +1,6 @@
 """Where a study keeps its files: every name below is relative to the study's folder."""
 
+import re
 from pathlib import Path
 
 DATABASE = "study.db"
@@ -7,7 +8,13 @@ SPACE = "space.yaml"
 """The resolved request of the last sitting, environment variables unexpanded: a name leads back to it."""
 LOCK = "sitting.lock"
 """Held while a process searches; the operating system frees it when that process dies."""
-RAY_LOG = "logs/ray.log"
+OWNER = "sitting.json"
+"""Who holds it: host and process."""
+DATA = "data"
+"""Prepared rows, tokens and stored states."""
+LOGS = "logs"
+RAY_LOG = f"{LOGS}/ray.log"
+CHECKPOINTS = "checkpoints"
 
 
 def study_folder(name: str) -> Path:
@@ -15,17 +22,35 @@ def study_folder(name: str) -> Path:
     return Path.cwd() / "studies" / name
 
 
-def checkpoint_name(number: int) -> str:
-    """The checkpoint of a trial; the file exists while the trial runs, and after it only for the best one."""
-    return f"checkpoints/trial-{number:04d}.safetensors"
+def checkpoint_name(number: int, attempt: int) -> str:
+    """The best model of one attempt at a trial.
+
+    Files of a trial exist while it runs; after it only those that a best trial's score came from.
+    """
+    return f"{CHECKPOINTS}/trial-{number:04d}.{attempt}.safetensors"
+
+
+def resume_name(number: int, attempt: int) -> str:
+    """The place from which another attempt goes on; gone when the trial has ended."""
+    return f"{CHECKPOINTS}/trial-{number:04d}.{attempt}.resume"
+
+
+def trial_of(name: str) -> int:
+    """The trial whose file in the folder of checkpoints has this name; -1 for no trial's.
+
+    >>> trial_of("trial-0012.2.safetensors"), trial_of(".trial-0012.1.resume.x8"), trial_of("notes.txt")
+    (12, 12, -1)
+    """
+    found = re.match(r"\.?trial-(\d+)\.", name)
+    return int(found[1]) if found else -1
 
 
 def log_name(number: int) -> str:
     """Everything that a trial's worker printed."""
-    return f"logs/trial-{number:04d}.log"
+    return f"{LOGS}/trial-{number:04d}.log"
 
 
 def make_folders(folder: Path) -> None:
     """Creates the study's folder and what lies in it."""
-    for name in (checkpoint_name(0), log_name(0)):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    for name in (CHECKPOINTS, LOGS):
+        (folder / name).mkdir(parents=True, exist_ok=True)

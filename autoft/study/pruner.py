@@ -33,13 +33,27 @@ class _EqualHalving(SuccessiveHalvingPruner):
     Optuna judges a trial at its first report at or after a rung, and compares the values with which the
     others passed that rung, wherever they did. Here they count with their values at the trial's own step.
     Where every trial reports at the rung itself, the two are the same.
+
+    Asked twice for one report, because the search was killed after the first time, it answers the same.
     """
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether the trial stops at its last report."""
         if trial.last_step is None:
             return False
+        self._forget_rungs_of_last_report(trial)
         return super().prune(cast(Study, _SeenFrom(study, trial, trial.last_step)), trial)
+
+    def _forget_rungs_of_last_report(self, trial: FrozenTrial) -> None:
+        """In the copy at hand: what an answer that got lost has noted is noted again."""
+        assert self._min_resource is not None  # `make_pruner` gives it
+        before = max((step for step in trial.intermediate_values if step != trial.last_step), default=0)
+        rung = 0
+        while before >= self._min_resource * self._reduction_factor ** (self._min_early_stopping_rate + rung):
+            rung += 1
+        while (key := f"completed_rung_{rung}") in trial.system_attrs:
+            del trial.system_attrs[key]
+            rung += 1
 
 
 class _SeenFrom:
@@ -59,7 +73,7 @@ class _SeenFrom:
         return [
             _Competitor(trial.system_attrs, value)
             for trial in self._study.get_trials(deepcopy=False)
-            if (value := self._value(trial)) is not None
+            if trial.number != self._trial.number and (value := self._value(trial)) is not None
         ]
 
     def _value(self, trial: FrozenTrial) -> float | None:

@@ -14,20 +14,25 @@ from autoft.errors import StudyError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
-from autoft.study.places import checkpoint_name
+from autoft.study.places import CHECKPOINTS
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+Precision = Literal["fp32", "bf16"]
 
 TRIAL_ATTR = "trial"
 """A trial's attribute, written when it is handed to a worker: attempt, seed, values, began."""
 MEASUREMENT_ATTR = "measurement:{index}"
 """A trial's attributes, one a measurement, written whole."""
+CRASHES_ATTR = "crashes"
+"""A trial's attribute: how many worker processes died of it in a row, and how far it had come."""
 END_ATTR = "end"
-"""A trial's attribute, written before it is told FAIL: reason, traceback, node."""
+"""A trial's attribute, written before it is told to have ended by this: state, reason, traceback, node."""
 IDENTITY_ATTR = "identity"
 """The study's attribute that says which request made it; see `storage.identity_of`."""
 INFO_ATTR = "info"
 """The study's attribute that holds its `StudyInfo`."""
+PRECISION_ATTR = "precision"
+"""The study's attribute: in which precision its trials compute."""
 CACHE_PLAN_ATTR = "cache_plan"
 """The study's attribute that holds its `CachePlan`."""
 
@@ -62,6 +67,10 @@ class TrialRecord:
     finished: datetime | None
     duration_s: float | None
     """From `started` to `finished`; None while it runs."""
+    attempt: int
+    """How often it was begun; more than once where it was interrupted or its worker died."""
+    micro_batch: int | None
+    """See `Measurement`; the last one's."""
     checkpoint: str | None
     """Where the best measurement's checkpoint was written, relative to the study's folder.
 
@@ -106,6 +115,17 @@ def read_info(study: optuna.Study) -> StudyInfo:
             f"study {study.study_name!r}: the storage has no description of it, so autoft did not make it"
         )
     return StudyInfo(**{**stored, "models": tuple(stored["models"])})
+
+
+def write_precision(study: optuna.Study, precision: Precision) -> None:
+    """Stores in which precision the study's trials compute, once and for all."""
+    study.set_user_attr(PRECISION_ATTR, precision)
+
+
+def read_precision(study: optuna.Study) -> Precision | None:
+    """In which precision the study's trials compute; None: undecided."""
+    stored: Precision | None = study.user_attrs.get(PRECISION_ATTR)
+    return stored
 
 
 def write_cache_plan(study: optuna.Study, plan: CachePlan) -> None:
@@ -165,7 +185,7 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
     """The record of one Optuna trial."""
     begun: dict[str, Any] = trial.user_attrs.get(TRIAL_ATTR, {})
     end: dict[str, Any] = trial.user_attrs.get(END_ATTR, {})
-    notes = _measurement_notes(trial, int(begun.get("attempt", 1)))
+    notes = measurement_notes(trial)
     measurements = tuple(_measurement(note) for note in notes)
     scores = {m.index: m.metrics[objective] for m in measurements if _finite(m.metrics.get(objective))}
     best = max(
@@ -188,27 +208,48 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
         started=started,
         finished=finished,
         duration_s=(finished - started).total_seconds() if started and finished else None,
-        checkpoint=checkpoint_name(trial.number) if any(m.checkpoint for m in measurements) else None,
+        attempt=int(begun.get("attempt", 0)),
+        micro_batch=measurements[-1].micro_batch if measurements else None,
+        checkpoint=next((note["checkpoint"] for note in reversed(notes) if note["checkpoint"]), None),
     )
 
 
-def measurement_note(number: int, attempt: int, measurement: Measurement, node: str) -> dict[str, Any]:
-    """What is stored of one measurement of trial `number`."""
+def measurement_note(
+    attempt: int, measurement: Measurement, node: str, *, stop: bool, gpus: float
+) -> dict[str, Any]:
+    """What is stored of one measurement, and of the decision on it.
+
+    `stop` says that the trial ends by it, `gpus` how many of them it holds. The checkpoint may be an earlier
+    attempt's, where a measurement that nobody had heard of is given again.
+    """
     note = asdict(measurement)
     note["metrics"] = {name: float(value) for name, value in measurement.metrics.items()}
-    note["checkpoint"] = checkpoint_name(number) if measurement.checkpoint else None
-    return {**note, "attempt": attempt, "node": node}
+    note["checkpoint"] = _relative(measurement.checkpoint)
+    return {**note, "attempt": attempt, "node": node, "stop": stop, "gpus": gpus}
 
 
-def _measurement_notes(trial: FrozenTrial, attempt: int) -> list[dict[str, Any]]:
-    """Of this attempt: an interrupted one's measurements stay in the storage, but count no more."""
+def _relative(checkpoint: Path | None) -> str | None:
+    """A worker's checkpoint as the study knows it: the worker's folder may be another node's."""
+    return None if checkpoint is None else f"{CHECKPOINTS}/{checkpoint.name}"
+
+
+def measurement_notes(trial: FrozenTrial) -> list[dict[str, Any]]:
+    """All measurements of a trial, by index.
+
+    An attempt that goes on from an earlier one adds to its measurements; one that has to begin anew
+    writes over them.
+    """
     prefix = MEASUREMENT_ATTR.format(index="")
     notes = [value for key, value in trial.user_attrs.items() if key.startswith(prefix)]
-    return sorted((note for note in notes if note["attempt"] == attempt), key=lambda note: int(note["index"]))
+    return sorted(notes, key=lambda note: int(note["index"]))
+
+
+_OF_A_NOTE = ("attempt", "node", "stop", "gpus", "checkpoint")
+"""What a note holds besides the measurement."""
 
 
 def _measurement(note: Mapping[str, Any]) -> Measurement:
-    fields = {name: value for name, value in note.items() if name not in ("attempt", "node", "checkpoint")}
+    fields = {name: value for name, value in note.items() if name not in _OF_A_NOTE}
     return Measurement(**fields, checkpoint=Path(note["checkpoint"]) if note["checkpoint"] else None)
 
 

@@ -1,6 +1,9 @@
-"""One sitting of a search: what to run next, and what each trial's end means. Knows nothing of Ray.
+"""One sitting of a search: what to run next, and what each trial's report means. Knows nothing of Ray.
 
 Every method is called on one thread, by whatever runs the trials; tests call them directly.
+
+What a report means is written together with it, as one attribute of the trial: whenever the process is
+killed, the next sitting finds a measurement with its decision, or neither.
 """
 
 import math
@@ -8,8 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -18,27 +22,39 @@ from autoft.errors import StudyError
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 from autoft.spec.metrics import METRICS
+from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
+from autoft.study.budget import Budgets
 from autoft.study.config import fine_tune_config, grid_of, report_step, trial_seed
-from autoft.study.places import checkpoint_name
+from autoft.study.disk import Disk
+from autoft.study.failures import Failure, Failures
+from autoft.study.places import CHECKPOINTS, trial_of
 from autoft.study.records import (
+    CRASHES_ATTR,
     END_ATTR,
     MEASUREMENT_ATTR,
     TRIAL_ATTR,
     best_trials,
     measurement_note,
+    measurement_notes,
 )
+from autoft.study.requests import Requests
 from autoft.study.sampler import make_sampler
-from autoft.study.storage import leftovers, trials_left
-from autoft.study.suggest import suggest
+from autoft.study.storage import leftovers
+from autoft.study.suggest import suggest, suggest_again
 from autoft.study.watch import Watcher
 
-SAME_FAILURES = 5
-"""Failures in a row for one and the same reason after which the search gives up: the next would fail too."""
+STOPPED_REASON = "stopped by hand"
 
 
-class GaveUp(StudyError):  # noqa: N818 - what the search did, not what the user did
-    """Trial after trial failed for one reason, so the search stopped; what is finished stands."""
+class Verdict(Enum):
+    """What becomes of a trial after a report."""
+
+    GO_ON = auto()
+    ENDED = auto()
+    """It is COMPLETE, PRUNED or FAIL."""
+    KEPT = auto()
+    """It stays RUNNING in the study, and a later attempt goes on with it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,9 @@ class Assignment:
 
     number: int
     attempt: int
-    """1, or more where a trial was interrupted and starts from the beginning."""
+    """1, or more where a trial was interrupted; reports carry it."""
+    measured: int
+    """Measurements of earlier attempts that stand."""
     config: FineTuneConfig
 
 
@@ -57,9 +75,13 @@ class _Live:
 
     trial: Trial
     attempt: int
-    decided_step: int
-    """Up to here an interrupted attempt was measured and went on: that is not decided a second time."""
-    best: float | None = None
+    decided: int
+    """Measurements up to this index were decided on by an earlier attempt: that is not done again."""
+    best: float | None
+    checkpoint: str | None
+    """The file of that measurement's model."""
+    heard_s: float
+    """When it last said anything."""
 
 
 class Sitting:
@@ -71,8 +93,10 @@ class Sitting:
         precision: decided before the first trial of the study.
         watchers: told after each write.
         folder: the study's folder.
-        max_concurrent: trials at the same time.
-        clock: seconds, monotonic; for `budget.time`.
+        max_concurrent: trials at the same time; may be changed at any time.
+        gpus_per_trial: for `budget.gpu_hours`.
+        began_s: on that clock, when the sitting began, for `budget.time`; None is now.
+        clock: seconds, monotonic.
     """
 
     def __init__(
@@ -84,133 +108,290 @@ class Sitting:
         watchers: Sequence[Watcher],
         folder: Path,
         max_concurrent: int,
+        gpus_per_trial: float = 0.0,
+        began_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.study, self.spec, self.precision, self.watchers = study, spec, precision, watchers
         self.folder, self.max_concurrent, self._clock = folder, max_concurrent, clock
-        self._began = clock()
         self._grid = grid_of(spec)
         self._maximize = METRICS[spec.objective].direction == "maximize"
         self._live: dict[int, _Live] = {}
-        self._left = trials_left(study, spec.budget)
-        self._interrupted = leftovers(study)
+        self._kept: set[int] = set()
+        self._failures = Failures(spec.study, spec.faults)
+        self._requests = Requests(study, clock)
+        self._disk = Disk(folder, spec.resources.disk, clock)
+        self._budgets = Budgets(study, spec.budget, gpus_per_trial, clock, began_s)
+        self.stopped = False
+        """Whether the sitting was told to stop, so that running trials are kept at their next report."""
+        self.stopped_by: StudyError | None = None
+        """The error that did it, if one did."""
         best = best_trials(study, spec.checkpoints.keep)
-        self._best = [self._rank(trial.score or 0.0, trial.number) for trial in best]
-        self._last_reason, self._same_reasons = "", 0
+        self._best = [self._rank(trial.score or 0.0, trial.number, trial.checkpoint) for trial in best]
+        self._interrupted = leftovers(study)
+        for trial in self._interrupted[:]:
+            self._end_if_decided(trial)
 
-    @property
-    def gave_up(self) -> GaveUp | None:
-        """Why no more trial is worth starting; None while there is hope."""
-        if self._same_reasons < SAME_FAILURES:
-            return None
-        return GaveUp(
-            f"study {self.spec.study!r}: {SAME_FAILURES} trials in a row failed for the same reason, so the "
-            f"search stopped: {self._last_reason}"
-        )
+    def stop(self, error: StudyError | None = None) -> None:
+        """No trial starts, and those that run are kept at their next report."""
+        self.stopped = True
+        self.stopped_by = self.stopped_by or error
 
     @property
     def over(self) -> bool:
-        """Whether no more trial will start in this sitting; those that run may finish."""
-        time_s = self.spec.budget.time_s
-        late = time_s is not None and self._clock() - self._began >= time_s
-        return late or self.gave_up is not None or len(self._live) >= self._left
+        """Whether no more trial will start in this sitting, unless one of those that run is lost."""
+        return self._winding_down or len(self._live) + len(self._kept) >= self._budgets.trials_left
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self._live
+
+    @property
+    def _winding_down(self) -> bool:
+        if self._failures.gave_up is not None:
+            self.stop(self._failures.gave_up)
+        if self._requests.stop:
+            self.stop()
+        return self.stopped or self._budgets.spent
 
     def next(self) -> Assignment | None:
         """The next trial to run: an interrupted one first. None when all places are taken, or at the end."""
         if self.over or len(self._live) >= self.max_concurrent:
             return None
-        assignment = self._begin(self._interrupted.pop(0) if self._interrupted else None)
+        assignment = self._resume(self._interrupted.pop(0)) if self._interrupted else self._begin()
         for watcher in self.watchers:
             watcher.started(assignment.number)
         return assignment
 
-    def _begin(self, interrupted: FrozenTrial | None) -> Assignment:
-        if interrupted is None:
-            trial = self.study.ask()
-            attempt, decided_step = 1, 0
-        else:
-            trial = Trial(self.study, interrupted._trial_id)
-            attempt = int(interrupted.user_attrs.get(TRIAL_ATTR, {}).get("attempt", 0)) + 1
-            decided_step = interrupted.last_step or 0
+    def _begin(self) -> Assignment:
+        trial = self.study.ask()
         self.study.sampler = make_sampler(self.spec.search, trial.number)  # asked at the first suggestion
-        values = self.spec.space.resolve(suggest(trial, self.spec.space))
+        return self._assign(trial, 1, self.spec.space.resolve(suggest(trial, self.spec.space)))
+
+    def _resume(self, interrupted: FrozenTrial) -> Assignment:
+        trial = Trial(self.study, interrupted._trial_id)
+        begun: dict[str, Any] | None = interrupted.user_attrs.get(TRIAL_ATTR)
+        if begun is None:  # the process was killed while parameters were drawn
+            self.study.sampler = make_sampler(self.spec.search, trial.number)
+            return self._assign(trial, 1, self.spec.space.resolve(suggest_again(trial, self.spec.space)))
+        return self._assign(trial, int(begun["attempt"]) + 1, begun["values"])
+
+    def _assign(self, trial: Trial, attempt: int, values: dict[str, Value]) -> Assignment:
         seed = trial_seed(self.spec.search.seed, trial.number)
         began = datetime.now(UTC).isoformat()
-        trial.set_user_attr(TRIAL_ATTR, {"attempt": attempt, "seed": seed, "values": values, "began": began})
-        self._live[trial.number] = _Live(trial, attempt, decided_step)
-        return Assignment(trial.number, attempt, fine_tune_config(self.spec, values, seed, self.precision))
+        begun = {"attempt": attempt, "seed": seed, "values": values, "began": began}
+        trial.set_user_attr(TRIAL_ATTR, begun)
+        live = self._live[trial.number] = self._enliven(trial, attempt)
+        config = fine_tune_config(self.spec, values, seed, self.precision)
+        return Assignment(trial.number, attempt, live.decided, config)
 
-    def measured(self, number: int, measurement: Measurement, node: str) -> bool:
-        """Writes a measurement. True: the trial has ended by it (it is PRUNED or FAIL), stop the worker.
+    def _enliven(self, trial: Trial, attempt: int) -> _Live:
+        notes = measurement_notes(trial._cached_frozen_trial)
+        return _Live(trial, attempt, len(notes), *self._best_of(notes), self._clock())
+
+    def _best_of(self, notes: Sequence[dict[str, Any]]) -> tuple[float | None, str | None]:
+        """The best value, and the file of that measurement's model."""
+        values = [self._value_of(note) for note in notes]
+        best = (max if self._maximize else min)(filter(math.isfinite, values), default=None)
+        return best, next((note["checkpoint"] for note in reversed(notes) if note["checkpoint"]), None)
+
+    def _value_of(self, note: dict[str, Any]) -> float:
+        return float(note["metrics"].get(self.spec.objective, math.nan))
+
+    def _end_if_decided(self, trial: FrozenTrial) -> None:
+        """A trial whose last word was written, but not its state, because the process was killed between."""
+        notes = measurement_notes(trial)
+        failed = END_ATTR in trial.user_attrs
+        broken = bool(notes) and not math.isfinite(self._value_of(notes[-1]))
+        if not (failed or broken or (notes and (notes[-1]["stop"] or notes[-1]["fraction"] >= 1))):
+            return
+        self._interrupted.remove(trial)
+        attempt = int(trial.user_attrs[TRIAL_ATTR]["attempt"])
+        live = self._live[trial.number] = self._enliven(Trial(self.study, trial._trial_id), attempt)
+        if failed:
+            self._end(trial.number, TrialState[trial.user_attrs[END_ATTR]["state"]])
+        elif broken:
+            self._fail_as_broken(trial.number, live, notes[-1]["step"], self._value_of(notes[-1]), None)
+        elif notes[-1]["stop"]:
+            self._end(trial.number, TrialState.PRUNED)
+        else:
+            self._end(trial.number, TrialState.COMPLETE, live.best)
+
+    def ticked(self, number: int, attempt: int) -> Verdict:
+        """The trial is at work."""
+        live = self._of(number, attempt)
+        if live is None:
+            return Verdict.ENDED
+        live.heard_s = self._clock()
+        if number in self._requests.stopped_trials:
+            return self._end_by_hand(number, live)
+        # A budget that is spent lets trials finish their measurement; whoever stops the search does not.
+        return self._keep(number) if self._winding_down and self.stopped else Verdict.GO_ON
+
+    def measured(self, number: int, attempt: int, measurement: Measurement, node: str) -> Verdict:
+        """Writes a measurement, and what it means for the trial.
 
         The last measurement (fraction 1) is written like any other, but nothing is left to prune.
         """
-        live = self._live[number]
-        note = measurement_note(number, live.attempt, measurement, node)
-        live.trial.set_user_attr(MEASUREMENT_ATTR.format(index=measurement.index), note)
+        live = self._of(number, attempt)
+        if live is None:
+            return Verdict.ENDED
+        live.heard_s = self._clock()
         value = float(measurement.metrics.get(self.spec.objective, math.nan))
         step = report_step(measurement.fraction, self._grid)
-        self._report(live.trial, step, value)
+        seen = live.trial._cached_frozen_trial
+        seen.intermediate_values[step] = value
+        stop = measurement.fraction < 1 and measurement.index > live.decided and self._should_prune(seen)
+        # Unlike `Trial.report`, which keeps a step's first value: that of a restarted trial counts.
+        live.trial.storage.set_trial_intermediate_value(seen._trial_id, step, value)
+        note = measurement_note(live.attempt, measurement, node, stop=stop, gpus=self._budgets.gpus_per_trial)
+        live.trial.set_user_attr(MEASUREMENT_ATTR.format(index=measurement.index), note)
+        self._budgets.spend(number, measurement.elapsed_s)
+        self._bound_disk()
         for watcher in self.watchers:
             watcher.measured(number, measurement)
+        return self._decide(number, live, measurement, value, stop=stop, node=node)
+
+    def _decide(
+        self, number: int, live: _Live, measurement: Measurement, value: float, *, stop: bool, node: str
+    ) -> Verdict:
         if not math.isfinite(value):
-            self.failed(number, f"{self.spec.objective} is {value} at step {measurement.step}", node=node)
-            return True
-        if live.best is None or (value > live.best if self._maximize else value < live.best):
-            live.best = value
-        if measurement.fraction >= 1 or step < live.decided_step or not self._should_prune(live.trial):
-            return False
-        self._last_reason, self._same_reasons = "", 0
-        self._end(number, TrialState.PRUNED)
-        return True
+            return self._fail_as_broken(number, live, measurement.step, value, node)
+        # From all notes, for an attempt that begins anew writes over those of the one before.
+        live.best, live.checkpoint = self._best_of(measurement_notes(live.trial._cached_frozen_trial))
+        if stop:
+            self._failures.forget()
+            return self._end(number, TrialState.PRUNED)
+        if measurement.fraction >= 1:
+            return Verdict.GO_ON
+        if number in self._requests.stopped_trials:
+            return self._end_by_hand(number, live)
+        return self._keep(number) if self._winding_down else Verdict.GO_ON
 
-    def _report(self, trial: Trial, step: int, value: float) -> None:
-        """Unlike `Trial.report`, which keeps a step's first value: that of a restarted trial counts."""
-        trial.storage.set_trial_intermediate_value(trial._trial_id, step, value)
-        trial._cached_frozen_trial.intermediate_values[step] = value
+    def _fail_as_broken(self, number: int, live: _Live, step: int, value: float, node: str | None) -> Verdict:
+        reason = f"{self.spec.objective} is {value} at step {step}"
+        return self.failed(number, live.attempt, Failure("error", reason, ""), node)
 
-    def _should_prune(self, trial: Trial) -> bool:
+    def _should_prune(self, trial: FrozenTrial) -> bool:
         """Asks with Optuna's copy of the trial, to which we write all that is written to the storage."""
-        return self.study.pruner.prune(self.study, trial._cached_frozen_trial)
+        return self.study.pruner.prune(self.study, trial)
 
-    def completed(self, number: int, node: str | None = None) -> None:
+    def completed(self, number: int, attempt: int, node: str | None = None) -> Verdict:
         """The trial's worker came to its end. A trial that has ended before is left as it is."""
-        live = self._live.get(number)
+        live = self._of(number, attempt)
         if live is None:
-            return
+            return Verdict.ENDED
         if live.best is None:
-            self.failed(number, "the fine-tuning ended without a measurement", node=node)
-            return
-        self._last_reason, self._same_reasons = "", 0
-        self._end(number, TrialState.COMPLETE, live.best)
+            nothing = Failure("error", "the fine-tuning ended without a measurement", "")
+            return self.failed(number, attempt, nothing, node)
+        self._failures.forget()
+        return self._end(number, TrialState.COMPLETE, live.best)
 
-    def failed(self, number: int, reason: str, traceback: str | None = None, node: str | None = None) -> None:
-        """The trial cannot go on; the search does. A trial that has ended before is left as it is."""
-        live = self._live.get(number)
+    def failed(self, number: int, attempt: int, failure: Failure, node: str | None = None) -> Verdict:
+        """The trial cannot go on; the search does, except where the disk is full: then it stops.
+
+        Out of memory is a violated constraint for the sampler, not a bad score. A trial that has ended before
+        is left as it is.
+        """
+        live = self._of(number, attempt)
         if live is None:
-            return
-        live.trial.set_user_attr(END_ATTR, {"reason": reason, "traceback": traceback, "node": node})
-        self._same_reasons = self._same_reasons + 1 if reason == self._last_reason else 1
-        self._last_reason = reason
-        self._end(number, TrialState.FAIL)
+            return Verdict.ENDED
+        if failure.kind == "disk":
+            self.stop(StudyError(f"study {self.spec.study!r}: {failure.reason}"))
+            return self._keep(number)
+        state = TrialState.FAIL
+        if failure.kind == "memory":
+            state = TrialState.PRUNED
+            live.trial.set_constraint("memory", 1.0)
+            self._failures.forget()
+        else:
+            self._failures.count(failure)
+        self._write_end(live, state, failure.reason, failure.traceback, node)
+        return self._end(number, state)
 
-    def _end(self, number: int, state: TrialState, value: float | None = None) -> None:
-        self.study.tell(number, value, state=state)
+    def lost(self, number: int, attempt: int, reason: str) -> Verdict:
+        """The worker's process is gone: the trial is tried again on another, up to `faults.retries` times.
+
+        One that had said nothing for `faults.trial_timeout` was ended by its watchdog, and hangs again.
+        """
+        live = self._of(number, attempt)
+        if live is None:
+            return Verdict.ENDED
+        timeout_s = self.spec.faults.trial_timeout_s
+        if self._clock() - live.heard_s >= timeout_s:
+            hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
+            return self.failed(number, attempt, Failure("error", hung, ""))
+        measured = len(measurement_notes(live.trial._cached_frozen_trial))
+        before = live.trial.user_attrs.get(CRASHES_ATTR, {"count": 0, "measured": measured})
+        # What has come further since its last crash does not crash of itself.
+        crashes = 1 + (before["count"] if before["measured"] == measured else 0)
+        if crashes > self.spec.faults.retries:
+            tried = f"{reason}, {crashes} times" if crashes > 1 else reason
+            return self.failed(number, attempt, Failure("error", tried, ""))
+        live.trial.set_user_attr(CRASHES_ATTR, {"count": crashes, "measured": measured})
         del self._live[number]
-        self._left -= 1
+        self._interrupted.insert(0, self.study._storage.get_trial(live.trial._trial_id))
+        return Verdict.KEPT
+
+    def _of(self, number: int, attempt: int) -> _Live | None:
+        """The live trial; None where it ended, or where the report is of an attempt that was given up."""
+        live = self._live.get(number)
+        return live if live is not None and live.attempt == attempt else None
+
+    def _end_by_hand(self, number: int, live: _Live) -> Verdict:
+        """Counts as PRUNED where it was measured, for then the sampler can learn from it."""
+        state = TrialState.FAIL if live.best is None else TrialState.PRUNED
+        self._write_end(live, state, STOPPED_REASON, None, None)
+        return self._end(number, state)
+
+    def _write_end(
+        self, live: _Live, state: TrialState, reason: str, traceback: str | None, node: str | None
+    ) -> None:
+        end = {"state": state.name, "reason": reason, "traceback": traceback, "node": node}
+        live.trial.set_user_attr(END_ATTR, end)
+
+    def _keep(self, number: int) -> Verdict:
+        self._kept.add(number)
+        del self._live[number]
+        return Verdict.KEPT
+
+    def _end(self, number: int, state: TrialState, value: float | None = None) -> Verdict:
+        self.study.tell(number, value, state=state)
+        live = self._live.pop(number)
+        self._budgets.ended()
         if value is not None:
-            self._best = sorted([*self._best, self._rank(value, number)])[: self.spec.checkpoints.keep]
+            best = sorted([*self._best, self._rank(value, number, live.checkpoint)])
+            self._best = best[: self.spec.checkpoints.keep]
         self._drop_lost_checkpoints()
         for watcher in self.watchers:
             watcher.finished(number)
+        return Verdict.ENDED
 
-    def _rank(self, score: float, number: int) -> tuple[float, int]:
+    def _rank(self, score: float, number: int, checkpoint: str | None) -> tuple[float, int, str]:
         """Sorts the best first, and the earliest of equals."""
-        return (-score if self._maximize else score, number)
+        return -score if self._maximize else score, number, checkpoint or ""
+
+    def sweep(self) -> None:
+        """At the end: what workers wrote while their trials were being ended."""
+        self._drop_lost_checkpoints()
 
     def _drop_lost_checkpoints(self) -> None:
-        """Keeps those of the best trials (`checkpoints.keep`) and of running ones."""
-        keep = {checkpoint_name(number) for number in (*self._live, *(number for _, number in self._best))}
-        for path in self.folder.glob(checkpoint_name(0).replace("0000", "*")):
-            if path.relative_to(self.folder).as_posix() not in keep:
-                path.unlink(missing_ok=True)
+        """Keeps those of the best trials (`checkpoints.keep`) and all of those that are to go on."""
+        best = {checkpoint for _, _, checkpoint in self._best}
+        for name in self._checkpoints() - best:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def _checkpoints(self) -> set[str]:
+        """Names of all checkpoints but those of trials that are to go on, relative to the folder."""
+        unfinished = {*self._live, *self._kept, *(trial.number for trial in self._interrupted)}
+        names = (path.name for path in (self.folder / CHECKPOINTS).iterdir())
+        return {f"{CHECKPOINTS}/{name}" for name in names if trial_of(name) not in unfinished}
+
+    def _bound_disk(self) -> None:
+        """Of all that can be made again the best trial's checkpoint is worth most."""
+        best = {self._best[0][2]} if self._best else set()
+        try:
+            self._disk.trim(lambda: self._checkpoints() - best)
+        except StudyError as error:
+            self.stop(error)

@@ -2,16 +2,19 @@
 
 import json
 import os
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import optuna
-from filelock import FileLock, Timeout
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
@@ -24,7 +27,7 @@ from autoft.spec.space import Parameter
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
 from autoft.study.config import grid_of
-from autoft.study.places import DATABASE, LOCK, make_folders
+from autoft.study.places import DATABASE, make_folders
 from autoft.study.pruner import make_pruner
 from autoft.study.records import IDENTITY_ATTR
 
@@ -33,10 +36,50 @@ class MissingStudyError(StudyError):
     """There is no study of this name."""
 
 
+class StorageError(StudyError):
+    """The study's storage does not answer, or has no room."""
+
+
+_TROUBLE = (SQLAlchemyError, StorageInternalError)
+"""What Optuna raises where its database is gone or full."""
+
+
+@contextmanager
+def clear_storage_errors(study: optuna.Study) -> Iterator[None]:
+    """Turns what goes wrong with the study's storage into a StorageError, without secrets."""
+    try:
+        yield
+    except _TROUBLE as error:
+        reason = str(getattr(error.__cause__ or error, "orig", None) or error).strip().splitlines()[0]
+        raise StorageError(
+            f"study {study.study_name!r}: its storage does not take what is written: {redact(reason)}. "
+            "Nothing is lost; make room or bring the database back, and the same command goes on"
+        ) from error
+
+
+def wait_for_storage(study: optuna.Study, patience_s: float) -> bool:
+    """Waits until the study's database takes what is written; whether it did in time."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        time.sleep(1.0)
+        try:
+            study.set_user_attr(PROBE_ATTR, datetime.now(UTC).isoformat())
+            return True
+        except _TROUBLE:
+            continue
+    return False
+
+
 Study = optuna.Study
 """What `open_study` gives; other rooms only hand it on."""
+PROBE_ATTR = "probe"
+"""The study's attribute that is written to see whether the storage takes it."""
 ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
+FORMAT_ATTR = "format"
+"""The study's attribute: in which format it is stored, and which autoft made it."""
+FORMAT = 2
+"""Of what a study and its trials hold. 1 had measurements without their decisions."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 
@@ -97,8 +140,10 @@ def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> op
             )
         _queue_first(study, spec)
         study.set_user_attr(ID_ATTR, uuid4().hex)
+        study.set_user_attr(FORMAT_ATTR, {"format": FORMAT, "autoft": version("autoft")})
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
     else:
+        _require_format(study)
         require_same(study, identity)
     return study
 
@@ -134,7 +179,19 @@ def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.St
         raise missing from None
     if IDENTITY_ATTR not in study.user_attrs:
         raise missing
+    _require_format(study)
     return study
+
+
+def _require_format(study: optuna.Study) -> None:
+    """A study of another version of autoft may mean something else by the same words."""
+    made = study.user_attrs.get(FORMAT_ATTR, {"format": 1, "autoft": "0.1.0 or before"})
+    if made["format"] != FORMAT:
+        raise StudyError(
+            f"study {study.study_name!r} was made by autoft {made['autoft']}, which stores studies in format "
+            f"{made['format']}; this is autoft {version('autoft')}, with format {FORMAT}. Go on with that "
+            "version, or give the new search another name (study: ...)"
+        )
 
 
 def trials_left(study: optuna.Study, budget: Budget) -> int:
@@ -145,26 +202,6 @@ def trials_left(study: optuna.Study, budget: Budget) -> int:
 def leftovers(study: optuna.Study) -> list[FrozenTrial]:
     """Trials that an interrupted sitting left RUNNING, by number. Call it while holding the sitting."""
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-
-
-@contextmanager
-def hold_sitting(folder: Path) -> Iterator[None]:
-    """Keeps a second process from searching the same study at the same time.
-
-    Raises:
-        StudyError: another process does.
-    """
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise StudyError(
-            f"{folder}: another process is searching this study now; wait for it, or stop it first"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _conditions(parameter: Parameter) -> list[dict[str, Any]]:

@@ -6,15 +6,20 @@ from typing import Protocol
 
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
+from autoft.kernel.resume import Resume
 
 
 class Workbench(Protocol):
     """Stays in a worker process from trial to trial."""
 
-    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
+    def fine_tune(
+        self, config: FineTuneConfig, checkpoint: Path, resume: Resume
+    ) -> Iterator[Measurement | None]:
         """Yields a measurement at every evaluation, the last one with fraction 1; closed early when pruned.
 
-        Writes the trained tensors to the file `checkpoint` whenever the objective improves.
+        Yields None now and then, so that it can be closed between two. Writes the trained tensors to the file
+        `checkpoint` whenever the objective improves, and its place to `resume.path`; goes on from the first
+        of `resume.earlier` that it can use.
         """
 
 

@@ -36,10 +36,10 @@ class NodeWorkbench(scripted.ScriptedWorkbench):
             "scratch_is_mine": float(os.stat(node.scratch(Path(request["folder"]))).st_uid == os.getuid()),
         }
 
-    def fine_tune(self, config: Any, checkpoint: Path) -> Any:
+    def fine_tune(self, config: Any, checkpoint: Path, resume: Any) -> Any:
         """The script, with what was seen."""
-        for measured in super().fine_tune(config, checkpoint):
-            yield scripted.replace(measured, metrics={**measured.metrics, **self._seen})
+        for measured in super().fine_tune(config, checkpoint, resume):
+            yield measured and scripted.replace(measured, metrics={**measured.metrics, **self._seen})
 
 
 def main(request: dict[str, Any]) -> None:
@@ -54,7 +54,8 @@ def main(request: dict[str, Any]) -> None:
         with ray_runtime(resources, folder / "logs/ray.log") as runtime:
             print(runtime.scratch, flush=True)
             make = lambda node: NodeWorkbench(node, request)  # noqa: E731 - pickled by value, as a notebook's would be
-            run(study, spec, make, watchers=[], folder=folder, runtime=runtime, files=files)
+            if run(study, spec, make, watchers=[], folder=folder, runtime=runtime, files=files):
+                sys.exit(130)
     except KeyboardInterrupt:
         sys.exit(130)
 

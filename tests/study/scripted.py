@@ -10,11 +10,13 @@ from typing import Any
 
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
+from autoft.kernel.resume import Resume
 from autoft.spec.space import Choice, Condition, Parameter, Range, SearchSpace
 from autoft.spec.study import (
     Budget,
     Checkpoints,
     DataSpec,
+    Faults,
     ModelRef,
     Resources,
     SearchMethod,
@@ -73,6 +75,7 @@ def make_spec(
         search=SearchMethod(sampler="random", pruner="none", seed=SEED),
         budget=Budget(trials=trials),
         resources=Resources(max_concurrent=1),
+        faults=Faults(),
         checkpoints=Checkpoints(keep=1),
         tracking=Tracking(),
         register="study",
@@ -113,15 +116,25 @@ class ScriptedWorkbench:
         self._before = before
         self._trials_here = 0
 
-    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
-        """The script of the trial that has this seed."""
+    def fine_tune(
+        self, config: FineTuneConfig, checkpoint: Path, resume: Resume
+    ) -> Iterator[Measurement | None]:
+        """The script of the trial that has this seed, from the place that its last attempt left."""
         number = next(n for n in range(10_000) if trial_seed(SEED, n) == config.seed)
         self._trials_here += 1
         best = float("-inf")
         curve = self._curve(number)
         print(f"trial {number} is number {self._trials_here} of process {os.getpid()}")
+        done = next((int(path.read_text()) for path in resume.earlier if path.exists()), 0)
         for index, value in enumerate(curve, start=1):
+            if index <= done:
+                improved, best = value > best, max(best, value)
+                if index > resume.measured:
+                    earlier = checkpoint.with_name(checkpoint.name.replace(".2.", ".1."))
+                    yield measurement(index, len(curve), value, checkpoint=earlier if improved else None)
+                continue
             self._before(number, index)
+            yield None
             if isinstance(value, BaseException):
                 raise value
             if isinstance(value, Die):
@@ -130,7 +143,21 @@ class ScriptedWorkbench:
             if value > best:
                 best = value
                 checkpoint.write_text(f"{value}")
+            resume.path.write_text(f"{index}")
             yield measurement(index, len(curve), value, checkpoint=checkpoint if value == best else None)
+
+
+class Once(ScriptedWorkbench):
+    """The first attempt at a trial follows the script; a later one finds no faults in it."""
+
+    def fine_tune(
+        self, config: FineTuneConfig, checkpoint: Path, resume: Resume
+    ) -> Iterator[Measurement | None]:
+        if resume.earlier:
+            whole = {n: [0.1 * k for k in range(1, 5)] for n in range(9)}
+            yield from ScriptedWorkbench(whole).fine_tune(config, checkpoint, resume)
+        else:
+            yield from super().fine_tune(config, checkpoint, resume)
 
 
 def workbench(

@@ -25,8 +25,8 @@ def run_trial(sitting: Sitting, *values: float) -> None:
     for index, value in enumerate(values, start=1):
         made = measurement(index, len(values), value)
         metrics = {sitting.spec.objective: value, "train_loss": 1 / index}
-        sitting.measured(assignment.number, type(made)(**{**made.__dict__, "metrics": metrics}), "host")
-    sitting.completed(assignment.number, "host")
+        sitting.measured(assignment.number, 1, type(made)(**{**made.__dict__, "metrics": metrics}), "host")
+    sitting.completed(assignment.number, 1, "host")
 
 
 def test_a_record_is_read_back_whole_from_the_storage_alone(folder: Path) -> None:

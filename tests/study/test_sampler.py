@@ -23,8 +23,8 @@ def proposals(folder: Path, method: SearchMethod, sittings: list[int]) -> list[d
         sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
         while (next_up := sitting.next()) is not None:
             score = 0.5 - abs(next_up.config.learning_rate - 3e-4) * 100 + next_up.config.dropout / 10
-            sitting.measured(next_up.number, measurement(1, 1, score), "node")
-            sitting.completed(next_up.number)
+            sitting.measured(next_up.number, 1, measurement(1, 1, score), "node")
+            sitting.completed(next_up.number, 1)
     return [dict(trial.params) for trial in read_trials(study)]
 
 

@@ -8,14 +8,18 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.pruners import SuccessiveHalvingPruner
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
+from autoft.errors import StudyError
 from autoft.spec.space import Parameter, Range
-from autoft.spec.study import Budget, Checkpoints, SearchMethod, StudySpec
+from autoft.spec.study import Budget, Checkpoints, Faults, SearchMethod, StudySpec
+from autoft.study.failures import Failure, GaveUp
 from autoft.study.places import checkpoint_name
 from autoft.study.records import read_trial, read_trials
-from autoft.study.sitting import SAME_FAILURES, Assignment, Sitting
-from autoft.study.storage import identity_of, open_study
+from autoft.study.requests import forget_requests, request_stop
+from autoft.study.sitting import Assignment, Sitting, Verdict
+from autoft.study.storage import find_study, identity_of, open_study
 
 from .scripted import CONDITIONAL, Clock, Diary, make_spec, measurement
 
@@ -23,7 +27,12 @@ HALVING = SearchMethod(sampler="random", pruner="successive_halving", seed=7)
 
 
 def sit(
-    spec: StudySpec, folder: Path, places: int = 1, clock: Clock | None = None, **watch: Diary
+    spec: StudySpec,
+    folder: Path,
+    places: int = 1,
+    clock: Clock | None = None,
+    gpus: float = 0.0,
+    **watch: Diary,
 ) -> Sitting:
     study = open_study(spec, folder, identity_of(spec, "digest"))
     return Sitting(
@@ -33,6 +42,7 @@ def sit(
         watchers=list(watch.values()),
         folder=folder,
         max_concurrent=places,
+        gpus_per_trial=gpus,
         clock=clock or Clock(),
     )
 
@@ -44,12 +54,24 @@ def begin(sitting: Sitting) -> Assignment:
 
 
 def finish(sitting: Sitting, *values: float) -> int:
-    number = begin(sitting).number
+    trial = begin(sitting)
     for index, value in enumerate(values, start=1):
-        if sitting.measured(number, measurement(index, len(values), value), "node"):
-            return number
-    sitting.completed(number)
-    return number
+        best = Path(checkpoint_name(trial.number, 1)) if value == max(values[:index]) else None
+        if measured(sitting, trial, index, len(values), value, checkpoint=best) is not Verdict.GO_ON:
+            return trial.number
+    sitting.completed(trial.number, trial.attempt)
+    return trial.number
+
+
+def measured(
+    sitting: Sitting, trial: Assignment, index: int, of: int, value: float, **changes: object
+) -> Verdict:
+    return sitting.measured(trial.number, trial.attempt, measurement(index, of, value, **changes), "node")
+
+
+def fail(sitting: Sitting, reason: str) -> None:
+    trial = begin(sitting)
+    sitting.failed(trial.number, trial.attempt, Failure("error", reason, "the traceback"))
 
 
 def states(sitting: Sitting) -> list[str]:
@@ -61,29 +83,34 @@ def test_trials_are_handed_out_up_to_the_places_and_the_total(folder: Path) -> N
     first, second = begin(sitting), begin(sitting)
     assert sitting.next() is None
     assert not sitting.over
-    sitting.failed(first.number, "broken")
+    sitting.failed(first.number, 1, Failure("error", "broken", ""))
     third = begin(sitting)
     assert sitting.over  # with the two that run, the total is met
     for assignment in (second, third):
-        sitting.measured(assignment.number, measurement(1, 1, 0.5), "node")
-        sitting.completed(assignment.number)
+        measured(sitting, assignment, 1, 1, 0.5)
+        sitting.completed(assignment.number, 1)
     assert sitting.next() is None
     assert states(sitting) == ["FAIL", "COMPLETE", "COMPLETE"]
     assert [first.attempt, first.config.precision] == [1, "fp32"]
 
 
-def test_no_trial_starts_when_the_time_is_over_and_those_that_run_may_finish(folder: Path) -> None:
+def test_when_the_time_is_over_trials_finish_their_measurement_and_are_kept(folder: Path) -> None:
     clock = Clock()
-    sitting = sit(make_spec(budget=Budget(trials=9, time_s=60.0)), folder, places=2, clock=clock)
-    running = begin(sitting)
+    spec = make_spec(budget=Budget(trials=9, time_s=60.0))
+    sitting = sit(spec, folder, places=3, clock=clock)
+    kept, last = begin(sitting), begin(sitting)
     clock.now_s = 59.9
     finish(sitting, 0.1)
     clock.now_s = 60.0
     assert sitting.over
     assert sitting.next() is None
-    assert not sitting.measured(running.number, measurement(1, 1, 0.5), "node")
-    sitting.completed(running.number)
-    assert states(sitting) == ["COMPLETE", "COMPLETE"]
+    assert sitting.ticked(kept.number, 1) is Verdict.GO_ON
+    assert measured(sitting, kept, 1, 2, 0.5) is Verdict.KEPT
+    assert measured(sitting, last, 1, 1, 0.5) is Verdict.GO_ON  # nothing is left to keep it for
+    sitting.completed(last.number, 1)
+    assert states(sitting) == ["RUNNING", "COMPLETE", "COMPLETE"]
+    again = begin(sit(spec, folder))
+    assert (again.number, again.attempt, again.measured) == (kept.number, 2, 1)
 
 
 def test_the_time_is_that_of_one_sitting(folder: Path) -> None:
@@ -129,39 +156,40 @@ def test_a_value_that_is_no_number_fails_the_trial(value: float, folder: Path) -
 
 def test_a_trial_without_a_measurement_fails(folder: Path) -> None:
     sitting = sit(make_spec(), folder)
-    sitting.completed(begin(sitting).number)
+    sitting.completed(begin(sitting).number, 1)
     assert read_trial(sitting.study, 0).reason == "the fine-tuning ended without a measurement"
 
 
 def test_a_trial_ends_once(folder: Path) -> None:
     sitting = sit(make_spec(), folder)
     number = begin(sitting).number
-    sitting.failed(number, "first", "trace", "node")
-    sitting.failed(number, "second")
-    sitting.completed(number)
+    sitting.failed(number, 1, Failure("error", "first", "trace"), "node")
+    sitting.failed(number, 1, Failure("error", "second", ""))
+    sitting.completed(number, 1)
+    assert sitting.measured(number, 1, measurement(1, 1, 0.5), "node") is Verdict.ENDED
     record = read_trial(sitting.study, number)
     assert (record.state, record.reason, record.traceback, record.node) == ("FAIL", "first", "trace", "node")
 
 
-def test_an_interrupted_trial_starts_again_under_its_number(folder: Path) -> None:
+def test_an_interrupted_trial_goes_on_under_its_number(folder: Path) -> None:
     spec = make_spec(trials=3, parameters=CONDITIONAL, search=HALVING)
     before = sit(spec, folder)
     finish(before, *[0.5] * 12)
     lost = begin(before)
-    assert not before.measured(lost.number, measurement(1, 12, 0.6), "node")
-    assert not before.measured(lost.number, measurement(2, 12, 0.61), "node")
+    assert measured(before, lost, 1, 12, 0.6) is Verdict.GO_ON
+    assert measured(before, lost, 2, 12, 0.4) is Verdict.GO_ON
 
     diary = Diary()
     after = sit(spec, folder, diary=diary)
     again = begin(after)
-    assert again == Assignment(lost.number, 2, lost.config)
-    assert read_trial(after.study, 1).measurements == ()  # the first attempt's count no more
-    # The first attempt passed the rung at 1 and reached step 2: what was decided is not decided again.
-    assert not after.measured(1, measurement(1, 12, 0.1), "node")
-    assert not after.measured(1, measurement(2, 12, 0.2), "node")
-    assert after.measured(1, measurement(3, 12, 0.3), "node")  # below the other's 0.5 at the rung at 3
+    assert again == Assignment(lost.number, 2, 2, lost.config)
+    assert len(read_trial(after.study, 1).measurements) == 2
+    # The first attempt passed the rung at 1, and what was decided is not decided again.
+    assert measured(after, again, 1, 12, 0.1) is Verdict.GO_ON
+    assert measured(after, again, 2, 12, 0.2) is Verdict.GO_ON
+    assert measured(after, again, 3, 12, 0.3) is Verdict.ENDED  # below the other's 0.5 at the rung at 3
     record = read_trial(after.study, 1)
-    assert (record.state, len(record.measurements)) == ("PRUNED", 3)
+    assert (record.state, len(record.measurements), record.attempt) == ("PRUNED", 3, 2)
     assert after.study.get_trials()[1].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
     assert begin(after).number == 2
     assert diary.entries == [
@@ -174,12 +202,160 @@ def test_an_interrupted_trial_starts_again_under_its_number(folder: Path) -> Non
     ]
 
 
-def test_a_trial_that_was_interrupted_while_parameters_were_drawn_gets_the_same_ones(folder: Path) -> None:
-    spec = make_spec(trials=2, parameters=CONDITIONAL, search=replace(HALVING, sampler="tpe"))
-    expected = begin(sit(spec, folder / "whole")).config
-    cut = sit(spec, folder / "cut")
-    cut.study.ask()  # the process died here
-    assert begin(sit(spec, folder / "cut")).config == expected
+def test_a_measurement_that_is_given_again_keeps_the_checkpoint_of_the_attempt_that_made_it(
+    folder: Path,
+) -> None:
+    spec = make_spec(trials=1)
+    begin(sit(spec, folder))
+    made = folder / checkpoint_name(0, 1)
+    made.write_text("tensors")
+    after = sit(spec, folder)
+    again = begin(after)
+    measured(after, again, 1, 2, 0.9, checkpoint=Path("/another/node") / checkpoint_name(0, 1))
+    measured(after, again, 2, 2, 0.5)
+    after.completed(0, 2)
+    assert read_trial(after.study, 0).checkpoint == checkpoint_name(0, 1)
+    assert made.exists()
+
+
+def test_an_attempt_that_begins_anew_is_scored_by_what_it_measures(folder: Path) -> None:
+    spec = make_spec(trials=1)
+    before = sit(spec, folder)
+    measured(before, begin(before), 1, 3, 0.9, checkpoint=Path("best"))
+    after = sit(spec, folder)
+    again = begin(after)
+    for index, value in ((1, 0.7), (2, 0.8), (3, 0.6)):
+        measured(after, again, index, 3, value)
+    after.completed(0, 2)
+    assert read_trial(after.study, 0).score == after.study.get_trials()[0].value == 0.8
+
+
+def test_a_trial_whose_last_value_was_no_number_is_failed_by_the_next_sitting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sit(make_spec(trials=1), folder)
+    trial = begin(before)
+    monkeypatch.setattr(before, "_fail_as_broken", lambda *_: Verdict.ENDED)  # killed just then
+    measured(before, trial, 1, 3, 0.9)
+    measured(before, trial, 2, 3, math.inf)
+    after = sit(make_spec(trials=1), folder)
+    record = read_trial(after.study, 0)
+    assert (record.state, record.reason) == ("FAIL", "macro_f1 is inf at step 20")
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
+def test_what_is_trained_is_what_is_stored_where_others_ended_while_parameters_were_drawn(
+    sampler: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = replace(HALVING, sampler=sampler, pruner="none")
+    for seed in range(8):
+        place = folder / str(seed)
+        spec = make_spec(trials=30, parameters=CONDITIONAL, search=replace(search, seed=seed))
+        sitting = sit(spec, place, places=2)
+        for number in range(12):
+            finish(sitting, number / 12)
+        other = begin(sitting)
+        write, count = _CachedStorage.set_trial_param, 0
+
+        def deadly(self: _CachedStorage, *arguments: object) -> None:
+            nonlocal count
+            count += 1
+            if count > 1:
+                raise Killed
+            write(self, *arguments)  # type: ignore[arg-type]  # noqa: B023 - used at once
+
+        with monkeypatch.context() as patched:
+            patched.setattr(_CachedStorage, "set_trial_param", deadly)
+            with pytest.raises(Killed):
+                sitting.next()
+        measured(sitting, other, 1, 1, 2.0)
+        sitting.completed(other.number, 1)
+        after = sit(spec, place)
+        again = begin(after)
+        stored = read_trial(after.study, again.number)
+        assert {name: stored.values[name] for name in stored.params} == dict(stored.params)
+
+
+def test_an_attempt_that_was_given_up_is_not_listened_to(folder: Path) -> None:
+    spec = make_spec(trials=2)
+    before = sit(spec, folder)
+    old = begin(before)
+    after = sit(spec, folder)
+    new = begin(after)
+    assert measured(after, old, 1, 2, 0.9) is Verdict.ENDED
+    assert after.ticked(old.number, old.attempt) is Verdict.ENDED
+    assert after.failed(old.number, old.attempt, Failure("error", "late", "")) is Verdict.ENDED
+    assert read_trial(after.study, new.number).measurements == ()
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
+@pytest.mark.parametrize("writes", [0, 3, 9, 20])
+def test_killed_at_any_write_the_study_goes_on_as_if_nothing_had_happened(
+    sampler: str, writes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve trials of scripted curves; the process is killed again and again after a few writes."""
+    search = replace(HALVING, sampler=sampler, evaluations_per_epoch=0.5)
+    if sampler in ("tpe", "gp"):
+        search = replace(search, sampler_options={"n_startup_trials": 4})
+    spec = make_spec(trials=12, parameters=CONDITIONAL, search=search)
+
+    def whole(name: str) -> list[tuple[object, ...]]:
+        study = open_study(spec, folder / name, identity_of(spec, "digest"))
+        return [
+            (t.number, t.state, t.params, t.score, [(m.index, m.metrics) for m in t.measurements])
+            for t in read_trials(study)
+        ]
+
+    def go_on(name: str) -> None:
+        sitting = sit(spec, folder / name)
+        while (trial := sitting.next()) is not None:
+            rng = random.Random(trial.number)
+            curve = [rng.random() for _ in range(3)]
+            for index, value in list(enumerate(curve, start=1))[trial.measured :]:
+                if measured(sitting, trial, index, 3, value) is not Verdict.GO_ON:
+                    break
+            else:
+                sitting.completed(trial.number, trial.attempt)
+
+    go_on("undisturbed")
+    left = writes
+
+    def deadly(method: object) -> object:
+        def write(self: object, *arguments: object, **named: object) -> object:
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            return method(self, *arguments, **named)  # type: ignore[operator]
+
+        return write
+
+    kills = 0
+    while True:
+        with monkeypatch.context() as patched:
+            for name in ("create_new_trial", *WRITES):
+                patched.setattr(_CachedStorage, name, deadly(getattr(_CachedStorage, name)))
+            left = writes + 7 * kills
+            try:
+                go_on("killed")
+                break
+            except Killed:
+                kills += 1
+    assert kills > 0
+    assert whole("killed") == whole("undisturbed")
+
+
+WRITES = (
+    "set_trial_param",
+    "set_trial_state_values",
+    "set_trial_intermediate_value",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+)
 
 
 @pytest.mark.parametrize(
@@ -192,10 +368,10 @@ def test_only_the_best_trials_keep_their_checkpoints(
     sitting = sit(make_spec(trials=6, checkpoints=Checkpoints(keep)), folder, places=2)
     kept = []
     for values in ((0.5,), (0.4,), (0.6,), (math.nan,), (0.6,)):
-        (folder / checkpoint_name(len(kept))).write_text("tensors")
+        (folder / checkpoint_name(len(kept), 1)).write_text("tensors")
         finish(sitting, *values)
         kept.append(sorted(path.name for path in (folder / "checkpoints").iterdir()))
-    assert kept == [[Path(checkpoint_name(number)).name for number in numbers] for numbers in expected]
+    assert kept == [[Path(checkpoint_name(number, 1)).name for number in numbers] for numbers in expected]
 
 
 @pytest.mark.parametrize(("objective", "values"), [("macro_f1", (0.5, 0.9, 0.7)), ("log_loss", (5, 1, 3))])
@@ -205,10 +381,12 @@ def test_the_best_trial_of_an_earlier_sitting_keeps_its_checkpoint(
     spec = make_spec(trials=3, objective=objective)
     for number, value in enumerate(values):
         sitting = sit(spec, folder)
-        (folder / checkpoint_name(begin(sitting).number)).write_text("tensors")
-        sitting.measured(number, measurement(1, 1, 0, metrics={objective: value}), "node")
-        sitting.completed(number)
-    assert [path.name for path in (folder / "checkpoints").iterdir()] == [Path(checkpoint_name(1)).name]
+        trial = begin(sitting)
+        (folder / checkpoint_name(number, 1)).write_text("tensors")
+        best = Path(checkpoint_name(number, 1))
+        measured(sitting, trial, 1, 1, 0, metrics={objective: value}, checkpoint=best)
+        sitting.completed(number, 1)
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == [Path(checkpoint_name(1, 1)).name]
 
 
 def test_a_trial_costs_no_look_at_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +395,7 @@ def test_a_trial_costs_no_look_at_the_others(folder: Path, monkeypatch: pytest.M
     finish(sitting, 0.4)
     monkeypatch.delattr(optuna.Study, "get_trials")
     finish(sitting, 0.5, 0.6)
-    sitting.failed(begin(sitting).number, "broken")
+    fail(sitting, "broken")
     assert read_trial(sitting.study, 1).score == 0.6
 
 
@@ -244,30 +422,140 @@ def test_a_sitting_prunes_as_optuna_does_with_every_trial_read_anew(folder: Path
 def test_a_running_trial_keeps_its_checkpoint(folder: Path) -> None:
     sitting = sit(make_spec(), folder, places=2)
     running = begin(sitting).number
-    (folder / checkpoint_name(running)).write_text("tensors")
+    (folder / checkpoint_name(running, 1)).write_text("tensors")
     finish(sitting, 0.9)
-    assert (folder / checkpoint_name(running)).exists()
+    assert (folder / checkpoint_name(running, 1)).exists()
 
 
 def test_the_search_gives_up_when_every_trial_fails_for_one_reason(folder: Path) -> None:
-    sitting = sit(make_spec(trials=50), folder)
-    for _ in range(SAME_FAILURES):
-        assert sitting.gave_up is None
-        sitting.failed(begin(sitting).number, "model 'tiny' cannot be loaded")
+    sitting = sit(make_spec(trials=50, faults=Faults(stop_after_failures=3)), folder, places=2)
+    running = begin(sitting)
+    for number in range(3):
+        assert not sitting.over
+        fail(sitting, f"model 'tiny-{sitting.study.trials[-1].number}' cannot be loaded at step {number}")
     assert sitting.over
-    assert "5 trials in a row" in str(sitting.gave_up)
-    assert "model 'tiny' cannot be loaded" in str(sitting.gave_up)
+    assert sitting.ticked(running.number, 1) is Verdict.KEPT
+    assert isinstance(sitting.stopped_by, GaveUp)
+    assert "3 trials in a row" in str(sitting.stopped_by)
+    assert "cannot be loaded at step 2\nthe traceback" in str(sitting.stopped_by)
 
 
 @pytest.mark.parametrize("between", ["COMPLETE", "PRUNED", "FAIL"])
 def test_failures_that_are_not_alike_or_not_in_a_row_stop_nothing(between: str, folder: Path) -> None:
     sitting = sit(make_spec(trials=50, search=HALVING), folder)
     finish(sitting, *[0.9] * 12)
-    for _ in range(SAME_FAILURES + 1):
-        sitting.failed(begin(sitting).number, "broken")
+    for _ in range(6):
+        fail(sitting, "broken")
         if between == "FAIL":
-            sitting.failed(begin(sitting).number, "broken otherwise")
+            fail(sitting, "broken otherwise")
         else:
             finish(sitting, *([1.0] * 12 if between == "COMPLETE" else [0.1] * 12))
-    assert sitting.gave_up is None
+    assert not sitting.over
     assert between in states(sitting)
+
+
+def test_a_trial_whose_process_died_is_tried_again_from_its_last_measurement(folder: Path) -> None:
+    spec = make_spec(trials=2, faults=Faults(retries=2))
+    for attempt in (1, 2, 3):
+        sitting = sit(spec, folder)  # crashes count over all sittings, which may be interrupted between
+        trial = begin(sitting)
+        assert (trial.number, trial.attempt, trial.measured) == (0, attempt, min(attempt - 1, 1))
+        measured(sitting, trial, 1, 9, 0.5)
+        verdict = sitting.lost(trial.number, trial.attempt, "it died")
+        assert verdict is (Verdict.ENDED if attempt == 3 else Verdict.KEPT)
+    record = read_trial(sitting.study, 0)
+    assert (record.state, record.reason, record.attempt) == ("FAIL", "it died, 3 times", 3)
+    assert begin(sitting).number == 1
+
+
+def test_crashes_of_a_trial_that_comes_further_each_time_do_not_add_up(folder: Path) -> None:
+    sitting = sit(make_spec(trials=1, faults=Faults(retries=1)), folder)
+    for index in range(1, 6):
+        trial = begin(sitting)
+        measured(sitting, trial, index, 9, 0.5)
+        assert sitting.lost(0, trial.attempt, "it died") is Verdict.KEPT
+    assert begin(sitting).attempt == 6
+
+
+def test_a_lost_trial_is_the_next_one_even_where_the_total_is_met(folder: Path) -> None:
+    sitting = sit(make_spec(trials=1), folder)
+    trial = begin(sitting)
+    assert sitting.over
+    sitting.lost(trial.number, 1, "it died")
+    assert not sitting.over
+    assert begin(sitting).attempt == 2
+
+
+def test_a_trial_that_was_silent_for_long_hung_and_is_not_tried_again(folder: Path) -> None:
+    clock = Clock()
+    sitting = sit(make_spec(faults=Faults(trial_timeout_s=30.0)), folder, clock=clock)
+    trial = begin(sitting)
+    clock.now_s = 20.0
+    sitting.ticked(trial.number, 1)
+    clock.now_s = 50.0
+    assert sitting.lost(trial.number, 1, "it died") is Verdict.ENDED
+    reason = "hung: no step in 30 s (faults.trial_timeout); its log shows where"
+    assert (read_trial(sitting.study, 0).state, read_trial(sitting.study, 0).reason) == ("FAIL", reason)
+
+
+def test_out_of_memory_is_a_violated_constraint(folder: Path) -> None:
+    sitting = sit(make_spec(), folder)
+    trial = begin(sitting)
+    measured(sitting, trial, 1, 3, 0.9)
+    sitting.failed(trial.number, 1, Failure("memory", "out of memory at step 7", ""))
+    record, frozen = read_trial(sitting.study, 0), sitting.study.get_trials()[0]
+    assert (record.state, record.reason) == ("PRUNED", "out of memory at step 7")
+    assert frozen.constraints == {"memory": 1.0}
+
+
+def test_a_full_disk_stops_the_search_and_fails_no_trial(folder: Path) -> None:
+    spec = make_spec()
+    sitting = sit(spec, folder, places=2)
+    full, other = begin(sitting), begin(sitting)
+    assert sitting.failed(full.number, 1, Failure("disk", "No space left on device", "")) is Verdict.KEPT
+    assert sitting.ticked(other.number, 1) is Verdict.KEPT
+    assert sitting.next() is None
+    assert "No space left" in str(sitting.stopped_by)
+    assert states(sitting) == ["RUNNING", "RUNNING"]
+    assert [begin(sit(spec, folder)).number for _ in range(1)] == [full.number]
+
+
+def test_another_process_stops_the_search_or_a_trial(folder: Path) -> None:
+    clock, spec = Clock(), make_spec(trials=9)
+    sitting = sit(spec, folder, places=3, clock=clock)
+    trials = [begin(sitting) for _ in range(3)]
+    measured(sitting, trials[0], 1, 3, 0.5)
+    elsewhere = find_study("study", folder)
+    request_stop(elsewhere, 0)
+    request_stop(elsewhere, 1)
+    clock.now_s += 1.0
+    assert [sitting.ticked(n, 1) for n in (0, 1, 2)] == [Verdict.ENDED, Verdict.ENDED, Verdict.GO_ON]
+    assert states(sitting) == ["PRUNED", "FAIL", "RUNNING"]
+    with pytest.raises(StudyError, match="trial 0 of 'study' does not run; running trials: 2"):
+        request_stop(elsewhere, 0)
+    request_stop(elsewhere)
+    clock.now_s += 1.0
+    assert sitting.ticked(2, 1) is Verdict.KEPT
+    assert sitting.over
+    assert sitting.stopped
+    assert sit(spec, folder).over  # asked while a search starts, it holds too
+    forget_requests(elsewhere)
+    assert not sit(spec, folder).over
+
+
+def test_gpu_hours_are_a_total_over_all_sittings(folder: Path) -> None:
+    spec = make_spec(trials=9, budget=Budget(trials=9, gpu_hours=1.0))
+    first = sit(spec, folder, gpus=0.5)
+    trial = begin(first)
+    assert measured(first, trial, 1, 3, 0.5, elapsed_s=7000.0) is Verdict.GO_ON
+    second = sit(spec, folder, gpus=0.5)
+    trial = begin(second)
+    assert measured(second, trial, 2, 3, 0.5, elapsed_s=7300.0) is Verdict.KEPT
+    assert sit(spec, folder, gpus=0.5).over
+
+
+def test_a_trial_that_is_queued_by_another_process_is_the_next_one(folder: Path) -> None:
+    sitting = sit(make_spec(trials=3), folder)
+    finish(sitting, 0.5)
+    find_study("study", folder).enqueue_trial({"learning_rate": 2e-5})
+    assert begin(sitting).config.learning_rate == 2e-5

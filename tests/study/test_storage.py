@@ -1,7 +1,5 @@
 """Opening, continuing and protecting a study."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,9 @@ from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range
 from autoft.spec.study import Budget, ModelRef, Resources, SearchMethod, StudySpec
 from autoft.study.storage import (
+    FORMAT_ATTR,
     MissingStudyError,
     find_study,
-    hold_sitting,
     identity_of,
     leftovers,
     open_study,
@@ -175,15 +173,11 @@ def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytes
     assert [str(warning.message) for warning in recwarn] == []
 
 
-def test_two_processes_do_not_search_one_study(folder: Path) -> None:
-    opened(make_spec(), folder)
-    script = (
-        "from pathlib import Path\n"
-        "from autoft.study.storage import hold_sitting\n"
-        f"with hold_sitting(Path({str(folder)!r})): pass"
-    )
-    with hold_sitting(folder):
-        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert "another process is searching this study" in other.stderr
-    with hold_sitting(folder):
-        pass
+def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
+    study = opened(make_spec(), folder)
+    study.set_user_attr(FORMAT_ATTR, {"format": 7, "autoft": "3.1.4"})
+    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 2"
+    with pytest.raises(StudyError, match=said):
+        opened(make_spec(), folder)
+    with pytest.raises(StudyError, match=said):
+        find_study("study", folder)

@@ -4,9 +4,10 @@ Ray's own OptunaSearch is not used: it tells a trial that a scheduler stopped as
 score, and leaves one with a NaN running, so the sampler would learn from what is not so.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ray import cloudpickle
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -15,7 +16,11 @@ from ray.tune.search import Searcher
 from autoft.data.files import replacing
 from autoft.study.places import checkpoint_name, log_name
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Parcel, Report
-from autoft.study.sitting import Sitting
+from autoft.study.sitting import Assignment, Sitting, Verdict
+
+T = TypeVar("T")
+COUNTED_EVERY_S = 2.0
+LOST = "the worker process died (out of memory, killed or crashed); its log may say more"
 
 
 class Desk:
@@ -32,50 +37,45 @@ class Desk:
 
     @property
     def closed(self) -> bool:
-        """No more trial is to start."""
-        return self.error is not None or self.sitting.over
+        """No trial is to start any more, and none that could be lost runs."""
+        return self.error is not None or (self.sitting.over and self.sitting.idle)
 
-    def attempt(self, action: Callable[[], bool]) -> bool:
-        """Does `action` unless something broke before; True also where it breaks."""
+    def attempt(self, action: Callable[[], T], otherwise: T) -> T:
+        """Does `action` unless something broke before; gives `otherwise` also where it breaks."""
         if self.error is not None:
-            return True
+            return otherwise
         try:
             return action()
         except Exception as error:
             self.error = error
-            return True
+            return otherwise
 
-    def take(self, report: Report) -> bool:
-        """Writes a worker's report into the study. True: the trial has ended."""
-        return self.attempt(lambda: self._take(report))
+    def take(self, report: Report) -> Verdict:
+        """Writes a worker's report into the study."""
+        return self.attempt(lambda: self._take(report), Verdict.KEPT)
 
-    def lost(self, number: int, error: BaseException | None) -> None:
+    def lost(self, assignment: Assignment, error: BaseException | None) -> None:
         """A worker failed, or its process is gone."""
         report = getattr(getattr(error, "cause", None), "report", None) or getattr(error, "report", None)
         if isinstance(report, Report):
             self.take(report)
             return
-        reason = "the worker process died (out of memory, killed or crashed); its log may say more"
+        number, attempt = assignment.number, assignment.attempt
+        self.attempt(lambda: self.sitting.lost(number, attempt, LOST), Verdict.KEPT)
 
-        def fail() -> bool:
-            self.sitting.failed(number, reason, str(error))
-            return True
-
-        self.attempt(fail)
-
-    def _take(self, report: Report) -> bool:
+    def _take(self, report: Report) -> Verdict:
+        number, attempt, sitting = report.number, report.attempt, self.sitting
         if report.parcel is not None:
-            self._unpack(report.number, report.parcel)
+            self._unpack(number, report.parcel)
         if report.failure is not None:
-            self.sitting.failed(report.number, report.failure.reason, report.failure.traceback, report.node)
-            return True
-        if report.measurement is not None and self.sitting.measured(
-            report.number, report.measurement, report.node
-        ):
-            return True
-        if report.done:
-            self.sitting.completed(report.number, report.node)
-        return report.done
+            return sitting.failed(number, attempt, report.failure, report.node)
+        if report.measurement is not None:
+            verdict = sitting.measured(number, attempt, report.measurement, report.node)
+        else:
+            verdict = Verdict.GO_ON if report.done else sitting.ticked(number, attempt)
+        if verdict is Verdict.GO_ON and report.done:
+            return sitting.completed(number, attempt, report.node)
+        return verdict
 
     def _unpack(self, number: int, parcel: Parcel) -> None:
         log, checkpoint = parcel.log, parcel.checkpoint
@@ -84,31 +84,31 @@ class Desk:
             with (self._folder / log_name(number)).open("ab") as file:
                 file.write(log)
         if checkpoint is not None:
-            with replacing(self._folder / checkpoint_name(number)) as temporary:
+            with replacing(self._folder / checkpoint_name(number, parcel.attempt)) as temporary:
                 temporary.write_bytes(checkpoint)
 
 
 class StudySearcher(Searcher):
     """Ray asks here for the next trial, and tells that one has come to its end."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, places: Callable[[], int]) -> None:
         super().__init__()
-        self._desk = desk
+        self._desk, self._places = desk, places
+        self._counted_s = time.monotonic()
+
+    def _count_places(self) -> None:
+        """Ray asks many times a second, and nodes seldom come and go."""
+        if time.monotonic() - self._counted_s >= COUNTED_EVERY_S:
+            self._desk.sitting.max_concurrent = self._places()
+            self._counted_s = time.monotonic()
 
     def suggest(self, trial_id: str) -> Any:
         """The configuration of a Ray trial; None: not now; FINISHED: no more."""
-        if self._desk.closed:
-            return Searcher.FINISHED
-        next_up = None
-
-        def ask() -> bool:
-            nonlocal next_up
-            next_up = self._desk.sitting.next()
-            return False
-
-        if self._desk.attempt(ask):
-            return Searcher.FINISHED
-        return None if next_up is None else {ASSIGNMENT_KEY: next_up}
+        self._count_places()
+        next_up = self._desk.attempt(self._desk.sitting.next, None)
+        if next_up is not None:
+            return {ASSIGNMENT_KEY: next_up}
+        return Searcher.FINISHED if self._desk.closed else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -136,13 +136,13 @@ class StudyScheduler(FIFOScheduler):
         self._desk = desk
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """STOP where the study has ended the trial."""
-        ended = self._desk.take(result[REPORT_KEY])
-        return TrialScheduler.STOP if ended else TrialScheduler.CONTINUE
+        """STOP where the study has ended the trial, or keeps it for later."""
+        goes_on = self._desk.take(result[REPORT_KEY]) is Verdict.GO_ON
+        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A worker raised, or its process died. Ray has just written the error to a file of the trial."""
-        self._desk.lost(trial.config[ASSIGNMENT_KEY].number, _error_of(trial))
+        self._desk.lost(trial.config[ASSIGNMENT_KEY], _error_of(trial))
 
 
 def _error_of(trial: Any) -> BaseException | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from autoft.kernel.measurement import Measurement
+from autoft.study.failures import Failure
 
 ASSIGNMENT_KEY = "assignment"
 """Where a Ray trial's configuration holds the `Assignment`."""
@@ -24,22 +25,16 @@ class Parcel:
     """What the trial printed since the last report."""
     checkpoint: bytes | None = field(default=None, repr=False)
     """With the last report only: a trial that is stopped early needs none."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a trial cannot go on."""
-
-    reason: str
-    """One line."""
-    traceback: str
+    attempt: int = 0
+    """The one that wrote the checkpoint."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker says of its trial."""
+    """What a worker says of its trial; with neither measurement nor failure, that it is at work."""
 
     number: int
+    attempt: int
     node: str
     """The worker's host name."""
     measurement: Measurement | None
@@ -88,3 +83,5 @@ class Shared:
     token: str
     """Stands in a file of that folder: a node that reads it there sees the driver's disk."""
     shipments: Mapping[Path, Shipment]
+    timeout_s: float
+    """A step that takes longer hangs."""

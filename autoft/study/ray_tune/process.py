@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,8 @@ SWITCHES = {
 }
 """How Ray behaves in this process while it runs for us."""
 
+GRACE_S = 20.0
+"""How long trials may take to stop; one that loads a model or fills a cache does not look up."""
 LONGEST_TEMPORARY_FOLDER = 24
 """Characters; Ray puts sockets below it, whose paths Linux limits to 107 bytes."""
 
@@ -103,6 +105,45 @@ def end_on_sigterm() -> None:
     """SIGTERM ends a search as Ctrl-C does."""
     if _in_main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@contextmanager
+def stops_gently(stop: Callable[[], None]) -> Iterator[None]:
+    """In the block the first SIGINT or SIGTERM calls `stop`; a second one is a KeyboardInterrupt.
+
+    At the end of GRACE_S after the first the block is left as it is: what has not stopped by then keeps the
+    place that it has.
+    """
+    if not _in_main_thread():
+        yield
+        return
+    grace_is_over = False
+
+    def first(number: int, frame: object) -> None:
+        stop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.default_int_handler)
+        signal.signal(signal.SIGALRM, give_up)
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+
+    def give_up(number: int, frame: object) -> None:
+        nonlocal grace_is_over
+        grace_is_over = True
+        raise KeyboardInterrupt  # the one exception that Ray lets through as it is
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, first)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not grace_is_over:
+            raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _in_main_thread() -> bool:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from ray import cloudpickle, tune
@@ -13,16 +13,15 @@ from ray.tune.search import Searcher
 from autoft.spec.study import StudySpec
 from autoft.study.ray_tune.adapters import Desk, StudyScheduler, StudySearcher
 from autoft.study.ray_tune.messages import Shared
-from autoft.study.ray_tune.process import environment
+from autoft.study.ray_tune.process import environment, stops_gently
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.ray_tune.shipping import ship, write_token
 from autoft.study.ray_tune.trainable import ResidentTrainable
+from autoft.study.records import Precision, read_precision, write_precision
 from autoft.study.sitting import Sitting
 from autoft.study.storage import trials_left
 from autoft.study.watch import Watcher
 from autoft.study.workbench import MakeWorkbench
-
-PRECISION_ATTR = "precision"
 
 
 def run(
@@ -34,10 +33,13 @@ def run(
     folder: Path,
     runtime: Runtime,
     files: Iterable[Path] = (),
-) -> None:
+    began_s: float | None = None,
+) -> bool:
     """Runs trials until the budget is met; does nothing where it is. Call it while holding the sitting.
 
-    Trials that an earlier sitting left RUNNING start again, first, under their own numbers.
+    Trials that an earlier sitting left RUNNING go on first, under their own numbers. SIGINT, SIGTERM and
+    `requests.request_stop` end it within seconds. Returns whether it was ended so; then what was running
+    stays RUNNING in the study, each trial with its place.
 
     Args:
         study: from `open_study`.
@@ -47,13 +49,14 @@ def run(
         folder: the study's folder, absolute.
         runtime: from `ray_runtime`.
         files: the driver's files and folders that `make_workbench` locates; sent to the nodes of a cluster.
+        began_s: on the monotonic clock, when the sitting began, for `budget.time`; None is now.
 
     Raises:
-        GaveUp: trials fail one after another for one reason.
-        KeyboardInterrupt: as it came. What was running stays RUNNING in the study.
+        StudyError: trials fail one after another for one reason (GaveUp), or the disk is full.
+        KeyboardInterrupt: a second SIGINT or SIGTERM. What was running stays RUNNING in the study.
     """
     if trials_left(study, spec.budget) == 0:
-        return
+        return False
     sitting = Sitting(
         study,
         spec,
@@ -61,6 +64,8 @@ def run(
         watchers=watchers,
         folder=folder,
         max_concurrent=runtime.max_concurrent,
+        gpus_per_trial=runtime.gpus_per_trial,
+        began_s=began_s,
     )
     desk = Desk(sitting, folder)
     shared = Shared(
@@ -69,17 +74,19 @@ def run(
         folder=folder,
         token=write_token(folder),
         shipments={} if runtime.local else ship(files),
+        timeout_s=spec.faults.trial_timeout_s,
     )
-    _tune(StudySearcher(desk), StudyScheduler(desk), shared, runtime)
-    if desk.error is not None:
-        raise desk.error
-    if sitting.gave_up is not None:
-        raise sitting.gave_up
+    with stops_gently(sitting.stop):
+        _tune(StudySearcher(desk, runtime.places), StudyScheduler(desk), shared, runtime)
+    sitting.sweep()
+    if error := desk.error or sitting.stopped_by:
+        raise error
+    return sitting.stopped
 
 
 def _tune(searcher: Searcher, scheduler: TrialScheduler, shared: Shared, runtime: Runtime) -> None:
     trainable = tune.with_parameters(ResidentTrainable, shared=shared)
-    resources = {"cpu": runtime.cpus_per_trial, "gpu": runtime.gpus_per_trial}
+    resources = {"cpu": runtime.cpus_per_trial, "gpu": runtime.gpus_per_trial, **runtime.pin}
     # Ray starts one worker at a time unless told how many may be on their way.
     with environment({"TUNE_MAX_PENDING_TRIALS_PG": str(runtime.max_concurrent)}):
         tune.run(
@@ -103,13 +110,13 @@ def _ray_name(trial: Any) -> str:
     return str(trial.trial_id)
 
 
-def decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) -> Literal["fp32", "bf16"]:
+def decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) -> Precision:
     """Of the first sitting: a trial's result must not depend on where a later sitting runs."""
-    stored = study.user_attrs.get(PRECISION_ATTR)
-    if stored is None:
-        stored = runtime.precision(spec.resources.precision)
-        study.set_user_attr(PRECISION_ATTR, stored)
-    return "bf16" if stored == "bf16" else "fp32"
+    decided = read_precision(study)
+    if decided is None:
+        decided = runtime.precision(spec.resources.precision)
+        write_precision(study, decided)
+    return decided
 
 
 def _reaches_workers(name: str) -> bool:

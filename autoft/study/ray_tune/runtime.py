@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +31,31 @@ LOCAL_OBJECT_STORE_BYTES = 200 * 2**20
 CONNECT_TIMEOUT_S = 5.0
 
 
+PINNED = 0.001
+"""Of the resource that Ray gives each node under its address: enough to say where, and never used up."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Nodes that offer the same; one of them stands for all."""
+
+    resource: str
+    """That only this node offers: `node:` and its address."""
+    cpus: float
+    gpus: float
+    accelerator: str
+    """What Ray calls its GPUs, such as `H100`; empty where it names none."""
+    places: int
+    """Trials at the same time on one of them."""
+    nodes: int
+    """How many there are."""
+
+    @property
+    def total(self) -> int:
+        """Trials at the same time on all of them."""
+        return self.places * self.nodes
+
+
 @dataclass(frozen=True)
 class Runtime:
     """A running Ray and what a trial gets of it."""
@@ -38,11 +63,31 @@ class Runtime:
     cpus_per_trial: int
     gpus_per_trial: float
     max_concurrent: int
-    """Trials at the same time: what fits, or what the user allows if that is less."""
+    """Trials at the same time when the sitting began: what fits, or what the user allows if that is less."""
     local: bool
     """Started for this sitting; False where a cluster was joined."""
     scratch: Path
     """A folder on the driver for what Ray must write; deleted at the end."""
+    most: int | None = None
+    """Trials at the same time that the user allows; None is as many as fit."""
+    pin: Mapping[str, float] = field(default_factory=dict)
+    """What else a trial asks of its node, by Ray's resource: it keeps all of them on one node."""
+
+    def kinds(self) -> list[Kind]:
+        """The kinds of nodes that a trial fits on, now."""
+        return kinds(_alive(), self.cpus_per_trial, self.gpus_per_trial)
+
+    def pinned_to(self, kind: Kind) -> "Runtime":
+        """The same with all trials on the node that stands for `kind`."""
+        most = min(kind.places, self.most or kind.places)
+        return replace(self, max_concurrent=most, most=most, pin={kind.resource: PINNED})
+
+    def places(self) -> int:
+        """Trials at the same time, now: nodes of a cluster may have joined or left."""
+        if self.local:
+            return self.max_concurrent
+        fitting = places(_alive(), self.cpus_per_trial, self.gpus_per_trial)
+        return min(fitting, self.most or fitting)
 
     def precision(self, asked: Literal["auto", "fp32", "bf16"]) -> Literal["fp32", "bf16"]:
         """`auto` is bf16 on a GPU, else fp32."""
@@ -77,8 +122,12 @@ def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
         stack.callback(ray.shutdown)
         _start(resources, scratch)
         end_on_sigterm()
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]  # Ray's
-        yield _fit(resources, nodes, scratch)
+        yield _fit(resources, _alive(), scratch)
+
+
+def _alive() -> list[Mapping[str, float]]:
+    """What each node of the cluster offers."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]  # Ray's
 
 
 def places(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> int:
@@ -90,6 +139,21 @@ def places(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> int:
             of_node = min(of_node, math.floor(node.get("GPU", 0)) * math.floor(1 / gpus + 1e-9))
         fitting += of_node
     return fitting
+
+
+def kinds(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[Kind]:
+    """The distinct kinds of `nodes` on which a trial of `cpus` and `gpus` fits, in the order of the nodes."""
+    found: dict[tuple[float, float, str], Kind] = {}
+    for node in nodes:
+        fitting = places([node], cpus, gpus)
+        address = next((name for name in node if name.startswith("node:") and "__" not in name), None)
+        if fitting == 0 or address is None:
+            continue
+        names = (name.partition(":")[2] for name in node if name.startswith("accelerator_type:"))
+        key = node.get("CPU", 0), node.get("GPU", 0), next(names, "")
+        known = found.get(key)
+        found[key] = replace(known, nodes=known.nodes + 1) if known else Kind(address, *key, fitting, 1)
+    return list(found.values())
 
 
 def _check(resources: Resources) -> None:
@@ -133,6 +197,7 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
         cpus_per_trial=resources.cpus_per_trial,
         gpus_per_trial=gpus,
         max_concurrent=min(fitting, resources.max_concurrent or fitting),
+        most=resources.max_concurrent,
         local=resources.address is None,
         scratch=scratch,
     )

@@ -3,24 +3,29 @@
 import io
 import os
 import secrets
+import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import ray
+from ray.exceptions import RayError
 
-from autoft.data.files import hasher, locked
+from autoft.data.files import file_digest, hasher, locked, replacing
 from autoft.data.node import localise, node_folder
 from autoft.study.ray_tune.messages import Shared, Shipment
 
 TOKEN_FILE = ".sitting"
+FORGET_PATIENCE_S = 20.0
 
 
 def write_token(folder: Path) -> str:
     """Marks the study's folder, so that a worker can tell whether it sees the same one."""
     token = secrets.token_hex(8)
-    (folder / TOKEN_FILE).write_text(token)
+    with replacing(folder / TOKEN_FILE) as temporary:
+        temporary.write_text(token)
     return token
 
 
@@ -61,11 +66,45 @@ class WorkerNode:
         """The driver's `folder`, or one of this node's own that is the same for all of its workers."""
         if self.sees_driver:
             return folder
-        name = hasher()
-        name.update(str(folder).encode())
-        own = node_folder() / name.hexdigest()
+        own = node_folder() / _own_name(folder)
         own.mkdir(mode=0o700, exist_ok=True)
         return own
+
+
+def forget(folders: Iterable[Path], files: Iterable[Path], pin: Mapping[str, float]) -> None:
+    """Deletes what a node that does not see the driver's disk has of its own for these folders and files.
+
+    Those are its scratch folders and its copies. Where the node is gone, so are they.
+
+    Args:
+        folders: the driver's, as given to `WorkerNode.scratch`.
+        files: the driver's, as given to `ship`.
+        pin: the Ray resource that only this node offers, and how much of it to ask for.
+    """
+    task = ray.remote(_delete).options(num_cpus=0, resources=dict(pin))
+    with suppress(RayError):
+        ray.get(task.remote(_names(folders, files)), timeout=FORGET_PATIENCE_S)
+
+
+def _names(folders: Iterable[Path], files: Iterable[Path]) -> list[str]:
+    """Of all that, in the node's own folder."""
+    return [*map(_own_name, folders), *(f"{file_digest(path)}-{path.name}" for path in files)]
+
+
+def _delete(names: Sequence[str]) -> None:
+    for name in names:
+        path = node_folder() / name
+        shutil.rmtree(path, ignore_errors=True)
+        for file in (path, path.with_name(f".{name}.lock")):
+            with suppress(OSError):
+                file.unlink()
+
+
+def _own_name(folder: Path) -> str:
+    """Of a node's own folder for the driver's `folder`."""
+    name = hasher()
+    name.update(str(folder).encode())
+    return name.hexdigest()
 
 
 def _read(path: Path) -> str | None:

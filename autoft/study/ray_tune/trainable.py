@@ -1,22 +1,26 @@
 """What lives in a worker process: one workbench, and the trial that it works on now."""
 
+import faulthandler
 import os
 import platform
 import sys
 import traceback
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
 
 from ray import cloudpickle, tune
 
 from autoft.errors import AutoftError
 from autoft.kernel.measurement import Measurement
-from autoft.study.places import checkpoint_name, log_name
+from autoft.kernel.resume import Resume
+from autoft.study.failures import FULL_DISK, Failure
+from autoft.study.places import checkpoint_name, log_name, resume_name
 from autoft.study.ray_tune.capture import Capture
 from autoft.study.ray_tune.messages import (
     ASSIGNMENT_KEY,
     REPORT_KEY,
-    Failure,
     Parcel,
     Report,
     Shared,
@@ -26,6 +30,8 @@ from autoft.study.ray_tune.shipping import WorkerNode
 from autoft.study.sitting import Assignment
 from autoft.study.workbench import Workbench
 
+LOG = 2
+"""The descriptor of standard error, behind which a trial's log lies."""
 LONGEST_REASON = 300
 LONGEST_TRACEBACK = 20_000
 """Characters; the end of a traceback says most."""
@@ -48,8 +54,11 @@ class ResidentTrainable(tune.Trainable):
         self._begin(config[ASSIGNMENT_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial, in the same process; the last one may have been stopped half-way."""
+        """The next trial, in the same process; the last one is over, maybe stopped half-way."""
         self._end()
+        if not self._node.sees_driver:
+            for path in self._checkpoint.parent.glob(f"trial-{self._assignment.number:04d}.*"):
+                path.unlink(missing_ok=True)
         self._begin(new_config[ASSIGNMENT_KEY])
         return True
 
@@ -58,48 +67,66 @@ class ResidentTrainable(tune.Trainable):
         self._end()
 
     def step(self) -> dict[str, Any]:
-        """Goes on to the trial's next measurement."""
+        """Goes on to the trial's next measurement, or for about a second."""
         try:
-            measurement = next(self._measurements, None)
-        except AutoftError as error:
+            faulthandler.dump_traceback_later(self._shared.timeout_s, exit=True, file=LOG)
+            measurement = next(self._measurements)
+        except StopIteration:
+            return self._result(self._report(done=True))
+        except (AutoftError, OSError) as error:
             return self._result(self._report(failure=_failure(error)))
         except Exception as error:
             report = self._report(failure=_failure(error))
             self._end()
             raise WorkerError(report) from None
-        return self._result(self._report(measurement=measurement))
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        done = measurement is not None and measurement.fraction >= 1
+        return self._result(self._report(measurement=measurement, done=done))
 
     def _begin(self, assignment: Assignment) -> None:
         self._assignment = assignment
+        number, attempt = assignment.number, assignment.attempt
         study = self._node.scratch(self._shared.folder)
-        self._checkpoint = study / checkpoint_name(assignment.number)
+        self._checkpoint = study / checkpoint_name(number, attempt)
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        self._capture = Capture(study / log_name(assignment.number))
-        if assignment.attempt > 1:
-            print(f"The trial was interrupted and starts from the beginning (attempt {assignment.attempt}).")
+        self._resume = Resume(
+            study / resume_name(number, attempt),
+            tuple(study / resume_name(number, earlier) for earlier in range(attempt - 1, 0, -1)),
+            assignment.measured,
+        )
+        self._capture = Capture(study / log_name(number))
+        if attempt > 1:
+            print(f"The trial was interrupted: attempt {attempt}, with {assignment.measured} measurements.")
         self._measurements = self._fine_tune()
 
-    def _fine_tune(self) -> Iterator[Measurement]:
+    def _fine_tune(self) -> Generator[Measurement | None]:
         """Begins with the workbench, so that a failure to make it is the failure of this trial."""
         if self._workbench is None:
             self._workbench = cloudpickle.loads(self._shared.make_workbench)(self._node)
-        yield from self._workbench.fine_tune(self._assignment.config, self._checkpoint)
+        yield from self._workbench.fine_tune(self._assignment.config, self._checkpoint, self._resume)
 
     def _end(self) -> None:
-        measurements, self._measurements = self._measurements, iter(())
-        if hasattr(measurements, "close"):
+        measurements, self._measurements = self._measurements, _nothing()
+        try:
             measurements.close()
+        except OSError as error:  # it could not keep its place; the last one stands
+            with suppress(OSError):
+                print(f"The trial's place was not kept: {error}", file=sys.stderr, flush=True)
         self._capture.close()
         if not self._node.sees_driver:
-            self._checkpoint.unlink(missing_ok=True)
             self._capture.path.unlink(missing_ok=True)
 
-    def _report(self, measurement: Measurement | None = None, failure: Failure | None = None) -> Report:
-        done = failure is not None or measurement is None or measurement.fraction >= 1
+    def _report(
+        self, measurement: Measurement | None = None, failure: Failure | None = None, done: bool = False
+    ) -> Report:
+        done = done or failure is not None
         if failure is not None:
-            print(failure.traceback, file=sys.stderr)
+            with suppress(OSError):  # on a full disk
+                print(failure.traceback, file=sys.stderr, flush=True)
         return Report(
             number=self._assignment.number,
+            attempt=self._assignment.attempt,
             node=platform.node(),
             measurement=measurement,
             failure=failure,
@@ -108,8 +135,14 @@ class ResidentTrainable(tune.Trainable):
         )
 
     def _parcel(self, with_checkpoint: bool) -> Parcel:
-        has_checkpoint = with_checkpoint and self._checkpoint.exists()
-        return Parcel(self._capture.news(), self._checkpoint.read_bytes() if has_checkpoint else None)
+        """The checkpoint may be an earlier attempt's, where this one has found nothing better."""
+        parcel, number = Parcel(self._capture.news()), self._assignment.number
+        for attempt in range(self._assignment.attempt, 0, -1) if with_checkpoint else ():
+            path = self._checkpoint.with_name(Path(checkpoint_name(number, attempt)).name)
+            if path.exists():
+                parcel.checkpoint, parcel.attempt = path.read_bytes(), attempt
+                break
+        return parcel
 
     def _result(self, report: Report) -> dict[str, Any]:
         if report.done:
@@ -117,8 +150,19 @@ class ResidentTrainable(tune.Trainable):
         return {REPORT_KEY: report, "done": report.done}
 
 
+def _nothing() -> Generator[Measurement | None]:
+    yield from ()
+
+
 def _failure(error: Exception) -> Failure:
     name = "" if isinstance(error, AutoftError) else f"{type(error).__name__}: "
     first_line = (str(error).strip().splitlines() or ["no message"])[0]
     text = "".join(traceback.format_exception(error))
-    return Failure((name + first_line)[:LONGEST_REASON], text[-LONGEST_TRACEBACK:])
+    return Failure(_kind(error), (name + first_line)[:LONGEST_REASON], text[-LONGEST_TRACEBACK:])
+
+
+def _kind(error: Exception) -> Literal["error", "memory", "disk"]:
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return "disk"
+    # By its name: to import it would import torch before the worker's environment is set.
+    return "memory" if type(error).__name__ == "OutOfMemory" else "error"

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from autoft.errors import StudyError
 from autoft.study.places import checkpoint_name, log_name
-from autoft.study.records import best_trial, read_trials
+from autoft.study.records import TrialRecord, best_trial, read_trials
 from autoft.study.storage import find_study
 
 RAY = Path(sys.executable).parent / "ray"
@@ -28,7 +30,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def node(command: list[str], log: Path, **environment: str) -> Iterator[None]:
+def node(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A Ray node that runs until the end of the block; all of its processes end with it."""
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1", "RAY_memory_monitor_refresh_ms": "0"}
     with log.open("wb") as output:
@@ -40,7 +42,7 @@ def node(command: list[str], log: Path, **environment: str) -> Iterator[None]:
             start_new_session=True,
         )
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:
@@ -136,5 +138,68 @@ def test_trials_run_on_both_nodes_and_everything_arrives_at_the_driver(folder: P
 
     # Trial 5 is the best; a later trial's checkpoint arrives wherever it ran, the others have lost.
     assert best_trial(study) == trials[5]
-    assert (folder / checkpoint_name(5)).read_text() == f"{0.1 * 5 + 0.05}"
+    assert (folder / checkpoint_name(5, 1)).read_text() == f"{0.1 * 5 + 0.05}"
     assert len(list((folder / "checkpoints").iterdir())) == 1
+
+
+def blind_node(
+    stack: ExitStack, folder: Path, tmp_path: Path, port: int, name: str
+) -> subprocess.Popen[bytes]:
+    """A node of one CPU with a host name and a temporary folder of its own, and without the driver's disk."""
+    own = tmp_path / name
+    own.mkdir()
+    start = f"start --address=127.0.0.1:{port} --node-ip-address=127.0.0.1 --num-cpus=1 --block"
+    blind = f"mount -t tmpfs none {folder} && hostname {name} && cd {own} && exec {RAY} {start}"
+    unshare = ["unshare", "--mount", "--uts", "sh", "-c", blind]
+    return stack.enter_context(node(unshare, tmp_path / f"{name}.log", TMPDIR=str(own)))
+
+
+def test_a_node_that_dies_loses_nothing_and_one_that_joins_is_used(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if subprocess.run(["unshare", "--mount", "--uts", "true"], check=False).returncode != 0:
+        pytest.skip("unshare is not permitted here, so no node can be made blind")
+    port, token = free_port(), tmp_path / "token"
+    address = f"127.0.0.1:{port}"
+    token.write_text(secrets.token_hex(32))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
+    request = {"folder": str(folder), "trials": 5, "max_concurrent": 2, "sleep_s": 2.0, "address": address}
+    request |= {"file": str(folder / "rows.txt"), "tree": str(folder / "tree")}
+    with ExitStack() as stack:
+        head = [
+            "start",
+            "--head",
+            f"--port={port}",
+            "--node-ip-address=127.0.0.1",
+            "--include-dashboard=false",
+        ]
+        stack.enter_context(node([str(RAY), *head, "--num-cpus=0", "--block"], tmp_path / "head.log"))
+        wait_for_nodes(address, 1)
+        first = blind_node(stack, folder, tmp_path, port, "first")
+        wait_for_nodes(address, 2)
+        script = Path(__file__).parent.with_name("driver.py")
+        driver = stack.enter_context(
+            subprocess.Popen([sys.executable, script, json.dumps(request)], stderr=subprocess.PIPE, text=True)
+        )
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (trials := _trials_so_far(folder)) or not trials[-1].measurements:
+            assert driver.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        os.killpg(first.pid, signal.SIGKILL)
+        blind_node(stack, folder, tmp_path, port, "second")
+        _, errors = driver.communicate(timeout=TIMEOUT_S)
+        assert driver.returncode == 0, errors
+    trials = read_trials(find_study("study", folder))
+    assert [trial.state for trial in trials] == ["COMPLETE"] * 5, [trial.reason for trial in trials]
+    assert [trial.score for trial in trials] == pytest.approx([0.1 * n + 0.05 for n in range(5)])
+    assert max(trial.attempt for trial in trials) == 2
+    assert trials[-1].node == "second"
+
+
+def _trials_so_far(folder: Path) -> list[TrialRecord]:
+    try:
+        return read_trials(find_study("study", folder))
+    except StudyError:
+        return []

@@ -60,7 +60,7 @@ def test_what_was_running_is_run_again_by_the_next_sitting(
     assert driver.stdout is not None
     scratch = driver.stdout.readline().strip()
     until = time.monotonic() + TIMEOUT_S
-    while not (folder / checkpoint_name(0)).exists():
+    while not (folder / checkpoint_name(0, 1)).exists():
         assert driver.poll() is None
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -12,7 +12,8 @@ import pytest
 
 from autoft.errors import AutoftError, StudyError
 from autoft.kernel.config import FineTuneConfig
-from autoft.spec.study import SearchMethod, StudySpec
+from autoft.kernel.resume import Resume
+from autoft.spec.study import Faults, SearchMethod, StudySpec
 from autoft.study.places import checkpoint_name, log_name
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
@@ -73,7 +74,7 @@ def test_the_study_holds_exactly_what_was_scripted(
         7: ("FAIL", [0.75]),
     }
     diary = Diary()
-    spec = make_spec(trials=len(curves), search=HALVING)
+    spec = make_spec(trials=len(curves), search=HALVING, faults=Faults(retries=0))
     study = search(spec, workbench(curves), folder, one_worker, [diary])
 
     for trial in study.get_trials():
@@ -97,8 +98,8 @@ def test_the_study_holds_exactly_what_was_scripted(
 
     assert diary.entries[:3] == [("started", 0), ("measured 1", 0), ("measured 2", 0)]
     assert [number for what, number in diary.entries if what == "finished"] == list(range(8))
-    assert [path.name for path in (folder / "checkpoints").iterdir()] == [Path(checkpoint_name(2)).name]
-    assert (folder / checkpoint_name(2)).read_text() == "0.7"
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == [Path(checkpoint_name(2, 1)).name]
+    assert (folder / checkpoint_name(2, 1)).read_text() == "0.7"
 
     assert capfd.readouterr() == ("", "")  # nothing of Ray's or the workers' on the screen
 
@@ -156,7 +157,7 @@ def test_a_trial_that_a_dead_driver_left_is_run_again(folder: Path, one_worker: 
     assert [record.state for record in records] == ["COMPLETE", "COMPLETE"]
     assert records[0].params["learning_rate"] == lost.config.learning_rate
     assert records[0].seed == lost.config.seed
-    assert "starts from the beginning (attempt 2)" in (folder / log_name(0)).read_text()
+    assert "The trial was interrupted: attempt 2, with 0 measurements." in (folder / log_name(0)).read_text()
 
 
 def test_a_workbench_that_cannot_be_made_stops_the_search_with_its_reason(
@@ -181,12 +182,12 @@ def test_an_error_of_our_own_is_raised_as_it_is(folder: Path, one_worker: Runtim
 class Witness(ScriptedWorkbench):
     """Prints what its process is given."""
 
-    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Any:
+    def fine_tune(self, config: FineTuneConfig, checkpoint: Path, resume: Resume) -> Any:
         print("threads", os.environ["OMP_NUM_THREADS"])
         print("token arrived", os.environ.get("HF_TOKEN") == "hf_" + "a-secret"[::-1], flush=True)
         os.system("echo said by a child")
         os.write(2, b"said by a C library\n")
-        yield from super().fine_tune(config, checkpoint)
+        yield from super().fine_tune(config, checkpoint, resume)
 
 
 def test_workers_get_their_threads_and_the_hub_token_which_no_log_holds(

@@ -7,7 +7,7 @@ import pytest
 
 from autoft.errors import ResourceError
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import places, ray_runtime
+from autoft.study.ray_tune.runtime import Kind, kinds, places, ray_runtime
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,29 @@ def test_a_cluster_that_does_not_answer_is_told_without_its_address(tmp_path: Pa
     ):
         pass
     assert "127.0.0.1" not in str(refused.value)
+
+
+def test_nodes_that_offer_the_same_are_of_one_kind() -> None:
+    def node(address: str, **offers: float) -> dict[str, float]:
+        return {**offers, f"node:{address}": 1.0, "memory": 1e9}
+
+    nodes = [
+        {**node("10.0.0.1", CPU=4), "node:__internal_head__": 1.0},
+        {**node("10.0.0.2", CPU=8, GPU=2), "accelerator_type:H100": 1.0},
+        node("10.0.0.3", CPU=1),
+        {**node("10.0.0.4", CPU=8, GPU=2), "accelerator_type:H100": 1.0},
+    ]
+    # A trial of two CPUs does not fit on the third.
+    assert kinds(nodes, 2, 0.0) == [
+        Kind("node:10.0.0.1", 4, 0, "", places=2, nodes=1),
+        Kind("node:10.0.0.2", 8, 2, "H100", places=4, nodes=2),
+    ]
+    assert kinds(nodes, 2, 0.5) == [Kind("node:10.0.0.2", 8, 2, "H100", places=4, nodes=2)]
+
+
+def test_trials_are_pinned_to_the_node_that_stands_for_its_kind(tmp_path: Path) -> None:
+    with ray_runtime(Resources(max_concurrent=1), tmp_path / "ray.log") as runtime:
+        (kind,) = runtime.kinds()
+        pinned = runtime.pinned_to(kind)
+    assert kind.nodes == 1 and kind.total == kind.places
+    assert (pinned.max_concurrent, pinned.pin) == (1, {kind.resource: 0.001})

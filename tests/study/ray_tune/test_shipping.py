@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoft.study.ray_tune.runtime import Runtime
-from autoft.study.ray_tune.shipping import WorkerNode, ship, write_token
+from autoft.study.ray_tune.shipping import WorkerNode, _delete, _names, forget, ship, write_token
 
 
 @pytest.fixture
@@ -56,3 +56,17 @@ def test_a_folder_of_the_same_name_with_other_files_is_not_taken_for_it(
 def test_another_study_in_the_same_place_is_not_the_drivers(driver: Path) -> None:
     write_token(driver)
     assert not WorkerNode(driver, "0123", {}).sees_driver
+
+
+def test_a_node_forgets_what_it_was_given(driver: Path, two_workers: Runtime, tmp_path: Path) -> None:
+    model, rows, cache = driver / "model", driver / "rows.arrow", driver / "cache"
+    shipments, hidden = ship([model, rows]), driver.with_name("gone")
+    driver.rename(hidden)
+    node = WorkerNode(driver, "another", shipments)
+    copies = [node.locate(model), node.locate(rows), node.scratch(cache)]
+    (copies[2] / "states").write_text("states")
+    hidden.rename(driver)
+    # As the task does it there; it runs in a process whose temporary folder is another one.
+    _delete([*_names([cache], [rows])])
+    assert [path.exists() for path in copies] == [True, False, False]
+    forget([cache], [rows], {})

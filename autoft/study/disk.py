@@ -1,0 +1,71 @@
+"""Keeps what a study writes within `resources.disk`: what is least valuable goes first."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from autoft.errors import StudyError
+from autoft.kernel.boundary.drop import drop_finished_states
+from autoft.study.places import DATA
+
+_LOG = logging.getLogger(__name__)
+LOOKED_EVERY_S = 5.0
+
+
+class Disk:
+    """Looks at the study's folder now and then.
+
+    Args:
+        folder: the study's.
+        limit: bytes; None is no bound.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, folder: Path, limit: int | None, clock: Callable[[], float]) -> None:
+        self._folder, self._limit, self._clock = folder, limit, clock
+        self._looked_s: float | None = None
+
+    def trim(self, checkpoints: Callable[[], Iterable[str]]) -> None:
+        """Makes room where the folder has outgrown its bound.
+
+        First go the checkpoints that `checkpoints` names (relative to the folder), which can be trained
+        again; then the stored hidden states, which can be computed again.
+
+        Raises:
+            StudyError: what is left is still too much.
+        """
+        if self._limit is None or not self._is_time:
+            return
+        if bytes_below(self._folder) <= self._limit:
+            return
+        for name in checkpoints():
+            (self._folder / name).unlink(missing_ok=True)
+        if bytes_below(self._folder) > self._limit:
+            _LOG.warning("resources.disk: the stored hidden states are dropped, and computed again")
+            drop_finished_states(self._folder / DATA)
+        if (size := bytes_below(self._folder)) > self._limit:
+            raise StudyError(
+                f"{self._folder} takes {size:,} bytes, more than resources.disk ({self._limit:,}), although "
+                "all that can be made again is deleted; raise resources.disk, and the same command goes on"
+            )
+
+    @property
+    def _is_time(self) -> bool:
+        now_s = self._clock()
+        if self._looked_s is not None and now_s - self._looked_s < LOOKED_EVERY_S:
+            return False
+        self._looked_s = now_s
+        return True
+
+
+def bytes_below(folder: Path) -> int:
+    """What the files in a folder take; those that vanish meanwhile take nothing."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_size
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,157 @@
+"""One process searches a study: two of them would hand out the same trials.
+
+Two locks, because one does not see everything. A file in the study's folder, which the operating system frees
+when its holder dies; it keeps processes of this folder apart. And, where the study lies in a database that
+several folders can reach, a lease in the study: its holder renews it, and one that is not renewed any more
+is taken over.
+"""
+
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import optuna
+from filelock import FileLock, Timeout
+
+from autoft.data.files import replacing
+from autoft.errors import StudyError
+from autoft.study.places import LOCK, OWNER
+
+LEASE_ATTR = "lease"
+"""The study's attribute: the process that searches it, and when it last said so."""
+RENEWED_EVERY_S = 10.0
+STALE_AFTER_S = 60.0
+"""A lease that was not renewed for so long is nobody's; clocks of hosts may differ by less."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that searches."""
+
+    host: str
+    pid: int
+    since: float
+    """Seconds since 1970."""
+
+    @classmethod
+    def this_process(cls) -> "Owner":
+        """Begins now."""
+        return cls(platform.node(), os.getpid(), time.time())
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"process {self.pid} on host {self.host} (since {since})"
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it surely does not run: it was on this host, where there is no such process."""
+        return self.host == platform.node() and not Path(f"/proc/{self.pid}").exists()
+
+
+@contextmanager
+def hold_sitting(folder: Path) -> Iterator[None]:
+    """Keeps a second process from searching in the same folder at the same time.
+
+    Raises:
+        StudyError: another process does; with its host and process id.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StudyError(_refusal(str(folder), find_owner(folder))) from None
+    try:
+        with replacing(folder / OWNER) as temporary:
+            temporary.write_text(json.dumps(asdict(Owner.this_process())))
+        yield
+        (folder / OWNER).unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def find_owner(folder: Path) -> Owner | None:
+    """The process that searches in this folder; None where none does, or it has not said so yet."""
+    lock = FileLock(folder / LOCK)
+    with suppress(Timeout), lock.acquire(timeout=0):
+        return None
+    return _read_owner(folder)
+
+
+def _read_owner(folder: Path) -> Owner | None:
+    try:
+        return Owner(**json.loads((folder / OWNER).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def hold_lease(
+    study: optuna.Study, lost: Callable[[], None], clock: Callable[[], float] = time.time
+) -> Iterator[None]:
+    """Keeps a process of another folder or host from searching the same study at the same time.
+
+    Of two that claim it in the same instant the one whose claim stays keeps it. `lost` is called, on a thread
+    of its own, where another process has taken it over, because this one was away for too long.
+
+    Raises:
+        StudyError: another process holds it; with its host and process id.
+    """
+    owner, token = Owner.this_process(), uuid4().hex
+    _refuse_if_held(study, clock())
+    _claim(study, owner, token, clock())
+    time.sleep(0.2)  # a claim that crossed ours has arrived by now
+    if _lease(study).get("token") != token:
+        _refuse_if_held(study, clock())
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(RENEWED_EVERY_S):
+            # A database that is away for a while ends no search; the next renewal may reach it.
+            with suppress(Exception):
+                if _lease(study).get("token") != token:
+                    ended.set()
+                    lost()
+                    return
+                _claim(study, owner, token, clock())
+
+    thread = threading.Thread(target=renew, name="autoft-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(RENEWED_EVERY_S)
+        with suppress(Exception):  # the lease ends by itself
+            if _lease(study).get("token") == token:
+                study.set_user_attr(LEASE_ATTR, {})
+
+
+def _lease(study: optuna.Study) -> dict[str, Any]:
+    found: dict[str, Any] = study.user_attrs.get(LEASE_ATTR, {})
+    return found
+
+
+def _claim(study: optuna.Study, owner: Owner, token: str, now_s: float) -> None:
+    study.set_user_attr(LEASE_ATTR, {"owner": asdict(owner), "token": token, "renewed": now_s})
+
+
+def _refuse_if_held(study: optuna.Study, now_s: float) -> None:
+    lease = _lease(study)
+    if not lease or now_s - lease["renewed"] >= STALE_AFTER_S:
+        return
+    owner = Owner(**lease["owner"])
+    if not owner.is_dead:
+        raise StudyError(_refusal(f"study {study.study_name!r}", owner))
+
+
+def _refusal(what: str, owner: Owner | None) -> str:
+    who = f"{owner}" if owner else "another process"
+    return f"{what}: {who} is searching this study now; wait for it, or stop it first with `autoft stop`"

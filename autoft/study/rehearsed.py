@@ -1,0 +1,36 @@
+"""The request of a rehearsal's own study."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from autoft.spec.space import Choice, Parameter, Value
+from autoft.spec.study import Budget, Checkpoints, Faults, SearchMethod, StudySpec
+
+LEARNING_RATE = 5e-5
+"""Three steps with it break no model."""
+
+
+def rehearsed(spec: StudySpec, entries: Sequence[Mapping[str, Value]]) -> StudySpec:
+    """The request for the trials `entries`, none of them stopped or tried again, in SQLite in its folder."""
+    # Optuna queues no configuration twice; learning rates that hardly differ make them distinct.
+    first = tuple(
+        {**entry, "learning_rate": LEARNING_RATE * (1 + i / 1e3)} for i, entry in enumerate(entries)
+    )
+    names = list(first[0])
+    return replace(
+        spec,
+        space=replace(
+            spec.space,
+            fixed={name: value for name, value in spec.space.fixed.items() if name not in names},
+            parameters=tuple(
+                Parameter(name, Choice(tuple(dict.fromkeys(entry[name] for entry in first))))
+                for name in names
+            ),
+        ),
+        first=first,
+        search=SearchMethod(sampler="random", pruner="none"),
+        budget=Budget(trials=len(first)),
+        resources=replace(spec.resources, disk=None),
+        faults=Faults(0, spec.faults.trial_timeout_s, len(first) + 1),
+        checkpoints=Checkpoints(keep=len(first)),
+    )
