@@ -13,8 +13,8 @@ for _switch, _value in {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
     # A dead server is answered by our own retries in the background, not by minutes inside one call.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }.items():
     os.environ.setdefault(_switch, _value)
+# A creation that arrived and was answered with an error would be made a second time.
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"

@@ -74,11 +74,15 @@ class Projection:
             )
         elif parent.info.status != "RUNNING":
             client.update_run(parent.info.run_id, status="RUNNING")
-        known = {
-            int(run.data.tags[tags.TRIAL]): _adopt(client, run, info)
-            for run in reversed(found)  # the first of two wins, if a request that timed out made a second one
-            if run.data.tags.get(tags.ROLE) == "trial"
-        }
+        known: dict[int, TrialRun] = {}
+        for run in found:
+            if run.data.tags.get(tags.ROLE) != "trial":
+                continue
+            number = int(run.data.tags[tags.TRIAL])
+            if number in known:  # of a request that was given up and arrived after all
+                client.delete_run(run.info.run_id)
+            else:
+                known[number] = _adopt(client, run, info)
         projection = cls(
             client, experiment_id, info, study_id, parent.info.run_id, known, dict(parent.data.tags)
         )
@@ -216,6 +220,8 @@ def _tags_of(trial: "TrialRecord") -> dict[str, str]:
         tags.SEED: trial.seed,
         tags.REASON: trial.reason,
         tags.NODE: trial.node,
+        tags.ATTEMPT: trial.attempt,
+        tags.MICRO_BATCH: trial.micro_batch,
         tags.PARAMS: json.dumps(dict(trial.params)),
     }
     return {key: tags.clip(str(value)) for key, value in wanted.items() if value is not None}

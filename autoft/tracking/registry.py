@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput, Run
+from mlflow.entities import LoggedModel, LoggedModelOutput, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
@@ -85,7 +85,7 @@ def register_champion(
     if registered is None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "model"
-            described = _save(path, info, trial, tuned)
+            described = save_model(path, info, trial, tuned)
             with store.clear_errors(where):
                 _ensure_model(client, name, info)
                 registered = _publish(client, path, described, info, trial, name, run)
@@ -163,6 +163,25 @@ def _publish(
     run: Run,
 ) -> ModelVersion:
     """A version whose model is whole: an upload that breaks off leaves none."""
+    made = log_model(client, path, described, info, trial, run)
+    _link(client, run.info.run_id, made.model_id, trial)
+    return client.create_model_version(
+        name,
+        source=made.artifact_location,  # as `models:/id` it would be looked up in MLflow's default store
+        run_id=run.info.run_id,
+        tags={tags.STUDY: info.name, tags.TRIAL: str(trial.number)},
+        description=f"Trial {trial.number} of {info.name}: {info.objective} {trial.score:.4f} on validation.",
+        model_id=made.model_id,
+    )
+
+
+def log_model(
+    client: MlflowClient, path: Path, described: Model, info: "StudyInfo", trial: "TrialRecord", run: Run
+) -> LoggedModel:
+    """Uploads what `save_model` wrote to `path`, as the model of a trial's run; registers nothing.
+
+    Where the upload breaks off, the model in MLflow says that it failed. Raises what MLflow raises.
+    """
     made = client.create_logged_model(
         run.info.experiment_id,
         name="model",
@@ -180,15 +199,7 @@ def _publish(
             client.finalize_logged_model(made.model_id, "FAILED")
         raise
     client.finalize_logged_model(made.model_id, "READY")
-    _link(client, run.info.run_id, made.model_id, trial)
-    return client.create_model_version(
-        name,
-        source=made.artifact_location,  # as `models:/id` it would be looked up in MLflow's default store
-        run_id=run.info.run_id,
-        tags={tags.STUDY: info.name, tags.TRIAL: str(trial.number)},
-        description=f"Trial {trial.number} of {info.name}: {info.objective} {trial.score:.4f} on validation.",
-        model_id=made.model_id,
-    )
+    return made
 
 
 def _link(client: MlflowClient, run_id: str, model_id: str, trial: "TrialRecord") -> None:
@@ -199,10 +210,11 @@ def _link(client: MlflowClient, run_id: str, model_id: str, trial: "TrialRecord"
         client.log_batch(run_id, metrics=metrics(trial, [best], model_id))
 
 
-def _save(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> Model:
-    """The model in MLflow's transformers flavour, without a word of this machine or to the internet.
+def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> Model:
+    """Writes the model to `path` in MLflow's transformers flavour, without a word of this machine.
 
-    Not by `log_model`, which writes the place of a local artifact store into MLmodel.
+    Not by MLflow's `log_model`, which writes the place of a local artifact store into MLmodel. Nothing is
+    asked of the internet. Raises TrackingError where there is no room for it.
     """
     import mlflow.transformers
     from transformers import TextClassificationPipeline

@@ -88,10 +88,11 @@ def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
         _, name, version = winner.model_uri.rsplit("/", 2)
         # Not `models:/...` itself, which is looked up wherever this process happens to point MLflow.
         source = client.get_model_version_download_uri(name, version)
-        return _load_quietly(download_artifacts(source, dst_path=folder, tracking_uri=where))
+        return load_quietly(download_artifacts(source, dst_path=folder, tracking_uri=where))
 
 
-def _load_quietly(path: str) -> Any:
+def load_quietly(path: str) -> Any:
+    """The transformers pipeline that is saved at `path`, without a progress bar."""
     import mlflow.transformers
     from transformers.utils import logging as transformers_logging
 

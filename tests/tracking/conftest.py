@@ -108,6 +108,8 @@ def make_trial(
         "started": began,
         "finished": began + timedelta(minutes=1) if over else None,
         "duration_s": 60.0 if over else None,
+        "attempt": 1,
+        "micro_batch": None,
         "checkpoint": None,
     }
     return TrialRecord(**{**fields, **changed})  # type: ignore[arg-type]

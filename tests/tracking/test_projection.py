@@ -123,6 +123,20 @@ def test_trial_that_starts_again_does_not_double_its_curve(
     assert [step for step, _, _ in history["macro_f1"]] == [10, 20, 30]
 
 
+def test_a_second_run_of_a_trial_that_a_late_request_made_goes(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    projection = reopen()
+    projection.project(make_trial(0))
+    first = _run(client, projection, 0)
+    late = client.create_run(first.info.experiment_id, tags=dict(first.data.tags))
+    again = reopen()
+    again.project(make_trial(0))
+    left = client.search_runs([first.info.experiment_id], f"tags.`{tags.ROLE}` = 'trial'")
+    assert [run.info.run_id for run in left] == [first.info.run_id]
+    assert client.get_run(late.info.run_id).info.lifecycle_stage == "deleted"
+
+
 def test_another_study_of_the_same_name_keeps_its_own_runs(
     client: MlflowClient, reopen: Callable[..., Projection]
 ) -> None:

@@ -1,0 +1,92 @@
+"""A model written to the tracking store as a champion's would be, read back and taken away again."""
+
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from autoft.errors import TrackingError
+from autoft.study.disk import bytes_below
+from autoft.tracking import store, tags
+from autoft.tracking.registry import FineTuned, log_model, save_model
+from autoft.tracking.retrieval import load_quietly
+
+if TYPE_CHECKING:
+    from autoft.study.records import StudyInfo, TrialRecord
+
+
+def try_model(uri: str | None, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> int:
+    """Logs the model in an experiment of its own, loads it from there and classifies the example row.
+
+    Afterwards experiment, run and model are deleted, and their files where the artifact store can delete.
+    MLflow shows them as deleted until its `mlflow gc` is run. Nothing is registered.
+
+    Returns:
+        The model's size in bytes.
+
+    Raises:
+        TrackingError: the store or its artifact store does not take the model, or gives another one back.
+    """
+    client, where = store.connect(uri), store.resolve(uri)
+    # A name of its own for each time: MLflow keeps the name of a deleted experiment taken.
+    with store.clear_errors(where):
+        experiment = client.create_experiment(f"autoft-rehearsal-{info.name}-{uuid4().hex[:8]}")
+    try:
+        with TemporaryDirectory() as folder, store.clear_errors(where):
+            run = client.create_run(experiment, tags={tags.ROLE: "rehearsal"}, run_name="autoft-rehearsal")
+            return _there_and_back(client, Path(folder), run, info, trial, tuned, where)
+    finally:
+        _take_away(client, experiment, where)
+
+
+def _there_and_back(
+    client: MlflowClient,
+    folder: Path,
+    run: Run,
+    info: "StudyInfo",
+    trial: "TrialRecord",
+    tuned: FineTuned,
+    where: str,
+) -> int:
+    described = save_model(folder / "model", info, trial, tuned)
+    logged = log_model(client, folder / "model", described, info, trial, run)
+    back = download_artifacts(logged.artifact_location, dst_path=str(folder), tracking_uri=where)
+    text = tuned.example[0]
+    row = text if len(tuned.example) == 1 else {"text": text, "text_pair": tuned.example[1]}
+    answer = load_quietly(back)(row)
+    said = answer[0] if isinstance(answer, list) else answer
+    if said["label"] not in tuned.model.config.label2id:
+        raise TrackingError(
+            f"tracking.uri: the model that comes back from the MLflow store at {store.redact(where)} is not "
+            f"the one that was written: it answers {said['label']!r}, which is no label of the study"
+        )
+    return bytes_below(folder / "model")
+
+
+def _take_away(client: MlflowClient, experiment: str, where: str) -> None:
+    """As far as the store can: each part by itself, so that what one refuses does not keep the others."""
+    with suppress(Exception):
+        for model in client.search_logged_models([experiment]):
+            _delete_files(model.artifact_location, where)
+            client.delete_logged_model(model.model_id)
+    with suppress(Exception):
+        for run in client.search_runs([experiment]):
+            _delete_files(run.info.artifact_uri, where)
+            client.delete_run(run.info.run_id)
+    with suppress(Exception):
+        location = client.get_experiment(experiment).artifact_location.rstrip("/")
+        if location.endswith(f"/{experiment}"):  # what is left there are empty folders
+            _delete_files(location, where)
+    with suppress(Exception):
+        client.delete_experiment(experiment)
+
+
+def _delete_files(location: str, where: str) -> None:
+    with suppress(Exception):  # not every artifact store can delete
+        get_artifact_repository(location, tracking_uri=where).delete_artifacts()  # type: ignore[no-untyped-call]
