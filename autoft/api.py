@@ -23,6 +23,8 @@ from autoft.tracking.retrieval import Best
 if TYPE_CHECKING:
     import pandas as pd
 
+    from autoft.study.storage import Study
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -101,7 +103,7 @@ def study_tracking_uri(study: str | Path | None) -> str | None:
     Raises:
         StudyError: it was given with a password, which is not kept, and the study by its name.
     """
-    if study is None or (spec := _spec_of(study, "tracking")) is None:
+    if study is None or (spec := request_of(study, "tracking")) is None:
         return None
     return _with_password(study, spec.tracking.uri, "tracking.uri")
 
@@ -113,17 +115,27 @@ def read_study(study: str | Path) -> ShownStudy:
         StudyError: there is none of this name in `studies/`.
     """
     from autoft.study.records import read_info, read_trials
+
+    found, folder = find(study)
+    return ShownStudy(read_info(found), read_trials(found), folder)
+
+
+def find(study: str | Path) -> "tuple[Study, Path]":
+    """A study as it stands in its storage, and its folder.
+
+    Raises:
+        StudyError: there is none of this name in `studies/`.
+    """
     from autoft.study.storage import find_study
 
-    spec = _spec_of(study, "search")
+    spec = request_of(study, "search")
     name = str(study) if spec is None else spec.study
     try:
         folder = study_folder(scalars.study_name(name))
     except ValueError as error:
         raise StudyError(f"study {name!r}: there is none, for it {error}") from None
     storage = None if spec is None else _with_password(study, spec.search.storage, "search.storage")
-    found = find_study(name, folder, storage)
-    return ShownStudy(read_info(found), read_trials(found), folder)
+    return find_study(name, folder, storage), folder
 
 
 _ALWAYS = ("study", "task", "data", "objective", "budget")
@@ -134,7 +146,7 @@ def _is_file(study: str | Path) -> bool:
     return Path(study).suffix in (".yaml", ".yml")
 
 
-def _spec_of(study: str | Path, section: str) -> StudySpec | None:
+def request_of(study: str | Path, section: str) -> StudySpec | None:
     """The request, to read `section` of it: from its file; for a name from the copy in its folder, if any.
 
     Of the copy nothing else is looked at, for the rest may be about paths beside a file that is elsewhere,
@@ -142,19 +154,44 @@ def _spec_of(study: str | Path, section: str) -> StudySpec | None:
     """
     if _is_file(study):
         return read_spec(study)
+    given = _copy(study)
+    if given is None:
+        return None
+    needed = {key: given[key] for key in (*_ALWAYS, section) if key in given}
+    return read_spec({**needed, "model": "any"}, in_memory_data=True)
+
+
+def full_request(study: str | Path, changes: Mapping[str, Any], overrides: Sequence[str] = ()) -> StudySpec:
+    """The request with what it searches, with `changes` to its keys, and then `overrides`.
+
+    Raises:
+        StudyError: a study given by its name has no copy of its request here.
+        SpecError: it is wrong, with the changes.
+    """
+    given = _document(Path(study)) if _is_file(study) else _copy(study)
+    if given is None:
+        raise StudyError(f"study {str(study)!r}: its request is not kept here; give its space.yaml")
+    # What is expanded from the environment, or lies beside the file, is not looked at.
+    kept = {key: value for key, value in given.items() if key not in ("tracking", "resources")}
+    name = {} if "study" in kept else {"study": Path(study).stem}
+    return read_spec({**kept, **name, **changes}, overrides, in_memory_data=True)
+
+
+def _copy(study: str | Path) -> dict[str, Any] | None:
+    """The copy of its request in a study's folder."""
     try:
         copy = study_folder(scalars.study_name(str(study))) / SPACE
     except ValueError:  # no name of a study, so no folder either
         return None
-    if not copy.is_file():
-        return None
-    notes = Notes(Place(str(copy), 0))
-    tree = parse(copy.read_text(encoding="utf-8"), str(copy), notes)
+    return _document(copy) if copy.is_file() else None
+
+
+def _document(path: Path) -> dict[str, Any]:
+    notes = Notes(Place(str(path), 0))
+    tree = parse(path.read_text(encoding="utf-8"), str(path), notes)
     if notes.problems:
         raise SpecError(notes.problems)
-    given = tree if isinstance(tree, dict) else {}
-    needed = {key: given[key] for key in (*_ALWAYS, section) if key in given}
-    return read_spec({**needed, "model": "any"}, in_memory_data=True)
+    return tree if isinstance(tree, dict) else {}
 
 
 def _with_password(study: str | Path, url: str | None, key: str) -> str | None:

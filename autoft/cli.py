@@ -48,7 +48,15 @@ def main() -> None:
 
 
 @app.command()
-def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  # noqa: B006 - Typer copies it
+def search(
+    space: Space,
+    override: Overrides = [],  # noqa: B006 - Typer copies it
+    gpus: Gpus = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="Stop after this time and keep all places: 8h, 90m.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="The same at this time of day: 07:00.")] = None,
+) -> None:
     """Search, and register the best model. Run it again to go on where it stands."""
     import shlex
 
@@ -57,7 +65,8 @@ def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  
     from autoft.spec.read import read_spec
 
     overrides = _with_gpus(override, gpus)
-    spec = read_spec(space, overrides)  # before torch and Ray are imported: a mistake is told at once
+    # Before torch and Ray are imported: a mistake is told at once.
+    spec = read_spec(space, [*overrides, *_time_limit(for_, until)])
 
     from autoft import quiet
     from autoft.report.outcome import print_outcome
@@ -70,7 +79,7 @@ def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  
         outcome = sit(spec, console)
     except KeyboardInterrupt:
         again = ["autoft", "search", str(space), *(word for text in overrides for word in ("-o", text))]
-        console.print("\nInterrupted. Finished trials stand; go on with:", highlight=False)
+        console.print("\nInterrupted. Nothing is lost; go on with:", highlight=False)
         console.print(shlex.join(again), markup=False, highlight=False, soft_wrap=True)
         raise
     print_outcome(outcome, console)
@@ -79,8 +88,50 @@ def search(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  
 
 
 @app.command()
-def check(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  # noqa: B006 - Typer copies it
-    """Say what the search would do, and whether it could. Trains nothing."""
+def stop(
+    study: Study,
+    trial: Annotated[int | None, typer.Option(help="End this trial only; it counts.")] = None,
+) -> None:
+    """Stop a search that runs in another terminal; it keeps its place."""
+    from autoft import control
+
+    typer.echo(control.stop(study, trial))
+
+
+@app.command()
+def add(
+    study: Study,
+    parameters: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="learning_rate=2e-5", show_default=False)
+    ],
+) -> None:
+    """Queue a configuration to be tried next, also while the search runs."""
+    from autoft import control
+
+    typer.echo(control.add(study, parameters))
+
+
+@app.command()
+def sync(
+    study: Study,
+    uri: Annotated[str | None, typer.Option(help="Another tracking store than the study's own.")] = None,
+) -> None:
+    """Publish a study to MLflow anew, from what its storage holds."""
+    from autoft import control
+
+    typer.echo(control.sync(study, uri))
+
+
+@app.command()
+def check(
+    space: Space,
+    override: Overrides = [],  # noqa: B006 - Typer copies it
+    gpus: Gpus = None,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Then try a few steps of the costliest trials, and tell more.")
+    ] = False,
+) -> None:
+    """Say what the search would do, and whether it could. Trains nothing, unless it rehearses."""
     from autoft.spec.read import read_spec
 
     spec = read_spec(space, _with_gpus(override, gpus))  # before torch and Ray are imported
@@ -89,7 +140,15 @@ def check(space: Space, override: Overrides = [], gpus: Gpus = None) -> None:  #
 
     from autoft.report.check import check as examine
 
-    if not examine(spec, Console()):
+    console = Console()
+    if not examine(spec, console):
+        raise typer.Exit(MENDABLE)
+    if not rehearse:
+        return
+
+    from autoft.rehearsal import rehearse as try_out
+
+    if not try_out(spec, console):
         raise typer.Exit(MENDABLE)
 
 
@@ -155,3 +214,23 @@ def schema() -> None:
 
 def _with_gpus(overrides: list[str], gpus: str | None) -> list[str]:
     return overrides if gpus is None else [*overrides, f"resources.gpus=[{gpus}]"]
+
+
+def _time_limit(for_: str | None, until: str | None) -> list[str]:
+    """`--for` and `--until` as an override of budget.time."""
+    from datetime import datetime, timedelta
+
+    if for_ is not None and until is not None:
+        raise typer.BadParameter("--for and --until say the same; give one of them")
+    if for_ is not None:
+        return [f"budget.time={for_}"]
+    if until is None:
+        return []
+    try:
+        clock = datetime.strptime(until, "%H:%M").time()
+    except ValueError:
+        raise typer.BadParameter(f"--until must be a time of day such as 07:00, got {until!r}") from None
+    now = datetime.now()
+    end = datetime.combine(now.date(), clock)
+    end += timedelta(days=1) if end <= now else timedelta()
+    return [f"budget.time={max(1, round((end - now).total_seconds()))}s"]

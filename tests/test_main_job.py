@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 import autoft
-from autoft.study.storage import hold_sitting
+from autoft.study.lock import hold_sitting
 
 from .main_job import SPACE, run, short_search
 
@@ -153,5 +153,5 @@ def test_a_refused_command_changes_nothing(folder):
     assert (other_rows.code, "data digest: was" in other_rows.err) == (1, True)
     with hold_sitting(rows.parents[1]):
         second = short_search(folder, "budget.trials=9")
-    assert (second.code, "another process is searching this study" in second.err) == (1, True)
+    assert (second.code, "is searching this study now" in second.err) == (1, True)
     assert (rows.read_bytes(), [child.info.run_id for child in children(folder)]) == before

@@ -38,7 +38,7 @@ def show_study(study: ShownStudy, console: Console) -> None:
             trial.state.lower(),
             words.score(trial.score),
             words.duration(trial.duration_s),
-            trial.reason if trial.state == "FAIL" and trial.reason else words.parameters(trial.params),
+            trial.reason or words.parameters(trial.params),
         )
     console.print(table, markup=False)
 
@@ -60,6 +60,8 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
         f"{words.score(found.score)}, {words.duration(found.duration_s)}",
         highlight=False,
     )
+    for line in _how_it_ran(found):
+        console.print(f"  {line}", markup=False, highlight=False)
     for name, value in found.values.items():
         marker = "searched" if name in found.params else ""
         console.print(
@@ -70,6 +72,16 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
     _print_log(study.folder, number, console)
     if found.traceback:
         console.print(f"\n{found.traceback.rstrip()}", style="red", markup=False, highlight=False)
+
+
+def _how_it_ran(trial: TrialRecord) -> list[str]:
+    """What was not as usual, in sentences."""
+    said = [trial.reason] if trial.reason and not trial.traceback else []
+    if trial.attempt > 1:
+        said.append(f"begun {trial.attempt} times: it was interrupted, or its worker died")
+    if trial.micro_batch is not None:
+        said.append(f"memory was short: {words.count(trial.micro_batch, 'row')} at a time")
+    return said
 
 
 def _curve(measurements: Sequence[Measurement], info: StudyInfo, best_index: int | None) -> Table:

@@ -53,5 +53,7 @@ def trial(number, state="COMPLETE", values=(0.5, 0.7), reason=None, traceback=No
         started=BEGAN,
         finished=None if state == "RUNNING" else BEGAN.replace(minute=2),
         duration_s=None if state == "RUNNING" else 120.0,
+        attempt=1,
+        micro_batch=None,
         checkpoint=None,
     )

@@ -1,0 +1,86 @@
+"""What another terminal does to a study: stop it, queue a configuration, publish it anew."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoft.api import find, full_request, request_of
+from autoft.errors import StudyError
+from autoft.study.lock import find_owner
+from autoft.study.records import read_info, read_trial, read_trials
+from autoft.study.requests import request_stop
+from autoft.study.storage import study_id, trials_left
+from autoft.tracking.recorder import Recorder
+
+SYNC_PATIENCE_S = 600.0
+"""For all runs of a study, on a slow server."""
+
+
+def stop(study: str | Path, trial: int | None = None) -> str:
+    """Asks the process that searches to stop within seconds, or to end one trial; says what was done.
+
+    Raises:
+        StudyError: there is no such study, nothing searches it, or the trial does not run.
+    """
+    found, folder = find(study)
+    owner = find_owner(folder)
+    if owner is None and not _searched_elsewhere(study):
+        raise StudyError(
+            f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
+        )
+    request_stop(found, trial)
+    what = "The search stops and keeps its place" if trial is None else f"Trial {trial} ends"
+    return f"{what} within seconds" + (f": {owner} was asked." if owner else ": its process was asked.")
+
+
+def add(study: str | Path, assignments: Sequence[str]) -> str:
+    """Queues a configuration (`learning_rate=2e-5`): it is the next one to run. Says what was done.
+
+    Raises:
+        SpecError: it is not in what the study searches.
+        StudyError: there is no such study, or its budget is met.
+    """
+    found, _ = find(study)
+    spec = full_request(study, {"first": [{}]}, [f"first.0.{each}" for each in assignments])
+    if trials_left(found, spec.budget) == 0:
+        raise StudyError(
+            f"study {found.study_name!r}: its budget of {spec.budget.trials} trials is met, so what is "
+            "queued would not run; raise budget.trials first"
+        )
+    found.enqueue_trial(dict(spec.first[0]))
+    return f"Queued for study {found.study_name}: {', '.join(assignments)}. It is the next trial that starts."
+
+
+def sync(study: str | Path, uri: str | None = None) -> str:
+    """Publishes the whole study anew, to its own tracking store or to `uri`; what is there stays.
+
+    Raises:
+        StudyError: there is no such study, it is searched now and publishes itself, or the store does not
+            take all of it.
+    """
+    found, folder = find(study)
+    if uri is None and (owner := find_owner(folder)) is not None:
+        raise StudyError(f"study {found.study_name!r}: {owner} searches it, and publishes it by itself")
+    spec = request_of(study, "tracking")
+    trials = read_trials(found)
+    experiment = (spec.tracking.experiment if spec else None) or found.study_name
+    where = uri or (spec.tracking.uri if spec else None)
+    recorder = Recorder(
+        where,
+        experiment,
+        study_id(found),
+        lambda: read_info(found),
+        lambda number: read_trial(found, number),
+    )
+    recorder.catch_up(trial.number for trial in trials)
+    left = spec is None or trials_left(found, spec.budget) > 0
+    unrecorded = recorder.flush(SYNC_PATIENCE_S)
+    unrecorded = recorder.close(0.0 if unrecorded else SYNC_PATIENCE_S, interrupted=left) or unrecorded
+    if unrecorded is not None:
+        raise StudyError(unrecorded)
+    return f"{len(trials)} trials of study {found.study_name} are in MLflow."
+
+
+def _searched_elsewhere(study: str | Path) -> bool:
+    """A study in a database of its own may be searched from another folder or host."""
+    spec = request_of(study, "search")
+    return spec is not None and spec.search.storage is not None

@@ -1,0 +1,280 @@
+"""`autoft check --rehearse`: a few steps of the costliest trials before the night, on this hardware.
+
+Everything is real: rows, model, Ray, worker processes, devices, the disk of the working directory and the
+tracking store. Only the study is another one, in a folder that does not stay.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+from shutil import disk_usage
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from autoft.data.few import longest
+from autoft.data.prepare import PreparedData, examine
+from autoft.errors import AutoftError, ResourceError, StudyError
+from autoft.kernel.boundary.decide import plan_cache
+from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.device import Precision
+from autoft.kernel.facts import fit_to_models
+from autoft.kernel.pretrained import resolve
+from autoft.kernel.steps import Plan
+from autoft.kernel.steps import plan as plan_steps
+from autoft.kernel.workbench import Materials
+from autoft.report.forecast import DiskNeed, Pace, Tried
+from autoft.report.rehearsed import Page
+from autoft.sitting import describe, rebuilt
+from autoft.spec.corners import corners
+from autoft.spec.space import Value
+from autoft.spec.study import StudySpec
+from autoft.study.build import BuildWorkbench
+from autoft.study.config import fine_tune_config
+from autoft.study.gauge import (
+    CHECKPOINT_BYTES,
+    GPU_BYTES,
+    HOST_BYTES,
+    PLACE_BYTES,
+    STEPS,
+    BuildGauge,
+)
+from autoft.study.places import study_folder
+from autoft.study.ray_tune.run import run
+from autoft.study.ray_tune.runtime import Kind, Runtime, ray_runtime
+from autoft.study.ray_tune.shipping import forget
+from autoft.study.records import TrialRecord, read_cache_plan, read_info, read_trials, write_info
+from autoft.study.rehearsed import rehearsed
+from autoft.study.storage import (
+    MissingStudyError,
+    Study,
+    clear_storage_errors,
+    find_study,
+    identity_of,
+    open_study,
+    trials_left,
+)
+from autoft.tracking.rehearsed import try_model
+
+EVALUATED_ROWS = 32
+"""Validation rows of the rehearsal: an evaluation is to be measured, not to be waited for."""
+
+
+def rehearse(spec: StudySpec, console: Console) -> bool:
+    """Tries the costliest and the cheapest trials, a checkpoint and an MLflow model; tells what they take.
+
+    To be called where `check` finds nothing in the way. Leaves nothing behind: not in the working directory,
+    and of MLflow only what the store cannot delete.
+
+    Returns:
+        Whether nothing stands in the way; what does is printed.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    page = Page(console)
+    try:
+        with _scratch() as scratch:
+            _Rehearsal(spec, scratch, page).run()
+    except AutoftError as error:
+        page.problem("rehearsal", str(error))
+    page.end()
+    return not page.problems
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Where the search would write: it is this disk that must take the files."""
+    try:
+        folder = TemporaryDirectory(
+            prefix=".autoft-rehearsal-",
+            dir=Path.cwd(),
+            ignore_cleanup_errors=True,  # an interrupted worker may still be writing
+        )
+    except OSError as error:
+        raise StudyError(f"{Path.cwd()}: nothing can be written there: {error.strerror}") from None
+    with folder:
+        yield Path(folder.name)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What was tried on one kind of node."""
+
+    kind: Kind
+    spec: StudySpec
+    """Of the rehearsal's own study."""
+    folder: Path
+    study: Study
+    trials: tuple[TrialRecord, ...]
+    """Those that went to their end."""
+    tried: tuple[Tried, ...]
+    """The same, as numbers."""
+
+
+class _Rehearsal:
+    def __init__(self, spec: StudySpec, scratch: Path, page: Page) -> None:
+        self.scratch, self.page = scratch, page
+        self.free_bytes = disk_usage(Path.cwd()).free
+        self.rows = examine(spec.data)
+        self.spec, _ = fit_to_models(spec, self.rows.labels)
+        self.corners = corners(self.spec.space)
+        batch_size = max(int(corner["batch_size"]) for corner in self.corners)
+        self.few = longest(self.rows, STEPS * batch_size, EVALUATED_ROWS)
+        self.standing = self._standing()
+
+    def _standing(self) -> Study | None:
+        """The study that the search would go on with."""
+        spec = self.spec
+        try:
+            return find_study(spec.study, study_folder(spec.study), spec.search.storage)
+        except MissingStudyError:
+            return None
+
+    def run(self) -> None:
+        """All of it, told as it goes."""
+        wanted = self.corners
+        with ray_runtime(self.spec.resources, self.scratch / "ray.log") as runtime:
+            kinds = runtime.kinds()
+            if not kinds:
+                raise ResourceError("resources: no node that a trial fits on is there any more")
+            self.page.begins(kinds, len(wanted), STEPS)
+            precision = runtime.precision(self.spec.resources.precision)
+            plan = self._plan(precision)
+            prepared = self.few.rows.write(self.scratch / "few-rows")
+            stages = [
+                self._on(kind, wanted, runtime, plan, prepared, self.scratch / f"kind-{number}")
+                for number, kind in enumerate(kinds)
+            ]
+        stages = [stage for stage in stages if stage.tried]
+        if not stages:
+            return
+        self._tell_speed(stages, runtime, plan, precision)
+        model_bytes = self._try_model(stages, prepared)
+        tried = [each for stage in stages for each in stage.tried]
+        places = _places(stages, runtime)
+        need = DiskNeed.of(tried, self.spec.checkpoints.keep, round(places), plan.bytes, model_bytes)
+        self.page.disk(need, self.free_bytes, self.spec.resources.disk, study_folder(self.spec.study))
+
+    def _plan(self, precision: Precision) -> CachePlan:
+        """What the study keeps or would keep of its real rows."""
+        decided = None if self.standing is None else read_cache_plan(self.standing)
+        if decided is not None:
+            return decided
+        materials = Materials.of(self.spec, self.rows.write(self.scratch / "all-rows"))
+        models = tuple(resolve(ref) for ref in self.spec.models)
+        return plan_cache(self.spec, replace(materials, models=models), precision, Path.cwd())
+
+    def _on(
+        self,
+        kind: Kind,
+        wanted: Sequence[dict[str, Value]],
+        runtime: Runtime,
+        plan: CachePlan,
+        prepared: PreparedData,
+        folder: Path,
+    ) -> _Stage:
+        """Runs the corners on the node that stands for a kind, as many at a time as a search would."""
+        pinned = runtime.pinned_to(kind)
+        # What is left of the places is filled with the costliest, so that all of them work side by side.
+        costliest = wanted[:1]
+        entries = [*wanted, *islice(cycle(costliest), max(0, pinned.max_concurrent - len(wanted)))]
+        spec = rehearsed(self.spec, entries)
+        study = open_study(spec, folder, identity_of(spec, self.rows.digest))
+        write_info(study, describe(spec, prepared))
+        # Few rows hold few tokens: here all embeddings are trained, which takes as much as a search ever can.
+        materials = replace(Materials.of(spec, prepared), cache_plan=replace(plan, tables={}))
+        rows, models = prepared.rows_path, [Path(r.location) for r in spec.models if r.kind == "folder"]
+        try:
+            with clear_storage_errors(study):
+                stopped = run(
+                    study,
+                    spec,
+                    BuildGauge(BuildWorkbench(spec.models, materials)),
+                    watchers=[],
+                    folder=folder,
+                    runtime=pinned,
+                    files=[rows, *models],
+                )
+        finally:
+            if not pinned.local:  # copies of models stay: the search will ask for the same
+                forget([folder, prepared.folder], [rows], pinned.pin)
+        if stopped:
+            raise KeyboardInterrupt
+        ended = read_trials(study)
+        self.page.failures([trial for trial in ended if trial.state != "COMPLETE"])
+        done = tuple(trial for trial in ended if trial.state == "COMPLETE")
+        tried = tuple(_tried(trial, self.few.evaluated) for trial in done)
+        return _Stage(kind, spec, folder, study, done, tried)
+
+    def _tell_speed(
+        self, stages: Sequence[_Stage], runtime: Runtime, plan: CachePlan, precision: Precision
+    ) -> None:
+        for stage in stages:
+            most = min(stage.kind.places, runtime.most or stage.kind.places)
+            self.page.tried(stage.tried, most)
+        held = _places(stages, runtime) / sum(stage.kind.total for stage in stages)
+        paces = [self._pace(stage, precision, held) for stage in stages]
+        tried = [each for stage in stages for each in stage.tried]
+        # At most as long as it would take to compute each stored boundary through the whole model.
+        rows = sum(self.rows.size(split) for split in ("train", "validation"))
+        fill_s = rows * len(plan.boundaries) * max(each.evaluation_s for each in tried)
+        start_s = max(each.start_s for each in tried) + fill_s
+        budget = self.spec.budget
+        left = budget.trials if self.standing is None else trials_left(self.standing, budget)
+        self.page.forecast(paces, left, budget.time_s, start_s)
+
+    def _pace(self, stage: _Stage, precision: Precision, held: float) -> Pace:
+        """`held` is the share of all places that the user allows to use at the same time."""
+        few, many = self.spec.space.ends("epochs")
+        rows = self.rows.size("validation")
+        fastest, slowest = [], []
+        for each in stage.tried:
+            short, long = (self._steps(each, epochs, precision) for epochs in (few, many))
+            first = short.measured_at[0] if self.spec.search.pruner != "none" else short.steps
+            times = 1 if self.spec.search.pruner != "none" else len(short.measured_at)
+            fastest.append(each.trial_s(first, times, rows, self.few.share))
+            slowest.append(each.trial_s(long.steps, len(long.measured_at), rows))
+        return Pace(stage.kind.total * held, min(fastest), max(slowest))
+
+    def _steps(self, tried: Tried, epochs: float, precision: Precision) -> Plan:
+        values = {**self.spec.space.resolve({}), **tried.values, "epochs": int(epochs)}
+        return plan_steps(self.rows.size("train"), fine_tune_config(self.spec, values, 0, precision))
+
+    def _try_model(self, stages: Sequence[_Stage], prepared: PreparedData) -> int:
+        """The largest checkpoint as the champion's model, to MLflow and back. Gives its bytes."""
+        sizes = {
+            (each.checkpoint_bytes, -number, -index): (stage, stage.trials[index])
+            for number, stage in enumerate(stages)
+            for index, each in enumerate(stage.tried)
+        }
+        stage, trial = sizes[max(sizes)]
+        tuned = rebuilt(stage.study, stage.spec, prepared, stage.folder, trial)
+        size = try_model(self.spec.tracking.uri, read_info(stage.study), trial, tuned)
+        self.page.model(size)
+        return size
+
+
+def _tried(trial: TrialRecord, evaluated: int) -> Tried:
+    warm, last = trial.measurements[1:], trial.measurements[-1]
+    worked_s = sum(each.training_s + each.evaluation_s for each in trial.measurements)
+    return Tried(
+        values={name: value for name, value in trial.params.items() if name != "learning_rate"},
+        node=trial.node or "?",
+        step_s=min(each.training_s for each in warm),
+        evaluation_s=min(each.evaluation_s for each in warm) / evaluated,
+        start_s=max(0.0, (trial.duration_s or 0.0) - worked_s),
+        host_bytes=int(last.metrics[HOST_BYTES]),
+        gpu_bytes=int(last.metrics[GPU_BYTES]),
+        checkpoint_bytes=int(last.metrics[CHECKPOINT_BYTES]),
+        place_bytes=int(last.metrics[PLACE_BYTES]),
+        micro_batch=trial.micro_batch,
+    )
+
+
+def _places(stages: Sequence[_Stage], runtime: Runtime) -> float:
+    """Trials at the same time in a search."""
+    fitting = sum(stage.kind.total for stage in stages)
+    return min(fitting, runtime.most or fitting)

@@ -1,0 +1,136 @@
+"""What a rehearsal says to a person, line by line, in the form of `autoft check`."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from autoft.report import words
+from autoft.report.forecast import DiskNeed, Pace, Tried, time_for, trials_within
+from autoft.spec.size import size_text
+from autoft.study.ray_tune.runtime import Kind
+from autoft.study.records import TrialRecord
+
+
+class Page:
+    """Prints labelled lines and counts the problems among them."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.problems = console, 0
+
+    def line(self, label: str, text: str, style: str = "") -> None:
+        """One labelled line; the label is left out where the line goes on with the one above."""
+        self.console.print(f"{label:<10} {text}", style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def problem(self, label: str, text: str) -> None:
+        """Something that has to be mended before the search."""
+        self.problems += 1
+        self.line(label, f"PROBLEM: {text}", style="red")
+
+    def end(self) -> None:
+        """The last word."""
+        if self.problems:
+            count = words.count(self.problems, "problem")
+            self.console.print(f"\n{count}; mend what is marked above.", style="red")
+        else:
+            self.console.print("\nThe rehearsal went well.", style="green")
+
+    def begins(self, kinds: Sequence[Kind], corners: int, steps: int) -> None:
+        """What is about to be done; the rest takes a while."""
+        self.console.print()
+        self.line(
+            "rehearsal",
+            f"{words.count(steps, 'step')} of the costliest and the cheapest trials ({corners} of them)",
+        )
+        for kind in kinds:
+            gpu = f" ({kind.accelerator})" if kind.accelerator else ""
+            each = (
+                f"{kind.cpus:g} CPUs, {kind.gpus:g} GPUs{gpu}, {words.count(kind.places, 'trial')} at a time"
+            )
+            self.line("", f"on {words.count(kind.nodes, 'node')} with {each}")
+
+    def failures(self, trials: Sequence[TrialRecord]) -> None:
+        """Those that did not go to their end; one and the same reason is told once."""
+        told = set()
+        for trial in trials:
+            shown = {name: value for name, value in trial.params.items() if name != "learning_rate"}
+            if (trial.reason, str(shown)) not in told:
+                told.add((trial.reason, str(shown)))
+                self.problem("trial", f"{words.parameters(shown)} on {trial.node or '?'}: {trial.reason}")
+
+    def tried(self, tried: Sequence[Tried], places: int) -> None:
+        """Memory and speed on one kind of node, on which so many trials run at the same time."""
+        host, gpu = max(each.host_bytes for each in tried), max(each.gpu_bytes for each in tried)
+        together = f", {size_text(places * host)} for {places} at a time" if places > 1 else ""
+        on_gpu = f"; {size_text(gpu)} of its GPU's" if gpu else ""
+        node = tried[0].node
+        self.line("memory", f"on {node}: at most {size_text(host)} a trial{together}{on_gpu}")
+        slowest: dict[str, Tried] = {}
+        for each in tried:
+            name = words.parameters(each.values)
+            if name not in slowest or each.step_s > slowest[name].step_s:
+                slowest[name] = each
+        for i, (name, each) in enumerate(slowest.items()):
+            pieces = f"; memory takes {each.micro_batch} rows at a time" if each.micro_batch else ""
+            self.line("" if i else "speed", f"{words.number(each.step_s)} s a step{pieces}: {name}")
+
+    def forecast(self, paces: Sequence[Pace], left: int, limit_s: float | None, start_s: float) -> None:
+        """How many trials by when: from all of them cheap and stopped early to all costly and whole."""
+        fast, slow = min(p.fastest_s for p in paces), max(p.slowest_s for p in paces)
+        self.line(
+            "a trial", f"takes {_span(fast, slow)}: the first if stopped early, the last if it runs whole"
+        )
+        if left == 0:
+            self.line("trials", "none is left to run, a larger budget.trials goes on")
+            return
+        soonest, latest = time_for(left, paces)
+        latest += start_s
+        done = (
+            f"{words.count(left, 'trial')} in {_span(soonest, latest)}: {_clock(soonest)} to {_clock(latest)}"
+        )
+        self.line("trials", done)
+        if limit_s is not None:
+            fewest = min(left, trials_within(limit_s - start_s, paces)[0])
+            most = min(left, trials_within(limit_s, paces)[1])
+            count = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+            self.line("", f"{count} of them within budget.time, by {_clock(limit_s)}")
+
+    def model(self, size: int) -> None:
+        """It came back from the tracking store."""
+        self.line("model", f"{size_text(size)}: checkpoint and MLflow model written, read back and deleted")
+
+    def disk(self, need: DiskNeed, free: int, limit: int | None, folder: Path) -> None:
+        """What the search will write where, and whether that fits."""
+        parts = {
+            "checkpoints": need.checkpoints,
+            "places to go on from": need.going_on,
+            "hidden states": need.cache,
+            "MLflow model": need.model,
+        }
+        listed = ", ".join(f"{name} {size_text(size)}" for name, size in parts.items() if size)
+        if need.total > free:
+            self.problem(
+                "disk",
+                f"{size_text(need.total)} are needed ({listed}), but {folder} has room for "
+                f"{size_text(free)}; make room, or lower checkpoints.keep or resources.cache",
+            )
+            return
+        self.line("disk", f"{size_text(need.total)} at most: {listed}; {size_text(free)} are free")
+        kept = need.checkpoints + need.going_on
+        if limit is not None and kept > limit:
+            self.problem(
+                "", f"resources.disk is {size_text(limit)}, but checkpoints alone can take {size_text(kept)}"
+            )
+
+
+def _span(low_s: float, high_s: float) -> str:
+    low, high = (f"{each:.1f} s" if each < 5 else words.duration(each) for each in (low_s, high_s))
+    return low if low == high else f"{low} to {high}"
+
+
+def _clock(after_s: float) -> str:
+    """The time of day then; with the date where it is not today."""
+    now = datetime.now()
+    then = now + timedelta(seconds=after_s)
+    return f"{then:%H:%M}" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M}"

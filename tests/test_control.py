@@ -1,0 +1,125 @@
+"""What another terminal does to a study: stop it, queue a configuration, publish it anew."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from mlflow import MlflowClient
+
+from autoft.study.records import read_trials
+from autoft.study.storage import find_study
+
+from .main_job import run, search_words
+
+LONG = ("budget.trials=3", "space.epochs=6", "resources.max_concurrent=1", "search.pruner=none")
+
+
+def wait_for_a_trial(folder, process):
+    until = time.monotonic() + 120
+    while not list(folder.glob("studies/quickstart/checkpoints/*.safetensors")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
+    words = search_words(*LONG)
+    search = subprocess.Popen(
+        [sys.executable, "-m", "autoft", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_for_a_trial(tmp_path, search)
+    added = run(tmp_path, "add", "quickstart", "learning_rate=0.000123", "unfreeze_depth=0")
+    assert added.code == 0, added
+    assert "learning_rate=0.000123, unfreeze_depth=0. It is the next trial that starts" in added.out
+    outside = run(tmp_path, "add", "quickstart", "learning_rate=5")
+    assert (outside.code, "learning_rate: must be" in outside.err) == (1, True), outside
+    absent = run(tmp_path, "stop", "quickstart", "--trial", "7")
+    assert (absent.code, "trial 7 of 'quickstart' does not run" in absent.err) == (1, True), absent
+    stopped = run(tmp_path, "stop", "quickstart")
+    assert stopped.code == 0, stopped
+    assert f"process {search.pid} on host" in stopped.out
+    out, _ = search.communicate(timeout=60)
+    assert (search.returncode, "go on with:\nautoft search" in out) == (130, True), out
+
+    def trials():
+        return read_trials(find_study("quickstart", tmp_path / "studies" / "quickstart"))
+
+    assert "RUNNING" in [trial.state for trial in trials()]
+    again = run(tmp_path, *words)
+    assert again.code == 0, again
+    after = trials()
+    assert [trial.state for trial in after] == ["COMPLETE"] * 3
+    assert max(trial.attempt for trial in after) == 2
+    queued = [trial for trial in after if trial.params["learning_rate"] == 0.000123]
+    assert [trial.params["unfreeze_depth"] for trial in queued] == [0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["stop", "quickstart"], "no process searches it now"),
+        (["stop", "nothing"], "study 'nothing': there is none"),
+        (["add", "quickstart", "learning_rate=0.0005"], "trials is met, so what is queued would not run"),
+        (["add", "quickstart", "learnin_rate=0.0005"], "did you mean 'learning_rate'"),
+        (["add", "quickstart", "learning_rate"], "must look like"),
+        (["add", "nothing", "learning_rate=0.0005"], "study 'nothing': there is none"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(searched, arguments, said):
+    done = run(searched[0], *arguments)
+    assert (done.code, said in done.err, "Traceback" in done.err) == (1, True, False), done
+
+
+def test_sync_rebuilds_all_runs_in_another_store_once_however_often(searched, tmp_path):
+    uri, study = f"sqlite:///{tmp_path}/other.db", searched[0] / "studies" / "quickstart"
+    count = len(read_trials(find_study("quickstart", study)))  # other tests go on with this search
+    for _ in range(2):
+        done = run(searched[0], "sync", "quickstart", "--uri", uri)
+        assert (done.code, done.out) == (0, f"{count} trials of study quickstart are in MLflow.\n"), done
+    here, there = (MlflowClient(where) for where in (f"sqlite:///{searched[0]}/mlflow.db", uri))
+
+    def runs(client):
+        place = client.get_experiment_by_name("quickstart").experiment_id
+        found = client.search_runs([place])
+        assert Counter(run.data.tags["autoft.role"] for run in found) == Counter(trial=count, study=1)
+        return {
+            run.data.tags["autoft.trial"]: (run.info.status, run.data.params, run.data.metrics)
+            for run in found
+            if run.data.tags["autoft.role"] == "trial"
+        }
+
+    assert runs(there) == runs(here)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--for", "8 hours"], "must be a time with its unit"),
+        (["--until", "7am"], "must be a time of day such as 07:00"),
+        (["--for", "8h", "--until", "07:00"], "give one of them"),
+    ],
+)
+def test_a_time_that_is_none_is_refused(tmp_path, options, said):
+    done = run(tmp_path, *search_words(), *options)
+    assert done.code in (1, 2)
+    assert said in " ".join(done.err.replace("│", " ").split())
+
+
+def test_at_the_end_of_its_time_a_sitting_keeps_places_and_registers_the_best_so_far(tmp_path):
+    words = search_words("budget.trials=40", "space.epochs=4", "search.pruner=none")
+    first = run(tmp_path, *words, "--for", "12s")
+    assert first.code == 0, first
+    assert "The time of this sitting is over" in first.out
+    trials = read_trials(find_study("quickstart", tmp_path / "studies" / "quickstart"))
+    assert 0 < len(trials) < 40
+    states = {trial.state for trial in trials}
+    assert states <= {"COMPLETE", "RUNNING"}
+    assert all(trial.measurements for trial in trials)
+    if "COMPLETE" in states:
+        assert "models:/quickstart/1" in first.out
