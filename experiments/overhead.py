@@ -15,6 +15,7 @@ import optuna
 
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
+from autoft.kernel.resume import Resume
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
 from autoft.study.ray_tune.run import run
@@ -32,7 +33,7 @@ REPORTS = 4
 class InstantWorkbench:
     """Measures a smooth function of the parameters, in no time; its checkpoints are empty files."""
 
-    def fine_tune(self, config: FineTuneConfig, checkpoint: Path) -> Iterator[Measurement]:
+    def fine_tune(self, config: FineTuneConfig, checkpoint: Path, resume: Resume) -> Iterator[Measurement]:
         """Four reports that rise to the height."""
         height = self.height(config)
         for index in range(1, REPORTS + 1):
