@@ -115,7 +115,7 @@ def test_at_the_end_of_its_time_a_sitting_keeps_places_and_registers_the_best_so
     words = search_words("budget.trials=40", "space.epochs=4", "search.pruner=none")
     first = run(tmp_path, *words, "--for", "12s")
     assert first.code == 0, first
-    assert "The time of this sitting is over" in first.out
+    assert "A limit of the budget is reached" in first.out
     trials = read_trials(find_study("quickstart", tmp_path / "studies" / "quickstart"))
     assert 0 < len(trials) < 40
     states = {trial.state for trial in trials}

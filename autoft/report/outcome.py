@@ -63,7 +63,7 @@ def _standing(outcome: Outcome) -> str:
     name, counted = outcome.info.name, f" ({counts})" if counts else ""
     if outcome.ended < outcome.total:
         done = f"{outcome.ended} of {words.count(outcome.total, 'trial')}{counted}"
-        return f"The time of this sitting is over, or the GPU hours are: study {name} has {done}."
+        return f"A limit of the budget is reached: study {name} has {done}. The same command goes on."
     if outcome.ran == 0:
         return f"The budget of study {name} is met{counted}; nothing was run."
     return f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}."

@@ -1,13 +1,14 @@
 """What Ray is asked for, and that nothing of it stays."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autoft.errors import ResourceError
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import Kind, kinds, places, ray_runtime
+from autoft.study.ray_tune.runtime import Kind, Runtime, kinds, places, ray_runtime
 
 
 @pytest.mark.parametrize(
@@ -81,9 +82,9 @@ def test_nodes_that_offer_the_same_are_of_one_kind() -> None:
     assert kinds(nodes, 2, 0.5) == [Kind("node:10.0.0.2", 8, 2, "H100", places=4, nodes=2)]
 
 
-def test_trials_are_pinned_to_the_node_that_stands_for_its_kind(tmp_path: Path) -> None:
-    with ray_runtime(Resources(max_concurrent=1), tmp_path / "ray.log") as runtime:
-        (kind,) = runtime.kinds()
-        pinned = runtime.pinned_to(kind)
+def test_trials_are_pinned_to_the_node_that_stands_for_its_kind(two_workers: Runtime) -> None:
+    runtime = replace(two_workers, most=1)
+    (kind,) = runtime.kinds()
+    pinned = runtime.pinned_to(kind)
     assert kind.nodes == 1 and kind.total == kind.places
     assert (pinned.max_concurrent, pinned.pin) == (1, {kind.resource: 0.001})
