@@ -103,6 +103,7 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
         held.enter_context(_clear_disk_errors())
         held.enter_context(hold_sitting(folder))
         study = open_study(spec, folder, identity_of(spec, rows.digest))
+        held.enter_context(clear_storage_errors(study))
         if spec.search.storage is not None:
             held.enter_context(hold_lease(study, _interrupt))
         forget_requests(study)
@@ -110,7 +111,6 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
         prepared = rows.write(folder / DATA)
         with replacing(folder / SPACE) as temporary:
             temporary.write_text(spec.text)
-        held.enter_context(clear_storage_errors(study))
         write_info(study, describe(spec, prepared))
         return _search(study, spec, prepared, folder, console, began_s)
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +38,15 @@ def run_from_the_start(folder: Path, *arguments: str) -> Ran:
     command = [sys.executable, "-m", "autoft", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def wait_for_a_trial(folder: Path, search: "subprocess.Popen[str]") -> None:
+    """Until a trial of the search that runs in `folder` has written its first checkpoint."""
+    until = time.monotonic() + TIMEOUT_S / 2
+    while not list(folder.glob("studies/quickstart/checkpoints/*.safetensors")):
+        assert search.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def search_words(*overrides: str) -> list[str]:

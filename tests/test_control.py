@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections import Counter
 
 import pytest
@@ -11,17 +10,9 @@ from mlflow import MlflowClient
 from autoft.study.records import read_trials
 from autoft.study.storage import find_study
 
-from .main_job import run, search_words
+from .main_job import run, search_words, wait_for_a_trial
 
 LONG = ("budget.trials=3", "space.epochs=6", "resources.max_concurrent=1", "search.pruner=none")
-
-
-def wait_for_a_trial(folder, process):
-    until = time.monotonic() + 120
-    while not list(folder.glob("studies/quickstart/checkpoints/*.safetensors")):
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):

@@ -14,7 +14,7 @@ from autoft.study.lock import hold_lease
 from autoft.study.records import read_trials
 from autoft.study.storage import find_study
 
-from .main_job import search_words
+from .main_job import search_words, wait_for_a_trial
 from .postgres import postgres
 
 SECRET = "hunter2secret"
@@ -40,11 +40,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search
         text=True,
         env={**os.environ, "STORAGE": storage},
     )
-    until = time.monotonic() + 120
-    while not list(tmp_path.glob("studies/quickstart/checkpoints/*.safetensors")):
-        assert search.poll() is None, search.stdout.read()
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_for_a_trial(tmp_path, search)
     server.kill()
     time.sleep(3)
     server.start()

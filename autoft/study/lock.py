@@ -105,11 +105,10 @@ def hold_lease(
         StudyError: another process holds it; with its host and process id.
     """
     owner, token = Owner.this_process(), uuid4().hex
-    _refuse_if_held(study, clock())
-    _claim(study, owner, token, clock())
-    time.sleep(0.2)  # a claim that crossed ours has arrived by now
-    if _lease(study).get("token") != token:
+    while _lease(study).get("token") != token:
         _refuse_if_held(study, clock())
+        _claim(study, owner, token, clock())
+        time.sleep(0.2)  # a claim that crossed ours has arrived by now
     ended = threading.Event()
 
     def renew() -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -75,7 +76,19 @@ def test_the_lease_of_a_dead_process_of_this_host_is_taken_over_at_once(study: o
     owner = {"host": platform.node(), "pid": dead.pid, "since": time.time()}
     study.set_user_attr(LEASE_ATTR, {"owner": owner, "token": "theirs", "renewed": time.time()})
     with hold_lease(study, lambda: None):
-        pass
+        assert study.user_attrs[LEASE_ATTR]["owner"]["pid"] == os.getpid()
+
+
+def test_whoever_was_away_for_too_long_is_told_and_leaves_the_other_ones_lease_alone(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoft.study.lock.RENEWED_EVERY_S", 0.05)
+    theirs = {"owner": {"host": "elsewhere", "pid": 7, "since": 0.0}, "token": "theirs", "renewed": 0.0}
+    told = threading.Event()
+    with hold_lease(study, told.set):
+        study.set_user_attr(LEASE_ATTR, theirs)
+        assert told.wait(10)
+    assert study.user_attrs[LEASE_ATTR] == theirs
 
 
 def test_of_two_claims_in_one_instant_the_one_that_stays_wins(
