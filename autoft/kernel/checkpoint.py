@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import torch
 from safetensors import SafetensorError, safe_open
 
-from autoft.data.files import replacing
 from autoft.errors import ModelError
+from autoft.kernel.spares import Spares
 
 _KINDS = {
     torch.float32: "F32",
@@ -40,6 +40,7 @@ class CheckpointWriter:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._pending: list[Future[None]] = []
+        self._spares = Spares()
 
     def save(
         self, tensors: Mapping[str, torch.Tensor], path: Path, header: Mapping[str, str] | None = None
@@ -52,9 +53,10 @@ class CheckpointWriter:
         if all(each.done() for each in self._pending):
             self.finish()
         with ExitStack() as stack:
-            temporary = stack.enter_context(replacing(path))
-            with temporary.open("wb") as file:
+            temporary = stack.enter_context(self._spares.replacing(path))
+            with temporary.open("r+b") as file:
                 _write(tensors, file, header or {})
+                file.truncate()
             rest = stack.pop_all()
         self._pending.append(self._thread.submit(rest.close))
         return self._pending[-1]
@@ -65,6 +67,10 @@ class CheckpointWriter:
         wait(pending)
         for each in pending:
             each.result()
+
+    def discard(self, path: Path) -> None:
+        """Give up a file that was saved, to be written over by the next one."""
+        self._spares.add(path)
 
     def settle(self) -> None:
         """Wait for what a trial saved that ended early, however the disk took it."""

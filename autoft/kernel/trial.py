@@ -1,9 +1,11 @@
 """A trial under way: its state, how a step and a measurement change it, and how its place is kept."""
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +74,13 @@ class Trial:
 
     def go_back(self) -> None:
         """Takes the place that an earlier attempt left, if there is one to go on from."""
-        for path in self.resume.earlier if self.resume else ():
-            shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
+        if self.resume is None:
+            return
+        shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
+        for path in self.resume.earlier:
+            with suppress(OSError):  # with a second name its worker, should it live on, cannot write over it
+                self.resume.path.unlink(missing_ok=True)
+                os.link(path, self.resume.path)
             place, why = read_place(path, self.config, self.bench.rows_key, shapes)
             if place is None:
                 print(f"No place to go on from in {path.name}: {why}.")
@@ -98,9 +105,8 @@ class Trial:
         self._random_states = _random_states(self.bench.device)
         if self.is_over:
             self.writer.finish()
-        # A disk that still writes the last place gets no other one.
-        elif self.measurements and self.measurements[-1].step == self.step and self._last_place.done():
-            self.keep_place()
+            if self.resume is not None:
+                self.writer.discard(self.resume.path)
 
     def _count_training(self) -> None:
         if self._took_up_s is not None:
@@ -127,6 +133,11 @@ class Trial:
             tensors, self.resume.path, header(place, self.config, self.bench.rows_key)
         )
         self._kept_step = self.step
+
+    def keep_place_unless_busy(self) -> None:
+        """A disk that still writes the last place gets no other one."""
+        if self._last_place.done():
+            self.keep_place()
 
     def update(self, rows: np.ndarray) -> None:
         """One optimiser step. Where memory is short, the batch is computed in smaller and smaller pieces."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from autoft.errors import StudyError
 from autoft.kernel.boundary.drop import drop_finished_states
-from autoft.study.places import DATA
+from autoft.kernel.spares import remove_spares
+from autoft.study.places import CHECKPOINTS, DATA
 
 _LOG = logging.getLogger(__name__)
 LOOKED_EVERY_S = 5.0
@@ -29,8 +30,8 @@ class Disk:
     def trim(self, checkpoints: Callable[[], Iterable[str]]) -> None:
         """Makes room where the folder has outgrown its bound.
 
-        First go the checkpoints that `checkpoints` names (relative to the folder), which can be trained
-        again; then the stored hidden states, which can be computed again.
+        First go spare files, then the checkpoints that `checkpoints` names (relative to the folder), which
+        can be trained again; then the stored hidden states, which can be computed again.
 
         Raises:
             StudyError: what is left is still too much.
@@ -39,7 +40,8 @@ class Disk:
             return
         if bytes_below(self._folder) <= self._limit:
             return
-        for name in checkpoints():
+        remove_spares(self._folder / CHECKPOINTS)
+        for name in checkpoints() if bytes_below(self._folder) > self._limit else ():
             (self._folder / name).unlink(missing_ok=True)
         if bytes_below(self._folder) > self._limit:
             _LOG.warning("resources.disk: the stored hidden states are dropped, and computed again")

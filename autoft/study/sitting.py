@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from autoft.errors import StudyError
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
+from autoft.kernel.spares import is_spare, remove_spares
 from autoft.spec.metrics import METRICS
 from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
@@ -126,6 +127,7 @@ class Sitting:
         """Whether the sitting was told to stop, so that running trials are kept at their next report."""
         self.stopped_by: StudyError | None = None
         """The error that did it, if one did."""
+        remove_spares(folder / CHECKPOINTS)
         best = best_trials(study, spec.checkpoints.keep)
         self._best = [self._rank(trial.score or 0.0, trial.number, trial.checkpoint) for trial in best]
         self._interrupted = leftovers(study)
@@ -375,6 +377,7 @@ class Sitting:
     def sweep(self) -> None:
         """At the end: what workers wrote while their trials were being ended."""
         self._drop_lost_checkpoints()
+        remove_spares(self.folder / CHECKPOINTS)
 
     def _drop_lost_checkpoints(self) -> None:
         """Keeps those of the best trials (`checkpoints.keep`) and all of those that are to go on."""
@@ -385,8 +388,9 @@ class Sitting:
     def _checkpoints(self) -> set[str]:
         """Names of all checkpoints but those of trials that are to go on, relative to the folder."""
         unfinished = {*self._live, *self._kept, *(trial.number for trial in self._interrupted)}
-        names = (path.name for path in (self.folder / CHECKPOINTS).iterdir())
-        return {f"{CHECKPOINTS}/{name}" for name in names if trial_of(name) not in unfinished}
+        names = {path.name for path in (self.folder / CHECKPOINTS).iterdir()}
+        spared = {name for name in names if is_spare(name)}
+        return {f"{CHECKPOINTS}/{name}" for name in names - spared if trial_of(name) not in unfinished}
 
     def _bound_disk(self) -> None:
         """Of all that can be made again the best trial's checkpoint is worth most."""

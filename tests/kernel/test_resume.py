@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from autoft.kernel import loop
-from autoft.kernel.resume import Resume
+from autoft.kernel.resume import Ended, Resume
 from autoft.kernel.workbench import Workbench
 
 from .tiny import config, materials, save_pretrained
@@ -75,6 +75,31 @@ def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     again = Resume(tmp_path / "2.resume", (first.path,), measured=len(heard) - 1)
     trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "2.safetensors", again)
     assert next(trial) == heard[-1]
+
+
+def test_a_place_is_kept_once_a_trial_goes_on_or_is_closed_and_not_when_it_has_ended(tmp_path):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    bench = Workbench(things)
+
+    def measured(name):
+        trial = bench.fine_tune(config(**LONG), tmp_path / f"{name}.safetensors", Resume(tmp_path / name))
+        assert next(one for one in trial if one is not None).index == 1
+        return trial
+
+    trial = measured("goes on")
+    assert not (tmp_path / "goes on").exists()
+    next(trial)
+    with pytest.raises(Ended):
+        trial.throw(Ended())
+    assert (tmp_path / "goes on").exists()
+
+    measured("closed").close()
+    assert (tmp_path / "closed").exists()
+
+    with pytest.raises(Ended):
+        measured("pruned").throw(Ended())
+    assert not (tmp_path / "pruned").exists()
+    assert (tmp_path / "pruned.safetensors").exists()
 
 
 @pytest.mark.parametrize("cut", [0, 7, 100, 5000, -1])

@@ -16,6 +16,7 @@ def folder(tmp_path: Path) -> Path:
         "study.db": 100,
         "checkpoints/best.safetensors": 200,
         "checkpoints/second.safetensors": 200,
+        "checkpoints/.spare.a": 50,
         "data/rows.arrow": 100,
         "data/states-a.states": 300,
     }.items():
@@ -28,17 +29,18 @@ def left(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-ALL = {"study.db", "best.safetensors", "second.safetensors", "rows.arrow", "states-a.states"}
+ALL = {"study.db", "best.safetensors", "second.safetensors", ".spare.a", "rows.arrow", "states-a.states"}
 
 
 @pytest.mark.parametrize(
     ("limit", "gone"),
     [
         (None, set()),
-        (900, set()),
-        (899, {"second.safetensors"}),
-        (699, {"second.safetensors", "states-a.states"}),
-        (400, {"second.safetensors", "states-a.states"}),
+        (950, set()),
+        (949, {".spare.a"}),
+        (899, {".spare.a", "second.safetensors"}),
+        (699, {".spare.a", "second.safetensors", "states-a.states"}),
+        (400, {".spare.a", "second.safetensors", "states-a.states"}),
     ],
 )
 def test_what_can_be_made_again_goes_first(folder: Path, limit: int | None, gone: set[str]) -> None:
@@ -54,7 +56,7 @@ def test_what_is_still_too_much_is_an_error_that_names_both_sizes(folder: Path) 
 
 def test_it_looks_now_and_then_only(folder: Path) -> None:
     clock = Clock()
-    disk = Disk(folder, 900, clock)
+    disk = Disk(folder, 1000, clock)
     disk.trim(lambda: [])
     (folder / "more").write_bytes(bytes(100))
     clock.now_s = 4.9
@@ -62,4 +64,4 @@ def test_it_looks_now_and_then_only(folder: Path) -> None:
     assert left(folder) == ALL | {"more"}
     clock.now_s = 5.0
     disk.trim(lambda: ["checkpoints/second.safetensors"])
-    assert left(folder) == ALL - {"second.safetensors"} | {"more"}
+    assert left(folder) == ALL - {".spare.a"} | {"more"}

@@ -89,11 +89,12 @@ def forget_authentication() -> None:
 
 @contextmanager
 def signal_handlers_kept() -> Iterator[None]:
-    """Ray and Tune install handlers of their own, which go with the block."""
+    """Ray, Tune and `heed_interrupts` install handlers of their own, which go with the block."""
     if not _in_main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    before = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
     finally:
@@ -101,10 +102,25 @@ def signal_handlers_kept() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def end_on_sigterm() -> None:
-    """SIGTERM ends a search as Ctrl-C does."""
-    if _in_main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+_interrupted = threading.Event()
+
+
+def heed_interrupts() -> None:
+    """SIGTERM is a KeyboardInterrupt as SIGINT is, and none is lost.
+
+    Python drops what is raised in a destructor or in a callback from C; so `stops_gently` looks once more.
+    """
+    if not _in_main_thread():
+        return
+    _interrupted.clear()
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -113,10 +129,16 @@ def stops_gently(stop: Callable[[], None]) -> Iterator[None]:
 
     At the end of GRACE_S after the first the block is left as it is: what has not stopped by then keeps the
     place that it has.
+
+    Raises:
+        KeyboardInterrupt: a second signal, or one before the block since `heed_interrupts`.
     """
     if not _in_main_thread():
         yield
         return
+    if _interrupted.is_set():
+        _interrupted.clear()
+        raise KeyboardInterrupt
     grace_is_over = False
 
     def first(number: int, frame: object) -> None:

@@ -17,9 +17,9 @@ from autoft.errors import ResourceError
 from autoft.spec.study import Resources
 from autoft.study.ray_tune.process import (
     SWITCHES,
-    end_on_sigterm,
     environment,
     forget_authentication,
+    heed_interrupts,
     own_authentication,
     ray_log,
     scratch_folder,
@@ -121,7 +121,7 @@ def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
         stack.enter_context(signal_handlers_kept())
         stack.callback(ray.shutdown)
         _start(resources, scratch)
-        end_on_sigterm()
+        heed_interrupts()
         yield _fit(resources, _alive(), scratch)
 
 

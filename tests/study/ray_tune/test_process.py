@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from autoft.study.ray_tune.process import end_on_sigterm, environment, signal_handlers_kept
+from autoft.study.ray_tune.process import environment, heed_interrupts, signal_handlers_kept, stops_gently
 
 
 def test_environment_is_set_and_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +21,29 @@ def test_environment_is_set_and_set_back(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_sigterm_is_an_interrupt_until_the_end_of_the_block() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with signal_handlers_kept():
-        end_on_sigterm()
+        heed_interrupts()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+class Dropping:
+    """Python prints what its destructor raises, and goes on."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_python_drops_is_heeded_before_the_first_trial() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    stopped: list[bool] = []
+    with signal_handlers_kept():
+        heed_interrupts()
+        Dropping()
+        with pytest.raises(KeyboardInterrupt), stops_gently(lambda: stopped.append(True)):
+            pytest.fail("it went on")
+        with stops_gently(lambda: stopped.append(True)):
+            signal.raise_signal(signal.SIGINT)
+    assert stopped == [True]
+    assert signal.getsignal(signal.SIGINT) is before
