@@ -4,9 +4,10 @@
 
 Several small studies on the embedded model and data run as the command that a user types. At random moments
 one of their processes gets SIGKILL (the driver, a worker, the raylet, Ray's GCS), or all of them at once; the
-same command follows, until the study is done. Then every trial has to stand once in the study and once in
-MLflow, none RUNNING, the total exact, the winner registered. The studies with one worker are also run
-undisturbed: the interrupted one has to equal it trial by trial, parameters, measurements and states.
+same command follows, until the study is done. Every third study lies in a PostgreSQL server, which is killed
+like the rest and started again. Then every trial has to stand once in the study and once in MLflow, none
+RUNNING, the total exact, the winner registered. The studies with one worker are also run undisturbed: the
+interrupted one has to equal it trial by trial, parameters, measurements and states.
 Exit status 1 where any of this does not hold.
 """
 
@@ -20,12 +21,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.postgres import Postgres, postgres
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+
 SPACE = """
 study: {name}
 task: text-classification
@@ -38,11 +44,12 @@ space:
   dropout: {{low: 0, high: 0.3, unless: {{unfreeze_depth: 0}}}}
   max_length: 32
   epochs: 2
-search: {{sampler: {sampler}, pruner: successive_halving, seed: {seed}, evaluations_per_epoch: 2}}
+search: {{sampler: {sampler}, pruner: successive_halving, seed: {seed}, evaluations_per_epoch: 2{storage}}}
 budget: {{trials: {trials}}}
 resources: {{max_concurrent: {workers}}}
 """
 TARGETS = ("driver", "worker", "raylet", "gcs_server", "everything")
+DATABASE = "database"
 TIMEOUT_S = 600.0
 """A command that runs for so long hangs."""
 
@@ -57,11 +64,12 @@ class Case:
     trials: int
     seed: int
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, server: Postgres | None = None) -> None:
         """Makes its folder with the space."""
         folder.mkdir(parents=True)
         data = REPOSITORY / "search_spaces" / "quickstart.csv"
-        (folder / "space.yaml").write_text(SPACE.format(data=data, **self.__dict__))
+        storage = f", storage: '{server.url}'" if server else ""
+        (folder / "space.yaml").write_text(SPACE.format(data=data, storage=storage, **self.__dict__))
 
 
 def main() -> None:
@@ -73,20 +81,21 @@ def main() -> None:
     problems: list[str] = []
     number = 0
     while killed.total() < options.kills:
-        case = Case(
-            f"study-{number}", ("tpe", "random")[number % 2], 1 + number % 3 // 2, 30, rng.randrange(99)
-        )
+        workers = 2 if number % 4 == 3 else 1
+        case = Case(f"study-{number}", ("tpe", "random")[number % 2], workers, 30, rng.randrange(99))
         folder = root / "killed" / case.name
-        case.write(folder)
         kills = min(options.kills - killed.total(), options.kills_per_study)
-        done = _run_with_kills(case, folder, kills, rng)
+        with postgres() if number % 3 == 1 else nullcontext() as server:
+            case.write(folder, server)
+            done = _run_with_kills(case, folder, kills, rng, server)
+            trials = _trials(folder, case.name, server)
         killed += done
-        found = _violations(case, folder)
+        found = _violations(case, folder, trials)
         if case.workers == 1:
             quiet = root / "undisturbed" / case.name
             case.write(quiet)
             subprocess.run(_command(), cwd=quiet, env=_environment(quiet), check=True, capture_output=True)
-            found += _differences(folder, quiet, case)
+            found += _differences(trials, _trials(quiet, case.name))
         told = ", ".join(f"{count} {target}" for target, count in done.items())
         print(
             f"{case.name} ({case.sampler}, {case.workers} workers): killed {told}: {found or 'all well'}",
@@ -124,7 +133,9 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _run_with_kills(case: Case, folder: Path, kills: int, rng: random.Random) -> Counter[str]:
+def _run_with_kills(
+    case: Case, folder: Path, kills: int, rng: random.Random, server: Postgres | None
+) -> Counter[str]:
     """The command again and again until the study is done; at most `kills` times something is killed."""
     done: Counter[str] = Counter()
     while True:
@@ -137,11 +148,17 @@ def _run_with_kills(case: Case, folder: Path, kills: int, rng: random.Random) ->
                 stderr=output,
                 start_new_session=True,
             )
-        target = rng.choice(TARGETS)
+        target = rng.choice([*TARGETS, *([DATABASE] * 3 if server else [])])
         if done.total() < kills:
             # Most of the time goes into starting; a kill there is worth less than one among trials.
             _wait(driver, rng.choice([rng.uniform(0, 9), rng.uniform(9, 18)]))
-            done[target] += _kill_all(driver, target)
+            if server and target == DATABASE and driver.poll() is None:
+                server.kill()
+                time.sleep(rng.uniform(0, 5))
+                server.start()
+                done[target] += 1
+            else:
+                done[target] += _kill_all(driver, target)
         _wait(driver, TIMEOUT_S)
         if driver.poll() is None:
             os.killpg(driver.pid, signal.SIGKILL)
@@ -232,19 +249,18 @@ def _is_of(entry: Path, folder: Path) -> bool:
         return False
 
 
-def _trials(folder: Path, name: str) -> list[Any]:
+def _trials(folder: Path, name: str, server: Postgres | None = None) -> list[Any]:
     from autoft.study.records import read_trials
     from autoft.study.storage import find_study
 
-    return read_trials(find_study(name, folder / "studies" / name))
+    return read_trials(find_study(name, folder / "studies" / name, server and server.url))
 
 
-def _violations(case: Case, folder: Path) -> list[str]:
+def _violations(case: Case, folder: Path, trials: list[Any]) -> list[str]:
     """What does not hold of a study that is done."""
     from mlflow import MlflowClient
 
     total = case.trials
-    trials = _trials(folder, case.name)
     found = []
     if [trial.number for trial in trials] != list(range(total)):
         found.append(f"the study has trials {[trial.number for trial in trials]}, not 0 to {total - 1}")
@@ -274,18 +290,16 @@ def _violations(case: Case, folder: Path) -> list[str]:
     return found
 
 
-def _differences(folder: Path, quiet: Path, case: Case) -> list[str]:
+def _differences(killed: list[Any], undisturbed: list[Any]) -> list[str]:
     """Where the interrupted study is not the undisturbed one."""
-    killed, undisturbed = (
+    told = [
         [
             (t.number, t.state, dict(t.params), [(m.index, dict(m.metrics)) for m in t.measurements])
-            for t in _trials(place, case.name)
+            for t in trials
         ]
-        for place in (folder, quiet)
-    )
-    return [
-        f"differs from undisturbed: {a} is not {b}" for a, b in zip_longest(killed, undisturbed) if a != b
+        for trials in (killed, undisturbed)
     ]
+    return [f"differs from undisturbed: {a} is not {b}" for a, b in zip_longest(*told) if a != b]
 
 
 if __name__ == "__main__":

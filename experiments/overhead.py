@@ -6,12 +6,14 @@ printed apart. Run it from the repository: `python experiments/overhead.py [--tr
 
 import argparse
 import math
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import optuna
+from ray import cloudpickle
 
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
@@ -25,6 +27,9 @@ from autoft.study.storage import identity_of, open_study, study_id
 from autoft.study.watch import Watcher
 from autoft.study.workbench import MakeWorkbench, Node, Workbench
 from autoft.tracking.recorder import Recorder
+
+if __name__ != "__main__":  # the experiment that uses it runs from its folder, and Ray's workers do not
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]  # Ray's
 
 WANTED_S = 0.12
 REPORTS = 4

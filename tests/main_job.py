@@ -25,12 +25,26 @@ class Ran:
     err: str
 
 
-def run(folder: Path, *arguments: str) -> Ran:
+class Running:
     """The command line in `folder`, in a process of its own that has its imports behind it."""
-    with TemporaryDirectory() as files:
-        out, err = Path(files, "out"), Path(files, "err")
-        code = warm.run(list(arguments), folder, out, err, TIMEOUT_S)
-        return Ran(code, out.read_text(), err.read_text())
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._files = TemporaryDirectory()
+        self._out, self._err = Path(self._files.name, "out"), Path(self._files.name, "err")
+        self._command = warm.Command(list(arguments), folder, self._out, self._err)
+        self.pid = self._command.pid
+        self.poll = self._command.poll
+
+    def end(self, timeout_s: float = TIMEOUT_S) -> Ran:
+        """Waits for it."""
+        code = self._command.wait(timeout_s)
+        with self._files:
+            return Ran(code, self._out.read_text(), self._err.read_text())
+
+
+def run(folder: Path, *arguments: str) -> Ran:
+    """The same to its end."""
+    return Running(folder, *arguments).end()
 
 
 def run_from_the_start(folder: Path, *arguments: str) -> Ran:
@@ -40,7 +54,7 @@ def run_from_the_start(folder: Path, *arguments: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def wait_for_a_trial(folder: Path, search: "subprocess.Popen[str]") -> None:
+def wait_for_a_trial(folder: Path, search: Running) -> None:
     """Until a trial of the search that runs in `folder` has written its first checkpoint."""
     until = time.monotonic() + TIMEOUT_S / 2
     while not list(folder.glob("studies/quickstart/checkpoints/*.safetensors")):

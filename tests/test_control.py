@@ -1,7 +1,5 @@
 """What another terminal does to a study: stop it, queue a configuration, publish it anew."""
 
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -10,20 +8,14 @@ from mlflow import MlflowClient
 from autoft.study.records import read_trials
 from autoft.study.storage import find_study
 
-from .main_job import run, search_words, wait_for_a_trial
+from .main_job import Running, run, search_words, wait_for_a_trial
 
 LONG = ("budget.trials=3", "space.epochs=6", "resources.max_concurrent=1", "search.pruner=none")
 
 
 def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
     words = search_words(*LONG)
-    search = subprocess.Popen(
-        [sys.executable, "-m", "autoft", *words],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    search = Running(tmp_path, *words)
     wait_for_a_trial(tmp_path, search)
     added = run(tmp_path, "add", "quickstart", "learning_rate=0.000123", "unfreeze_depth=0")
     assert added.code == 0, added
@@ -35,8 +27,8 @@ def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
     stopped = run(tmp_path, "stop", "quickstart")
     assert stopped.code == 0, stopped
     assert f"process {search.pid} on host" in stopped.out
-    out, _ = search.communicate(timeout=60)
-    assert (search.returncode, "go on with:\nautoft search" in out) == (130, True), out
+    ended = search.end(60)
+    assert (ended.code, "go on with:\nautoft search" in ended.out + ended.err) == (130, True), ended
 
     def trials():
         return read_trials(find_study("quickstart", tmp_path / "studies" / "quickstart"))

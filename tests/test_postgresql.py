@@ -1,8 +1,5 @@
 """A study in PostgreSQL: searched to its end although the server is killed, and by one process at a time."""
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -14,7 +11,7 @@ from autoft.study.lock import hold_lease
 from autoft.study.records import read_trials
 from autoft.study.storage import find_study
 
-from .main_job import search_words, wait_for_a_trial
+from .main_job import Running, search_words, wait_for_a_trial
 from .postgres import postgres
 
 SECRET = "hunter2secret"
@@ -26,20 +23,16 @@ def server():
         yield running
 
 
-def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search(server, tmp_path):
+def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search(
+    server, tmp_path, monkeypatch
+):
     # Sockets ask for no password; it is given to see where it shows up.
     storage = server.url.replace("postgres@", f"postgres:{SECRET}@")
     words = search_words(
         "search.storage=${STORAGE}", "budget.trials=6", "search.pruner=none", "space.epochs=2"
     )
-    search = subprocess.Popen(
-        [sys.executable, "-m", "autoft", *words],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "STORAGE": storage},
-    )
+    monkeypatch.setenv("STORAGE", storage)
+    search = Running(tmp_path, *words)
     wait_for_a_trial(tmp_path, search)
     server.kill()
     time.sleep(3)
@@ -48,8 +41,8 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search
     study = find_study("quickstart", tmp_path / "studies" / "quickstart", storage)
     with pytest.raises(StudyError, match=f"process {search.pid} on host"), hold_lease(study, lambda: None):
         pass
-    out, _ = search.communicate(timeout=200)
-    assert search.returncode == 0, out
+    ended = search.end(200)
+    assert ended.code == 0, ended
     trials = read_trials(study)
     assert [(trial.number, trial.state) for trial in trials] == [(n, "COMPLETE") for n in range(6)]
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
@@ -59,4 +52,4 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search
     assert not (tmp_path / "studies" / "quickstart" / "study.db").exists()
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
-    assert SECRET not in out
+    assert SECRET not in ended.out + ended.err

@@ -11,9 +11,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
-from select import select
 from typing import Any
 
 IMPORTED = (
@@ -28,19 +28,36 @@ IMPORTED = (
 )
 
 
-def run(arguments: list[str], folder: Path, out: Path, err: Path, timeout_s: float) -> int:
-    """The exit code of `autoft` with `arguments` in `folder`; what it prints is in `out` and `err`."""
-    request = {"arguments": arguments, "folder": str(folder), "out": str(out), "err": str(err)}
+class Command:
+    """`autoft` with `arguments` in `folder`, as it runs; what it prints comes into `out` and `err`."""
+
+    def __init__(self, arguments: list[str], folder: Path, out: Path, err: Path) -> None:
+        request = {"arguments": arguments, "folder": str(folder), "out": str(out), "err": str(err)}
+        self.pid: int = _ask({**request, "environment": dict(os.environ)})
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit code; None while it runs."""
+        if self._code is None:
+            self._code = _ask({"poll": self.pid})
+        return self._code
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit code. What runs for longer is killed, and fails the test."""
+        until = time.monotonic() + timeout_s
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                os.kill(self.pid, signal.SIGKILL)
+                raise AssertionError(f"autoft, process {self.pid}, runs for more than {timeout_s:g} s")
+            time.sleep(0.02)
+        return code
+
+
+def _ask(request: dict[str, Any]) -> Any:
     server = _server()
     assert server.stdin is not None and server.stdout is not None
-    server.stdin.write(json.dumps({**request, "environment": dict(os.environ)}).encode() + b"\n")
-    child = int(server.stdout.readline())
-    ended = select([server.stdout], [], [], timeout_s)[0]
-    if not ended:
-        os.kill(child, signal.SIGKILL)
-    code = int(server.stdout.readline())
-    assert ended, f"autoft {arguments} runs for more than {timeout_s:g} s"
-    return code
+    server.stdin.write(json.dumps(request).encode() + b"\n")
+    return json.loads(server.stdout.readline())
 
 
 @cache
@@ -55,12 +72,15 @@ def _next() -> list[str]:
     """Returns in a forked process, as which it is the command: with its arguments."""
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
+        if "poll" in request:
+            ended, status = os.waitpid(request["poll"], os.WNOHANG)
+            print(json.dumps(os.waitstatus_to_exitcode(status) if ended else None), flush=True)
+            continue
         child = os.fork()
         if child == 0:
             _become(request)
             return list(request["arguments"])
         print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
     sys.exit()
 
 

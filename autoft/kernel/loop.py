@@ -43,7 +43,7 @@ def run(
 
     Raises:
         Diverged: the loss or a logit is NaN or infinite, or the loss has grown without measure; found at the
-            next measurement.
+            next measurement, with `resume` a loss that is no number within TICK_S.
         OutOfMemory: not even one row at a time fits.
     """
     steps = plan(len(bench.train.lengths), config)
@@ -57,6 +57,8 @@ def run(
         measurement = trial.measure() if trial.is_due else None
         if measurement is None and (resume is None or time.monotonic() - said_s < TICK_S):
             continue
+        if measurement is None:
+            trial.refuse_broken_losses()
         trial.lay_down()
         try:
             yield measurement

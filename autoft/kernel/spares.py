@@ -24,25 +24,28 @@ class Spares:
 
     def __init__(self) -> None:
         self._files: list[Path] = []
+        self._written: dict[Path, int] = {}
         weakref.finalize(self, _remove, self._files)
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[Path]:
         """Like `data.files.replacing`, but the temporary file may have bytes, and the old one is a spare.
 
-        So nobody else may have the old file open: it will be written over. Who wants to keep one gives it a
-        second name.
+        So where this process wrote the old file too nobody else may have it open: it will be written over. Who
+        wants to keep it gives it a second name.
         """
         old: Path | None = None
         try:
             with replacing(path) as temporary:
                 self._take(temporary)
                 yield temporary
+                written = temporary.stat().st_ino
                 old = self._second_name(path)
         except BaseException:
             if old is not None:
                 old.unlink(missing_ok=True)
             raise
+        self._written[path] = written
         if old is not None:
             self._files.append(old)
 
@@ -59,12 +62,13 @@ class Spares:
                 self._files.pop().replace(temporary)
 
     def _second_name(self, path: Path) -> Path | None:
-        """The file outlives its own name by it; None where it is not needed or not this process's alone."""
+        """The file outlives its own name by it; None where it is not needed, or not only ours."""
         if len(self._files) >= MOST:
             return None
         spare = path.with_name(f"{PREFIX}{uuid4().hex}")
         try:
-            if path.stat().st_nlink > 1:
+            found = path.stat()
+            if found.st_ino != self._written.get(path) or found.st_nlink > 1:
                 return None
             os.link(path, spare)
         except OSError:  # there is none, or the disk has no such links

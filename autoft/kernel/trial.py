@@ -203,6 +203,10 @@ class Trial:
         self.measurements.append(measurement)
         return measurement
 
+    def refuse_broken_losses(self) -> None:
+        """Between two measurements: nothing comes of a trial whose loss is NaN or infinite."""
+        _mean_loss(self._losses, self.step)
+
     def _refuse_growth(self, train_loss: float) -> None:
         first = self.measurements[0].metrics["train_loss"] if self.measurements else math.inf
         guessing = math.log(max(2, self.bench.model.config.num_labels or 2))

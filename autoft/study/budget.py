@@ -5,7 +5,7 @@ from collections.abc import Callable
 import optuna
 
 from autoft.spec.study import Budget
-from autoft.study.records import measurement_notes
+from autoft.study.records import CRASHES_ATTR, END_ATTR, measurement_notes
 from autoft.study.storage import trials_left
 
 
@@ -32,7 +32,10 @@ class Budgets:
         self.trials_left = trials_left(study, budget)
         self._budget, self._clock = budget, clock
         self._began_s = clock() if began_s is None else began_s
-        self._gpu_s = _gpu_seconds(study) if budget.gpu_hours is not None else {}
+        self._gpu_s: dict[int, float] = {}
+        self._wasted_gpu_s = 0.0
+        if budget.gpu_hours is not None:
+            self._gpu_s, self._wasted_gpu_s = _gpu_seconds(study)
 
     def ended(self) -> None:
         """A trial is COMPLETE, PRUNED or FAIL."""
@@ -42,15 +45,23 @@ class Budgets:
         """The trial `number` has run for so long, over all of its attempts."""
         self._gpu_s[number] = elapsed_s * self.gpus_per_trial
 
+    def waste(self, gpu_s: float) -> None:
+        """GPU seconds that led to no measurement."""
+        self._wasted_gpu_s += gpu_s
+
     @property
     def spent(self) -> bool:
         """Whether time or GPU hours are over."""
         time_s, gpu_hours = self._budget.time_s, self._budget.gpu_hours
         late = time_s is not None and self._clock() - self._began_s >= time_s
-        return late or (gpu_hours is not None and sum(self._gpu_s.values()) >= 3600 * gpu_hours)
+        gpu_s = sum(self._gpu_s.values()) + self._wasted_gpu_s
+        return late or (gpu_hours is not None and gpu_s >= 3600 * gpu_hours)
 
 
-def _gpu_seconds(study: optuna.Study) -> dict[int, float]:
-    """By trial, as far as measurements tell."""
-    last = {trial.number: measurement_notes(trial)[-1:] for trial in study.get_trials(deepcopy=False)}
-    return {number: note["elapsed_s"] * note["gpus"] for number, notes in last.items() for note in notes}
+def _gpu_seconds(study: optuna.Study) -> tuple[dict[int, float], float]:
+    """By trial up to its last measurement, and what led to none. What a killed driver saw is not known."""
+    trials = study.get_trials(deepcopy=False)
+    last = {trial.number: measurement_notes(trial)[-1:] for trial in trials}
+    spent = {number: note["elapsed_s"] * note["gpus"] for number, notes in last.items() for note in notes}
+    wasted = (trial.user_attrs.get(attr, {}) for trial in trials for attr in (CRASHES_ATTR, END_ATTR))
+    return spent, sum(note.get("wasted_gpu_s", 0.0) for note in wasted)

@@ -9,8 +9,10 @@ import optuna
 
 from autoft.errors import StudyError
 
-REQUESTS_ATTR = "requests"
-"""The study's attribute: whether to stop, and which trials."""
+STOP_ATTR = "stop"
+"""The study's attribute: whether to stop."""
+STOP_TRIAL_ATTR = "stop_trial:"
+"""With a trial's number behind it, whether that is to end. One for each: who asks reads nothing first."""
 ASKED_EVERY_S = 1.0
 
 
@@ -19,31 +21,30 @@ class Requests:
 
     def __init__(self, study: optuna.Study, clock: Callable[[], float]) -> None:
         self._study, self._clock = study, clock
-        self._read: dict[str, object] = study.user_attrs.get(REQUESTS_ATTR, {})
+        self._read: dict[str, object] = study.user_attrs
         self._read_s = clock()
 
     @property
     def stop(self) -> bool:
         """Whether the search is to stop."""
-        return bool(self._latest().get("stop"))
+        return bool(self._latest().get(STOP_ATTR))
 
-    @property
-    def stopped_trials(self) -> list[int]:
-        """Trials that are to end."""
-        trials = self._latest().get("trials", [])
-        return trials if isinstance(trials, list) else []
+    def stops(self, trial: int) -> bool:
+        """Whether that trial is to end."""
+        return bool(self._latest().get(f"{STOP_TRIAL_ATTR}{trial}"))
 
     def _latest(self) -> dict[str, object]:
         if self._clock() - self._read_s >= ASKED_EVERY_S:
-            storage = self._study._storage
-            self._read = storage.get_study_user_attrs(self._study._study_id).get(REQUESTS_ATTR, {})
+            self._read = self._study._storage.get_study_user_attrs(self._study._study_id)
             self._read_s = self._clock()
         return self._read
 
 
 def forget_requests(study: optuna.Study) -> None:
     """What was asked of an earlier process; for the one that has just become the only one that searches."""
-    study.set_user_attr(REQUESTS_ATTR, {})
+    for name, asked in study.user_attrs.items():
+        if asked and (name == STOP_ATTR or name.startswith(STOP_TRIAL_ATTR)):
+            study.set_user_attr(name, False)
 
 
 def request_stop(study: optuna.Study, trial: int | None = None) -> None:
@@ -52,13 +53,12 @@ def request_stop(study: optuna.Study, trial: int | None = None) -> None:
     Raises:
         StudyError: the trial does not run.
     """
-    asked = study.user_attrs.get(REQUESTS_ATTR, {})
     if trial is None:
-        study.set_user_attr(REQUESTS_ATTR, {**asked, "stop": True})
+        study.set_user_attr(STOP_ATTR, True)
         return
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
     numbers = [each.number for each in running]
     if trial not in numbers:
         which = ", ".join(map(str, numbers)) or "none"
         raise StudyError(f"trial {trial} of {study.study_name!r} does not run; running trials: {which}")
-    study.set_user_attr(REQUESTS_ATTR, {**asked, "trials": [*asked.get("trials", []), trial]})
+    study.set_user_attr(f"{STOP_TRIAL_ATTR}{trial}", True)

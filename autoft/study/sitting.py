@@ -83,6 +83,8 @@ class _Live:
     """The file of that measurement's model."""
     heard_s: float
     """When it last said anything."""
+    measured_s: float
+    """When it was last measured, or given out."""
 
 
 class Sitting:
@@ -190,7 +192,8 @@ class Sitting:
 
     def _enliven(self, trial: Trial, attempt: int) -> _Live:
         notes = measurement_notes(trial._cached_frozen_trial)
-        return _Live(trial, attempt, len(notes), *self._best_of(notes), self._clock())
+        now_s = self._clock()
+        return _Live(trial, attempt, len(notes), *self._best_of(notes), now_s, now_s)
 
     def _best_of(self, notes: Sequence[dict[str, Any]]) -> tuple[float | None, str | None]:
         """The best value, and the file of that measurement's model."""
@@ -226,7 +229,7 @@ class Sitting:
         if live is None:
             return Verdict.ENDED
         live.heard_s = self._clock()
-        if number in self._requests.stopped_trials:
+        if self._requests.stops(number):
             return self._end_by_hand(number, live)
         # A budget that is spent lets trials finish their measurement; whoever stops the search does not.
         return self._keep(number) if self._winding_down and self.stopped else Verdict.GO_ON
@@ -239,7 +242,7 @@ class Sitting:
         live = self._of(number, attempt)
         if live is None:
             return Verdict.ENDED
-        live.heard_s = self._clock()
+        live.heard_s = live.measured_s = self._clock()
         value = float(measurement.metrics.get(self.spec.objective, math.nan))
         step = report_step(measurement.fraction, self._grid)
         seen = live.trial._cached_frozen_trial
@@ -267,7 +270,7 @@ class Sitting:
             return self._end(number, TrialState.PRUNED)
         if measurement.fraction >= 1:
             return Verdict.GO_ON
-        if number in self._requests.stopped_trials:
+        if self._requests.stops(number):
             return self._end_by_hand(number, live)
         return self._keep(number) if self._winding_down else Verdict.GO_ON
 
@@ -325,13 +328,16 @@ class Sitting:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
             return self.failed(number, attempt, Failure("error", hung, ""))
         measured = len(measurement_notes(live.trial._cached_frozen_trial))
-        before = live.trial.user_attrs.get(CRASHES_ATTR, {"count": 0, "measured": measured})
+        nothing = {"count": 0, "measured": measured, "wasted_gpu_s": 0.0}
+        before = live.trial.user_attrs.get(CRASHES_ATTR, nothing)
         # What has come further since its last crash does not crash of itself.
         crashes = 1 + (before["count"] if before["measured"] == measured else 0)
         if crashes > self.spec.faults.retries:
             tried = f"{reason}, {crashes} times" if crashes > 1 else reason
             return self.failed(number, attempt, Failure("error", tried, ""))
-        live.trial.set_user_attr(CRASHES_ATTR, {"count": crashes, "measured": measured})
+        wasted_gpu_s = before["wasted_gpu_s"] + self._waste(live)
+        note = {"count": crashes, "measured": measured, "wasted_gpu_s": wasted_gpu_s}
+        live.trial.set_user_attr(CRASHES_ATTR, note)
         del self._live[number]
         self._interrupted.insert(0, self.study._storage.get_trial(live.trial._trial_id))
         return Verdict.KEPT
@@ -351,7 +357,13 @@ class Sitting:
         self, live: _Live, state: TrialState, reason: str, traceback: str | None, node: str | None
     ) -> None:
         end = {"state": state.name, "reason": reason, "traceback": traceback, "node": node}
-        live.trial.set_user_attr(END_ATTR, end)
+        live.trial.set_user_attr(END_ATTR, {**end, "wasted_gpu_s": self._waste(live)})
+
+    def _waste(self, live: _Live) -> float:
+        """GPU seconds since the last measurement, which led to none."""
+        gpu_s = (self._clock() - live.measured_s) * self._budgets.gpus_per_trial
+        self._budgets.waste(gpu_s)
+        return gpu_s
 
     def _keep(self, number: int) -> Verdict:
         self._kept.add(number)

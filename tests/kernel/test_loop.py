@@ -4,6 +4,8 @@ from itertools import pairwise
 import pytest
 from safetensors.torch import load_file
 
+from autoft.kernel import loop
+from autoft.kernel.resume import Resume
 from autoft.kernel.steps import plan
 from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Workbench
@@ -80,6 +82,15 @@ def test_an_infinite_learning_rate_diverges_with_its_step_and_the_next_trial_is_
         list(bench.fine_tune(config(learning_rate=math.inf, max_grad_norm=0.0), path))
     assert error.value.step == 2
     assert [m.metrics for m in bench.fine_tune(config(), path)] == good
+
+
+def test_with_a_place_a_broken_loss_ends_the_trial_before_its_measurement(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "TICK_S", 0.0)
+    broken = config(learning_rate=math.inf, max_grad_norm=0.0, measurements=1)
+    trial = bench.fine_tune(broken, tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
+    assert next(trial) is None
+    with pytest.raises(Diverged, match="no longer finite at step 2"):
+        next(trial)
 
 
 def test_the_schedule_spans_the_whole_trial_whether_it_is_watched_or_not(bench, tmp_path):

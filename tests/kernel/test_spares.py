@@ -51,6 +51,18 @@ def test_a_file_with_a_second_name_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "and one more"
 
 
+def test_a_file_that_another_process_wrote_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "best"
+    write(Spares(), path, "another's")
+    with path.open() as held:
+        spares = Spares()
+        write(spares, path, "own")
+        write(spares, path, "own again")
+        assert held.read() == "another's"
+    spares.add(path)
+    assert list(files(tmp_path)) == ["spare"]
+
+
 def test_an_error_leaves_the_old_file_and_nothing_half(tmp_path: Path) -> None:
     spares, path = Spares(), tmp_path / "best"
     write(spares, path, "one")

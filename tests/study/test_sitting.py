@@ -567,6 +567,26 @@ def test_gpu_hours_are_a_total_over_all_sittings(folder: Path) -> None:
     assert sit(spec, folder, gpus=0.5).over
 
 
+def test_gpu_hours_count_what_led_to_no_measurement(folder: Path) -> None:
+    clock = Clock()
+    spec = make_spec(trials=9, budget=Budget(trials=9, gpu_hours=1.0))
+    sitting = sit(spec, folder, clock=clock, gpus=1.0)
+    trial = begin(sitting)
+    clock.now_s += 200.0
+    measured(sitting, trial, 1, 3, 0.5, elapsed_s=200.0)
+    clock.now_s += 400.0
+    sitting.lost(trial.number, 1, "the process died")
+    again = begin(sitting)
+    clock.now_s += 2000.0
+    sitting.failed(again.number, again.attempt, Failure("error", "broken", ""))
+    assert (again.attempt, sitting.over) == (2, False)
+    other = begin(sitting)
+    measured(sitting, other, 1, 3, 0.5, elapsed_s=999.0)
+    assert not sitting.over
+    assert measured(sitting, other, 2, 3, 0.5, elapsed_s=1000.0) is Verdict.KEPT
+    assert sit(spec, folder, clock=clock, gpus=1.0).over
+
+
 def test_a_trial_that_is_queued_by_another_process_is_the_next_one(folder: Path) -> None:
     sitting = sit(make_spec(trials=3), folder)
     finish(sitting, 0.5)
