@@ -21,4 +21,4 @@ check: .venv/installed
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --durations 25

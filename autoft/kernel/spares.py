@@ -31,8 +31,8 @@ class Spares:
     def replacing(self, path: Path) -> Iterator[Path]:
         """Like `data.files.replacing`, but the temporary file may have bytes, and the old one is a spare.
 
-        So where this process wrote the old file too nobody else may have it open: it will be written over. Who
-        wants to keep it gives it a second name.
+        So where this process wrote the old file too, nobody else may have it open: it will be written over.
+        Who wants to keep it gives it a second name.
         """
         old: Path | None = None
         try:
