@@ -148,17 +148,11 @@ def _run_with_kills(
                 stderr=output,
                 start_new_session=True,
             )
-        target = rng.choice([*TARGETS, *([DATABASE] * 3 if server else [])])
-        if done.total() < kills:
+        while done.total() < kills and driver.poll() is None:
             # Most of the time goes into starting; a kill there is worth less than one among trials.
             _wait(driver, rng.choice([rng.uniform(0, 9), rng.uniform(9, 18)]))
-            if server and target == DATABASE and driver.poll() is None:
-                server.kill()
-                time.sleep(rng.uniform(0, 5))
-                server.start()
-                done[target] += 1
-            else:
-                done[target] += _kill_all(driver, target)
+            target = rng.choice([*TARGETS, *([DATABASE] * 3 if server else [])])
+            done[target] += _kill_all(driver, target, server)
         _wait(driver, TIMEOUT_S)
         if driver.poll() is None:
             os.killpg(driver.pid, signal.SIGKILL)
@@ -175,9 +169,14 @@ def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
         return
 
 
-def _kill_all(driver: "subprocess.Popen[bytes]", target: str) -> int:
+def _kill_all(driver: "subprocess.Popen[bytes]", target: str, server: Postgres | None) -> int:
     """Kills the target as soon as it is there; 0 where the command ended before."""
     while driver.poll() is None:
+        if server and target == DATABASE:
+            server.kill()
+            time.sleep(3)
+            server.start()
+            return 1
         if victims := _victims(driver.pid, target):
             for pid in victims:
                 _kill(pid)
