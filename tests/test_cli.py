@@ -12,7 +12,7 @@ from autoft import cli, sitting
 from autoft.errors import AutoftError
 from autoft.report.outcome import Outcome
 
-from .main_job import SHORT, SPACE, Running, run, run_from_the_start, short_search
+from .main_job import SHORT, SPACE, run, run_from_the_start, short_search
 from .report.records import info, trial
 
 HEAVY = {"torch", "ray", "mlflow", "optuna", "transformers", "datasets", "pandas", "sklearn", "pyarrow"}
@@ -134,16 +134,23 @@ def test_the_commands_that_the_end_names_find_a_study_that_is_stored_and_publish
 
 def test_ctrl_c_ends_with_130_and_the_command_to_go_on_with_which_goes_on(tmp_path):
     options = [word for text in (*SHORT, "budget.trials=2") for word in ("-o", text)]
-    search = Running(tmp_path, "search", str(SPACE), *options)
+    search = subprocess.Popen(
+        [sys.executable, "-m", "autoft", "search", str(SPACE), *options],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     log = tmp_path / "studies" / "quickstart" / "logs"
     until = time.monotonic() + 120
     while not list(log.glob("trial-*.log")) and time.monotonic() < until:
         time.sleep(0.1)
     os.kill(search.pid, signal.SIGINT)
-    ended = search.end(60)
-    assert ended.code == 130, ended
-    assert "go on with:\nautoft search" in ended.out + ended.err
-    assert "Traceback" not in ended.out + ended.err
+    out, _ = search.communicate(timeout=60)
+    assert search.returncode == 130, out
+    assert "go on with:\nautoft search" in out
+    assert "Traceback" not in out
     again = run(tmp_path, "search", str(SPACE), *options)
     assert again.code == 0, again
     assert "2 of 2" in again.out

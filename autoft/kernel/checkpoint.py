@@ -68,10 +68,6 @@ class CheckpointWriter:
         for each in pending:
             each.result()
 
-    def discard(self, path: Path) -> None:
-        """Give up a file that was saved, to be written over by the next one."""
-        self._spares.add(path)
-
     def settle(self) -> None:
         """Wait for what a trial saved that ended early, however the disk took it."""
         with suppress(OSError):

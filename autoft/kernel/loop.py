@@ -1,7 +1,6 @@
 """The training loop: from a configuration, step by step, to measurements.
 
-A generator: whoever consumes it decides whether to go on. Closing it keeps the trial's place for a later
-attempt; throwing Ended into it is how a trial is pruned.
+A generator: whoever consumes it decides whether to go on, and closing it is how a trial is pruned.
 """
 
 import time
@@ -65,7 +64,5 @@ def run(
         except GeneratorExit:
             trial.keep_place()
             raise
-        if measurement is not None:  # only now it is known that the trial goes on
-            trial.keep_place_unless_busy()
         trial.take_up()
         said_s = time.monotonic()

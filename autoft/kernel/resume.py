@@ -4,16 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Ended(Exception):  # noqa: N818 - thrown into a trial, no error
-    """Ends a trial for good where closing it would keep its place: nobody will go on with it."""
-
-
 @dataclass(frozen=True)
 class Resume:
     """Which files hold a trial's place."""
 
     path: Path
-    """Of this attempt; replaced when the trial goes on behind a measurement, and when it is closed."""
+    """Of this attempt; replaced at every measurement, and when the trial is closed between two."""
     earlier: tuple[Path, ...] = ()
     """Of earlier attempts, the last one first."""
     measured: int = 0

@@ -6,87 +6,98 @@ core in a new file and 0.02 s in an old one (experiments/LOG.md).
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from autoft.data.files import replacing
 
-MOST = 2
-"""A checkpoint and a place."""
+MOST = 4
+"""Files that a process remembers: a checkpoint and a place, and those that they replace."""
 PREFIX = ".spare."
-"""Of their names, in the folder of the files that they were."""
+"""Of their second names, in the same folder."""
 
 
 class Spares:
-    """The spare files of a process; they go with it."""
+    """Remembers the files that this process wrote, each by a second name of its own.
+
+    Once a file has no other name left, because it was replaced or somebody deleted it, the next one is
+    written over it. Who gives it another name keeps it. The second names go with the process.
+    """
 
     def __init__(self) -> None:
         self._files: list[Path] = []
-        self._written: dict[Path, int] = {}
         weakref.finalize(self, _remove, self._files)
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[Path]:
-        """Like `data.files.replacing`, but the temporary file may have bytes, and the old one is a spare.
+        """Like `data.files.replacing`, but the temporary file may have bytes in it.
 
-        So where this process wrote the old file too, nobody else may have it open: it will be written over.
-        Who wants to keep it gives it a second name.
+        So nobody may go on reading a file of this process that was replaced or deleted.
         """
-        old: Path | None = None
+        second: Path | None = None
         try:
             with replacing(path) as temporary:
                 self._take(temporary)
                 yield temporary
-                written = temporary.stat().st_ino
-                old = self._second_name(path)
+                second = _second_name(temporary)
+            # After a power cut the old name must not lead to what was written over it since.
+            _to_disk(path.parent)
         except BaseException:
-            if old is not None:
-                old.unlink(missing_ok=True)
+            if second is not None:
+                second.unlink(missing_ok=True)
             raise
-        self._written[path] = written
-        if old is not None:
-            self._files.append(old)
-
-    def add(self, path: Path) -> None:
-        """Makes a file a spare that is needed no more; one that is not there is none."""
-        old = self._second_name(path)
-        path.unlink(missing_ok=True)
-        if old is not None:
-            self._files.append(old)
+        if second is not None:
+            self._remember(second)
 
     def _take(self, temporary: Path) -> None:
-        if self._files:
-            with suppress(OSError):  # cleared away, or on another disk: then the file is a new one
-                self._files.pop().replace(temporary)
+        for spare in list(self._files):
+            try:
+                if spare.stat().st_nlink > 1:
+                    continue
+                spare.replace(temporary)
+            except OSError:  # cleared away, or on another disk
+                spare.unlink(missing_ok=True)
+            else:
+                self._files.remove(spare)
+                return
+            self._files.remove(spare)
 
-    def _second_name(self, path: Path) -> Path | None:
-        """The file outlives its own name by it; None where it is not needed, or not only ours."""
-        if len(self._files) >= MOST:
-            return None
-        spare = path.with_name(f"{PREFIX}{uuid4().hex}")
-        try:
-            found = path.stat()
-            if found.st_ino != self._written.get(path) or found.st_nlink > 1:
-                return None
-            os.link(path, spare)
-        except OSError:  # there is none, or the disk has no such links
-            return None
-        return spare
+    def _remember(self, second: Path) -> None:
+        self._files.append(second)
+        if len(self._files) > MOST:
+            _remove([self._files.pop(0)])
+
+
+def _second_name(path: Path) -> Path | None:
+    second = path.with_name(f"{PREFIX}{uuid4().hex}")
+    try:
+        os.link(path, second)
+    except OSError:  # the disk has no such links
+        return None
+    return second
+
+
+def _to_disk(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def is_spare(name: str) -> bool:
-    """Whether a file is one, by its name."""
+    """Whether it is such a second name."""
     return name.startswith(PREFIX)
 
 
 def remove_spares(folder: Path) -> None:
-    """Deletes those in a folder, also of processes that were killed; a living one does without them."""
+    """Deletes all second names in a folder, also of processes that were killed; living ones do without."""
     _remove(folder.glob(f"{PREFIX}*"))
 
 
-def _remove(files: "Iterator[Path] | list[Path]") -> None:
+def _remove(files: Iterable[Path]) -> None:
     for path in files:
         with suppress(OSError):
             path.unlink(missing_ok=True)

@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -74,14 +73,9 @@ class Trial:
 
     def go_back(self) -> None:
         """Takes the place that an earlier attempt left, if there is one to go on from."""
-        if self.resume is None:
-            return
-        shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
-        for path in self.resume.earlier:
-            with suppress(OSError):  # with a second name its worker, should it live on, cannot write over it
-                self.resume.path.unlink(missing_ok=True)
-                os.link(path, self.resume.path)
-            place, why = read_place(path, self.config, self.bench.rows_key, shapes)
+        for path in self.resume.earlier if self.resume else ():
+            shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
+            place, why = read_place(self._held(path), self.config, self.bench.rows_key, shapes)
             if place is None:
                 print(f"No place to go on from in {path.name}: {why}.")
                 continue
@@ -92,6 +86,16 @@ class Trial:
             self._began_s -= place.elapsed_s
             print(f"The trial goes on from step {self.step}.")
             return
+
+    def _held(self, path: Path) -> Path:
+        """A second name for an earlier attempt's file: its worker, should it live on, leaves it alone."""
+        assert self.resume is not None
+        self.resume.path.unlink(missing_ok=True)
+        try:
+            os.link(path, self.resume.path)
+        except OSError:  # there is none, or the disk has no such links: then nothing is written over either
+            return path
+        return self.resume.path
 
     def take_up(self) -> None:
         """Before the next step: whoever used random numbers meanwhile changed nothing."""
@@ -105,8 +109,9 @@ class Trial:
         self._random_states = _random_states(self.bench.device)
         if self.is_over:
             self.writer.finish()
-            if self.resume is not None:
-                self.writer.discard(self.resume.path)
+        # A disk that still writes the last place gets no other one.
+        elif self.measurements and self.measurements[-1].step == self.step and self._last_place.done():
+            self.keep_place()
 
     def _count_training(self) -> None:
         if self._took_up_s is not None:
@@ -133,11 +138,6 @@ class Trial:
             tensors, self.resume.path, header(place, self.config, self.bench.rows_key)
         )
         self._kept_step = self.step
-
-    def keep_place_unless_busy(self) -> None:
-        """A disk that still writes the last place gets no other one."""
-        if self._last_place.done():
-            self.keep_place()
 
     def update(self, rows: np.ndarray) -> None:
         """One optimiser step. Where memory is short, the batch is computed in smaller and smaller pieces."""

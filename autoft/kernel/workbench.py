@@ -104,9 +104,8 @@ class Workbench:
     ) -> Generator[Measurement | None]:
         """Fine-tune by `config` and yield a measurement at every evaluation, and None now and then.
 
-        Closing the iterator keeps the trial's place, throwing Ended into it does not; nothing has to be
-        cleaned up. One trial at a time. The checkpoint that a measurement announces is there when the trial
-        has ended, by its last measurement or otherwise.
+        Closing the iterator ends the trial; nothing has to be cleaned up. One trial at a time. The checkpoint
+        that a measurement announces is there when the trial has ended, by its last measurement or closed.
 
         Args:
             config: the trial.

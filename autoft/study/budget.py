@@ -32,6 +32,7 @@ class Budgets:
         self.trials_left = trials_left(study, budget)
         self._budget, self._clock = budget, clock
         self._began_s = clock() if began_s is None else began_s
+        self._spent = False
         self._gpu_s: dict[int, float] = {}
         self._wasted_gpu_s = 0.0
         if budget.gpu_hours is not None:
@@ -43,7 +44,10 @@ class Budgets:
 
     def spend(self, number: int, elapsed_s: float) -> None:
         """The trial `number` has run for so long, over all of its attempts."""
-        self._gpu_s[number] = elapsed_s * self.gpus_per_trial
+        gpu_s = elapsed_s * self.gpus_per_trial
+        if gpu_s < (before := self._gpu_s.get(number, 0.0)):
+            self.waste(before)
+        self._gpu_s[number] = gpu_s
 
     def waste(self, gpu_s: float) -> None:
         """GPU seconds that led to no measurement."""
@@ -55,7 +59,9 @@ class Budgets:
         time_s, gpu_hours = self._budget.time_s, self._budget.gpu_hours
         late = time_s is not None and self._clock() - self._began_s >= time_s
         gpu_s = sum(self._gpu_s.values()) + self._wasted_gpu_s
-        return late or (gpu_hours is not None and gpu_s >= 3600 * gpu_hours)
+        # Once spent it stays so: an attempt that begins anew tells less than the one before it.
+        self._spent = self._spent or late or (gpu_hours is not None and gpu_s >= 3600 * gpu_hours)
+        return self._spent
 
 
 def _gpu_seconds(study: optuna.Study) -> tuple[dict[int, float], float]:

@@ -63,11 +63,12 @@ class Disk:
 
 def bytes_below(folder: Path) -> int:
     """What the files in a folder take; those that vanish meanwhile take nothing."""
-    total = 0
+    sizes = {}
     for place, _, names in os.walk(folder):
         for name in names:
             try:
-                total += os.lstat(os.path.join(place, name)).st_size
+                found = os.lstat(os.path.join(place, name))
             except OSError:
                 continue
-    return total
+            sizes[found.st_ino] = found.st_size  # once, however many names it has
+    return sum(sizes.values())

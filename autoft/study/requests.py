@@ -41,10 +41,12 @@ class Requests:
 
 
 def forget_requests(study: optuna.Study) -> None:
-    """What was asked of an earlier process; for the one that has just become the only one that searches."""
-    for name, asked in study.user_attrs.items():
-        if asked and (name == STOP_ATTR or name.startswith(STOP_TRIAL_ATTR)):
-            study.set_user_attr(name, False)
+    """For the process that has just become the only one that searches: an earlier one was to stop.
+
+    A trial that was to end is to end still, should it run.
+    """
+    if study.user_attrs.get(STOP_ATTR):
+        study.set_user_attr(STOP_ATTR, False)
 
 
 def request_stop(study: optuna.Study, trial: int | None = None) -> None:

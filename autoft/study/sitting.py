@@ -328,14 +328,14 @@ class Sitting:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
             return self.failed(number, attempt, Failure("error", hung, ""))
         measured = len(measurement_notes(live.trial._cached_frozen_trial))
-        nothing = {"count": 0, "measured": measured, "wasted_gpu_s": 0.0}
+        nothing = {"count": 0, "measured": measured}
         before = live.trial.user_attrs.get(CRASHES_ATTR, nothing)
         # What has come further since its last crash does not crash of itself.
         crashes = 1 + (before["count"] if before["measured"] == measured else 0)
         if crashes > self.spec.faults.retries:
             tried = f"{reason}, {crashes} times" if crashes > 1 else reason
             return self.failed(number, attempt, Failure("error", tried, ""))
-        wasted_gpu_s = before["wasted_gpu_s"] + self._waste(live)
+        wasted_gpu_s = before.get("wasted_gpu_s", 0.0) + self._waste(live)
         note = {"count": crashes, "measured": measured, "wasted_gpu_s": wasted_gpu_s}
         live.trial.set_user_attr(CRASHES_ATTR, note)
         del self._live[number]

@@ -40,7 +40,7 @@ class StorageError(StudyError):
     """The study's storage does not answer, or has no room."""
 
 
-_TROUBLE = (SQLAlchemyError, StorageInternalError)
+TROUBLE = (SQLAlchemyError, StorageInternalError)
 """What Optuna raises where its database is gone or full."""
 
 
@@ -49,7 +49,7 @@ def clear_storage_errors(study: optuna.Study) -> Iterator[None]:
     """Turns what goes wrong with the study's storage into a StorageError, without secrets."""
     try:
         yield
-    except _TROUBLE as error:
+    except TROUBLE as error:
         reason = str(getattr(error.__cause__ or error, "orig", None) or error).strip().splitlines()[0]
         raise StorageError(
             f"study {study.study_name!r}: its storage does not take what is written: {redact(reason)}. "
@@ -65,7 +65,7 @@ def wait_for_storage(study: optuna.Study, patience_s: float) -> bool:
         try:
             study.set_user_attr(PROBE_ATTR, datetime.now(UTC).isoformat())
             return True
-        except _TROUBLE:
+        except TROUBLE:
             continue
     return False
 

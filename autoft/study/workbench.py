@@ -15,11 +15,11 @@ class Workbench(Protocol):
     def fine_tune(
         self, config: FineTuneConfig, checkpoint: Path, resume: Resume
     ) -> Iterator[Measurement | None]:
-        """Yields a measurement at every evaluation, the last one with fraction 1, and None now and then.
+        """Yields a measurement at every evaluation, the last one with fraction 1; closed early when pruned.
 
-        Ended is thrown into it when it is pruned; when it is closed, it is to go on later. Writes the trained
-        tensors to the file `checkpoint` whenever the objective improves, and its place to `resume.path`; goes
-        on from the first of `resume.earlier` that it can use.
+        Yields None now and then, so that it can be closed between two. Writes the trained tensors to the file
+        `checkpoint` whenever the objective improves, and its place to `resume.path`; goes on from the first
+        of `resume.earlier` that it can use.
         """
 
 

@@ -1,15 +1,17 @@
 """A trial that is stopped anywhere goes on in another process as if nothing had happened."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from autoft.kernel import loop
-from autoft.kernel.resume import Ended, Resume
+from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 
 from .tiny import config, materials, save_pretrained
@@ -77,29 +79,16 @@ def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     assert next(trial) == heard[-1]
 
 
-def test_a_place_is_kept_once_a_trial_goes_on_or_is_closed_and_not_when_it_has_ended(tmp_path):
+def test_the_place_stands_before_anybody_hears_of_the_measurement_and_until_it_is_deleted(tmp_path):
     things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    place = tmp_path / "1.resume"
     bench = Workbench(things)
-
-    def measured(name):
-        trial = bench.fine_tune(config(**LONG), tmp_path / f"{name}.safetensors", Resume(tmp_path / name))
-        assert next(one for one in trial if one is not None).index == 1
-        return trial
-
-    trial = measured("goes on")
-    assert not (tmp_path / "goes on").exists()
-    next(trial)
-    with pytest.raises(Ended):
-        trial.throw(Ended())
-    assert (tmp_path / "goes on").exists()
-
-    measured("closed").close()
-    assert (tmp_path / "closed").exists()
-
-    with pytest.raises(Ended):
-        measured("pruned").throw(Ended())
-    assert not (tmp_path / "pruned").exists()
-    assert (tmp_path / "pruned.safetensors").exists()
+    for measurement in bench.fine_tune(config(**LONG), tmp_path / "1.safetensors", Resume(place)):
+        if measurement is not None and measurement.fraction < 1:
+            bench._writer.finish()
+            with safe_open(place, framework="pt") as file:
+                assert json.loads(file.metadata()["place"])["step"] == measurement.step
+    assert place.exists()  # until the last measurement is recorded, which is the driver's to know
 
 
 @pytest.mark.parametrize("cut", [0, 7, 100, 5000, -1])

@@ -1,5 +1,6 @@
 """What a study writes stays within its bound, and what can be made again goes first."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ def test_what_can_be_made_again_goes_first(folder: Path, limit: int | None, gone
 def test_what_is_still_too_much_is_an_error_that_names_both_sizes(folder: Path) -> None:
     with pytest.raises(StudyError, match=r"takes 400 bytes, more than resources\.disk \(399\)"):
         Disk(folder, 399, Clock()).trim(lambda: ["checkpoints/second.safetensors"])
+
+
+def test_a_file_with_two_names_takes_its_bytes_once(folder: Path) -> None:
+    os.link(folder / "study.db", folder / "again")
+    assert bytes_below(folder) == 950
 
 
 def test_it_looks_now_and_then_only(folder: Path) -> None:

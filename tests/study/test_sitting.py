@@ -248,7 +248,7 @@ def test_what_is_trained_is_what_is_stored_where_others_ended_while_parameters_w
     sampler: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = replace(HALVING, sampler=sampler, pruner="none")
-    for seed in range(8):
+    for seed in range(3):
         place = folder / str(seed)
         spec = make_spec(trials=30, parameters=CONDITIONAL, search=replace(search, seed=seed))
         sitting = sit(spec, place, places=2)
@@ -293,7 +293,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
-@pytest.mark.parametrize("writes", [0, 3, 9, 20])
+@pytest.mark.parametrize("writes", [0, 5, 14])
 def test_killed_at_any_write_the_study_goes_on_as_if_nothing_had_happened(
     sampler: str, writes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -552,8 +552,12 @@ def test_another_process_stops_the_search_or_a_trial(folder: Path) -> None:
     assert sitting.over
     assert sitting.stopped
     assert sit(spec, folder).over  # asked while a search starts, it holds too
+    request_stop(elsewhere, 2)
     forget_requests(elsewhere)
-    assert not sit(spec, folder).over
+    sitting = sit(spec, folder, clock=clock)
+    assert not sitting.over
+    again = begin(sitting)  # that trial 2 is to end still holds
+    assert (again.number, sitting.ticked(2, again.attempt)) == (2, Verdict.ENDED)
 
 
 def test_gpu_hours_are_a_total_over_all_sittings(folder: Path) -> None:
@@ -585,6 +589,17 @@ def test_gpu_hours_count_what_led_to_no_measurement(folder: Path) -> None:
     assert not sitting.over
     assert measured(sitting, other, 2, 3, 0.5, elapsed_s=1000.0) is Verdict.KEPT
     assert sit(spec, folder, clock=clock, gpus=1.0).over
+
+
+def test_what_is_spent_stays_spent_where_an_attempt_begins_anew(folder: Path) -> None:
+    spec = make_spec(trials=9, budget=Budget(trials=9, gpu_hours=1.0))
+    sitting = sit(spec, folder, gpus=1.0)
+    trial = begin(sitting)
+    measured(sitting, trial, 1, 3, 0.5, elapsed_s=2000.0)
+    sitting.lost(trial.number, 1, "the process died")
+    again = begin(sitting)
+    assert measured(sitting, again, 1, 3, 0.5, elapsed_s=1500.0) is Verdict.GO_ON
+    assert measured(sitting, again, 2, 3, 0.5, elapsed_s=1700.0) is Verdict.KEPT  # 3700 s together
 
 
 def test_a_trial_that_is_queued_by_another_process_is_the_next_one(folder: Path) -> None:

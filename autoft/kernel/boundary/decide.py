@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -66,8 +65,13 @@ def plan_cache(
         ModelError: a model cannot be loaded.
         DataError: the rows cannot be read.
     """
-    with torch.random.fork_rng():
-        found = _look(spec, materials, precision)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(materials.cpus)
+    try:
+        with torch.random.fork_rng():
+            found = _look(spec, materials, precision)
+    finally:
+        torch.set_num_threads(threads)
     free = int(disk_usage(_existing(folder or materials.cache)).free * DISK_SHARE)
     most = min(spec.resources.cache, free, (spec.resources.disk or math.inf) // 2)
     kept, too_large = _within(int(most), found.candidates)
@@ -203,25 +207,12 @@ class _Probe:
         def computed(at: int) -> torch.Tensor:
             return states_at(self._model, self._anatomy, [at], inputs)[at]
 
-        with _threads(self._materials.cpus):
-            with autocast(device, self._precision):
-                states = computed(boundary)
-                compute_s = _fastest(lambda: computed(boundary), device)
-                still_s = _fastest(lambda: computed(still_run), device) if still_run else 0.0
-            kept = States(flattened(states, tokens.lengths, reads).cpu(), reads, positions(tokens, reads))
-            read_s = still_s + _fastest(lambda: kept.of(rows, device), device)
-        return read_s, compute_s, states.shape[-1]
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """What is timed has a trial's; all else may have the machine's."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        with autocast(device, self._precision):
+            states = computed(boundary)
+            compute_s = _fastest(lambda: computed(boundary), device)
+            still_s = _fastest(lambda: computed(still_run), device) if still_run else 0.0
+        kept = States(flattened(states, tokens.lengths, reads).cpu(), reads, positions(tokens, reads))
+        return still_s + _fastest(lambda: kept.of(rows, device), device), compute_s, states.shape[-1]
 
 
 def _fastest(action: Callable[[], torch.Tensor], device: torch.device, times: int = 3) -> float:

@@ -19,7 +19,7 @@ from autoft.study.ray_tune.shipping import ship, write_token
 from autoft.study.ray_tune.trainable import ResidentTrainable
 from autoft.study.records import Precision, read_precision, write_precision
 from autoft.study.sitting import Sitting
-from autoft.study.storage import trials_left
+from autoft.study.storage import TROUBLE, trials_left
 from autoft.study.watch import Watcher
 from autoft.study.workbench import MakeWorkbench
 
@@ -79,6 +79,8 @@ def run(
     with stops_gently(sitting.stop):
         _tune(StudySearcher(desk, runtime.places), StudyScheduler(desk), shared, runtime)
     sitting.sweep()
+    if isinstance(desk.error, TROUBLE) and sitting.stopped and sitting.stopped_by is None:
+        raise KeyboardInterrupt from desk.error  # who was to stop does not wait for the storage to come back
     if error := desk.error or sitting.stopped_by:
         raise error
     return sitting.stopped

@@ -14,7 +14,7 @@ from ray import cloudpickle, tune
 
 from autoft.errors import AutoftError
 from autoft.kernel.measurement import Measurement
-from autoft.kernel.resume import Ended, Resume
+from autoft.kernel.resume import Resume
 from autoft.study.failures import FULL_DISK, Failure
 from autoft.study.places import checkpoint_name, log_name, resume_name
 from autoft.study.ray_tune.capture import Capture
@@ -54,11 +54,8 @@ class ResidentTrainable(tune.Trainable):
         self._begin(config[ASSIGNMENT_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial, in the same process; the last one is over, maybe pruned.
-
-        What is kept for a later sitting is never followed by another trial in this one.
-        """
-        self._end(for_good=True)
+        """The next trial, in the same process; the last one is over, maybe stopped half-way."""
+        self._end()
         if not self._node.sees_driver:
             for path in self._checkpoint.parent.glob(f"trial-{self._assignment.number:04d}.*"):
                 path.unlink(missing_ok=True)
@@ -109,12 +106,9 @@ class ResidentTrainable(tune.Trainable):
             self._workbench = cloudpickle.loads(self._shared.make_workbench)(self._node)
         yield from self._workbench.fine_tune(self._assignment.config, self._checkpoint, self._resume)
 
-    def _end(self, *, for_good: bool = False) -> None:
+    def _end(self) -> None:
         measurements, self._measurements = self._measurements, _nothing()
         try:
-            if for_good:
-                with suppress(Ended):
-                    measurements.throw(Ended())
             measurements.close()
         except OSError as error:  # it could not keep its place; the last one stands
             with suppress(OSError):
