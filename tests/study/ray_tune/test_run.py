@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 
 from autoft.errors import AutoftError, StudyError
 from autoft.kernel.config import FineTuneConfig
@@ -177,6 +179,16 @@ def test_an_error_of_our_own_is_raised_as_it_is(folder: Path, one_worker: Runtim
 
     with pytest.raises(OSError, match="no space left"):
         search(make_spec(), workbench(lambda number: [0.1]), folder, one_worker, [Broken()])
+
+
+def test_who_is_to_stop_does_not_wait_for_a_storage_that_is_gone(folder: Path, one_worker: Runtime) -> None:
+    class Gone(Diary):
+        def measured(self, number: int, measurement: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+            raise StorageInternalError("the server is gone")
+
+    with pytest.raises(KeyboardInterrupt):
+        search(make_spec(), workbench(lambda number: [0.1, 0.2]), folder, one_worker, [Gone()])
 
 
 class Witness(ScriptedWorkbench):
