@@ -96,9 +96,8 @@ def main() -> None:
     missing = [t.number for t in trials if t.state != "COMPLETE" or len(t.measurements) != REPORTS]
     missing += sorted(set(range(options.trials)) - {t.number for t in trials})
     grown = scale.mib[-1] - scale.mib[WARM - 1]
-    print(
-        f"{len(trials)} trials on {options.workers} workers in {seconds:.0f} s; missing something: {missing}"
-    )
+    print(f"{len(trials)} trials on {options.workers} workers in {seconds:.0f} s")
+    print(f"missing something: {len(missing)}, the first of them {missing[:10]}")
     print(f"driver: {scale.mib[WARM - 1]:.0f} MiB after {WARM} trials, {scale.mib[-1]:.0f} MiB at the end")
     print(f"recorder: {unrecorded or 'everything is in MLflow'}")
     sys.exit(bool(missing or unrecorded or grown > MOST_MIB or len(trials) != options.trials))
