@@ -248,7 +248,7 @@ def test_what_is_trained_is_what_is_stored_where_others_ended_while_parameters_w
     sampler: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = replace(HALVING, sampler=sampler, pruner="none")
-    for seed in range(3):
+    for seed in range(8):
         place = folder / str(seed)
         spec = make_spec(trials=30, parameters=CONDITIONAL, search=replace(search, seed=seed))
         sitting = sit(spec, place, places=2)
@@ -293,7 +293,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
-@pytest.mark.parametrize("writes", [0, 5, 14])
+@pytest.mark.parametrize("writes", [0, 3, 9, 20])
 def test_killed_at_any_write_the_study_goes_on_as_if_nothing_had_happened(
     sampler: str, writes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
