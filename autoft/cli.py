@@ -4,6 +4,8 @@ Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded
 can go on.
 """
 
+import atexit
+import gc
 import json
 import sys
 from pathlib import Path
@@ -38,6 +40,7 @@ Gpus = Annotated[
 
 def main() -> None:
     """Runs the command line; an `AutoftError` is printed without a traceback."""
+    atexit.register(gc.freeze)  # else the interpreter looks for garbage in all that was imported, for 2 s
     try:
         app()
     except AutoftError as error:
@@ -69,9 +72,12 @@ def search(
     spec = read_spec(space, [*overrides, *_time_limit(for_, until)])
 
     from autoft import quiet
-    from autoft.report.outcome import print_outcome
-    from autoft.sitting import sit
-    from autoft.study.places import study_folder
+    from autoft.collector import rare_collections
+
+    with rare_collections():
+        from autoft.report.outcome import print_outcome
+        from autoft.sitting import sit
+        from autoft.study.places import study_folder
 
     console = Console()
     quiet.log_to(study_folder(spec.study) / "autoft.log")

@@ -107,16 +107,16 @@ def _look(spec: StudySpec, materials: Materials, precision: Precision) -> _Found
         pretrained = load_pretrained(materials.model(ref.name), materials.labels, materials.task)
         pretrained.model.to(choose_device())  # type: ignore[arg-type]
         initialise(pretrained.model, pretrained.fresh, seed=0)
-        longest = _Probe(ref.name, pretrained, materials, int(max(lengths)), precision)
+        probes = {each: _Probe(ref.name, pretrained, materials, int(each), precision) for each in lengths}
+        longest = probes[max(lengths)]
         if part := longest.first_token_part():
             found.first_token[ref.name] = part
         if table := longest.table():
             found.tables[ref.name] = table
         for max_length, share in lengths.items() if spec.resources.cache else ():
-            probe = _Probe(ref.name, pretrained, materials, int(max_length), precision)
             for depth, depth_share in _shares(spec, "unfreeze_depth").items():
                 passes = share * depth_share * _passes(spec) / len(spec.models)
-                tried = probe.candidate("all" if depth == "all" else int(depth), passes)
+                tried = probes[max_length].candidate("all" if depth == "all" else int(depth), passes)
                 if isinstance(tried, LeftOut):
                     found.left_out.append(tried)
                 else:

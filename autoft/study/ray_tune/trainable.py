@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ray import cloudpickle, tune
 
+from autoft.collector import rare_collections
 from autoft.errors import AutoftError
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
@@ -103,7 +104,8 @@ class ResidentTrainable(tune.Trainable):
     def _fine_tune(self) -> Generator[Measurement | None]:
         """Begins with the workbench, so that a failure to make it is the failure of this trial."""
         if self._workbench is None:
-            self._workbench = cloudpickle.loads(self._shared.make_workbench)(self._node)
+            with rare_collections():  # transformers is imported here
+                self._workbench = cloudpickle.loads(self._shared.make_workbench)(self._node)
         yield from self._workbench.fine_tune(self._assignment.config, self._checkpoint, self._resume)
 
     def _end(self) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray import PlacementGroupID
+from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from autoft.errors import StudyError
 from autoft.spec.study import Faults
@@ -129,3 +131,36 @@ def test_a_search_that_is_stopped_keeps_its_places_within_seconds(
     for trial in before:
         assert after[trial.number].measurements[: len(trial.measurements)] == trial.measurements
     assert len(list((folder / CHECKPOINTS).iterdir())) == 1
+
+
+def end_leftovers() -> None:
+    """Of a search that did not wait for them; its own Ray would end with it, but the tests share one."""
+    for group, state in placement_group_table().items():
+        if state["state"] == "CREATED":
+            remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(group))))
+
+
+def test_what_does_not_look_up_is_left_as_it_is_at_the_end_of_the_grace(
+    folder: Path, one_worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoft.study.ray_tune.process.GRACE_S", 2.0)
+    spec = make_spec(trials=2)
+    study = open_study(spec, folder, identity_of(spec, "digest"))
+
+    def stop() -> None:
+        while not (folder / resume_name(0, 1)).exists():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        asked.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    asked: list[float] = []
+    threading.Thread(target=stop).start()
+    before = lambda number, index: time.sleep(60 if index == 2 else 0)  # noqa: E731 - a script
+    make = workbench({0: [0.1, 0.2], 1: [0.5]}, before=before)
+    assert run(study, spec, make, watchers=[], folder=folder, runtime=one_worker)
+    assert time.monotonic() - asked[0] < 15
+    assert [(t.state, len(t.measurements)) for t in read_trials(study)] == [("RUNNING", 1)]
+    after = search(spec, workbench({0: [0.1, 0.2], 1: [0.5]}), folder, one_worker)
+    assert [(trial.state, trial.attempt) for trial in after] == [("COMPLETE", 2), ("COMPLETE", 1)]
+    end_leftovers()
