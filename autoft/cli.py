@@ -226,9 +226,15 @@ def _time_limit(for_: str | None, until: str | None) -> list[str]:
     """`--for` and `--until` as an override of budget.time."""
     from datetime import datetime, timedelta
 
+    from autoft.spec.scalars import duration_s
+
     if for_ is not None and until is not None:
         raise typer.BadParameter("--for and --until say the same; give one of them")
     if for_ is not None:
+        try:
+            duration_s(for_)
+        except ValueError as error:
+            raise typer.BadParameter(f"--for {error}") from None
         return [f"budget.time={for_}"]
     if until is None:
         return []

@@ -83,7 +83,7 @@ def test_sync_rebuilds_all_runs_in_another_store_once_however_often(searched, tm
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--for", "8 hours"], "must be a time with its unit"),
+        (["--for", "8 hours"], "--for must be a time with its unit"),
         (["--until", "7am"], "must be a time of day such as 07:00"),
         (["--for", "8h", "--until", "07:00"], "give one of them"),
     ],
