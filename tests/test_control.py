@@ -10,12 +10,11 @@ from autoft.study.storage import find_study
 
 from .main_job import Running, run, search_words, wait_for_a_trial
 
-LONG = ("budget.trials=3", "space.epochs=6", "resources.max_concurrent=1", "search.pruner=none")
+LONG = ("space.epochs=3", "resources.max_concurrent=1", "search.pruner=none")
 
 
 def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
-    words = search_words(*LONG)
-    search = Running(tmp_path, *words)
+    search = Running(tmp_path, *search_words(*LONG, "budget.trials=100"))
     wait_for_a_trial(tmp_path, search)
     added = run(tmp_path, "add", "quickstart", "learning_rate=0.000123", "unfreeze_depth=0")
     assert added.code == 0, added
@@ -33,11 +32,12 @@ def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
     def trials():
         return read_trials(find_study("quickstart", tmp_path / "studies" / "quickstart"))
 
-    assert "RUNNING" in [trial.state for trial in trials()]
-    again = run(tmp_path, *words)
+    before = trials()
+    assert "RUNNING" in [trial.state for trial in before]
+    again = run(tmp_path, *search_words(*LONG, f"budget.trials={len(before) + 1}"))
     assert again.code == 0, again
     after = trials()
-    assert [trial.state for trial in after] == ["COMPLETE"] * 3
+    assert [trial.state for trial in after] == ["COMPLETE"] * (len(before) + 1)
     assert max(trial.attempt for trial in after) == 2
     queued = [trial for trial in after if trial.params["learning_rate"] == 0.000123]
     assert [trial.params["unfreeze_depth"] for trial in queued] == [0]

@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from autoft.data.batch import evaluation_batches, train_batches
+from autoft.kernel.initialise import derive_seed
 from bench import bert
 from bench.rows import SPLITS, tokenise
 from bench.workloads import WORKERS, Configuration, Job
@@ -82,7 +83,8 @@ class FineTuner(tune.Trainable):
         """Begin the next trial in the same process."""
         self.configuration = self.job.configurations[new_config["number"]]
         self.epoch = 0
-        torch.manual_seed(self.configuration.seed)
+        # The head that autoft draws, as the batches are those of autoft: compared is what trains them.
+        torch.manual_seed(derive_seed(self.configuration.seed, 0))
         self.model.load_state_dict(self.pristine)
         redraw(self.model, self.fresh)
         bert.set_depth(self.model, self.configuration.unfreeze_depth, self.configuration.dropout)
