@@ -26,15 +26,17 @@ class Disk:
     def __init__(self, folder: Path, limit: int | None, clock: Callable[[], float]) -> None:
         self._folder, self._limit, self._clock = folder, limit, clock
         self._looked_s: float | None = None
+        self._states_were_dropped = False
 
     def trim(self, checkpoints: Callable[[], Iterable[str]]) -> None:
         """Makes room where the folder has outgrown its bound.
 
         First go spare files, then the checkpoints that `checkpoints` names (relative to the folder), which
-        can be trained again; then the stored hidden states, which can be computed again.
+        can be trained again; then the stored hidden states, which can be computed again, but not time after
+        time.
 
         Raises:
-            StudyError: what is left is still too much.
+            StudyError: what is left is still too much, or it has grown to that a second time.
         """
         if self._limit is None or not self._is_time:
             return
@@ -43,13 +45,14 @@ class Disk:
         remove_spares(self._folder / CHECKPOINTS)
         for name in checkpoints() if bytes_below(self._folder) > self._limit else ():
             (self._folder / name).unlink(missing_ok=True)
-        if bytes_below(self._folder) > self._limit:
+        if bytes_below(self._folder) > self._limit and not self._states_were_dropped:
             _LOG.warning("resources.disk: the stored hidden states are dropped, and computed again")
             drop_finished_states(self._folder / DATA)
+            self._states_were_dropped = True
         if (size := bytes_below(self._folder)) > self._limit:
             raise StudyError(
                 f"{self._folder} takes {size:,} bytes, more than resources.disk ({self._limit:,}), although "
-                "all that can be made again is deleted; raise resources.disk, and the same command goes on"
+                "what can be made again was deleted; raise resources.disk, and the same command goes on"
             )
 
     @property

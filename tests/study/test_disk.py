@@ -55,6 +55,17 @@ def test_what_is_still_too_much_is_an_error_that_names_both_sizes(folder: Path) 
         Disk(folder, 399, Clock()).trim(lambda: ["checkpoints/second.safetensors"])
 
 
+def test_states_are_not_dropped_time_after_time(folder: Path) -> None:
+    clock = Clock()
+    disk = Disk(folder, 699, clock)
+    disk.trim(lambda: ["checkpoints/second.safetensors"])
+    (folder / "data/states-a.states").write_bytes(bytes(300))
+    clock.now_s = 5.0
+    with pytest.raises(StudyError, match=r"takes 700 bytes, more than resources\.disk \(699\)"):
+        disk.trim(lambda: [])
+    assert (folder / "data/states-a.states").exists()
+
+
 def test_a_file_with_two_names_takes_its_bytes_once(folder: Path) -> None:
     os.link(folder / "study.db", folder / "again")
     assert bytes_below(folder) == 950

@@ -1,0 +1,54 @@
+"""Which checkpoints of a study stay on the disk."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from autoft.kernel.spares import is_spare, remove_spares
+from autoft.study.disk import Disk
+from autoft.study.places import CHECKPOINTS, trial_of
+
+
+class Checkpoints:
+    """Those of the best trials (`checkpoints.keep`), and all of trials that are to go on.
+
+    Args:
+        folder: the study's.
+        keep: of how many of the best trials.
+        maximize: whether a larger score is better.
+        disk: bounds the folder.
+    """
+
+    def __init__(self, folder: Path, keep: int, *, maximize: bool, disk: Disk) -> None:
+        self._folder, self._keep, self._maximize, self._disk = folder, keep, maximize, disk
+        self._best: list[tuple[float, int, str]] = []
+        remove_spares(folder / CHECKPOINTS)
+
+    def add(self, number: int, score: float, checkpoint: str | None) -> None:
+        """The trial is COMPLETE. Of equals the earliest counts as the best."""
+        rank = -score if self._maximize else score
+        self._best = sorted([*self._best, (rank, number, checkpoint or "")])[: self._keep]
+
+    def drop_lost(self, unfinished: Collection[int]) -> None:
+        """Deletes what no longer counts; `unfinished` are the trials that are to go on."""
+        best = {checkpoint for _, _, checkpoint in self._best}
+        for name in self._of_ended(unfinished) - best:
+            (self._folder / name).unlink(missing_ok=True)
+
+    def bound(self, unfinished: Collection[int]) -> None:
+        """Makes room where the folder has outgrown its bound; of all that the best trial's is worth most.
+
+        Raises:
+            StudyError: there is none to be made.
+        """
+        best = {self._best[0][2]} if self._best else set()
+        self._disk.trim(lambda: self._of_ended(unfinished) - best)
+
+    def sweep(self, unfinished: Collection[int]) -> None:
+        """At the end: what workers wrote while their trials were being ended."""
+        self.drop_lost(unfinished)
+        remove_spares(self._folder / CHECKPOINTS)
+
+    def _of_ended(self, unfinished: Collection[int]) -> set[str]:
+        """Names of all checkpoints of other trials, relative to the folder; what is no trial's stays."""
+        names = [path.name for path in (self._folder / CHECKPOINTS).iterdir() if not is_spare(path.name)]
+        return {f"{CHECKPOINTS}/{name}" for name in names if trial_of(name) not in {-1, *unfinished}}
