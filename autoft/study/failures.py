@@ -2,14 +2,19 @@
 
 import errno
 import re
+import traceback
 from dataclasses import dataclass
 from typing import Literal
 
-from autoft.errors import StudyError
+from autoft.errors import AutoftError, StudyError
 from autoft.spec.study import Faults
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 """Numbers of the OSErrors that say so."""
+LONGEST_REASON = 300
+LONGEST_TRACEBACK = 20_000
+"""Characters; the end of a traceback says most."""
+Kind = Literal["error", "memory", "disk"]
 
 
 class GaveUp(StudyError):  # noqa: N818 - what the search did, not what the user did
@@ -20,11 +25,27 @@ class GaveUp(StudyError):  # noqa: N818 - what the search did, not what the user
 class Failure:
     """Why a trial cannot go on."""
 
-    kind: Literal["error", "memory", "disk"]
+    kind: Kind
     """`memory`: not even one row at a time fits. `disk`: it is full, which is no fault of the trial's."""
     reason: str
     """One line."""
     traceback: str
+
+    @staticmethod
+    def of(error: BaseException) -> "Failure":
+        """What an exception in a worker says."""
+        name = "" if isinstance(error, AutoftError) else f"{type(error).__name__}: "
+        first_line = (str(error).strip().splitlines() or ["no message"])[0]
+        text = "".join(traceback.format_exception(error))
+        reason = (name + first_line)[:LONGEST_REASON]
+        return Failure(_kind_of(error), reason, text[-LONGEST_TRACEBACK:])
+
+
+def _kind_of(error: BaseException) -> Kind:
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return "disk"
+    # By its name: to import it would import torch before the worker's environment is set.
+    return "memory" if type(error).__name__ == "OutOfMemory" else "error"
 
 
 class Failures:
@@ -37,7 +58,7 @@ class Failures:
 
     def count(self, failure: Failure) -> None:
         """A trial failed."""
-        same = self._last is not None and _kind(self._last.reason) == _kind(failure.reason)
+        same = self._last is not None and _pattern(self._last.reason) == _pattern(failure.reason)
         self._last, self._count = failure, self._count + 1 if same else 1
 
     def forget(self) -> None:
@@ -55,10 +76,10 @@ class Failures:
         )
 
 
-def _kind(reason: str) -> str:
+def _pattern(reason: str) -> str:
     """A reason without what differs from trial to trial: steps, sizes, names of files.
 
-    >>> _kind("the loss is nan at step 12"), _kind("no room for '/a/trial-0007.1'")
+    >>> _pattern("the loss is nan at step 12"), _pattern("no room for '/a/trial-0007.1'")
     ('the loss is nan at step ', 'no room for ')
     """
     return re.sub(r"'[^']*'|/\S+|\d+", "", reason)

@@ -21,15 +21,14 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from autoft.errors import StudyError
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
-from autoft.kernel.spares import is_spare, remove_spares
 from autoft.spec.metrics import METRICS
 from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
 from autoft.study.budget import Budgets
+from autoft.study.checkpoints import Checkpoints
 from autoft.study.config import fine_tune_config, grid_of, report_step, trial_seed
 from autoft.study.disk import Disk
 from autoft.study.failures import Failure, Failures
-from autoft.study.places import CHECKPOINTS, trial_of
 from autoft.study.records import (
     CRASHES_ATTR,
     END_ATTR,
@@ -121,20 +120,21 @@ class Sitting:
         self._maximize = METRICS[spec.objective].direction == "maximize"
         self._live: dict[int, _Live] = {}
         self._kept: set[int] = set()
+        self._any_fits = False
         self._failures = Failures(spec.study, spec.faults)
         self._requests = Requests(study, clock)
-        self._disk = Disk(folder, spec.resources.disk, clock)
         self._budgets = Budgets(study, spec.budget, gpus_per_trial, clock, began_s)
         self.stopped = False
         """Whether the sitting was told to stop, so that running trials are kept at their next report."""
         self.stopped_by: StudyError | None = None
         """The error that did it, if one did."""
-        remove_spares(folder / CHECKPOINTS)
-        best = best_trials(study, spec.checkpoints.keep)
-        self._best = [self._rank(trial.score or 0.0, trial.number, trial.checkpoint) for trial in best]
+        disk = Disk(folder, spec.resources.disk, clock)
+        self._checkpoints = Checkpoints(folder, spec.checkpoints.keep, maximize=self._maximize, disk=disk)
+        for trial in best_trials(study, spec.checkpoints.keep):
+            self._checkpoints.add(trial.number, trial.score or 0.0, trial.checkpoint)
         self._interrupted = leftovers(study)
-        for trial in self._interrupted[:]:
-            self._end_if_decided(trial)
+        for interrupted in self._interrupted[:]:
+            self._end_if_decided(interrupted)
 
     def stop(self, error: StudyError | None = None) -> None:
         """No trial starts, and those that run are kept at their next report."""
@@ -243,6 +243,7 @@ class Sitting:
         if live is None:
             return Verdict.ENDED
         live.heard_s = live.measured_s = self._clock()
+        self._any_fits = True
         value = float(measurement.metrics.get(self.spec.objective, math.nan))
         step = report_step(measurement.fraction, self._grid)
         seen = live.trial._cached_frozen_trial
@@ -296,8 +297,9 @@ class Sitting:
     def failed(self, number: int, attempt: int, failure: Failure, node: str | None = None) -> Verdict:
         """The trial cannot go on; the search does, except where the disk is full: then it stops.
 
-        Out of memory is a violated constraint for the sampler, not a bad score. A trial that has ended before
-        is left as it is.
+        Out of memory is a violated constraint for the sampler, not a bad score; but where nothing has fitted
+        in this sitting, somebody else may have the memory, and it counts as a failure too. A trial that has
+        ended before is left as it is.
         """
         live = self._of(number, attempt)
         if live is None:
@@ -309,29 +311,31 @@ class Sitting:
         if failure.kind == "memory":
             state = TrialState.PRUNED
             live.trial.set_constraint("memory", 1.0)
+        if failure.kind == "memory" and self._any_fits:
             self._failures.forget()
         else:
             self._failures.count(failure)
         self._write_end(live, state, failure.reason, failure.traceback, node)
         return self._end(number, state)
 
-    def lost(self, number: int, attempt: int, reason: str) -> Verdict:
+    def lost(self, number: int, attempt: int, reason: str, *, with_node: bool = False) -> Verdict:
         """The worker's process is gone: the trial is tried again on another, up to `faults.retries` times.
 
-        One that had said nothing for `faults.trial_timeout` was ended by its watchdog, and hangs again.
+        One that had said nothing for `faults.trial_timeout` was ended by its watchdog, and hangs again. That
+        its whole node is gone is no fault of the trial's, and not counted.
         """
         live = self._of(number, attempt)
         if live is None:
             return Verdict.ENDED
         timeout_s = self.spec.faults.trial_timeout_s
-        if self._clock() - live.heard_s >= timeout_s:
+        if self._clock() - live.heard_s >= timeout_s and not with_node:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
             return self.failed(number, attempt, Failure("error", hung, ""))
         measured = len(measurement_notes(live.trial._cached_frozen_trial))
         nothing = {"count": 0, "measured": measured}
         before = live.trial.user_attrs.get(CRASHES_ATTR, nothing)
         # What has come further since its last crash does not crash of itself.
-        crashes = 1 + (before["count"] if before["measured"] == measured else 0)
+        crashes = (not with_node) + (before["count"] if before["measured"] == measured else 0)
         if crashes > self.spec.faults.retries:
             tried = f"{reason}, {crashes} times" if crashes > 1 else reason
             return self.failed(number, attempt, Failure("error", tried, ""))
@@ -341,6 +345,11 @@ class Sitting:
         del self._live[number]
         self._interrupted.insert(0, self.study._storage.get_trial(live.trial._trial_id))
         return Verdict.KEPT
+
+    def all_lost(self, reason: str) -> None:
+        """The same for all that run: what runs them has broken down."""
+        for number, live in list(self._live.items()):
+            self.lost(number, live.attempt, reason)
 
     def _of(self, number: int, attempt: int) -> _Live | None:
         """The live trial; None where it ended, or where the report is of an attempt that was given up."""
@@ -375,39 +384,23 @@ class Sitting:
         live = self._live.pop(number)
         self._budgets.ended()
         if value is not None:
-            best = sorted([*self._best, self._rank(value, number, live.checkpoint)])
-            self._best = best[: self.spec.checkpoints.keep]
-        self._drop_lost_checkpoints()
+            self._checkpoints.add(number, value, live.checkpoint)
+        self._checkpoints.drop_lost(self._unfinished)
         for watcher in self.watchers:
             watcher.finished(number)
         return Verdict.ENDED
 
-    def _rank(self, score: float, number: int, checkpoint: str | None) -> tuple[float, int, str]:
-        """Sorts the best first, and the earliest of equals."""
-        return -score if self._maximize else score, number, checkpoint or ""
-
     def sweep(self) -> None:
         """At the end: what workers wrote while their trials were being ended."""
-        self._drop_lost_checkpoints()
-        remove_spares(self.folder / CHECKPOINTS)
+        self._checkpoints.sweep(self._unfinished)
 
-    def _drop_lost_checkpoints(self) -> None:
-        """Keeps those of the best trials (`checkpoints.keep`) and all of those that are to go on."""
-        best = {checkpoint for _, _, checkpoint in self._best}
-        for name in self._checkpoints() - best:
-            (self.folder / name).unlink(missing_ok=True)
-
-    def _checkpoints(self) -> set[str]:
-        """Names of all checkpoints but those of trials that are to go on, relative to the folder."""
-        unfinished = {*self._live, *self._kept, *(trial.number for trial in self._interrupted)}
-        names = {path.name for path in (self.folder / CHECKPOINTS).iterdir()}
-        spared = {name for name in names if is_spare(name)}
-        return {f"{CHECKPOINTS}/{name}" for name in names - spared if trial_of(name) not in unfinished}
+    @property
+    def _unfinished(self) -> set[int]:
+        """Trials that are to go on."""
+        return {*self._live, *self._kept, *(trial.number for trial in self._interrupted)}
 
     def _bound_disk(self) -> None:
-        """Of all that can be made again the best trial's checkpoint is worth most."""
-        best = {self._best[0][2]} if self._best else set()
         try:
-            self._disk.trim(lambda: self._checkpoints() - best)
+            self._checkpoints.bound(self._unfinished)
         except StudyError as error:
             self.stop(error)

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from autoft.errors import StudyError
 from autoft.spec.space import Parameter, Range
-from autoft.spec.study import Budget, Checkpoints, Faults, SearchMethod, StudySpec
+from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMethod, StudySpec
 from autoft.study.failures import Failure, GaveUp
 from autoft.study.places import checkpoint_name
 from autoft.study.records import read_trial, read_trials
@@ -389,6 +389,27 @@ def test_the_best_trial_of_an_earlier_sitting_keeps_its_checkpoint(
     assert [path.name for path in (folder / "checkpoints").iterdir()] == [Path(checkpoint_name(1, 1)).name]
 
 
+def test_a_study_that_outgrows_its_bound_stops_and_keeps_its_places(folder: Path) -> None:
+    sitting = sit(make_spec(resources=Resources(disk=500_000)), folder)
+    trial = begin(sitting)
+    (folder / "rows").write_bytes(bytes(1_000_000))
+    assert measured(sitting, trial, 1, 3, 0.5) is Verdict.KEPT
+    assert "more than resources.disk (500,000)" in str(sitting.stopped_by)
+    assert states(sitting) == ["RUNNING"]
+
+
+def test_what_somebody_else_put_beside_the_checkpoints_stays(folder: Path) -> None:
+    sitting = sit(make_spec(trials=1), folder)
+    (folder / "checkpoints" / "mine.safetensors").write_text("tensors")
+    (folder / "checkpoints" / ".ipynb_checkpoints").mkdir()
+    finish(sitting, 0.4)
+    sitting.sweep()
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {
+        "mine.safetensors",
+        ".ipynb_checkpoints",
+    }
+
+
 def test_spare_files_are_the_workers_until_the_sitting_ends(folder: Path) -> None:
     stale, spare = folder / "checkpoints" / ".spare.a", folder / "checkpoints" / ".spare.b"
     sit(make_spec(trials=1), folder)
@@ -490,6 +511,27 @@ def test_crashes_of_a_trial_that_comes_further_each_time_do_not_add_up(folder: P
     assert begin(sitting).attempt == 6
 
 
+def test_that_its_node_is_gone_is_no_fault_of_the_trial(folder: Path) -> None:
+    clock = Clock()
+    sitting = sit(make_spec(trials=1, faults=Faults(retries=0, trial_timeout_s=30.0)), folder, clock=clock)
+    for _ in range(5):
+        trial = begin(sitting)
+        clock.now_s += 100.0
+        assert sitting.lost(0, trial.attempt, "it died", with_node=True) is Verdict.KEPT
+    assert sitting.lost(0, begin(sitting).attempt, "it died") is Verdict.ENDED
+
+
+def test_all_that_run_are_tried_again_where_what_runs_them_breaks_down(folder: Path) -> None:
+    sitting = sit(make_spec(trials=3), folder, places=2)
+    begin(sitting), begin(sitting)
+    sitting.all_lost("it died")
+    assert sitting.idle
+    assert sorted((again.number, again.attempt) for again in (begin(sitting), begin(sitting))) == [
+        (0, 2),
+        (1, 2),
+    ]
+
+
 def test_a_lost_trial_is_the_next_one_even_where_the_total_is_met(folder: Path) -> None:
     sitting = sit(make_spec(trials=1), folder)
     trial = begin(sitting)
@@ -519,6 +561,25 @@ def test_out_of_memory_is_a_violated_constraint(folder: Path) -> None:
     record, frozen = read_trial(sitting.study, 0), sitting.study.get_trials()[0]
     assert (record.state, record.reason) == ("PRUNED", "out of memory at step 7")
     assert frozen.constraints == {"memory": 1.0}
+
+
+def test_where_nothing_fits_from_the_start_the_search_gives_up_instead_of_spending_its_budget(
+    folder: Path,
+) -> None:
+    spec = make_spec(trials=50, faults=Faults(stop_after_failures=3))
+    sitting = sit(spec, folder)
+    for _ in range(3):
+        assert not sitting.over
+        trial = begin(sitting)
+        sitting.failed(trial.number, 1, Failure("memory", "out of memory before the first step", ""))
+    assert sitting.over
+    assert isinstance(sitting.stopped_by, GaveUp)
+    sitting = sit(spec, folder)
+    finish(sitting, 0.5)
+    for _ in range(9):
+        trial = begin(sitting)
+        sitting.failed(trial.number, 1, Failure("memory", "out of memory at step 7", ""))
+    assert not sitting.over
 
 
 def test_a_full_disk_stops_the_search_and_fails_no_trial(folder: Path) -> None:

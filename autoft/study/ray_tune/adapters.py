@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ray import cloudpickle
+from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from autoft.data.files import replacing
+from autoft.study.failures import Failure
 from autoft.study.places import checkpoint_name, log_name
-from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Parcel, Report
+from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Parcel, Report, WorkerError
 from autoft.study.sitting import Assignment, Sitting, Verdict
 
 T = TypeVar("T")
 COUNTED_EVERY_S = 2.0
+NODE_DIED = "its node has died"
+"""How Ray words it; there is no type for it."""
 LOST = "the worker process died (out of memory, killed or crashed); its log may say more"
 
 
@@ -56,12 +60,15 @@ class Desk:
 
     def lost(self, assignment: Assignment, error: BaseException | None) -> None:
         """A worker failed, or its process is gone."""
-        report = getattr(getattr(error, "cause", None), "report", None) or getattr(error, "report", None)
-        if isinstance(report, Report):
-            self.take(report)
-            return
-        number, attempt = assignment.number, assignment.attempt
-        self.attempt(lambda: self.sitting.lost(number, attempt, LOST), Verdict.KEPT)
+        number, attempt, sitting = assignment.number, assignment.attempt, self.sitting
+        cause = error.cause if isinstance(error, RayTaskError) else None
+        if isinstance(cause, WorkerError):
+            self.take(cause.report)
+        elif failure := _failure_outside_a_step(error):
+            self.attempt(lambda: sitting.failed(number, attempt, failure), Verdict.KEPT)
+        else:
+            with_node = NODE_DIED in str(error)
+            self.attempt(lambda: sitting.lost(number, attempt, LOST, with_node=with_node), Verdict.KEPT)
 
     def _take(self, report: Report) -> Verdict:
         number, attempt, sitting = report.number, report.attempt, self.sitting
@@ -143,6 +150,16 @@ class StudyScheduler(FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A worker raised, or its process died. Ray has just written the error to a file of the trial."""
         self._desk.lost(trial.config[ASSIGNMENT_KEY], _error_of(trial))
+
+
+def _failure_outside_a_step(error: BaseException | None) -> Failure | None:
+    """Between two trials, on a full disk, say; or at the start, where a node lacks a package."""
+    if isinstance(error, RayTaskError):
+        return Failure.of(error.cause)
+    if isinstance(error, RayActorError) and error.actor_init_failed:
+        text = str(error).strip()
+        return Failure("error", f"the worker cannot start: {text.splitlines()[-1]}", text)
+    return None
 
 
 def _error_of(trial: Any) -> BaseException | None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import optuna
 from ray import cloudpickle, tune
+from ray.exceptions import RayError
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from autoft.spec.study import StudySpec
-from autoft.study.ray_tune.adapters import Desk, StudyScheduler, StudySearcher
+from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler, StudySearcher
 from autoft.study.ray_tune.messages import Shared
 from autoft.study.ray_tune.process import environment, stops_gently
 from autoft.study.ray_tune.runtime import Runtime
@@ -77,13 +78,25 @@ def run(
         timeout_s=spec.faults.trial_timeout_s,
     )
     with stops_gently(sitting.stop):
-        _tune(StudySearcher(desk, runtime.places), StudyScheduler(desk), shared, runtime)
+        while not _tuned(desk, shared, runtime):
+            sitting.all_lost(LOST)
     sitting.sweep()
     if isinstance(desk.error, TROUBLE) and sitting.stopped and sitting.stopped_by is None:
         raise KeyboardInterrupt from desk.error  # who was to stop does not wait for the storage to come back
     if error := desk.error or sitting.stopped_by:
         raise error
     return sitting.stopped
+
+
+def _tuned(desk: Desk, shared: Shared, runtime: Runtime) -> bool:
+    """Whether it came to its end; Ray Tune gives up where it cannot have a result, lost with a node, say."""
+    try:
+        _tune(StudySearcher(desk, runtime.places), StudyScheduler(desk), shared, runtime)
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, RayError) or desk.sitting.idle:
+            raise
+        return False
+    return True
 
 
 def _tune(searcher: Searcher, scheduler: TrialScheduler, shared: Shared, runtime: Runtime) -> None:

@@ -4,11 +4,10 @@ import faulthandler
 import os
 import platform
 import sys
-import traceback
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ray import cloudpickle, tune
 
@@ -16,7 +15,7 @@ from autoft.collector import rare_collections
 from autoft.errors import AutoftError
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
-from autoft.study.failures import FULL_DISK, Failure
+from autoft.study.failures import Failure
 from autoft.study.places import checkpoint_name, log_name, resume_name
 from autoft.study.ray_tune.capture import Capture
 from autoft.study.ray_tune.messages import (
@@ -33,9 +32,6 @@ from autoft.study.workbench import Workbench
 
 LOG = 2
 """The descriptor of standard error, behind which a trial's log lies."""
-LONGEST_REASON = 300
-LONGEST_TRACEBACK = 20_000
-"""Characters; the end of a traceback says most."""
 
 
 class ResidentTrainable(tune.Trainable):
@@ -75,9 +71,9 @@ class ResidentTrainable(tune.Trainable):
         except StopIteration:
             return self._result(self._report(done=True))
         except (AutoftError, OSError) as error:
-            return self._result(self._report(failure=_failure(error)))
+            return self._result(self._report(failure=Failure.of(error)))
         except Exception as error:
-            report = self._report(failure=_failure(error))
+            report = self._report(failure=Failure.of(error))
             self._end()
             raise WorkerError(report) from None
         finally:
@@ -154,17 +150,3 @@ class ResidentTrainable(tune.Trainable):
 
 def _nothing() -> Generator[Measurement | None]:
     yield from ()
-
-
-def _failure(error: Exception) -> Failure:
-    name = "" if isinstance(error, AutoftError) else f"{type(error).__name__}: "
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    text = "".join(traceback.format_exception(error))
-    return Failure(_kind(error), (name + first_line)[:LONGEST_REASON], text[-LONGEST_TRACEBACK:])
-
-
-def _kind(error: Exception) -> Literal["error", "memory", "disk"]:
-    if isinstance(error, OSError) and error.errno in FULL_DISK:
-        return "disk"
-    # By its name: to import it would import torch before the worker's environment is set.
-    return "memory" if type(error).__name__ == "OutOfMemory" else "error"

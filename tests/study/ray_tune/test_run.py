@@ -11,17 +11,19 @@ from typing import Any
 import optuna
 import pytest
 from optuna.exceptions import StorageInternalError
+from ray.exceptions import RayError
 
 from autoft.errors import AutoftError, StudyError
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults, SearchMethod, StudySpec
 from autoft.study.places import checkpoint_name, log_name
+from autoft.study.ray_tune import run as run_module
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_trials
 from autoft.study.sitting import Sitting
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import find_study, identity_of, open_study
 from autoft.study.watch import Watcher
 from autoft.study.workbench import MakeWorkbench, Node, Workbench
 
@@ -160,6 +162,24 @@ def test_a_trial_that_a_dead_driver_left_is_run_again(folder: Path, one_worker: 
     assert records[0].params["learning_rate"] == lost.config.learning_rate
     assert records[0].seed == lost.config.seed
     assert "The trial was interrupted: attempt 2, with 0 measurements." in (folder / log_name(0)).read_text()
+
+
+def test_a_result_that_ray_cannot_give_is_made_again(
+    folder: Path, one_worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    def breaks_down_once(searcher: Any, *others: Any) -> None:
+        if begun:
+            return tune(searcher, *others)
+        begun.append(searcher.suggest("ray's"))
+        raise RuntimeError("Caught unexpected exception") from RayError("lost with its node")
+
+    tune = run_module._tune
+    monkeypatch.setattr(run_module, "_tune", breaks_down_once)
+    search(make_spec(trials=2), workbench({0: [0.5], 1: [0.7]}), folder, one_worker)
+    records = read_trials(find_study("study", folder))
+    assert [(record.state, record.attempt) for record in records] == [("COMPLETE", 2), ("COMPLETE", 1)]
 
 
 def test_a_workbench_that_cannot_be_made_stops_the_search_with_its_reason(
