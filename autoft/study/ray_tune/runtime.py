@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import ray
+from ray._private import ray_constants
 from ray.exceptions import AuthenticationError
 
 from autoft.errors import ResourceError
@@ -82,6 +83,10 @@ class Runtime:
         most = min(kind.places, self.most or kind.places)
         return replace(self, max_concurrent=most, most=most, pin={kind.resource: PINNED})
 
+    def pins(self) -> list[Mapping[str, float]]:
+        """What asks for one node each, for all of them."""
+        return [{address: PINNED} for node in _alive() if (address := _address(node))]
+
     def places(self) -> int:
         """Trials at the same time, now: nodes of a cluster may have joined or left."""
         if self.local:
@@ -146,7 +151,7 @@ def kinds(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[
     found: dict[tuple[float, float, str], Kind] = {}
     for node in nodes:
         fitting = places([node], cpus, gpus)
-        address = next((name for name in node if name.startswith("node:") and "__" not in name), None)
+        address = _address(node)
         if fitting == 0 or address is None:
             continue
         names = (name.partition(":")[2] for name in node if name.startswith("accelerator_type:"))
@@ -154,6 +159,11 @@ def kinds(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[
         known = found.get(key)
         found[key] = replace(known, nodes=known.nodes + 1) if known else Kind(address, *key, fitting, 1)
     return list(found.values())
+
+
+def _address(node: Mapping[str, float]) -> str | None:
+    """The resource that only this node offers."""
+    return next((name for name in node if name.startswith("node:") and "__" not in name), None)
 
 
 def _check(resources: Resources) -> None:
@@ -218,17 +228,33 @@ def _start(resources: Resources, scratch: Path) -> None:
     }
     try:
         if resources.address is None:
-            ray.init(
-                address="local",
-                object_store_memory=LOCAL_OBJECT_STORE_BYTES,
-                _temp_dir=str(scratch / "ray"),
-                **settings,
-            )
+            with _on_loopback():
+                ray.init(
+                    address="local",
+                    object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+                    _temp_dir=str(scratch / "ray"),
+                    **settings,
+                )
         else:
             del settings["include_dashboard"]
             ray.init(address=resources.address, **settings)
     except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
         raise _refused(resources, error) from None
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray that is started in the block listens on 127.0.0.1 alone.
+
+    To ask for that address is not enough, for Ray takes this machine's other one for it, except on systems
+    where it starts no clusters; so this is one of them meanwhile.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _refused(resources: Resources, error: Exception) -> ResourceError:

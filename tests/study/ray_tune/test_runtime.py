@@ -1,9 +1,11 @@
 """What Ray is asked for, and that nothing of it stays."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autoft.errors import ResourceError
@@ -88,3 +90,13 @@ def test_trials_are_pinned_to_the_node_that_stands_for_its_kind(two_workers: Run
     pinned = runtime.pinned_to(kind)
     assert kind.nodes == 1 and kind.total == kind.places
     assert (pinned.max_concurrent, pinned.pin) == (1, {kind.resource: 0.001})
+
+
+def test_what_a_local_ray_starts_listens_on_this_machine_alone(two_workers: Runtime) -> None:
+    listening = set()
+    for process in (this := psutil.Process(), *this.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            sockets = process.net_connections("tcp")
+            listening |= {each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN}
+    assert listening
+    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
