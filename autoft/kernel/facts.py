@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, require_depth
 from autoft.kernel.config import Depth
-from autoft.kernel.pretrained import Pretrained, load_pretrained, require_max_length, resolve
+from autoft.kernel.pretrained import (
+    Pretrained,
+    load_pretrained,
+    require_max_length,
+    resolve,
+    weights_digest,
+)
 from autoft.spec.depth import deepest, narrow_depth
 from autoft.spec.study import StudySpec
 
@@ -29,12 +35,13 @@ class ModelFacts:
 def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
     """The request as its models can fulfil it, and what these are made of.
 
-    Depths that stand in the space only by default are dropped where a model has fewer blocks.
+    Depths that stand in the space only by default are dropped where a model has fewer blocks. The models get
+    the digests of their weights.
 
     Raises:
         ModelError: a model cannot be loaded, or the user asks for more blocks or longer rows than it has.
     """
-    facts = []
+    facts, models = [], []
     for ref in spec.models:
         loaded = load_pretrained(resolve(ref), labels, spec.task)
         try:
@@ -43,8 +50,9 @@ def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tu
         except ModelError as error:
             raise ModelError(f"{ref.name}: {error}") from None
         facts.append(_facts(ref.name, loaded))
+        models.append(replace(ref, weights=weights_digest(loaded.model, loaded.fresh)))
     space = narrow_depth(spec.space, min(fact.blocks for fact in facts))
-    return replace(spec, space=space), tuple(facts)
+    return replace(spec, space=space, models=tuple(models)), tuple(facts)
 
 
 def _facts(name: str, loaded: Pretrained) -> ModelFacts:

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
+from autoft.data.files import hasher
 from autoft.errors import ModelError
 from autoft.kernel.blocks import Anatomy, find_blocks
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places
@@ -108,6 +109,16 @@ def load_pretrained(source: ModelSource, labels: Sequence[str], task: str) -> Pr
     anatomy = find_blocks(model)
     _require_blocks(source, anatomy, missing)
     return Pretrained(model, tokenizer, anatomy, fresh_parameters(model, missing))
+
+
+def weights_digest(model: PreTrainedModel, fresh: Sequence[str]) -> str:
+    """32 hex digits of the pretrained weights: names and values of all parameters and buffers but `fresh`."""
+    digest = hasher()
+    for name, tensor in model.state_dict().items():
+        if name not in fresh:
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _quiet() -> None:

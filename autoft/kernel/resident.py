@@ -7,7 +7,7 @@ from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.config import Depth, FineTuneConfig
 from autoft.kernel.freeze import set_depth, trained_statistics
 from autoft.kernel.initialise import initialise
-from autoft.kernel.pretrained import Pretrained
+from autoft.kernel.pretrained import Pretrained, weights_digest
 
 
 class Resident:
@@ -44,12 +44,8 @@ class Resident:
     def pretrained_digest(self) -> str:
         """32 hex digits of architecture and pretrained weights. Ask while the model is as `renew` left it."""
         if self._digest is None:
-            digest = hasher()
-            digest.update(f"{type(self.model).__name__} {self._config}".encode())
-            for name, tensor in self.model.state_dict().items():
-                if name not in self.fresh:
-                    digest.update(name.encode())
-                    digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+            digest, weights = hasher(), weights_digest(self.model, self.fresh)
+            digest.update(f"{type(self.model).__name__} {self._config} {weights}".encode())
             self._digest = digest.hexdigest()
         return self._digest
 

@@ -22,6 +22,8 @@ class ModelRef:
     """Whether code that comes with the model may run."""
     allow_pickle: bool = False
     """Whether weights may be in a format that can run code, instead of safetensors."""
+    weights: str | None = None
+    """Digest of the weights that were found there; None before anybody looked."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,19 @@ from autoft.study.places import DATABASE, make_folders
 from autoft.study.pruner import make_pruner
 from autoft.study.records import IDENTITY_ATTR
 
+Study = optuna.Study
+"""What `open_study` gives; other rooms only hand it on."""
+PROBE_ATTR = "probe"
+"""The study's attribute that is written to see whether the storage takes it."""
+ID_ATTR = "id"
+"""The study's attribute that `study_id` reads."""
+FORMAT_ATTR = "format"
+"""The study's attribute: in which format it is stored, and which autoft made it."""
+FORMAT = 3
+"""Of what a study and its trials hold. 1 had measurements without decisions, 2 models without weights."""
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+"""The states that count toward `budget.trials`."""
+
 
 class MissingStudyError(StudyError):
     """There is no study of this name."""
@@ -45,14 +58,14 @@ TROUBLE = (SQLAlchemyError, StorageInternalError)
 
 
 @contextmanager
-def clear_storage_errors(study: optuna.Study) -> Iterator[None]:
-    """Turns what goes wrong with the study's storage into a StorageError, without secrets."""
+def clear_storage_errors(study: str) -> Iterator[None]:
+    """Turns what goes wrong with the storage of the `study` of that name into a StorageError, no secrets."""
     try:
         yield
     except TROUBLE as error:
         reason = str(getattr(error.__cause__ or error, "orig", None) or error).strip().splitlines()[0]
         raise StorageError(
-            f"study {study.study_name!r}: its storage does not take what is written: {redact(reason)}. "
+            f"study {study!r}: its storage does not take what is written: {redact(reason)}. "
             "Nothing is lost; make room or bring the database back, and the same command goes on"
         ) from error
 
@@ -70,26 +83,14 @@ def wait_for_storage(study: optuna.Study, patience_s: float) -> bool:
     return False
 
 
-Study = optuna.Study
-"""What `open_study` gives; other rooms only hand it on."""
-PROBE_ATTR = "probe"
-"""The study's attribute that is written to see whether the storage takes it."""
-ID_ATTR = "id"
-"""The study's attribute that `study_id` reads."""
-FORMAT_ATTR = "format"
-"""The study's attribute: in which format it is stored, and which autoft made it."""
-FORMAT = 2
-"""Of what a study and its trials hold. 1 had measurements without their decisions."""
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-"""The states that count toward `budget.trials`."""
-
-
 def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
     """What makes a study the same study: when one of these changes, its trials no longer compare."""
     search = spec.search
     identity = {
         "task": spec.task,
-        "models": {model.name: model.revision for model in spec.models},
+        "models": {
+            model.name: {"revision": model.revision, "weights": model.weights} for model in spec.models
+        },
         "data digest": data_digest,
         "objective": spec.objective,
         "space": {
@@ -113,7 +114,7 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
 def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> optuna.Study:
     """The study `spec.study`: a new one, or the one that stands in the storage.
 
-    A new one has the configurations of `first` queued.
+    The configurations of `first` are queued, but for those that it has already.
 
     Args:
         spec: the request.
@@ -138,13 +139,13 @@ def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> op
             raise StudyError(
                 f"study {spec.study!r}: the storage has one of this name that autoft did not make"
             )
-        _queue_first(study, spec)
         study.set_user_attr(ID_ATTR, uuid4().hex)
         study.set_user_attr(FORMAT_ATTR, {"format": FORMAT, "autoft": version("autoft")})
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
     else:
         _require_format(study)
         require_same(study, identity)
+    _queue_first(study, spec)
     return study
 
 

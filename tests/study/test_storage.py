@@ -6,6 +6,8 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
 
 from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range
@@ -13,6 +15,8 @@ from autoft.spec.study import Budget, ModelRef, Resources, SearchMethod, StudySp
 from autoft.study.storage import (
     FORMAT_ATTR,
     MissingStudyError,
+    StorageError,
+    clear_storage_errors,
     find_study,
     identity_of,
     leftovers,
@@ -51,6 +55,29 @@ def test_first_is_queued_once_with_searched_parameters_only(folder: Path) -> Non
     assert trials_left(study, spec.budget) == 4
 
 
+def test_what_is_added_to_first_is_queued_when_the_study_goes_on(folder: Path) -> None:
+    study = opened(make_spec(first=({"learning_rate": 2e-5},)), folder)
+    study.tell(study.ask(), 0.5)
+    study = opened(make_spec(first=({"learning_rate": 2e-5}, {"learning_rate": 3e-5})), folder)
+    assert [trial.system_attrs["fixed_params"] for trial in study.get_trials()] == [
+        {"learning_rate": 2e-5},
+        {"learning_rate": 3e-5},
+    ]
+
+
+def test_a_database_that_fails_while_the_study_is_opened_is_told_in_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = opened(make_spec(), folder)
+
+    def full(*args: object) -> None:
+        raise StorageInternalError("database or disk is full")
+
+    monkeypatch.setattr(RDBStorage, "set_study_user_attr", full)
+    with pytest.raises(StorageError, match="does not take what is written"), clear_storage_errors("study"):
+        study.set_user_attr("a", 1)
+
+
 def test_the_total_counts_ended_trials_of_every_kind(folder: Path) -> None:
     spec = make_spec(trials=5)
     study = opened(spec, folder)
@@ -81,7 +108,14 @@ def test_budget_resources_and_tracking_may_change(folder: Path) -> None:
             {"search": SearchMethod(sampler="random", pruner="median", seed=7)},
             'search.pruner.name: was "none", is now "median"',
         ),
-        ({"models": (ModelRef("tiny", "hub", "tiny", "abc"),)}, 'models.tiny: was null, is now "abc"'),
+        (
+            {"models": (ModelRef("tiny", "hub", "tiny", "abc"),)},
+            'models.tiny.revision: was null, is now "abc"',
+        ),
+        (
+            {"models": (ModelRef("tiny", "folder", "/models/tiny", weights="b"),)},
+            'models.tiny.weights: was null, is now "b"',
+        ),
         (
             {"parameters": [Parameter("learning_rate", Range(1e-5, 1e-2, integer=False, log=True))]},
             "space.searched.learning_rate.domain.high: was 0.001, is now 0.01",
@@ -176,7 +210,7 @@ def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytes
 def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
     study = opened(make_spec(), folder)
     study.set_user_attr(FORMAT_ATTR, {"format": 7, "autoft": "3.1.4"})
-    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 2"
+    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 3"
     with pytest.raises(StudyError, match=said):
         opened(make_spec(), folder)
     with pytest.raises(StudyError, match=said):
