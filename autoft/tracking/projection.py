@@ -5,6 +5,7 @@ A trial that is over costs three requests: create the run, one batch, end the ru
 
 import getpass
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -65,7 +66,10 @@ class Projection:
         """Finds the study's runs by their tags; makes the parent where there is none, and fills it."""
         mine = runs.has(STUDY=info.name, STUDY_ID=study_id)
         found = list(runs.search(client, [experiment_id], mine, ["attributes.start_time ASC"]))
-        parent = next((run for run in found if run.data.tags.get(tags.ROLE) == "study"), None)
+        trials = [run for run in found if run.data.tags.get(tags.ROLE) == "trial"]
+        children = Counter(run.data.tags.get(tags.PARENT) for run in trials)
+        parents = [run for run in found if run.data.tags.get(tags.ROLE) == "study"]
+        parent = max(parents, key=lambda run: children[run.info.run_id], default=None)
         if parent is None:
             parent = client.create_run(
                 experiment_id,
@@ -74,20 +78,32 @@ class Projection:
             )
         elif parent.info.status != "RUNNING":
             client.update_run(parent.info.run_id, status="RUNNING")
-        known: dict[int, TrialRun] = {}
-        for run in found:
-            if run.data.tags.get(tags.ROLE) != "trial":
-                continue
-            number = int(run.data.tags[tags.TRIAL])
-            if number in known:  # of a request that was given up and arrived after all
+        of_trials: dict[int, list[Run]] = defaultdict(list)
+        for run in trials:
+            of_trials[int(run.data.tags[tags.TRIAL])].append(run)
+        kept = {number: runs.fullest(several) for number, several in of_trials.items()}
+        for run in (*parents, *trials):  # of a request that was given up and arrived after all
+            if run is not parent and run not in kept.values():
                 client.delete_run(run.info.run_id)
-            else:
-                known[number] = _adopt(client, run, info)
         projection = cls(
-            client, experiment_id, info, study_id, parent.info.run_id, known, dict(parent.data.tags)
+            client=client,
+            experiment_id=experiment_id,
+            info=info,
+            study_id=study_id,
+            parent_id=parent.info.run_id,
+            trials={number: _adopt(client, run, info) for number, run in kept.items() if run},
+            parent_tags=dict(parent.data.tags),
         )
+        projection._take_children()
         projection._fill_parent(parent.data.params)
         return projection
+
+    def _take_children(self) -> None:
+        """Trials that were made below a parent that is gone."""
+        for known in self.trials.values():
+            if known.tags.get(tags.PARENT) != self.parent_id:
+                self.client.set_tag(known.run_id, tags.PARENT, self.parent_id)
+                known.tags[tags.PARENT] = self.parent_id
 
     def _fill_parent(self, there: Mapping[str, str]) -> None:
         info = self.info

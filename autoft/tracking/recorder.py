@@ -55,6 +55,7 @@ class Recorder:
         self._dirty: set[int] = set()
         self._parent_is_dirty = True
         self._in_hand: set[int] | None = None
+        self._arrived = 0
         self._hurry = self._closing = self._abandoned = False
         self._interrupted = False
         self._trouble: str | None = None
@@ -91,12 +92,20 @@ class Recorder:
             self._parent_is_dirty = True
             self._changed.notify_all()
 
-    def flush(self, timeout_s: float) -> str | None:
-        """Waits until everything so far is in MLflow, at most `timeout_s`; returns a warning if it is not."""
+    def flush(self, timeout_s: float, *, while_it_moves: bool = False) -> str | None:
+        """Waits until everything so far is in MLflow, at most `timeout_s`; returns a warning if it is not.
+
+        With `while_it_moves` that is the time from one trial that arrives to the next.
+        """
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._pending(), timeout=timeout_s)
+            until = time.monotonic() + timeout_s
+            while self._pending() and (left_s := until - time.monotonic()) > 0:
+                arrived = self._arrived
+                self._changed.wait(left_s)
+                if while_it_moves and self._arrived > arrived:
+                    until = time.monotonic() + timeout_s
             self._hurry = False
             return self._warning()
 
@@ -183,6 +192,9 @@ class Recorder:
                     self._refused[number] = store.first_line(error)
                     _LOG.info("MLflow refuses trial %d: %s", number, store.redact(str(error)))
                 waiting.discard(number)
+                with self._changed:
+                    self._arrived += 1
+                    self._changed.notify_all()
             projection.conclude([self._seen[number] for number in sorted(self._seen)], self._model_uri)
         except (
             Exception

@@ -120,7 +120,7 @@ def find_trial_run(client: MlflowClient, experiment: str, study: str, study_id: 
     """The MLflow run of a trial; TrackingError where there is none."""
     wanted = runs.has(STUDY=study, STUDY_ID=study_id, ROLE="trial", TRIAL=str(number))
     place = store.experiment_id(client, experiment)
-    found = next(runs.search(client, [place], wanted, ["attributes.start_time ASC"]), None)
+    found = runs.fullest(runs.search(client, [place], wanted))
     if found is None:
         raise TrackingError(
             f"trial {number} of {study!r} is not in MLflow yet, so its model has no run to go to; "

@@ -105,14 +105,6 @@ def load_quietly(path: str) -> Any:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def known_studies(tracking_uri: str | None = None) -> list[str]:
-    """The names of all studies in the store, the newest first."""
-    where = store.resolve(tracking_uri)
-    client = _connect(where)
-    with store.clear_errors(where):
-        return _names(client)
-
-
 def _connect(where: str) -> MlflowClient:
     """A client to read with: MLflow would make a database that is not there, so that is an error here."""
     file = sqlite_file(where)

@@ -1,6 +1,6 @@
 """Finding autoft's runs in MLflow by their tags."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -33,6 +33,14 @@ def search(
         token = page.token
         if not token:
             return
+
+
+def fullest(found: Iterable[Run]) -> Run | None:
+    """Of the runs of one trial that which holds most; None of none.
+
+    There are several where a creation was answered too late, and was made again before it arrived.
+    """
+    return max(found, key=lambda run: (run.info.status != "RUNNING", len(run.data.metrics)), default=None)
 
 
 def every_experiment(client: MlflowClient) -> list[str]:

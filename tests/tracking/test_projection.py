@@ -129,12 +129,32 @@ def test_a_second_run_of_a_trial_that_a_late_request_made_goes(
     projection = reopen()
     projection.project(make_trial(0))
     first = _run(client, projection, 0)
-    late = client.create_run(first.info.experiment_id, tags=dict(first.data.tags))
+    place, began = first.info.experiment_id, first.info.start_time
+    late = [client.create_run(place, began + way, tags=dict(first.data.tags)) for way in (-1, 0, 1)]
     again = reopen()
     again.project(make_trial(0))
-    left = client.search_runs([first.info.experiment_id], f"tags.`{tags.ROLE}` = 'trial'")
+    left = client.search_runs([place], f"tags.`{tags.ROLE}` = 'trial'")
     assert [run.info.run_id for run in left] == [first.info.run_id]
+    for run in late:
+        assert client.get_run(run.info.run_id).info.lifecycle_stage == "deleted"
+
+
+def test_a_second_parent_that_a_late_request_made_goes_and_its_trials_are_taken(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    projection = reopen()
+    for number in (0, 1, 2):
+        projection.project(make_trial(number))
+    parent = client.get_run(projection.parent_id)
+    late = client.create_run(
+        parent.info.experiment_id, parent.info.start_time - 1, tags=dict(parent.data.tags)
+    )
+    client.set_tag(_run(client, projection, 2).info.run_id, tags.PARENT, late.info.run_id)
+    again = reopen()
+    assert again.parent_id == projection.parent_id
     assert client.get_run(late.info.run_id).info.lifecycle_stage == "deleted"
+    for number in (0, 1, 2):
+        assert _run(client, again, number).data.tags[tags.PARENT] == projection.parent_id
 
 
 def test_another_study_of_the_same_name_keeps_its_own_runs(

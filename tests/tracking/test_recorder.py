@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -110,6 +111,26 @@ def test_what_a_dead_server_did_not_take_is_named(record: Callable[..., Recorder
     assert warning is not None
     assert "the record of 2 trials (4, 7)" in warning and "run the same command again" in warning
     assert "s3cret" not in warning
+
+
+@pytest.mark.parametrize("while_it_moves", [True, False])
+def test_it_waits_for_a_slow_server_as_long_as_that_takes_one_trial_after_the_other(
+    while_it_moves: bool, sqlite: str, record: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = {number: make_trial(number) for number in range(8)}
+    watching = record(sqlite, trials)
+    assert watching.flush(WAIT_S) is None
+    project = Projection.project
+
+    def slowly(projection: Projection, trial: TrialRecord) -> None:
+        time.sleep(0.4)
+        project(projection, trial)
+
+    monkeypatch.setattr(Projection, "project", slowly)
+    watching.catch_up(trials)
+    warning = watching.flush(1.5, while_it_moves=while_it_moves)
+    assert (warning is None) == while_it_moves
+    assert watching.close(WAIT_S) is None
 
 
 def test_trial_that_the_server_refuses_does_not_hold_up_the_others(
