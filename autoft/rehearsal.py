@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from autoft.champion import Searched
 from autoft.data.few import longest
 from autoft.data.prepare import PreparedData, examine
 from autoft.errors import AutoftError, ResourceError, StudyError
@@ -27,7 +28,7 @@ from autoft.kernel.steps import plan as plan_steps
 from autoft.kernel.workbench import Materials
 from autoft.report.forecast import DiskNeed, Pace, Tried
 from autoft.report.rehearsed import Page
-from autoft.sitting import describe, rebuilt
+from autoft.sitting import describe
 from autoft.spec.corners import corners
 from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
@@ -188,7 +189,7 @@ class _Rehearsal:
         materials = replace(Materials.of(spec, prepared), cache_plan=replace(plan, tables={}))
         rows, models = prepared.rows_path, [Path(r.location) for r in spec.models if r.kind == "folder"]
         try:
-            with clear_storage_errors(study):
+            with clear_storage_errors(spec.study):
                 stopped = run(
                     study,
                     spec,
@@ -251,7 +252,7 @@ class _Rehearsal:
             for index, each in enumerate(stage.tried)
         }
         stage, trial = sizes[max(sizes)]
-        tuned = rebuilt(stage.study, stage.spec, prepared, stage.folder, trial)
+        tuned = Searched(stage.study, stage.spec, prepared, stage.folder).rebuilt(trial)
         size = try_model(self.spec.tracking.uri, read_info(stage.study), trial, tuned)
         self.page.model(size)
         return size

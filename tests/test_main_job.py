@@ -1,11 +1,15 @@
 """The main job, end to end, with real parts: Ray, Optuna, MLflow on SQLite, a pretrained model."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+import torch
 from mlflow import MlflowClient
+from safetensors.torch import load_file
 
 import autoft
 from autoft.study.lock import hold_sitting
@@ -137,6 +141,23 @@ def test_the_same_command_again_changes_nothing_and_a_larger_budget_goes_on(fold
     runs = children(folder)
     assert sorted(child.data.tags["autoft.trial"] for child in runs) == ["0", "1", "2", "3", "4"]
     assert before < {child.info.run_id for child in runs}
+
+
+def test_a_champion_whose_checkpoint_is_cut_off_is_trained_once_more_and_registered(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "copy")
+    best = json.loads(run(folder, "best", "quickstart", "--json").out)
+    found = folder.glob(f"studies/quickstart/checkpoints/trial-{best['trial']:04d}.*.safetensors")
+    checkpoint = next(found)
+    whole = {name: tensor.clone() for name, tensor in load_file(checkpoint).items()}  # not of the file
+    os.truncate(checkpoint, checkpoint.stat().st_size // 2)
+    again = short_search(folder, "budget.trials=5", "register.name=made-again")
+    assert again.code == 0, again
+    assert f"trial {best['trial']} is trained once more" in " ".join(again.out.split())
+    assert "models:/made-again/1" in again.out
+    remade = load_file(checkpoint)
+    assert remade.keys() == whole.keys()
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, remade[name]), name
 
 
 def test_another_space_under_the_same_name_is_refused_with_the_difference(folder):

@@ -1,0 +1,149 @@
+"""The winner of a study: from its checkpoint to the model registry."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autoft.data.files import read_table
+from autoft.data.prepare import PreparedData
+from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
+from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.pretrained import resolve
+from autoft.kernel.workbench import Materials, Workbench, rebuild
+from autoft.spec.study import StudySpec
+from autoft.study.config import fine_tune_config
+from autoft.study.records import (
+    TrialRecord,
+    best_trial,
+    read_cache_plan,
+    read_info,
+    read_precision,
+    read_trial,
+)
+from autoft.study.storage import Study, study_id
+from autoft.tracking.registry import Champion, FineTuned, find_champion, register_champion
+from autoft.tracking.retrieval import Best
+
+_LOG = logging.getLogger(__name__)
+REGISTER_AGAIN_S = 10.0
+"""How long after a tracking server did not take the model it is offered again."""
+SAME_SCORE = 1e-3
+"""What a model that is trained again may differ by; on a CPU it differs by nothing."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A study with what its trials were made of."""
+
+    study: Study
+    spec: StudySpec
+    prepared: PreparedData
+    folder: Path
+
+    def winner(self) -> Best | None:
+        """The winner as the study knows it, not registered; None where no trial is COMPLETE."""
+        trial = best_trial(self.study)
+        if trial is None or trial.score is None:
+            return None
+        return Best(
+            study=self.spec.study,
+            params=dict(trial.params),
+            metric=self.spec.objective,
+            value=trial.score,
+            trial=trial.number,
+            run_id="",
+            model_uri=None,
+        )
+
+    def registered(self, best: Best, say: Callable[[str], None], tries: int) -> tuple[Best, str | None]:
+        """The winner with its registered model; and what the tracking server did not take, in words.
+
+        `say` tells the user what takes long; the server is asked up to `tries` times.
+        """
+        try:
+            champion = self._register(best, say)
+        except TrackingError as error:
+            if tries > 1:
+                _LOG.warning("the champion's model: %s", error)
+                time.sleep(REGISTER_AGAIN_S)
+                return self.registered(best, say, tries - 1)
+            return best, f"the champion's model: {error}"
+        except AutoftError as error:
+            return best, f"the champion's model: {error}"
+        return replace(best, run_id=champion.run_id, model_uri=champion.model_uri), None
+
+    def _register(self, best: Best, say: Callable[[str], None]) -> Champion:
+        """Looks first whether it stands there already, so that a second try makes nothing twice."""
+        spec = self.spec
+        place = (spec.tracking.uri, spec.tracking.experiment or spec.study, study_id(self.study))
+        champion = find_champion(*place, spec.study, best.trial, spec.register)
+        if champion is not None:
+            return champion
+        trial = read_trial(self.study, best.trial)
+        tuned = self._fine_tuned(trial, say)
+        return register_champion(*place, read_info(self.study), trial, tuned, spec.register)
+
+    def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
+        """The model; where the checkpoint does not give it, it is trained again."""
+        try:
+            return self.rebuilt(trial)
+        except ModelError as error:  # the checkpoint is gone, damaged or of another moment
+            say(f"trial {trial.number} is trained once more, for its model is not there: {error}")
+            self._make_again(trial)
+            return self.rebuilt(trial)
+
+    def rebuilt(self, trial: TrialRecord) -> FineTuned:
+        """A trial's model from base weights and checkpoint, with an example row.
+
+        Raises ModelError where the checkpoint is gone, damaged or of another moment than the trial's best.
+        """
+        config, prepared = self._config_of(trial), self.prepared
+        ref = self.spec.model(config.model)
+        model, tokenizer = rebuild(
+            resolve(ref),
+            config,
+            prepared.labels,
+            self._checkpoint_of(trial),
+            self.spec.task,
+            trial.best_index,
+        )
+        row = read_table(prepared.rows_path).slice(0, 1)
+        return FineTuned(
+            model=model,
+            tokenizer=tokenizer,
+            reference=ref.name,
+            max_length=config.max_length,
+            example=tuple(row[f"input_{i}"][0].as_py() for i in range(prepared.n_inputs)),
+        )
+
+    def _make_again(self, trial: TrialRecord) -> None:
+        """Trains it once more, up to its best measurement: same parameters, same seed.
+
+        Raises:
+            StudyError: the new model does not score as the trial did, which can be where a GPU took part.
+        """
+        spec = self.spec
+        models = tuple(resolve(ref) for ref in spec.models)
+        plan = read_cache_plan(self.study) or CachePlan()
+        bench = Workbench(replace(Materials.of(spec, self.prepared), models=models, cache_plan=plan))
+        training = bench.fine_tune(self._config_of(trial), self._checkpoint_of(trial))
+        made = next(each for each in training if each is not None and each.index == trial.best_index)
+        training.close()
+        score = made.metrics[spec.objective]
+        if not math.isclose(score, trial.score or math.nan, abs_tol=SAME_SCORE):
+            raise StudyError(
+                f"the checkpoint of trial {trial.number} is gone, and trained again with the same parameters "
+                f"and seed it has {spec.objective} {score:.4f} instead of {trial.score:.4f}, so it is not "
+                "registered"
+            )
+
+    def _config_of(self, trial: TrialRecord) -> FineTuneConfig:
+        precision = read_precision(self.study) or "fp32"
+        return fine_tune_config(self.spec, trial.values, trial.seed or 0, precision)
+
+    def _checkpoint_of(self, trial: TrialRecord) -> Path:
+        return self.folder / (trial.checkpoint or "")
