@@ -115,9 +115,11 @@ def read_study(study: str | Path) -> ShownStudy:
         StudyError: there is none of this name in `studies/`.
     """
     from autoft.study.records import read_info, read_trials
+    from autoft.study.storage import clear_storage_errors
 
     found, folder = find(study)
-    return ShownStudy(read_info(found), read_trials(found), folder)
+    with clear_storage_errors(found.study_name):
+        return ShownStudy(read_info(found), read_trials(found), folder)
 
 
 def find(study: str | Path) -> "tuple[Study, Path]":
@@ -126,7 +128,7 @@ def find(study: str | Path) -> "tuple[Study, Path]":
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
-    from autoft.study.storage import find_study
+    from autoft.study.storage import clear_storage_errors, find_study
 
     spec = request_of(study, "search")
     name = str(study) if spec is None else spec.study
@@ -135,7 +137,8 @@ def find(study: str | Path) -> "tuple[Study, Path]":
     except ValueError as error:
         raise StudyError(f"study {name!r}: there is none, for it {error}") from None
     storage = None if spec is None else _with_password(study, spec.search.storage, "search.storage")
-    return find_study(name, folder, storage), folder
+    with clear_storage_errors(name):
+        return find_study(name, folder, storage), folder
 
 
 _ALWAYS = ("study", "task", "data", "objective", "budget")

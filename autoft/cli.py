@@ -65,6 +65,7 @@ def search(
 
     from rich.console import Console
 
+    from autoft.spec.environment import redact
     from autoft.spec.read import read_spec
 
     overrides = _with_gpus(override, gpus)
@@ -76,17 +77,24 @@ def search(
 
     with rare_collections():
         from autoft.report.outcome import print_outcome
-        from autoft.sitting import sit
+        from autoft.sitting import clear_disk_errors, sit
         from autoft.study.places import study_folder
 
     console = Console()
-    quiet.log_to(study_folder(spec.study) / "autoft.log")
+    with clear_disk_errors():
+        quiet.log_to(study_folder(spec.study) / "autoft.log")
     try:
         outcome = sit(spec, console)
     except KeyboardInterrupt:
-        again = ["autoft", "search", str(space), *(word for text in overrides for word in ("-o", text))]
+        options = [*(("-o", text) for text in overrides), ("--for", for_), ("--until", until)]
+        again = [
+            "autoft",
+            "search",
+            str(space),
+            *(word for name, text in options if text for word in (name, text)),
+        ]
         console.print("\nInterrupted. Nothing is lost; go on with:", highlight=False)
-        console.print(shlex.join(again), markup=False, highlight=False, soft_wrap=True)
+        console.print(redact(shlex.join(again)), markup=False, highlight=False, soft_wrap=True)
         raise
     print_outcome(outcome, console)
     if outcome.best is None and outcome.ended:

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoft.api import find, full_request, request_of
+from autoft.api import find, full_request, request_of, study_tracking_uri
 from autoft.errors import StudyError
-from autoft.study.lock import find_owner
+from autoft.study.lock import find_lessee, find_owner
 from autoft.study.records import read_info, read_trial, read_trials
 from autoft.study.requests import request_stop
-from autoft.study.storage import study_id, trials_left
+from autoft.study.storage import clear_storage_errors, study_id, trials_left
 from autoft.tracking.recorder import Recorder
+from autoft.tracking.store import resolve
 
 SYNC_PATIENCE_S = 600.0
-"""For all runs of a study, on a slow server."""
+"""For one run after another, on a slow server."""
 
 
 def stop(study: str | Path, trial: int | None = None) -> str:
@@ -22,14 +23,15 @@ def stop(study: str | Path, trial: int | None = None) -> str:
         StudyError: there is no such study, nothing searches it, or the trial does not run.
     """
     found, folder = find(study)
-    owner = find_owner(folder)
-    if owner is None and not _searched_elsewhere(study):
-        raise StudyError(
-            f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
-        )
-    request_stop(found, trial)
+    with clear_storage_errors(found.study_name):
+        owner = find_owner(folder) or find_lessee(found)
+        if owner is None:
+            raise StudyError(
+                f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
+            )
+        request_stop(found, trial)
     what = "The search stops and keeps its place" if trial is None else f"Trial {trial} ends"
-    return f"{what} within seconds" + (f": {owner} was asked." if owner else ": its process was asked.")
+    return f"{what} within seconds: {owner} was asked."
 
 
 def add(study: str | Path, assignments: Sequence[str]) -> str:
@@ -41,12 +43,13 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
     """
     found, _ = find(study)
     spec = full_request(study, {"first": [{}]}, [f"first.0.{each}" for each in assignments])
-    if trials_left(found, spec.budget) == 0:
-        raise StudyError(
-            f"study {found.study_name!r}: its budget of {spec.budget.trials} trials is met, so what is "
-            "queued would not run; raise budget.trials first"
-        )
-    found.enqueue_trial(dict(spec.first[0]))
+    with clear_storage_errors(found.study_name):
+        if trials_left(found, spec.budget) == 0:
+            raise StudyError(
+                f"study {found.study_name!r}: its budget of {spec.budget.trials} trials is met, so what is "
+                "queued would not run; raise budget.trials first"
+            )
+        found.enqueue_trial(dict(spec.first[0]))
     return f"Queued for study {found.study_name}: {', '.join(assignments)}. It is the next trial that starts."
 
 
@@ -58,14 +61,15 @@ def sync(study: str | Path, uri: str | None = None) -> str:
             take all of it.
     """
     found, folder = find(study)
-    if uri is None and (owner := find_owner(folder)) is not None:
-        raise StudyError(f"study {found.study_name!r}: {owner} searches it, and publishes it by itself")
     spec = request_of(study, "tracking")
+    published = spec.tracking.uri if spec else None
+    owner = find_owner(folder) or find_lessee(found)
+    if owner is not None and resolve(uri or published) == resolve(published):
+        raise StudyError(f"study {found.study_name!r}: {owner} searches it, and publishes it by itself")
     trials = read_trials(found)
     experiment = (spec.tracking.experiment if spec else None) or found.study_name
-    where = uri or (spec.tracking.uri if spec else None)
     recorder = Recorder(
-        where,
+        uri or study_tracking_uri(study),
         experiment,
         study_id(found),
         lambda: read_info(found),
@@ -73,14 +77,8 @@ def sync(study: str | Path, uri: str | None = None) -> str:
     )
     recorder.catch_up(trial.number for trial in trials)
     left = spec is None or trials_left(found, spec.budget) > 0
-    unrecorded = recorder.flush(SYNC_PATIENCE_S)
+    unrecorded = recorder.flush(SYNC_PATIENCE_S, while_it_moves=True)
     unrecorded = recorder.close(0.0 if unrecorded else SYNC_PATIENCE_S, interrupted=left) or unrecorded
     if unrecorded is not None:
         raise StudyError(unrecorded)
     return f"{len(trials)} trials of study {found.study_name} are in MLflow."
-
-
-def _searched_elsewhere(study: str | Path) -> bool:
-    """A study in a database of its own may be searched from another folder or host."""
-    spec = request_of(study, "search")
-    return spec is not None and spec.search.storage is not None

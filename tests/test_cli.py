@@ -135,7 +135,7 @@ def test_the_commands_that_the_end_names_find_a_study_that_is_stored_and_publish
 def test_ctrl_c_ends_with_130_and_the_command_to_go_on_with_which_goes_on(tmp_path):
     options = [word for text in (*SHORT, "budget.trials=2") for word in ("-o", text)]
     search = subprocess.Popen(
-        [sys.executable, "-m", "autoft", "search", str(SPACE), *options],
+        [sys.executable, "-m", "autoft", "search", str(SPACE), *options, "--for", "8h"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -150,6 +150,7 @@ def test_ctrl_c_ends_with_130_and_the_command_to_go_on_with_which_goes_on(tmp_pa
     out, _ = search.communicate(timeout=60)
     assert search.returncode == 130, out
     assert "go on with:\nautoft search" in out
+    assert out.rstrip().endswith("--for 8h")
     assert "Traceback" not in out
     again = run(tmp_path, "search", str(SPACE), *options)
     assert again.code == 0, again

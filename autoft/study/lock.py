@@ -52,8 +52,17 @@ class Owner:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it surely does not run: it was on this host, where there is no such process."""
-        return self.host == platform.node() and not Path(f"/proc/{self.pid}").exists()
+        """Whether it surely does not run: it was on this host, where there is no such process but this one.
+
+        A container that is started again gives its process the host and the number that it had before.
+        """
+        if self.host != platform.node():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except OSError as error:  # of another user's process: not permitted
+            return isinstance(error, ProcessLookupError)
+        return self.pid == os.getpid()
 
 
 @contextmanager
@@ -93,9 +102,7 @@ def _read_owner(folder: Path) -> Owner | None:
 
 
 @contextmanager
-def hold_lease(
-    study: optuna.Study, lost: Callable[[], None], clock: Callable[[], float] = time.time
-) -> Iterator[None]:
+def hold_lease(study: optuna.Study, lost: Callable[[], None]) -> Iterator[None]:
     """Keeps a process of another folder or host from searching the same study at the same time.
 
     Of two that claim it in the same instant the one whose claim stays keeps it. `lost` is called, on a thread
@@ -106,8 +113,9 @@ def hold_lease(
     """
     owner, token = Owner.this_process(), uuid4().hex
     while _lease(study).get("token") != token:
-        _refuse_if_held(study, clock())
-        _claim(study, owner, token, clock())
+        if holder := find_lessee(study):
+            raise StudyError(_refusal(f"study {study.study_name!r}", holder))
+        _claim(study, owner, token)
         time.sleep(0.2)  # a claim that crossed ours has arrived by now
     ended = threading.Event()
 
@@ -119,7 +127,7 @@ def hold_lease(
                     ended.set()
                     lost()
                     return
-                _claim(study, owner, token, clock())
+                _claim(study, owner, token)
 
     thread = threading.Thread(target=renew, name="autoft-lease", daemon=True)
     thread.start()
@@ -133,22 +141,22 @@ def hold_lease(
                 study.set_user_attr(LEASE_ATTR, {})
 
 
+def find_lessee(study: optuna.Study) -> Owner | None:
+    """The process that holds the study's lease, wherever it runs; None where none does."""
+    lease = _lease(study)
+    if not lease or time.time() - lease["renewed"] >= STALE_AFTER_S:
+        return None
+    owner = Owner(**lease["owner"])
+    return None if owner.is_dead else owner
+
+
 def _lease(study: optuna.Study) -> dict[str, Any]:
     found: dict[str, Any] = study.user_attrs.get(LEASE_ATTR, {})
     return found
 
 
-def _claim(study: optuna.Study, owner: Owner, token: str, now_s: float) -> None:
-    study.set_user_attr(LEASE_ATTR, {"owner": asdict(owner), "token": token, "renewed": now_s})
-
-
-def _refuse_if_held(study: optuna.Study, now_s: float) -> None:
-    lease = _lease(study)
-    if not lease or now_s - lease["renewed"] >= STALE_AFTER_S:
-        return
-    owner = Owner(**lease["owner"])
-    if not owner.is_dead:
-        raise StudyError(_refusal(f"study {study.study_name!r}", owner))
+def _claim(study: optuna.Study, owner: Owner, token: str) -> None:
+    study.set_user_attr(LEASE_ATTR, {"owner": asdict(owner), "token": token, "renewed": time.time()})
 
 
 def _refusal(what: str, owner: Owner | None) -> str:

@@ -18,6 +18,8 @@ from autoft.errors import StudyError
 from autoft.study.lock import (
     LEASE_ATTR,
     STALE_AFTER_S,
+    Owner,
+    find_lessee,
     find_owner,
     hold_lease,
     hold_sitting,
@@ -77,6 +79,26 @@ def test_the_lease_of_a_dead_process_of_this_host_is_taken_over_at_once(study: o
     study.set_user_attr(LEASE_ATTR, {"owner": owner, "token": "theirs", "renewed": time.time()})
     with hold_lease(study, lambda: None):
         assert study.user_attrs[LEASE_ATTR]["owner"]["pid"] == os.getpid()
+
+
+def test_a_container_that_is_started_again_with_its_old_number_takes_its_lease_over(
+    study: optuna.Study,
+) -> None:
+    owner = {"host": platform.node(), "pid": os.getpid(), "since": 0.0}
+    study.set_user_attr(LEASE_ATTR, {"owner": owner, "token": "before", "renewed": time.time()})
+    assert find_lessee(study) is None
+    with hold_lease(study, lambda: None):
+        assert study.user_attrs[LEASE_ATTR]["token"] != "before"
+
+
+def test_who_holds_the_lease_is_found_until_it_is_stale(study: optuna.Study) -> None:
+    owner = {"host": platform.node(), "pid": os.getppid(), "since": 0.0}
+    lease = {"owner": owner, "token": "theirs", "renewed": time.time()}
+    assert find_lessee(study) is None
+    study.set_user_attr(LEASE_ATTR, lease)
+    assert find_lessee(study) == Owner(**owner)
+    study.set_user_attr(LEASE_ATTR, {**lease, "renewed": time.time() - STALE_AFTER_S})
+    assert find_lessee(study) is None
 
 
 def test_whoever_was_away_for_too_long_is_told_and_leaves_the_other_ones_lease_alone(
