@@ -31,7 +31,8 @@ class Feed:
         self._vectors = states is not None and states.reads != "all"
         self._whole = self._on_device(vectors(self.tokens, pad_id)) if self._vectors else {}
         self._evaluation: list[tuple[np.ndarray, Batch]] = []
-        self._forward = EVALUATION_VECTORS if self._vectors else FORWARD_TOKENS[device.type]
+        self._most = EVALUATION_VECTORS if self._vectors else FORWARD_TOKENS[device.type]
+        self._forward = self._most
 
     def batch(self, rows: np.ndarray) -> Batch:
         """The model's inputs for `rows` [b], `labels`, and `states` where a prefix is frozen and stored."""
@@ -45,8 +46,13 @@ class Feed:
             self._evaluation = [(rows, self._inputs(rows)) for rows in batches]
         return self._evaluation
 
+    def renew(self) -> None:
+        """For the next trial: how its rows are evaluated must not depend on what ran before it (rule 8)."""
+        if self._forward != self._most:
+            self._forward, self._evaluation = self._most, []
+
     def halve_evaluation(self) -> bool:
-        """Smaller batches from now on, where memory is short; False where each has one row already."""
+        """Smaller batches until `renew`, where memory is short; False where each has one row already."""
         largest = max(len(rows) for rows, _ in self._evaluation)
         self._forward //= 2
         self._evaluation = []

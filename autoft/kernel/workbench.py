@@ -202,6 +202,8 @@ class Workbench:
                     for split, tokens in encoded.splits.items()
                 },
             )
+        for feed in self._fed[1].values():
+            feed.renew()
         return self._fed[1], None if wanted is None else frozen
 
     def _load(self, name: str) -> Resident:

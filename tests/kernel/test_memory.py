@@ -119,6 +119,25 @@ def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, mo
         assert a["log_loss"] == pytest.approx(b["log_loss"], abs=1e-5)
 
 
+def test_the_next_trial_is_evaluated_as_if_there_had_been_room_before(tmp_path, monkeypatch):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    plain, sizes = kernel_bench._try_logits, []
+
+    def watched(bench, precision):
+        sizes.append(max(len(rows) for rows, _ in bench.validation.evaluation()))
+        return None if short and sizes[-1] > 3 else plain(bench, precision)
+
+    monkeypatch.setattr(kernel_bench, "_try_logits", watched)
+    workbench, short = Workbench(things), True
+    list(workbench.fine_tune(config(), tmp_path / "a.safetensors"))
+    whole, smallest = sizes[0], sizes[-1]
+    sizes.clear()
+    short = False
+    list(workbench.fine_tune(config(), tmp_path / "b.safetensors"))
+    assert smallest <= 3 < whole
+    assert set(sizes) == {whole}
+
+
 def test_other_errors_are_not_taken_for_it():
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))

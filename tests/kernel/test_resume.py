@@ -79,7 +79,7 @@ def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     assert next(trial) == heard[-1]
 
 
-def test_the_place_stands_before_anybody_hears_of_the_measurement_and_until_it_is_deleted(tmp_path):
+def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(tmp_path):
     things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     place = tmp_path / "1.resume"
     bench = Workbench(things)
