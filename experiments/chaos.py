@@ -14,6 +14,7 @@ Exit status 1 where any of this does not hold.
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from autoft.study.places import log_name
 from tests.postgres import Postgres, postgres
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -50,6 +52,10 @@ resources: {{max_concurrent: {workers}}}
 """
 TARGETS = ("driver", "worker", "raylet", "gcs_server", "everything")
 DATABASE = "database"
+WORKERS = ("ray::Resident", "ray::_Inner")
+"""What Ray calls a worker between two steps, and in one: Tune wraps the class that a trial's data go with."""
+GOES_ON = "The trial goes on from step"
+"""In a trial's log, where an attempt took up the place of one before it."""
 TIMEOUT_S = 600.0
 """A command that runs for so long hangs."""
 
@@ -81,7 +87,7 @@ def main() -> None:
     problems: list[str] = []
     number = 0
     while killed.total() < options.kills:
-        workers = 2 if number % 4 == 3 else 1
+        workers = 2 if number % 3 == 2 else 1
         case = Case(f"study-{number}", ("tpe", "random")[number % 2], workers, 30, rng.randrange(99))
         folder = root / "killed" / case.name
         kills = min(options.kills - killed.total(), options.kills_per_study)
@@ -97,10 +103,8 @@ def main() -> None:
             subprocess.run(_command(), cwd=quiet, env=_environment(quiet), check=True, capture_output=True)
             found += _differences(trials, _trials(quiet, case.name))
         told = ", ".join(f"{count} {target}" for target, count in done.items())
-        print(
-            f"{case.name} ({case.sampler}, {case.workers} workers): killed {told}: {found or 'all well'}",
-            flush=True,
-        )
+        what = f"{case.name} ({case.sampler}, {case.workers} workers): killed {told}"
+        print(f"{what}; {_resumptions(case, folder, trials)}: {found or 'all well'}", flush=True)
         problems += found
         number += 1
     print(f"{killed.total()} kills over {number} studies ({dict(killed)}): {len(problems)} violations")
@@ -193,7 +197,7 @@ def _victims(driver: int, target: str) -> list[int]:
         case "everything":
             return [driver, *family]
         case "worker":
-            return [pid for pid in family if _title(pid).startswith("ray::Resident")][:1]
+            return [pid for pid in family if _title(pid).startswith(WORKERS)][:1]
         case _:
             return [pid for pid in family if Path(_title(pid).split(" ")[0]).name == target][:1]
 
@@ -253,6 +257,20 @@ def _trials(folder: Path, name: str, server: Postgres | None = None) -> list[Any
     from autoft.study.storage import find_study
 
     return read_trials(find_study(name, folder / "studies" / name, server and server.url))
+
+
+def _resumptions(case: Case, folder: Path, trials: list[Any]) -> str:
+    """How often an attempt went on from a place, by the trials' logs, and how often one had to begin anew.
+
+    Places are written off the critical path, so a kill may come before the first one of a trial.
+    """
+    went_on = anew = 0
+    for trial in trials:
+        log = (folder / "studies" / case.name / log_name(trial.number)).read_text()
+        went_on += log.count(GOES_ON)
+        attempts = re.split(r"interrupted: attempt \d+, with (\d+) measurements", log)
+        anew += len(attempts) > 1 and attempts[-2] != "0" and GOES_ON not in attempts[-1]
+    return f"{went_on} attempts went on from a place, {anew} trials with a measurement began anew"
 
 
 def _violations(case: Case, folder: Path, trials: list[Any]) -> list[str]:

@@ -25,7 +25,7 @@ from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_trials
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.study.ray_tune.test_cluster import RAY, free_port, node, wait_for_nodes
+from tests.cluster import free_port, head_node
 
 WARM = 100
 MOST_MIB = 200
@@ -63,16 +63,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "token").write_text(secrets.token_hex(32))
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token")}
-        start = [
-            "start",
-            "--head",
-            f"--port={port}",
-            "--node-ip-address=127.0.0.1",
-            "--include-dashboard=false",
-        ]
-        command = [str(RAY), *start, f"--num-cpus={options.workers}", "--block"]
-        with node(command, folder / "ray.log"):
-            wait_for_nodes(f"127.0.0.1:{port}", 1)
+        with head_node(port, options.workers, folder / "ray.log"):
             spec = make_spec(folder, options.trials, "random")
             resources = replace(spec.resources, address=f"127.0.0.1:{port}", max_concurrent=options.workers)
             method = SearchMethod("random", {}, "none", {}, evaluations_per_epoch=1)

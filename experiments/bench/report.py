@@ -133,9 +133,10 @@ def show(workload: str, result: dict[str, Any], console: Console) -> None:
 
 def _sentence(metric: str, verdict: dict[str, Any]) -> str:
     return (
-        f"gate, {metric}: {'passed' if verdict['passed'] else 'FAILED'}: Spearman {verdict['spearman']:.3f} "
-        f"(between seeds {verdict['seed_spearman']:.3f}), median difference "
-        f"{verdict['median_difference']:+.4f} (by seeds alone up to {verdict['tolerance']:.4f})"
+        f"gate, {metric}: {'passed' if verdict['passed'] else 'FAILED'}: Spearman without dropout "
+        f"{verdict['spearman']:.3f}, largest difference {verdict['largest_difference']:.4f}; with dropout "
+        f"{verdict['spearman_with_dropout']:.3f}, median difference {verdict['median_difference']:+.4f} "
+        f"(by chance up to {verdict['tolerance']:.4f})"
     )
 
 

@@ -4,12 +4,11 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,53 +18,9 @@ from autoft.study.places import checkpoint_name, log_name
 from autoft.study.records import TrialRecord, best_trial, read_trials
 from autoft.study.storage import find_study
 
-RAY = Path(sys.executable).parent / "ray"
-TIMEOUT_S = 120
+from ...cluster import TIMEOUT_S, blind_node, can_blind, free_port, head_node, wait_for_nodes
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def node(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Ray node that runs until the end of the block; all of its processes end with it."""
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1", "RAY_memory_monitor_refresh_ms": "0"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **quiet, **environment},
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def wait_for_nodes(address: str, count: int) -> None:
-    """Until the cluster has `count` nodes, as a driver of its own sees it."""
-    script = (
-        "import ray, sys, time\n"
-        f"ray.init(address={address!r}, log_to_driver=False, logging_level='ERROR')\n"
-        f"while sum(n['Alive'] for n in ray.nodes()) < {count}: time.sleep(0.2)\n"
-    )
-    deadline = time.monotonic() + TIMEOUT_S
-    while True:
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, timeout=TIMEOUT_S, check=False
-        )
-        if done.returncode == 0:
-            return
-        assert time.monotonic() < deadline, done.stderr.decode()
+FORBIDDEN = "unshare is not permitted here, so no node can be made blind"
 
 
 @pytest.fixture
@@ -81,22 +36,13 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def address(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A head that sees the driver's folder, and a node with another host name that sees an empty one."""
-    if subprocess.run(["unshare", "--mount", "--uts", "true"], check=False).returncode != 0:
-        pytest.skip("unshare is not permitted here, so no node can be made blind")
-    port, elsewhere, token = free_port(), tmp_path / "elsewhere", tmp_path / "token"
-    elsewhere.mkdir()
+    if not can_blind():
+        pytest.skip(FORBIDDEN)
+    port, token = free_port(), tmp_path / "token"
     token.write_text(secrets.token_hex(32))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
-    head = ["start", "--head", f"--port={port}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"]
-    worker = f"start --address=127.0.0.1:{port} --node-ip-address=127.0.0.1 --num-cpus=1 --block"
-    blind = f"mount -t tmpfs none {folder} && hostname elsewhere && cd {elsewhere} && exec {RAY} {worker}"
-    with ExitStack() as stack:
-        command = [str(RAY), *head, "--num-cpus=1", "--block"]
-        stack.enter_context(node(command, tmp_path / "head.log"))
-        wait_for_nodes(f"127.0.0.1:{port}", 1)
-        unshare = ["unshare", "--mount", "--uts", "sh", "-c", blind]
-        stack.enter_context(node(unshare, tmp_path / "worker.log", TMPDIR=str(elsewhere)))
+    with head_node(port, 1, tmp_path / "head.log"), blind_node(port, folder, tmp_path / "elsewhere"):
         wait_for_nodes(f"127.0.0.1:{port}", 2)
         yield f"127.0.0.1:{port}"
 
@@ -142,23 +88,11 @@ def test_trials_run_on_both_nodes_and_everything_arrives_at_the_driver(folder: P
     assert len(list((folder / "checkpoints").iterdir())) == 1
 
 
-def blind_node(
-    stack: ExitStack, folder: Path, tmp_path: Path, port: int, name: str
-) -> subprocess.Popen[bytes]:
-    """A node of one CPU with a host name and a temporary folder of its own, and without the driver's disk."""
-    own = tmp_path / name
-    own.mkdir()
-    start = f"start --address=127.0.0.1:{port} --node-ip-address=127.0.0.1 --num-cpus=1 --block"
-    blind = f"mount -t tmpfs none {folder} && hostname {name} && cd {own} && exec {RAY} {start}"
-    unshare = ["unshare", "--mount", "--uts", "sh", "-c", blind]
-    return stack.enter_context(node(unshare, tmp_path / f"{name}.log", TMPDIR=str(own)))
-
-
 def test_a_node_that_dies_loses_nothing_and_one_that_joins_is_used(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if subprocess.run(["unshare", "--mount", "--uts", "true"], check=False).returncode != 0:
-        pytest.skip("unshare is not permitted here, so no node can be made blind")
+    if not can_blind():
+        pytest.skip(FORBIDDEN)
     port, token = free_port(), tmp_path / "token"
     address = f"127.0.0.1:{port}"
     token.write_text(secrets.token_hex(32))
@@ -167,16 +101,8 @@ def test_a_node_that_dies_loses_nothing_and_one_that_joins_is_used(
     request = {"folder": str(folder), "trials": 5, "max_concurrent": 2, "sleep_s": 2.0, "address": address}
     request |= {"file": str(folder / "rows.txt"), "tree": str(folder / "tree")}
     with ExitStack() as stack:
-        head = [
-            "start",
-            "--head",
-            f"--port={port}",
-            "--node-ip-address=127.0.0.1",
-            "--include-dashboard=false",
-        ]
-        stack.enter_context(node([str(RAY), *head, "--num-cpus=0", "--block"], tmp_path / "head.log"))
-        wait_for_nodes(address, 1)
-        first = blind_node(stack, folder, tmp_path, port, "first")
+        stack.enter_context(head_node(port, 0, tmp_path / "head.log"))
+        first = stack.enter_context(blind_node(port, folder, tmp_path / "first"))
         wait_for_nodes(address, 2)
         script = Path(__file__).parent.with_name("driver.py")
         driver = stack.enter_context(
@@ -188,7 +114,7 @@ def test_a_node_that_dies_loses_nothing_and_one_that_joins_is_used(
             assert time.monotonic() < deadline
             time.sleep(0.2)
         os.killpg(first.pid, signal.SIGKILL)
-        blind_node(stack, folder, tmp_path, port, "second")
+        stack.enter_context(blind_node(port, folder, tmp_path / "second"))
         _, errors = driver.communicate(timeout=TIMEOUT_S)
         assert driver.returncode == 0, errors
     trials = read_trials(find_study("study", folder))
