@@ -35,11 +35,11 @@ def _registered_name(value: object) -> str:
     if (
         isinstance(value, str)
         and value.strip()
-        and not re.search(r"[/:\x00-\x1f]", value)
+        and not re.search(r"[/:'\x00-\x1f\x7f-\x9f]", value)
         and len(value) <= 200
     ):
         return value
-    raise ValueError(f"must be a name of at most 200 characters without `/` and `:`, got {got(value)}")
+    raise ValueError(f"must be a name of at most 200 characters without `/`, `:` and `'`, got {got(value)}")
 
 
 def _task(value: object) -> str:

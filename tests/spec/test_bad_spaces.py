@@ -112,7 +112,8 @@ EXTRAS = {
     "study with a slash": ("study: a/b", 6, "study", "letters, digits", "'a/b'"),
     "study that is a number": ("study: 7", 6, "study", "must be a name", "got 7"),
     "study too long": (f"study: {'a' * 101}", 6, "study", "at most 100"),
-    "registered name with a colon": ("register: {name: 'a:b'}", 6, "register.name", "without `/` and `:`"),
+    "registered name with a colon": ("register: {name: 'a:b'}", 6, "register.name", "without `/`, `:` and"),
+    "registered name with a quote": ("register: {name: o'neil}", 6, "register.name", "without `/`, `:` and"),
     "no CPU": ("resources: {cpus_per_trial: 0}", 6, "resources.cpus_per_trial", "at least 1, got 0"),
     "two GPUs for a trial": (
         "resources: {gpus_per_trial: 2}",
