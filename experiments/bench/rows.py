@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+from autoft.data.values import natural_order
+
 SPLITS = ("train", "validation")
 HELD_OUT = 0.15
 """Share of a single csv's rows for validation; as much again is set aside, as autoft does for its test."""
@@ -72,8 +74,8 @@ def read_rows(folder: Path, split: str) -> pd.DataFrame:
 
 
 def label_names(folder: Path) -> list[str]:
-    """All labels of all splits, sorted."""
-    return sorted(set().union(*(_read(folder, split)["label"] for split in SPLITS)))
+    """All labels of all splits, in autoft's order: the heads that both sides draw are about the same."""
+    return list(natural_order(label for split in SPLITS for label in _read(folder, split)["label"]))
 
 
 def tokenise(folder: Path, split: str, tokenizer: Any, max_length: int) -> Rows:
