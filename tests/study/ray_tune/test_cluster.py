@@ -110,7 +110,7 @@ def test_a_node_that_dies_loses_nothing_and_one_that_joins_is_used(
         )
         deadline = time.monotonic() + TIMEOUT_S
         while not (trials := _trials_so_far(folder)) or not trials[-1].measurements:
-            assert driver.poll() is None
+            assert driver.poll() is None, driver.communicate()[1]
             assert time.monotonic() < deadline
             time.sleep(0.2)
         os.killpg(first.pid, signal.SIGKILL)
