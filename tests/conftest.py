@@ -30,7 +30,7 @@ def workdir(tmp_path, monkeypatch):
 def searched(tmp_path_factory):
     """A folder with a finished search of the quickstart, cut short, and what the command printed."""
     folder = tmp_path_factory.mktemp("main-job")
-    return folder, run_from_the_start(folder, *search_words())
+    return folder, run_from_the_start(folder, *search_words("resources.max_concurrent=2"))
 
 
 FIRST = ("main-job", "test_cli", "kernel", "tracking", "ray_tune")
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config, items):
 def group_of(nodeid):
     """Tests of a group run in one process of `pytest -n`: those of a folder, or that share a real search."""
     file = Path(nodeid.partition("::")[0])
-    if file.name in ("test_main_job.py", "test_readme.py"):
+    if file.name in ("test_main_job.py", "test_readme.py", "test_control.py"):
         return "main-job"
     return file.stem if file.parent.name == "tests" else file.parts[2 if "ray_tune" in file.parts else 1]
 

@@ -11,7 +11,13 @@ from . import warm
 
 REPOSITORY = Path(__file__).parents[1]
 SPACE = REPOSITORY / "search_spaces" / "quickstart.yaml"
-SHORT = ("budget.trials=4", "space.epochs=1", "space.batch_size=32", "space.unfreeze_depth=[0, 1]")
+SHORT = (
+    "budget.trials=4",
+    "space.epochs=1",
+    "space.batch_size=32",
+    "space.unfreeze_depth=[0, 1]",
+    "resources.max_concurrent=1",  # a second worker takes longer to start than such trials take
+)
 """Enough to be real, little enough to be quick."""
 TIMEOUT_S = 280
 

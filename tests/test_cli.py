@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +74,23 @@ def test_a_study_without_a_complete_trial_exits_with_3_and_says_why(monkeypatch,
         cli.main()
     assert ended.value.code == 3
     assert "1 x RuntimeError: boom" in capsys.readouterr().out
+
+
+def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monkeypatch, workdir, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sitting, "sit", interrupted)
+    words = ["-o", "tracking.uri=http://me:hunter2@127.0.0.1:9", "-o", "budget.trials=3", "--for", "8h"]
+    monkeypatch.setattr(sys, "argv", ["autoft", "search", "a space.yaml", *words])
+    shutil.copy(SPACE, "a space.yaml")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told == (
+        "autoft search 'a space.yaml' -o 'tracking.uri=http://me:***@127.0.0.1:9' -o budget.trials=3 --for 8h"
+    )
 
 
 def test_an_error_of_autofts_own_is_shown_whole(monkeypatch, workdir):

@@ -1,17 +1,22 @@
 """What another terminal does to a study: stop it, queue a configuration, publish it anew."""
 
 import shutil
+import time
 from collections import Counter
 
 import pytest
 from mlflow import MlflowClient
 
+from autoft import control
+from autoft.errors import StudyError
+from autoft.study.lock import LEASE_ATTR
 from autoft.study.records import read_trials
+from autoft.study.requests import STOP_ATTR
 from autoft.study.storage import find_study
 
 from .main_job import Running, run, search_words, wait_for_a_trial
 
-LONG = ("space.epochs=3", "resources.max_concurrent=1", "search.pruner=none")
+LONG = ("space.epochs=3", "search.pruner=none")
 
 
 def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
@@ -58,6 +63,17 @@ def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
 def test_what_cannot_be_done_is_said_in_words(searched, arguments, said):
     done = run(searched[0], *arguments)
     assert (done.code, said in done.err, "Traceback" in done.err) == (1, True, False), done
+
+
+def test_a_search_on_another_host_is_seen_by_the_lease_of_its_study(searched, tmp_path, monkeypatch):
+    monkeypatch.chdir(shutil.copytree(searched[0], tmp_path / "copy"))
+    study = find_study("quickstart", tmp_path / "copy" / "studies" / "quickstart")
+    owner = {"host": "elsewhere", "pid": 7, "since": 0.0}
+    study.set_user_attr(LEASE_ATTR, {"owner": owner, "token": "theirs", "renewed": time.time()})
+    assert "process 7 on host elsewhere" in control.stop("quickstart")
+    assert study.user_attrs[STOP_ATTR] is True
+    with pytest.raises(StudyError, match=r"process 7 on host elsewhere .* searches it, and publishes it"):
+        control.sync("quickstart")
 
 
 def test_sync_rebuilds_all_runs_in_another_store_once_however_often(searched, tmp_path):

@@ -1,0 +1,55 @@
+"""The champion and a tracking server that does not take it at once. Its model: tests/test_main_job.py."""
+
+from pathlib import Path
+
+import pytest
+
+from autoft import champion
+from autoft.errors import AutoftError, ModelError, TrackingError
+from autoft.tracking.registry import Champion
+from autoft.tracking.retrieval import Best
+
+BEST = Best("study", {"dropout": 0.1}, "macro_f1", 0.8, trial=3, run_id="", model_uri=None)
+REGISTERED = Champion("study", 1, "models:/study/1", run_id="run")
+
+
+@pytest.fixture
+def offer(monkeypatch):
+    """Offers BEST to a server that answers as given; tells what came of it, and how many answers are left."""
+    monkeypatch.setattr(champion, "REGISTER_AGAIN_S", 0.01)
+
+    def offer(*answers, tries=3):
+        left = list(answers)
+
+        def register(*_):
+            answer = left.pop(0)
+            if isinstance(answer, AutoftError):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(champion.Searched, "_register", register)
+        searched = champion.Searched(study=None, spec=None, prepared=None, folder=Path())
+        return *searched.registered(BEST, print, tries), len(left)
+
+    return offer
+
+
+def test_a_server_that_takes_it_the_third_time_has_it(offer):
+    gone = TrackingError("the server is gone")
+    best, unrecorded, left = offer(gone, gone, REGISTERED)
+    assert (best.run_id, best.model_uri, unrecorded, left) == ("run", "models:/study/1", None, 0)
+
+
+def test_a_server_that_never_takes_it_is_told_of_with_the_winner(offer):
+    best, unrecorded, left = offer(*[TrackingError("the server is gone")] * 3, REGISTERED)
+    assert (best, unrecorded, left) == (BEST, "the champion's model: the server is gone", 1)
+
+
+def test_who_presses_ctrl_c_waits_for_one_try(offer):
+    _, unrecorded, left = offer(TrackingError("the server is gone"), REGISTERED, tries=1)
+    assert (unrecorded, left) == ("the champion's model: the server is gone", 1)
+
+
+def test_what_another_try_does_not_mend_is_not_tried_again(offer):
+    _, unrecorded, left = offer(ModelError("the base weights are gone"), REGISTERED)
+    assert (unrecorded, left) == ("the champion's model: the base weights are gone", 1)
