@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -82,14 +83,16 @@ def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monke
 
     monkeypatch.setattr(sitting, "sit", interrupted)
     words = ["-o", "tracking.uri=http://me:hunter2@127.0.0.1:9", "-o", "budget.trials=3", "--for", "8h"]
-    monkeypatch.setattr(sys, "argv", ["autoft", "search", "a space.yaml", *words])
-    shutil.copy(SPACE, "a space.yaml")
+    monkeypatch.setattr(sys, "argv", ["autoft", "search", "my spaces/tickets.yaml", *words])
+    Path("my spaces").mkdir()
+    shutil.copy(SPACE, "my spaces/tickets.yaml")
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
     told = capsys.readouterr().out.splitlines()[-1]
     assert told == (
-        "autoft search 'a space.yaml' -o 'tracking.uri=http://me:***@127.0.0.1:9' -o budget.trials=3 --for 8h"
+        "autoft search 'my spaces/tickets.yaml' -o tracking.uri=http://me:***@127.0.0.1:9 "
+        "-o budget.trials=3 --for 8h"
     )
 
 
