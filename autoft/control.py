@@ -7,7 +7,7 @@ from autoft.api import find, full_request, request_of, study_tracking_uri
 from autoft.errors import StudyError
 from autoft.study.lock import find_lessee, find_owner
 from autoft.study.records import read_info, read_trial, read_trials
-from autoft.study.requests import request_stop
+from autoft.study.requests import request_end, request_stop
 from autoft.study.storage import clear_storage_errors, study_id, trials_left
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.store import resolve
@@ -29,8 +29,12 @@ def stop(study: str | Path, trial: int | None = None) -> str:
             raise StudyError(
                 f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
             )
-        request_stop(found, trial)
-    what = "The search stops and keeps its place" if trial is None else f"Trial {trial} ends"
+        if trial is None:
+            request_stop(found, owner)
+            what = "The search stops and keeps its place"
+        else:
+            request_end(found, trial)
+            what = f"Trial {trial} ends"
     return f"{what} within seconds: {owner} was asked."
 
 

@@ -49,7 +49,7 @@ from autoft.study.records import (
     write_cache_plan,
     write_info,
 )
-from autoft.study.requests import forget_requests
+from autoft.study.requests import forget_stop
 from autoft.study.storage import (
     StorageError,
     Study,
@@ -102,7 +102,6 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
         study = open_study(spec, folder, identity_of(spec, rows.digest))
         if spec.search.storage is not None:
             held.enter_context(hold_lease(study, _interrupt))
-        forget_requests(study)
         # Written only now: a request that is refused leaves the study's files alone.
         prepared = rows.write(folder / DATA)
         with replacing(folder / SPACE) as temporary:
@@ -169,6 +168,7 @@ def _search(
     if error is not None:
         raise error
     if stopped:
+        forget_stop(study)
         raise KeyboardInterrupt
     return Outcome(
         info=read_info(study),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from autoft.data.encode import tokenizer_fingerprint
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, require_depth
 from autoft.kernel.config import Depth
@@ -36,7 +37,7 @@ def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tu
     """The request as its models can fulfil it, and what these are made of.
 
     Depths that stand in the space only by default are dropped where a model has fewer blocks. The models get
-    the digests of their weights.
+    the digests of their weights and of their tokenisers.
 
     Raises:
         ModelError: a model cannot be loaded, or the user asks for more blocks or longer rows than it has.
@@ -50,7 +51,8 @@ def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tu
         except ModelError as error:
             raise ModelError(f"{ref.name}: {error}") from None
         facts.append(_facts(ref.name, loaded))
-        models.append(replace(ref, weights=weights_digest(loaded.model, loaded.fresh)))
+        weights = weights_digest(loaded.model, loaded.fresh)
+        models.append(replace(ref, weights=weights, tokenizer=tokenizer_fingerprint(loaded.tokenizer)))
     space = narrow_depth(spec.space, min(fact.blocks for fact in facts))
     return replace(spec, space=space, models=tuple(models)), tuple(facts)
 

@@ -24,6 +24,8 @@ class ModelRef:
     """Whether weights may be in a format that can run code, instead of safetensors."""
     weights: str | None = None
     """Digest of the weights that were found there; None before anybody looked."""
+    tokenizer: str | None = None
+    """The same of the tokeniser."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ from autoft.study.places import LOCK, OWNER
 LEASE_ATTR = "lease"
 """The study's attribute: the process that searches it, and when it last said so."""
 RENEWED_EVERY_S = 10.0
+BEGAN_S = time.time()
+"""Seconds since 1970, when this process began, nearly."""
 STALE_AFTER_S = 60.0
 """A lease that was not renewed for so long is nobody's; clocks of hosts may differ by less."""
 
@@ -39,12 +41,12 @@ class Owner:
     host: str
     pid: int
     since: float
-    """Seconds since 1970."""
+    """When it began, in seconds since 1970: hosts give a number twice."""
 
     @classmethod
     def this_process(cls) -> "Owner":
-        """Begins now."""
-        return cls(platform.node(), os.getpid(), time.time())
+        """The same one whenever it is asked for."""
+        return cls(platform.node(), os.getpid(), BEGAN_S)
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))

@@ -4,13 +4,15 @@ Through the study's storage, which every process that may ask can reach.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import optuna
 
 from autoft.errors import StudyError
+from autoft.study.lock import Owner
 
 STOP_ATTR = "stop"
-"""The study's attribute: whether to stop."""
+"""The study's attribute: the process that is to stop."""
 STOP_TRIAL_ATTR = "stop_trial:"
 """With a trial's number behind it, whether that is to end. One for each: who asks reads nothing first."""
 ASKED_EVERY_S = 1.0
@@ -27,7 +29,7 @@ class Requests:
     @property
     def stop(self) -> bool:
         """Whether the search is to stop."""
-        return bool(self._latest().get(STOP_ATTR))
+        return self._latest().get(STOP_ATTR) == asdict(Owner.this_process())
 
     def stops(self, trial: int) -> bool:
         """Whether that trial is to end."""
@@ -40,24 +42,23 @@ class Requests:
         return self._read
 
 
-def forget_requests(study: optuna.Study) -> None:
-    """For the process that has just become the only one that searches: an earlier one was to stop.
+def request_stop(study: optuna.Study, owner: Owner) -> None:
+    """Asks the process that searches to stop. Whoever searches after it is not meant."""
+    study.set_user_attr(STOP_ATTR, asdict(owner))
 
-    A trial that was to end is to end still, should it run.
-    """
+
+def forget_stop(study: optuna.Study) -> None:
+    """For the process that was asked and has stopped: it may search again."""
     if study.user_attrs.get(STOP_ATTR):
-        study.set_user_attr(STOP_ATTR, False)
+        study.set_user_attr(STOP_ATTR, None)
 
 
-def request_stop(study: optuna.Study, trial: int | None = None) -> None:
-    """Asks the process that searches to stop the search, or one trial.
+def request_end(study: optuna.Study, trial: int) -> None:
+    """Asks whichever process searches to end one trial.
 
     Raises:
         StudyError: the trial does not run.
     """
-    if trial is None:
-        study.set_user_attr(STOP_ATTR, True)
-        return
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
     numbers = [each.number for each in running]
     if trial not in numbers:

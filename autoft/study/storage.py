@@ -39,8 +39,9 @@ ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
 FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
-FORMAT = 3
-"""Of what a study and its trials hold. 1 had measurements without decisions, 2 models without weights."""
+FORMAT = 4
+"""Of what a study and its trials hold. 1 had measurements without decisions, 2 and 3 models without weights
+and tokenisers."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 
@@ -89,7 +90,8 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
     identity = {
         "task": spec.task,
         "models": {
-            model.name: {"revision": model.revision, "weights": model.weights} for model in spec.models
+            model.name: {"revision": model.revision, "weights": model.weights, "tokenizer": model.tokenizer}
+            for model in spec.models
         },
         "data digest": data_digest,
         "objective": spec.objective,

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from autoft.errors import ModelError
 from autoft.kernel.facts import fit_to_models
@@ -31,6 +32,23 @@ def spec(folder, **space):
 
 def depths(fitted):
     return next(p.domain.values for p in fitted.space.parameters if p.name == "unfreeze_depth")
+
+
+def test_a_model_is_known_by_its_weights_and_its_tokeniser(folder):
+    def digests():
+        ref = fit_to_models(spec(folder), COLOURS)[0].models[0]
+        return ref.weights, ref.tokenizer
+
+    before = digests()
+    assert digests() == before  # what the head begins with is no part of it
+    vocabulary = folder / "tokenizer.json"
+    vocabulary.write_text(vocabulary.read_text().replace('"red"', '"rot"'))
+    other_words = digests()
+    assert (other_words[0] == before[0], other_words[1] == before[1]) == (True, False)
+    numbers = load_file(folder / "model.safetensors")
+    numbers["encoder.layer.1.output.dense.bias"][0] += 1e-3
+    save_file(numbers, folder / "model.safetensors", {"format": "pt"})
+    assert digests()[0] != before[0]
 
 
 def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):

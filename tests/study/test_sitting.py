@@ -15,9 +15,10 @@ from autoft.errors import StudyError
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMethod, StudySpec
 from autoft.study.failures import Failure, GaveUp
+from autoft.study.lock import Owner
 from autoft.study.places import checkpoint_name
 from autoft.study.records import read_trial, read_trials
-from autoft.study.requests import forget_requests, request_stop
+from autoft.study.requests import forget_stop, request_end, request_stop
 from autoft.study.sitting import Assignment, Sitting, Verdict
 from autoft.study.storage import find_study, identity_of, open_study
 
@@ -600,21 +601,25 @@ def test_another_process_stops_the_search_or_a_trial(folder: Path) -> None:
     trials = [begin(sitting) for _ in range(3)]
     measured(sitting, trials[0], 1, 3, 0.5)
     elsewhere = find_study("study", folder)
-    request_stop(elsewhere, 0)
-    request_stop(elsewhere, 1)
+    request_end(elsewhere, 0)
+    request_end(elsewhere, 1)
     clock.now_s += 1.0
     assert [sitting.ticked(n, 1) for n in (0, 1, 2)] == [Verdict.ENDED, Verdict.ENDED, Verdict.GO_ON]
     assert states(sitting) == ["PRUNED", "FAIL", "RUNNING"]
     with pytest.raises(StudyError, match="trial 0 of 'study' does not run; running trials: 2"):
-        request_stop(elsewhere, 0)
-    request_stop(elsewhere)
+        request_end(elsewhere, 0)
+    me = Owner.this_process()
+    request_stop(elsewhere, replace(me, since=me.since - 1))
+    clock.now_s += 1.0
+    assert sitting.ticked(2, 1) is Verdict.GO_ON  # another process was asked, which had this one's number
+    request_stop(elsewhere, me)
     clock.now_s += 1.0
     assert sitting.ticked(2, 1) is Verdict.KEPT
     assert sitting.over
     assert sitting.stopped
     assert sit(spec, folder).over  # asked while a search starts, it holds too
-    request_stop(elsewhere, 2)
-    forget_requests(elsewhere)
+    request_end(elsewhere, 2)
+    forget_stop(elsewhere)
     sitting = sit(spec, folder, clock=clock)
     assert not sitting.over
     again = begin(sitting)  # that trial 2 is to end still holds

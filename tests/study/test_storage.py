@@ -117,6 +117,10 @@ def test_budget_resources_and_tracking_may_change(folder: Path) -> None:
             'models.tiny.weights: was null, is now "b"',
         ),
         (
+            {"models": (ModelRef("tiny", "folder", "/models/tiny", tokenizer="b"),)},
+            'models.tiny.tokenizer: was null, is now "b"',
+        ),
+        (
             {"parameters": [Parameter("learning_rate", Range(1e-5, 1e-2, integer=False, log=True))]},
             "space.searched.learning_rate.domain.high: was 0.001, is now 0.01",
         ),
@@ -210,7 +214,7 @@ def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytes
 def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
     study = opened(make_spec(), folder)
     study.set_user_attr(FORMAT_ATTR, {"format": 7, "autoft": "3.1.4"})
-    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 3"
+    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 4"
     with pytest.raises(StudyError, match=said):
         opened(make_spec(), folder)
     with pytest.raises(StudyError, match=said):

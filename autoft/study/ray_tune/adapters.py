@@ -98,9 +98,9 @@ class Desk:
 class StudySearcher(Searcher):
     """Ray asks here for the next trial, and tells that one has come to its end."""
 
-    def __init__(self, desk: Desk, places: Callable[[], int]) -> None:
+    def __init__(self, desk: Desk, places: Callable[[], int], begin_grace: Callable[[], None]) -> None:
         super().__init__()
-        self._desk, self._places = desk, places
+        self._desk, self._places, self._begin_grace = desk, places, begin_grace
         self._counted_s = time.monotonic()
 
     def _count_places(self) -> None:
@@ -113,6 +113,8 @@ class StudySearcher(Searcher):
         """The configuration of a Ray trial; None: not now; FINISHED: no more."""
         self._count_places()
         next_up = self._desk.attempt(self._desk.sitting.next, None)
+        if self._desk.sitting.stopped:
+            self._begin_grace()
         if next_up is not None:
             return {ASSIGNMENT_KEY: next_up}
         return Searcher.FINISHED if self._desk.closed else None

@@ -124,17 +124,17 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 @contextmanager
-def stops_gently(stop: Callable[[], None]) -> Iterator[None]:
+def stops_gently(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
     """In the block the first SIGINT or SIGTERM calls `stop`; a second one is a KeyboardInterrupt.
 
-    At the end of GRACE_S after the first the block is left as it is: what has not stopped by then keeps the
-    place that it has.
+    GRACE_S after that the block is left as it is: what has not stopped by then keeps the place that it has.
+    Where something else than a signal has stopped it, the grace begins with a call of what this gives.
 
     Raises:
         KeyboardInterrupt: a second signal, or one before the block since `heed_interrupts`.
     """
     if not _in_main_thread():
-        yield
+        yield lambda: None
         return
     if _interrupted.is_set():
         _interrupted.clear()
@@ -145,8 +145,12 @@ def stops_gently(stop: Callable[[], None]) -> Iterator[None]:
         stop()
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.default_int_handler)
-        signal.signal(signal.SIGALRM, give_up)
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+        begin_grace()
+
+    def begin_grace() -> None:
+        if signal.getsignal(signal.SIGALRM) is not give_up:
+            signal.signal(signal.SIGALRM, give_up)
+            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
 
     def give_up(number: int, frame: object) -> None:
         nonlocal grace_is_over
@@ -158,7 +162,7 @@ def stops_gently(stop: Callable[[], None]) -> Iterator[None]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, first)
     try:
-        yield
+        yield begin_grace
     except KeyboardInterrupt:
         if not grace_is_over:
             raise

@@ -1,7 +1,7 @@
 """Runs a study to its budget."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,8 @@ def run(
         shipments={} if runtime.local else ship(files),
         timeout_s=spec.faults.trial_timeout_s,
     )
-    with stops_gently(sitting.stop):
-        while not _tuned(desk, shared, runtime):
+    with stops_gently(sitting.stop) as begin_grace:
+        while not _tuned(desk, shared, runtime, begin_grace):
             sitting.all_lost(LOST)
     sitting.sweep()
     if isinstance(desk.error, TROUBLE) and sitting.stopped and sitting.stopped_by is None:
@@ -88,10 +88,11 @@ def run(
     return sitting.stopped
 
 
-def _tuned(desk: Desk, shared: Shared, runtime: Runtime) -> bool:
+def _tuned(desk: Desk, shared: Shared, runtime: Runtime, begin_grace: Callable[[], None]) -> bool:
     """Whether it came to its end; Ray Tune gives up where it cannot have a result, lost with a node, say."""
     try:
-        _tune(StudySearcher(desk, runtime.places), StudyScheduler(desk), shared, runtime)
+        searcher = StudySearcher(desk, runtime.places, begin_grace)
+        _tune(searcher, StudyScheduler(desk), shared, runtime)
     except RuntimeError as error:
         if not isinstance(error.__cause__, RayError) or desk.sitting.idle:
             raise

@@ -218,17 +218,15 @@ def _start(resources: Resources, scratch: Path) -> None:
         "include_dashboard": False,
         "log_to_driver": False,
         "logging_level": logging.ERROR,
-        # Not the place for a secret: Ray writes a runtime environment into its logs.
-        "runtime_env": {
-            "env_vars": {
-                "OMP_NUM_THREADS": str(resources.cpus_per_trial),
-                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
-            }
-        },
+    }
+    of_workers = {
+        "OMP_NUM_THREADS": str(resources.cpus_per_trial),
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
     }
     try:
         if resources.address is None:
-            with _on_loopback():
+            # Inherited: the workers that Ray starts in advance are for those who want no environment of it.
+            with _on_loopback(), environment(of_workers):
                 ray.init(
                     address="local",
                     object_store_memory=LOCAL_OBJECT_STORE_BYTES,
@@ -237,7 +235,8 @@ def _start(resources: Resources, scratch: Path) -> None:
                 )
         else:
             del settings["include_dashboard"]
-            ray.init(address=resources.address, **settings)
+            # Not the place for a secret: Ray writes a runtime environment into its logs.
+            ray.init(address=resources.address, runtime_env={"env_vars": of_workers}, **settings)
     except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
         raise _refused(resources, error) from None
 

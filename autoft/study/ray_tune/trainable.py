@@ -9,8 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ray import cloudpickle, tune
-
 from autoft.collector import rare_collections
 from autoft.errors import AutoftError
 from autoft.kernel.measurement import Measurement
@@ -29,6 +27,9 @@ from autoft.study.ray_tune.messages import (
 from autoft.study.ray_tune.shipping import WorkerNode
 from autoft.study.sitting import Assignment
 from autoft.study.workbench import Workbench
+
+with rare_collections():  # a worker imports this module when it unpickles what is in it
+    from ray import cloudpickle, tune
 
 LOG = 2
 """The descriptor of standard error, behind which a trial's log lies."""

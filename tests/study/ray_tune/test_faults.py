@@ -14,11 +14,12 @@ from ray.util.placement_group import PlacementGroup, placement_group_table, remo
 from autoft.errors import StudyError
 from autoft.spec.study import Faults
 from autoft.study.failures import GaveUp
+from autoft.study.lock import Owner
 from autoft.study.places import CHECKPOINTS, log_name, resume_name
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import TrialRecord, read_trials
-from autoft.study.requests import forget_requests, request_stop
+from autoft.study.requests import forget_stop, request_stop
 from autoft.study.storage import find_study, identity_of, open_study
 
 from ..scripted import Diary, Die, Once, make_spec, sleep, workbench
@@ -106,10 +107,7 @@ def test_a_search_that_is_stopped_keeps_its_places_within_seconds(
     def stop() -> None:
         while not all((folder / resume_name(number, 1)).exists() for number in (0, 1)):
             time.sleep(0.05)
-        if how == "signal":
-            os.kill(os.getpid(), signal.SIGINT)
-        else:
-            request_stop(find_study("study", folder))
+        ask_to_stop(how, folder)
         asked.append(time.monotonic())
 
     asked: list[float] = []
@@ -123,7 +121,7 @@ def test_a_search_that_is_stopped_keeps_its_places_within_seconds(
     assert [trial.state for trial in before] == ["RUNNING", "RUNNING"]
     assert all(0 < len(trial.measurements) < 30 for trial in before)
 
-    forget_requests(study)  # as whoever takes the study's lock does
+    forget_stop(study)
     make = workbench(lambda number: [0.1 * k for k in range(1, 31)])
     after = search(spec, make, folder, two_workers)
     assert [(trial.state, trial.attempt) for trial in after] == [("COMPLETE", n) for n in (2, 2, 1, 1)]
@@ -133,6 +131,14 @@ def test_a_search_that_is_stopped_keeps_its_places_within_seconds(
     assert len(list((folder / CHECKPOINTS).iterdir())) == 1
 
 
+def ask_to_stop(how: str, folder: Path) -> None:
+    """As Ctrl-C does, or as `autoft stop` in another terminal."""
+    if how == "signal":
+        os.kill(os.getpid(), signal.SIGINT)
+    else:
+        request_stop(find_study("study", folder), Owner.this_process())
+
+
 def end_leftovers() -> None:
     """Of a search that did not wait for them; its own Ray would end with it, but the tests share one."""
     for group, state in placement_group_table().items():
@@ -140,8 +146,9 @@ def end_leftovers() -> None:
             remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(group))))
 
 
+@pytest.mark.parametrize("how", ["signal", "request"])
 def test_what_does_not_look_up_is_left_as_it_is_at_the_end_of_the_grace(
-    folder: Path, one_worker: Runtime, monkeypatch: pytest.MonkeyPatch
+    how: str, folder: Path, one_worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autoft.study.ray_tune.process.GRACE_S", 2.0)
     spec = make_spec(trials=2)
@@ -152,7 +159,7 @@ def test_what_does_not_look_up_is_left_as_it_is_at_the_end_of_the_grace(
             time.sleep(0.05)
         time.sleep(0.5)
         asked.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
+        ask_to_stop(how, folder)
 
     asked: list[float] = []
     threading.Thread(target=stop).start()
@@ -161,6 +168,7 @@ def test_what_does_not_look_up_is_left_as_it_is_at_the_end_of_the_grace(
     assert run(study, spec, make, watchers=[], folder=folder, runtime=one_worker)
     assert time.monotonic() - asked[0] < 15
     assert [(t.state, len(t.measurements)) for t in read_trials(study)] == [("RUNNING", 1)]
+    forget_stop(study)
     after = search(spec, workbench({0: [0.1, 0.2], 1: [0.5]}), folder, one_worker)
     assert [(trial.state, trial.attempt) for trial in after] == [("COMPLETE", 2), ("COMPLETE", 1)]
     end_leftovers()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -47,3 +48,13 @@ def test_an_interrupt_that_python_drops_is_heeded_before_the_first_trial() -> No
             signal.raise_signal(signal.SIGINT)
     assert stopped == [True]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_grace_begins_also_where_something_else_has_stopped_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoft.study.ray_tune.process.GRACE_S", 0.2)
+    began_s = time.monotonic()
+    with stops_gently(lambda: pytest.fail("nobody pressed Ctrl-C")) as begin_grace:
+        while time.monotonic() < began_s + 10:
+            begin_grace()
+            time.sleep(0.01)
+    assert 0.2 <= time.monotonic() - began_s < 5
