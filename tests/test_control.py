@@ -71,7 +71,7 @@ def test_a_search_on_another_host_is_seen_by_the_lease_of_its_study(searched, tm
     owner = {"host": "elsewhere", "pid": 7, "since": 0.0}
     study.set_user_attr(LEASE_ATTR, {"owner": owner, "token": "theirs", "renewed": time.time()})
     assert "process 7 on host elsewhere" in control.stop("quickstart")
-    assert study.user_attrs[STOP_ATTR] is True
+    assert study.user_attrs[STOP_ATTR] == owner
     with pytest.raises(StudyError, match=r"process 7 on host elsewhere .* searches it, and publishes it"):
         control.sync("quickstart")
 
