@@ -6,9 +6,7 @@ import torch
 from autoft.data.encode import Tokens
 
 POOL_BATCHES = 50
-"""Batches that are cut from one sorted pool of rows, at most: more pad less, fewer mix more."""
-POOLS = 4
-"""As many at least, where the rows are few: in a single pool the same rows would meet epoch after epoch."""
+"""Batches that are cut from one sorted pool of rows: more pad less, fewer mix more."""
 
 
 def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch.Tensor]:
@@ -41,11 +39,10 @@ def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch
 def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """All rows in batches of rows of like length, in an order that depends on seed and epoch only.
 
-    How the order is drawn: the rows are permuted; the permutation is cut into pools of POOL_BATCHES batches,
-    or of fewer, so that there are POOLS of them; each pool is sorted by length (rows of one length stay in
-    permuted order) and cut into batches; the batches of all pools are permuted. So a batch holds rows of one
-    pool with neighbouring lengths, every row comes once an epoch, and the short batch, if there is one, comes
-    anywhere. Both numbers are those of transformers' `group_by_length` (`get_length_grouped_indices`).
+    How the order is drawn: the rows are permuted; the permutation is cut into pools of POOL_BATCHES batches;
+    each pool is sorted by length (rows of one length stay in permuted order) and cut into batches; the
+    batches of all pools are permuted. So a batch holds rows of one pool with neighbouring lengths, every row
+    comes once an epoch, and the short batch, if there is one, comes anywhere.
 
     Args:
         lengths: tokens of each row [n].
@@ -58,10 +55,9 @@ def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(lengths))
-    rows = batch_size * min(POOL_BATCHES, max(1, len(lengths) // (batch_size * POOLS)))
     batches = []
-    for start in range(0, len(order), rows):
-        pool = order[start : start + rows]
+    for start in range(0, len(order), POOL_BATCHES * batch_size):
+        pool = order[start : start + POOL_BATCHES * batch_size]
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
     return [batches[i] for i in random.permutation(len(batches))]

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 
 from autoft.data.batch import collate, evaluation_batches, train_batches
@@ -48,14 +47,13 @@ def test_rows_of_a_batch_are_of_like_length():
     shuffled = np.random.default_rng(1).permutation(1000)
     at_random = [shuffled[start : start + 32] for start in range(0, 1000, 32)]
     bucketed = train_batches(LENGTHS, 32, seed=1, epoch=0)
-    # 1000 rows are four pools of 7 full batches over 57 lengths, so about 8 lengths a batch.
-    assert padded(bucketed) < 1.2 * LENGTHS.sum()
+    # 1000 rows are one pool: 31 full batches over 57 lengths, so about 2 lengths a batch.
+    assert padded(bucketed) < 1.05 * LENGTHS.sum()
     assert padded(at_random) > 1.7 * LENGTHS.sum()
 
 
-@pytest.mark.parametrize("batch_size", [8, 16, 32])
-def test_batches_stay_random(batch_size):
-    first, second = (train_batches(LENGTHS, batch_size, seed=1, epoch=epoch) for epoch in (0, 1))
+def test_batches_stay_random():
+    first, second = (train_batches(LENGTHS, 8, seed=1, epoch=epoch) for epoch in (0, 1))
     # Short batches come no sooner than long ones,
     places = np.arange(len(first))
     assert abs(np.corrcoef(places, [LENGTHS[batch].mean() for batch in first])[0, 1]) < 0.3
@@ -65,7 +63,7 @@ def test_batches_stay_random(batch_size):
     # and rows that meet in one epoch mostly do not in the next.
     mates = {frozenset((a, b)) for batch in first for a in batch for b in batch if a != b}
     again = {frozenset((a, b)) for batch in second for a in batch for b in batch if a != b}
-    assert len(mates & again) < 0.25 * len(mates)
+    assert len(mates & again) < 0.2 * len(mates)
 
 
 def test_rows_of_one_length_are_merely_shuffled():

@@ -3,6 +3,7 @@
 An augmentation that changes rows at random below the boundary would be another reason; no task has one yet.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from autoft.kernel.boundary.states import Reads, States, flattened, narrowed, po
 from autoft.kernel.config import Depth
 from autoft.kernel.freeze import evaluation_mode, set_depth
 
+_LOG = logging.getLogger(__name__)
 TOLERANCE = 1e-5
 """Of the largest number compared. Other shapes, and sums of gradients, change the last bits of float32
 (6e-8); a token that is missing or read in vain changes far more."""
@@ -117,7 +119,10 @@ def _differs(
 ) -> bool:
     try:
         return not _same(model, anatomy, depth, tokens, pad_id, reads)
-    except Exception:  # an architecture may raise anything where it is cut: then it cannot be cut there
+    except (
+        Exception
+    ) as error:  # an architecture may raise anything where it is cut: then it cannot be cut there
+        _LOG.info("%s with stored states at depth %s: %r", type(model).__name__, depth, error)
         return True
 
 
