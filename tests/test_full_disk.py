@@ -32,7 +32,9 @@ def test_a_full_disk_is_said_and_the_same_command_goes_on_when_there_is_room(tmp
     place.mkdir()
     out.mkdir()
     monkeypatch.setenv("OUT", str(out))
-    command = [sys.executable, "-m", "autoft", *search_words("budget.trials=3", "search.pruner=none")]
+    # Of one worker the places would fit, and the disk be full only when the model is registered.
+    words = search_words("budget.trials=3", "search.pruner=none", "resources.max_concurrent=2")
+    command = [sys.executable, "-m", "autoft", *words]
     script = SCRIPT.format(filler=600 - ROOM_MB)
     subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", place, *command], check=True, timeout=280)
     full = (out / "full.txt").read_text()
