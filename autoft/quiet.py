@@ -37,6 +37,7 @@ def log_to(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.raiseExceptions = False  # a full disk is told by the search, not by the log that finds no room
     handler.autoft = True  # type: ignore[attr-defined]  # ours, so that a second study in this process replaces it
     root.addHandler(handler)
     root.setLevel(logging.INFO)

@@ -167,8 +167,8 @@ def _search(
         recorder.close(INTERRUPTED_PATIENCE_S, interrupted=True)
     if error is not None:
         raise error
+    forget_stop(study)
     if stopped:
-        forget_stop(study)
         raise KeyboardInterrupt
     return Outcome(
         info=read_info(study),

@@ -48,7 +48,7 @@ def request_stop(study: optuna.Study, owner: Owner) -> None:
 
 
 def forget_stop(study: optuna.Study) -> None:
-    """For the process that was asked and has stopped: it may search again."""
+    """At the end of a search: its process may search again."""
     if study.user_attrs.get(STOP_ATTR):
         study.set_user_attr(STOP_ATTR, None)
 

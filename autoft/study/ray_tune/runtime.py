@@ -214,11 +214,7 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
 
 
 def _start(resources: Resources, scratch: Path) -> None:
-    settings: dict[str, Any] = {
-        "include_dashboard": False,
-        "log_to_driver": False,
-        "logging_level": logging.ERROR,
-    }
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     of_workers = {
         "OMP_NUM_THREADS": str(resources.cpus_per_trial),
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
@@ -229,12 +225,12 @@ def _start(resources: Resources, scratch: Path) -> None:
             with _on_loopback(), environment(of_workers):
                 ray.init(
                     address="local",
+                    include_dashboard=False,
                     object_store_memory=LOCAL_OBJECT_STORE_BYTES,
                     _temp_dir=str(scratch / "ray"),
                     **settings,
                 )
         else:
-            del settings["include_dashboard"]
             # Not the place for a secret: Ray writes a runtime environment into its logs.
             ray.init(address=resources.address, runtime_env={"env_vars": of_workers}, **settings)
     except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
