@@ -105,10 +105,10 @@ def _measure(job: Job, peers: list[str], pairs: int, with_gate: bool, console: C
     result = report.figures(measured, least)
     result["configurations"] = [asdict(configuration) for configuration in job.configurations]
     if with_gate and HANDWRITTEN in measured:
-        timed, plain = measured[HANDWRITTEN][0], gate.without_dropout(job)
+        timed, plain = measured[HANDWRITTEN][0], gate.without_chance(job)
         alike = {side: _run(side, plain, console).trials for side in (AUTOFT, HANDWRITTEN)}
         verdicts = gate.judge((alike[AUTOFT], alike[HANDWRITTEN]), (timed.autoft.trials, timed.peer.trials))
-        result["gate"] = report.of_gate(verdicts) | {"without_dropout": alike}
+        result["gate"] = report.of_gate(verdicts) | {"alike": alike}
     return result
 
 

@@ -1,12 +1,16 @@
 """Rows of tokens to tensors: which rows make a batch, and how a batch is padded."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 
 from autoft.data.encode import Tokens
 
 POOL_BATCHES = 50
-"""Batches that are cut from one sorted pool of rows: more pad less, fewer mix more."""
+"""Of rows that are sorted together: more pad less, fewer mix more."""
+LENGTHS = 2
+"""Groups of rows of like length in a batch: with more, batches are more like random ones and pad more."""
 
 
 def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch.Tensor]:
@@ -37,12 +41,17 @@ def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch
 
 
 def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """All rows in batches of rows of like length, in an order that depends on seed and epoch only.
+    """All rows in batches of a few lengths, in an order that depends on seed and epoch only.
 
     How the order is drawn: the rows are permuted; the permutation is cut into pools of POOL_BATCHES batches;
-    each pool is sorted by length (rows of one length stay in permuted order) and cut into batches; the
-    batches of all pools are permuted. So a batch holds rows of one pool with neighbouring lengths, every row
-    comes once an epoch, and the short batch, if there is one, comes anywhere.
+    each pool is sorted by length (rows of one length stay in permuted order) and cut into runs of
+    `batch_size` rows, and each run into LENGTHS parts. Then every batch takes a first part, a second one and
+    so on, each from a run drawn from all pools. So a batch is a few groups of rows that are neighbours
+    by length; chance alone says which groups meet. Every row comes once an epoch.
+
+    Why not whole runs: what rows of one length have in common would pull every step its own way, and of few
+    rows the same ones would meet in every epoch; results were worse (experiments/LOG.md). What the groups
+    would be padded in one piece, `pieces` spares.
 
     Args:
         lengths: tokens of each row [n].
@@ -51,16 +60,49 @@ def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -
         epoch: from 0.
 
     Returns:
-        int64 arrays [<= batch_size], ceil(n / batch_size) of them.
+        int64 arrays [1 to batch_size], ceil(n / batch_size) of them; a few are smaller where the rows do not
+        come out even.
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(lengths))
-    batches = []
+    runs = []
     for start in range(0, len(order), POOL_BATCHES * batch_size):
         pool = order[start : start + POOL_BATCHES * batch_size]
         pool = pool[np.argsort(lengths[pool], kind="stable")]
-        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
-    return [batches[i] for i in random.permutation(len(batches))]
+        runs += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    cuts = [part * batch_size // LENGTHS for part in range(LENGTHS + 1)]
+    parts = [[runs[i][start:end] for i in random.permutation(len(runs))] for start, end in pairwise(cuts)]
+    return [np.concatenate(groups) for groups in zip(*parts, strict=True)]
+
+
+def pieces(lengths: np.ndarray, piece_tokens: float) -> list[np.ndarray]:
+    """A batch's rows in groups of like length, each to be padded to its own longest row.
+
+    Of all ways to cut the rows in the order of their lengths, the one with the fewest tokens, padding and
+    `piece_tokens` for each group included (dynamic programming over the distinct lengths).
+
+    Args:
+        lengths: tokens of each row [b].
+        piece_tokens: what a group costs beside its tokens, in tokens; infinite keeps the rows together.
+
+    Returns:
+        int64 indices into `lengths`, groups of short rows first; together each of them once.
+    """
+    if piece_tokens == np.inf or (lengths == lengths[0]).all():
+        return [np.arange(len(lengths))]
+    order = np.argsort(lengths, kind="stable")
+    distinct, counts = np.unique(lengths, return_counts=True)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    least = np.zeros(len(ends))  # tokens of the best cut of the rows before ends[j]
+    began = np.zeros(len(ends), int)  # and where its last group begins
+    for j in range(1, len(ends)):
+        tokens = least[:j] + (ends[j] - ends[:j]) * distinct[j - 1] + piece_tokens
+        began[j] = np.argmin(tokens)
+        least[j] = tokens[began[j]]
+    cut = [len(distinct)]
+    while cut[-1]:
+        cut.append(int(began[cut[-1]]))
+    return np.split(order, ends[cut[-2:0:-1]])
 
 
 def evaluation_batches(lengths: np.ndarray, tokens: int) -> list[np.ndarray]:

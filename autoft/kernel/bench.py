@@ -1,6 +1,6 @@
 """What a trial works on, and the two things that are done with it: an update and an evaluation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from autoft.data.batch import pieces
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
@@ -31,6 +32,8 @@ class Bench:
     device: torch.device
     checkpointed: Callable[[], Mapping[str, torch.Tensor]]
     """Gives the tensors, by name, that together with the pretrained weights are this trial's model."""
+    piece_tokens: float
+    """What a further piece of a batch costs (`data.batch.pieces`); infinite where a batch is one whole."""
     sizes: WorkingSizes
     """What fitted into memory before."""
     rows_key: str
@@ -45,10 +48,12 @@ def update(
     trained: Mapping[str, nn.Parameter],
     config: FineTuneConfig,
 ) -> torch.Tensor:
-    """One optimiser step; gives the loss, still on the device so that nothing waits for it."""
+    """One optimiser step; gives the loss, still on the device so that nothing waits for it.
+
+    The batch is computed in pieces of at most `micro_batch` rows, whose gradients add up to the whole's.
+    """
     losses = []
-    for start in range(0, len(rows), micro_batch):
-        part = rows[start : start + micro_batch]
+    for part in _pieces(bench, rows, micro_batch):
         batch = bench.train.batch(part)
         with autocast(bench.device, config.precision):
             logits = bench.forward(batch)
@@ -63,6 +68,12 @@ def update(
     for parameter in trained.values():
         parameter.grad = None
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def _pieces(bench: Bench, rows: np.ndarray, micro_batch: int) -> Iterator[np.ndarray]:
+    for places in pieces(bench.train.padded_lengths[rows], bench.piece_tokens):
+        for start in range(0, len(places), micro_batch):
+            yield rows[places[start : start + micro_batch]]
 
 
 def evaluate(bench: Bench, precision: Precision) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Where and how precisely tensors are computed."""
 
+import math
 import platform
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
@@ -11,6 +12,13 @@ FORWARD_TOKENS = {"cpu": 512, "cuda": 16384}
 """Tokens of a forward pass without gradients, padding and all: what keeps the device busy.
 
 No hyperparameter, so that every trial is measured alike."""
+
+PIECE_TOKENS = {"cpu": 25.0, "cuda": math.inf}
+"""What it costs to compute one more piece of a batch by itself, in tokens that could be computed instead.
+
+On a CPU gradients are added up in memory once more: so many bytes, and for a token so many operations, as the
+trained blocks have weights; so it hardly depends on depth or model (18 to 30, see experiments/LOG.md). A GPU
+waits for the launches of a small piece: there a batch stays in one."""
 
 
 def choose_device() -> torch.device:

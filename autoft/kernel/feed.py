@@ -18,7 +18,7 @@ class Feed:
     """A split's rows, for one device and one boundary.
 
     `lengths` [rows] are those of the whole rows, also where only one token of each is read: whether states
-    are stored does not change which rows make a batch.
+    are stored does not change which rows make a batch. `padded_lengths` [rows] are of what is computed.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Feed:
         self.labels, self.lengths = tokens.labels, tokens.lengths
         # Rows of one token need no padding: a batch of them is a choice from all of them.
         self._vectors = states is not None and states.reads != "all"
+        self.padded_lengths = np.ones_like(self.lengths) if self._vectors else self.lengths
         self._whole = self._on_device(vectors(self.tokens, pad_id)) if self._vectors else {}
         self._evaluation: list[tuple[np.ndarray, Batch]] = []
         self._most = EVALUATION_VECTORS if self._vectors else FORWARD_TOKENS[device.type]
@@ -41,8 +42,7 @@ class Feed:
     def evaluation(self) -> list[tuple[np.ndarray, Batch]]:
         """All rows with their batches, in one order for good; the states come by `with_states`."""
         if not self._evaluation:
-            lengths = np.ones_like(self.lengths) if self._vectors else self.lengths
-            batches = evaluation_batches(lengths, self._forward)
+            batches = evaluation_batches(self.padded_lengths, self._forward)
             self._evaluation = [(rows, self._inputs(rows)) for rows in batches]
         return self._evaluation
 

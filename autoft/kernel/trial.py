@@ -204,14 +204,15 @@ class Trial:
         return measurement
 
     def refuse_broken_losses(self) -> None:
-        """Between two measurements: nothing comes of a trial whose loss is NaN or infinite."""
-        _mean_loss(self._losses, self.step)
+        """Between two measurements: nothing comes of a trial whose loss is NaN, infinite or far too large."""
+        self._refuse_growth(_mean_loss(self._losses, self.step))
 
     def _refuse_growth(self, train_loss: float) -> None:
-        first = self.measurements[0].metrics["train_loss"] if self.measurements else math.inf
-        guessing = math.log(max(2, self.bench.model.config.num_labels or 2))
-        if train_loss > GROWTH * max(first, guessing):
-            raise Diverged(self.step, f"the training loss has grown from {first:.3g} to {train_loss:.3g}")
+        start = math.log(max(2, self.bench.model.config.num_labels or 2))  # what guessing has
+        if self.measurements:
+            start = max(start, self.measurements[0].metrics["train_loss"])
+        if train_loss > GROWTH * start:
+            raise Diverged(self.step, f"the training loss has grown from {start:.3g} to {train_loss:.3g}")
 
     @property
     def _best(self) -> float | None:

@@ -1,5 +1,6 @@
 """The workbench: what stays in a process between trials, and the one way to run a trial."""
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,8 +24,9 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import States
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
-from autoft.kernel.device import choose_device, device_name, prepare_process
+from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process
 from autoft.kernel.feed import Batch, Feed
+from autoft.kernel.freeze import trained_statistics
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
@@ -131,6 +133,8 @@ class Workbench:
         resident = self._load(config.model)
         tokens_key, _ = self._encode(config, resident)
         resident.renew(config)
+        # BatchNorm takes its statistics from the batch, which then has to be whole.
+        whole = bool(trained_statistics(resident.model, resident.anatomy, config.unfreeze_depth))
         feeds, boundary = self._feeds(config, resident)
         with self._shortened(config, resident, feeds["validation"], boundary) as (forward, checkpointed):
             bench = Bench(
@@ -142,6 +146,7 @@ class Workbench:
                 validation=feeds["validation"],
                 device=self.device,
                 checkpointed=checkpointed,
+                piece_tokens=math.inf if whole else PIECE_TOKENS[self.device.type],
                 sizes=WorkingSizes(self.materials.cache / WORKING_SIZES, device_name(self.device)),
                 rows_key=tokens_key,
             )

@@ -19,11 +19,11 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from autoft.errors import StudyError
-from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 from autoft.spec.metrics import METRICS
 from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
+from autoft.study.assignment import Assignment
 from autoft.study.budget import Budgets
 from autoft.study.checkpoints import Checkpoints
 from autoft.study.config import fine_tune_config, grid_of, report_step, trial_seed
@@ -55,18 +55,6 @@ class Verdict(Enum):
     """It is COMPLETE, PRUNED or FAIL."""
     KEPT = auto()
     """It stays RUNNING in the study, and a later attempt goes on with it."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A trial for a worker."""
-
-    number: int
-    attempt: int
-    """1, or more where a trial was interrupted; reports carry it."""
-    measured: int
-    """Measurements of earlier attempts that stand."""
-    config: FineTuneConfig
 
 
 @dataclass

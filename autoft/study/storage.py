@@ -39,9 +39,9 @@ ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
 FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
-FORMAT = 4
+FORMAT = 5
 """Of what a study and its trials hold. 1 had measurements without decisions, 2 and 3 models without weights
-and tokenisers."""
+and tokenisers, 4 other batches."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 

@@ -1,8 +1,8 @@
 """The quality gate: speed must not be bought with results.
 
-Both sides begin with the same heads and take the same batches; only the masks of dropout are each side's own.
-So the configurations are run without dropout once more, where results must agree; and with it the two
-sides may differ by as much as chance explains, and not in one direction.
+Both sides begin with the same heads; the batches and the masks of dropout are each side's own. So the
+configurations are run once more without dropout and with the same batches, where results must agree; and as
+they were timed the two sides may differ by as much as chance explains, and not in one direction.
 """
 
 import math
@@ -29,28 +29,30 @@ class Verdict:
     """The gate for one metric."""
 
     spearman: float
-    """Between autoft's and handwritten's final values without dropout, over configurations."""
+    """Between autoft's and handwritten's final values, nothing left to chance, over configurations."""
     largest_difference: float
     """Of these values."""
-    spearman_with_dropout: float
+    spearman_as_timed: float
     median_difference: float
-    """Of autoft less handwritten, with dropout."""
+    """Of autoft less handwritten, as timed."""
     tolerance: float
     """Two standard errors of such a median, by the spread of the differences around 0."""
     passed: bool
 
 
-def without_dropout(job: Job) -> Job:
+def without_chance(job: Job) -> Job:
     """The same configurations with nothing left to chance that the two sides do not share."""
-    return replace(job, configurations=tuple(replace(each, dropout=0.0) for each in job.configurations))
+    return replace(
+        job, alike=True, configurations=tuple(replace(each, dropout=0.0) for each in job.configurations)
+    )
 
 
 def judge(alike: tuple[Trials, Trials], timed: tuple[Trials, Trials]) -> dict[str, Verdict]:
     """The verdict by metric.
 
     Args:
-        alike: autoft's and handwritten's figures without dropout.
-        timed: the same with dropout.
+        alike: autoft's and handwritten's figures where nothing is left to chance.
+        timed: the same as they were timed.
     """
     return {metric: _judge(*_values(alike, metric), *_values(timed, metric)) for metric in METRICS}
 
@@ -71,7 +73,7 @@ def _judge(
     return Verdict(
         spearman=correlation,
         largest_difference=max(abs(own - theirs) for own, theirs in zip(autoft, handwritten, strict=True)),
-        spearman_with_dropout=rank_correlation(noisy, noisy_peer),
+        spearman_as_timed=rank_correlation(noisy, noisy_peer),
         median_difference=median,
         tolerance=tolerance,
         passed=correlation >= WANTED_CORRELATION and abs(median) <= tolerance,

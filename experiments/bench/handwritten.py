@@ -32,14 +32,30 @@ EVALUATION_TOKENS = 512
 """Of a forward pass without gradients, with padding: what fits the cache of a core."""
 
 
+POOL_BATCHES = 50
+"""Of rows that are sorted together, as transformers has them."""
+
+
 def handwritten(job: Job) -> list[dict[str, float]]:
     """The final metrics of each configuration, with rows of similar length in a batch."""
-    return _search(job, train_batches)
+    return _search(job, train_batches if job.alike else bucketed_batches)
 
 
 def handwritten_random(job: Job) -> list[dict[str, float]]:
     """The same with random batches."""
     return _search(job, random_batches)
+
+
+def bucketed_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Rows of like length in a batch: what pads least where a batch is computed in one piece."""
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(order), POOL_BATCHES * batch_size):
+        pool = order[start : start + POOL_BATCHES * batch_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
 
 
 def random_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
@@ -83,7 +99,7 @@ class FineTuner(tune.Trainable):
         """Begin the next trial in the same process."""
         self.configuration = self.job.configurations[new_config["number"]]
         self.epoch = 0
-        # The head that autoft draws, as the batches are those of autoft: compared is what trains them.
+        # The head that autoft draws: compared is what trains it.
         torch.manual_seed(derive_seed(self.configuration.seed, 0))
         self.model.load_state_dict(self.pristine)
         redraw(self.model, self.fresh)

@@ -133,10 +133,10 @@ def show(workload: str, result: dict[str, Any], console: Console) -> None:
 
 def _sentence(metric: str, verdict: dict[str, Any]) -> str:
     return (
-        f"gate, {metric}: {'passed' if verdict['passed'] else 'FAILED'}: Spearman without dropout "
-        f"{verdict['spearman']:.3f}, largest difference {verdict['largest_difference']:.4f}; with dropout "
-        f"{verdict['spearman_with_dropout']:.3f}, median difference {verdict['median_difference']:+.4f} "
-        f"(by chance up to {verdict['tolerance']:.4f})"
+        f"gate, {metric}: {'passed' if verdict['passed'] else 'FAILED'}: with the same batches and no "
+        f"dropout Spearman {verdict['spearman']:.3f}, largest difference "
+        f"{verdict['largest_difference']:.4f}; as timed Spearman {verdict['spearman_as_timed']:.3f}, "
+        f"median difference {verdict['median_difference']:+.4f} (by chance up to {verdict['tolerance']:.4f})"
     )
 
 

@@ -73,6 +73,8 @@ class Job:
     warmup_ratio: float = 0.1
     max_length: int = 128
     max_grad_norm: float = 1.0
+    alike: bool = False
+    """For the gate: handwritten takes autoft's own batches, in its order."""
 
     def steps(self, train_rows: int) -> int:
         """Updates of a trial."""

@@ -1,7 +1,10 @@
+from itertools import combinations
+
 import numpy as np
+import pytest
 import torch
 
-from autoft.data.batch import collate, evaluation_batches, train_batches
+from autoft.data.batch import collate, evaluation_batches, pieces, train_batches
 from autoft.data.encode import Tokens
 
 
@@ -32,7 +35,8 @@ LENGTHS = np.random.default_rng(5).integers(3, 60, size=1000)
 
 def test_an_epoch_visits_every_row_once_in_an_order_of_seed_and_epoch():
     batches = train_batches(LENGTHS, 32, seed=1, epoch=0)
-    assert sorted(len(batch) for batch in batches) == [1000 % 32] + [32] * 31
+    assert len(batches) == 32  # 31 full ones and 8 rows
+    assert sorted(len(batch) for batch in batches)[2:] == [32] * 30
     order = np.concatenate(batches)
     assert sorted(order) == list(range(1000))
     assert (order == np.concatenate(train_batches(LENGTHS, 32, seed=1, epoch=0))).all()
@@ -40,16 +44,26 @@ def test_an_epoch_visits_every_row_once_in_an_order_of_seed_and_epoch():
     assert (order != np.concatenate(train_batches(LENGTHS, 32, seed=2, epoch=0))).any()
 
 
-def test_rows_of_a_batch_are_of_like_length():
-    def padded(batches):
-        return sum(len(batch) * LENGTHS[batch].max() for batch in batches)
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 8, 99, 100, 128])
+def test_an_epoch_has_as_many_batches_as_the_rows_fill(batch_size):
+    for epoch in range(5):
+        batches = train_batches(LENGTHS[:99], batch_size, 1, epoch)
+        assert len(batches) == -(-99 // batch_size)
+        assert {len(batch) for batch in batches} <= set(range(1, batch_size + 1))
+        assert sorted(np.concatenate(batches)) == list(range(99))
 
-    shuffled = np.random.default_rng(1).permutation(1000)
-    at_random = [shuffled[start : start + 32] for start in range(0, 1000, 32)]
-    bucketed = train_batches(LENGTHS, 32, seed=1, epoch=0)
-    # 1000 rows are one pool: 31 full batches over 57 lengths, so about 2 lengths a batch.
-    assert padded(bucketed) < 1.05 * LENGTHS.sum()
-    assert padded(at_random) > 1.7 * LENGTHS.sum()
+
+def test_a_batch_has_two_groups_of_like_length():
+    def padded(groups):
+        return sum(len(group) * LENGTHS[group].max() for group in groups)
+
+    whole = [batch for batch in train_batches(LENGTHS, 32, 1, 0) if len(batch) == 32]
+    groups = [group for batch in whole for group in (batch[:16], batch[16:])]
+    rows = np.concatenate(whole)
+    at_random = [rows[start : start + 16] for start in range(0, 960, 16)]
+    # 1000 rows are one pool: 62 groups over 57 lengths, so mostly one or two lengths a group.
+    assert padded(groups) < 1.05 * LENGTHS[rows].sum()
+    assert padded(np.random.default_rng(1).permuted(np.array(at_random))) > 1.7 * LENGTHS[rows].sum()
 
 
 def test_batches_stay_random():
@@ -57,19 +71,51 @@ def test_batches_stay_random():
     # Short batches come no sooner than long ones,
     places = np.arange(len(first))
     assert abs(np.corrcoef(places, [LENGTHS[batch].mean() for batch in first])[0, 1]) < 0.3
-    # the short last one of a pool comes anywhere,
-    ends = {[len(b) for b in train_batches(LENGTHS[:99], 8, 1, epoch)].index(3) for epoch in range(20)}
-    assert len(ends) > 5
+    # a group says nothing of the other one,
+    full = [batch for batch in first if len(batch) == 8]
+    ends = [LENGTHS[batch[:4]].mean() for batch in full], [LENGTHS[batch[4:]].mean() for batch in full]
+    assert abs(np.corrcoef(*ends)[0, 1]) < 0.3
+    # smaller batches come anywhere,
+    smallest = {int(np.argmin([len(b) for b in train_batches(LENGTHS[:99], 8, 1, i)])) for i in range(20)}
+    assert len(smallest) > 5
     # and rows that meet in one epoch mostly do not in the next.
     mates = {frozenset((a, b)) for batch in first for a in batch for b in batch if a != b}
     again = {frozenset((a, b)) for batch in second for a in batch for b in batch if a != b}
-    assert len(mates & again) < 0.2 * len(mates)
+    assert len(mates & again) < 0.1 * len(mates)
 
 
 def test_rows_of_one_length_are_merely_shuffled():
     batches = train_batches(np.full(10, 7), 4, seed=1, epoch=0)
     assert sorted(map(len, batches)) == [2, 4, 4]
     assert sorted(np.concatenate(batches)) == list(range(10))
+
+
+def test_a_batch_falls_into_pieces_where_padding_costs_more_than_a_piece():
+    lengths = np.array([9, 30, 8, 31, 9])
+    # Together 5 x 31 = 155 tokens; in two 3 x 9 + 2 x 31 = 89, and one piece more.
+    assert [piece.tolist() for piece in pieces(lengths, 65)] == [[2, 0, 4], [1, 3]]
+    assert [piece.tolist() for piece in pieces(lengths, 67)] == [[2, 0, 4, 1, 3]]
+    assert [piece.tolist() for piece in pieces(lengths, 0)] == [[2], [0, 4], [1], [3]]
+    assert [piece.tolist() for piece in pieces(lengths, np.inf)] == [[0, 1, 2, 3, 4]]
+    assert [piece.tolist() for piece in pieces(np.array([7, 7]), 0)] == [[0, 1]]
+
+
+@pytest.mark.parametrize("piece_tokens", [3.0, 20.0])
+def test_no_other_pieces_have_fewer_tokens(piece_tokens):
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        lengths = random.integers(3, 30, size=7)
+        found = pieces(lengths, piece_tokens)
+        assert sorted(np.concatenate(found)) == list(range(7))
+        cuts = [cut for count in range(7) for cut in combinations(range(1, 7), count)]
+        ways = [np.split(np.sort(lengths), cut) for cut in cuts]
+        assert cost([lengths[piece] for piece in found], piece_tokens) == min(
+            cost(way, piece_tokens) for way in ways
+        )
+
+
+def cost(parts, piece_tokens):
+    return sum(len(part) * part.max() + piece_tokens for part in parts)
 
 
 def test_evaluation_goes_from_short_to_long():

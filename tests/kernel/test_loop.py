@@ -4,7 +4,9 @@ from itertools import pairwise
 import pytest
 from safetensors.torch import load_file
 
-from autoft.kernel import loop
+from autoft.data.batch import pieces
+from autoft.kernel import bench as kernel_bench
+from autoft.kernel import loop, workbench
 from autoft.kernel.resume import Resume
 from autoft.kernel.spares import is_spare
 from autoft.kernel.steps import plan
@@ -92,6 +94,50 @@ def test_with_a_place_a_broken_loss_ends_the_trial_before_its_measurement(bench,
     assert next(trial) is None
     with pytest.raises(Diverged, match="no longer finite at step 2"):
         next(trial)
+
+
+def test_with_a_place_a_loss_beyond_measure_ends_the_trial_before_its_first_measurement(
+    bench, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loop, "TICK_S", 0.0)
+    wild = config(learning_rate=1e3, warmup_ratio=0.0, max_grad_norm=0.0, measurements=1)
+    trial = bench.fine_tune(wild, tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
+    # Three labels: guessing has a loss of log 3.
+    with pytest.raises(Diverged, match=r"has grown from 1\.1 to ") as error:
+        list(trial)
+    assert error.value.step < 6
+
+
+def test_the_pieces_of_a_batch_add_up_to_the_whole(bench, tmp_path, monkeypatch):
+    cut = []
+
+    def watched(lengths, piece_tokens):
+        cut.append(len(pieces(lengths, piece_tokens)))
+        return pieces(lengths, piece_tokens)
+
+    monkeypatch.setattr(kernel_bench, "pieces", watched)
+    found = {}
+    for piece_tokens in (math.inf, 0.0):
+        monkeypatch.setattr(workbench, "PIECE_TOKENS", {bench.device.type: piece_tokens})
+        found[piece_tokens] = list(bench.fine_tune(config(dropout=0.0), tmp_path / "7.safetensors"))
+    assert set(cut[: len(cut) // 2]) == {1}
+    assert min(cut[len(cut) // 2 :]) > 1
+    # Sums of float32 in another order; six updates carry the difference on.
+    for whole, cut_up in zip(*found.values(), strict=True):
+        for name, value in whole.metrics.items():
+            assert cut_up.metrics[name] == pytest.approx(value, abs=1e-5)
+
+
+def test_a_batch_stays_whole_where_its_statistics_are_trained(bench, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        kernel_bench, "pieces", lambda lengths, cost: asked.append(cost) or pieces(lengths, cost)
+    )
+    list(bench.fine_tune(config(), tmp_path / "7.safetensors"))
+    monkeypatch.setattr(workbench, "trained_statistics", lambda *_: {"norm.running_mean": None})
+    list(bench.fine_tune(config(), tmp_path / "7.safetensors"))
+    assert set(asked[: len(asked) // 2]) == {workbench.PIECE_TOKENS["cpu"]}
+    assert set(asked[len(asked) // 2 :]) == {math.inf}
 
 
 def test_the_schedule_spans_the_whole_trial_whether_it_is_watched_or_not(bench, tmp_path):

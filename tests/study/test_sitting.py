@@ -14,12 +14,13 @@ from optuna.trial import TrialState
 from autoft.errors import StudyError
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMethod, StudySpec
+from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure, GaveUp
 from autoft.study.lock import Owner
 from autoft.study.places import checkpoint_name
 from autoft.study.records import read_trial, read_trials
 from autoft.study.requests import forget_stop, request_end, request_stop
-from autoft.study.sitting import Assignment, Sitting, Verdict
+from autoft.study.sitting import Sitting, Verdict
 from autoft.study.storage import find_study, identity_of, open_study
 
 from .scripted import CONDITIONAL, Clock, Diary, make_spec, measurement

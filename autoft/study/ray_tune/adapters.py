@@ -15,10 +15,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from autoft.data.files import replacing
+from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure
 from autoft.study.places import checkpoint_name, log_name
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Parcel, Report, WorkerError
-from autoft.study.sitting import Assignment, Sitting, Verdict
+from autoft.study.sitting import Sitting, Verdict
 
 T = TypeVar("T")
 COUNTED_EVERY_S = 2.0

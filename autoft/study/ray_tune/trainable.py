@@ -13,6 +13,7 @@ from autoft.collector import rare_collections
 from autoft.errors import AutoftError
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
+from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure
 from autoft.study.places import checkpoint_name, log_name, resume_name
 from autoft.study.ray_tune.capture import Capture
@@ -25,7 +26,6 @@ from autoft.study.ray_tune.messages import (
     WorkerError,
 )
 from autoft.study.ray_tune.shipping import WorkerNode
-from autoft.study.sitting import Assignment
 from autoft.study.workbench import Workbench
 
 with rare_collections():  # a worker imports this module when it unpickles what is in it

@@ -1,0 +1,17 @@
+"""What a worker is told to do. Apart from the sitting, for a worker needs no Optuna."""
+
+from dataclasses import dataclass
+
+from autoft.kernel.config import FineTuneConfig
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A trial for a worker."""
+
+    number: int
+    attempt: int
+    """1, or more where a trial was interrupted; reports carry it."""
+    measured: int
+    """Measurements of earlier attempts that stand."""
+    config: FineTuneConfig
