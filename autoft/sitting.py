@@ -197,11 +197,7 @@ def _run_trials(
     )
     materials = Materials.of(spec, prepared)
     files = [prepared.rows_path, *(Path(ref.location) for ref in spec.models if ref.kind == "folder")]
-    workers_import = "autoft.study.ray_tune.preload"
-    with (
-        ray_runtime(spec.resources, folder / RAY_LOG, workers_import) as runtime,
-        view(progress, console) as shown,
-    ):
+    with ray_runtime(spec.resources, folder / RAY_LOG) as runtime, view(progress, console) as shown:
         precision = decided_precision(study, spec, runtime)
         plan = _decided_plan(study, spec, materials, precision)
         cache.tell(plan, console)

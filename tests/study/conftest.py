@@ -18,7 +18,7 @@ from . import scripted
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     """A local Ray with places for two trials, on however few cores."""
     cloudpickle.register_pickle_by_value(sys.modules[scripted.__name__])  # workers need not see the tests
-    with ray_runtime(Resources(), tmp_path_factory.mktemp("ray") / "ray.log", imports="wave") as runtime:
+    with ray_runtime(Resources(), tmp_path_factory.mktemp("ray") / "ray.log") as runtime:
         assert runtime.max_concurrent >= 2, "the tests of parallel trials need two cores"
         yield replace(runtime, max_concurrent=2)
 

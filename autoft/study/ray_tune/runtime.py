@@ -102,7 +102,7 @@ class Runtime:
 
 
 @contextmanager
-def ray_runtime(resources: Resources, log: Path, imports: str | None = None) -> Iterator[Runtime]:
+def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
     """Starts a local Ray, or joins the cluster at `resources.address`, for the duration of the block.
 
     A local Ray is this block's own whatever else runs on the machine: `RAY_ADDRESS` is not looked at. At the
@@ -112,7 +112,6 @@ def ray_runtime(resources: Resources, log: Path, imports: str | None = None) -> 
     Args:
         resources: what a trial gets and where it runs.
         log: the file that Ray's driver-side messages go to.
-        imports: a module that workers of a local Ray import while they wait for their first trial.
 
     Raises:
         ResourceError: no place fits a trial, or no cluster answers.
@@ -126,7 +125,7 @@ def ray_runtime(resources: Resources, log: Path, imports: str | None = None) -> 
         stack.enter_context(ray_log(log))
         stack.enter_context(signal_handlers_kept())
         stack.callback(ray.shutdown)
-        _start(resources, scratch, imports)
+        _start(resources, scratch)
         heed_interrupts()
         yield _fit(resources, _alive(), scratch)
 
@@ -214,7 +213,7 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
     )
 
 
-def _start(resources: Resources, scratch: Path, imports: str | None) -> None:
+def _start(resources: Resources, scratch: Path) -> None:
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     of_workers = {
         "OMP_NUM_THREADS": str(resources.cpus_per_trial),
@@ -223,8 +222,6 @@ def _start(resources: Resources, scratch: Path, imports: str | None) -> None:
     try:
         if resources.address is None:
             # Inherited: the workers that Ray starts in advance are for those who want no environment of it.
-            if imports and every_cpu_trains(resources):
-                of_workers["RAY_preload_python_modules"] = imports
             with _on_loopback(), environment(of_workers):
                 ray.init(
                     address="local",
@@ -238,15 +235,6 @@ def _start(resources: Resources, scratch: Path, imports: str | None) -> None:
             ray.init(address=resources.address, runtime_env={"env_vars": of_workers}, **settings)
     except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
         raise _refused(resources, error) from None
-
-
-def every_cpu_trains(resources: Resources) -> bool:
-    """Whether each of the processes that Ray starts in advance, one for each CPU, will have trials."""
-    from torch.cuda import device_count  # asks the driver, without taking a device
-
-    on_gpus = resources.gpus_per_trial != 0 and device_count() > 0
-    most = resources.max_concurrent or math.inf
-    return not on_gpus and resources.cpus_per_trial == 1 and most >= (os.cpu_count() or 1)
 
 
 @contextmanager

@@ -1,18 +1,16 @@
 """What Ray is asked for, and that nothing of it stays."""
 
 import os
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-import ray
 
 from autoft.errors import ResourceError
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import Kind, Runtime, every_cpu_trains, kinds, places, ray_runtime
+from autoft.study.ray_tune.runtime import Kind, Runtime, kinds, places, ray_runtime
 
 
 @pytest.mark.parametrize(
@@ -102,22 +100,3 @@ def test_what_a_local_ray_starts_listens_on_this_machine_alone(two_workers: Runt
             listening |= {each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN}
     assert listening
     assert listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
-
-
-def test_workers_import_what_they_are_told_before_their_first_trial(two_workers: Runtime) -> None:
-    @ray.remote(num_cpus=0)
-    class Asked:
-        def imported(self, name: str) -> bool:
-            return name in sys.modules
-
-    asked = Asked.remote()
-    assert ray.get(asked.imported.remote("wave"))  # as conftest.py says
-    assert not ray.get(asked.imported.remote("sndhdr"))
-
-
-def test_processes_that_train_nothing_import_nothing() -> None:
-    cpus = os.cpu_count()
-    assert every_cpu_trains(Resources(gpus_per_trial=0))
-    assert every_cpu_trains(Resources(gpus_per_trial=0, max_concurrent=cpus))
-    assert not every_cpu_trains(Resources(gpus_per_trial=0, cpus_per_trial=2))
-    assert not every_cpu_trains(Resources(gpus_per_trial=0, max_concurrent=cpus - 1))
