@@ -4,7 +4,7 @@
 
 Each depth has a learning rate at which it learns well; each seed is a head, an order of the rows and masks of
 dropout, and every draw has the same ones. Printed are, for each draw, the mean macro F1 at the end, the mean
-difference to random batches over the same seeds with its standard error, the share of pairs of rows in a
+difference to the first draw over the same seeds with its standard error, the share of pairs of rows in a
 batch that meet again in the next epoch, and the tokens that are computed (`data.batch.pieces`, with
 PIECE_TOKENS for a further piece) over the rows' own.
 """
@@ -50,10 +50,15 @@ def noisy_batches(
     return [batches[i] for i in random.permutation(len(batches))]
 
 
-def four_groups(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+def four_lengths(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """Each batch has four groups of rows of like length."""
-    groups = bucketed_batches(lengths, batch_size // 4, seed, epoch)
-    return [np.concatenate(groups[i : i + 4]) for i in range(0, len(groups), 4)]
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(lengths))
+    order = order[np.argsort(lengths[order], kind="stable")]
+    size = batch_size // 4
+    groups = [order[start : start + size] for start in range(0, len(order), size)]
+    order = np.concatenate([groups[i] for i in random.permutation(len(groups))])
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 DRAWS: dict[str, Draw] = {
@@ -61,7 +66,7 @@ DRAWS: dict[str, Draw] = {
     "one length": bucketed_batches,
     "noise 0.1": partial(noisy_batches, noise=0.1),
     "noise 0.2": partial(noisy_batches, noise=0.2),
-    "four lengths": four_groups,
+    "four lengths": four_lengths,
     "as it stands": train_batches,
 }
 
@@ -135,7 +140,7 @@ def _lengths() -> np.ndarray:
 def _show(
     options: argparse.Namespace, scores: dict[tuple[int, int, str], float], lengths: np.ndarray
 ) -> None:
-    print(f"{'draw':14} {'macro F1':>8} {'less random':>18} {'meet again':>10} {'computed':>8}")
+    print(f"{'draw':14} {'macro F1':>8} {f'less {options.draw[0]}':>18} {'meet again':>10} {'computed':>8}")
     for draw in options.draw:
         own = np.array([score for (_, _, name), score in scores.items() if name == draw])
         less = own - np.array([score for (_, _, name), score in scores.items() if name == options.draw[0]])

@@ -43,15 +43,16 @@ def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch
 def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """All rows in batches of a few lengths, in an order that depends on seed and epoch only.
 
-    How the order is drawn: the rows are permuted; the permutation is cut into pools of POOL_BATCHES batches;
-    each pool is sorted by length (rows of one length stay in permuted order) and cut into runs of
-    `batch_size` rows, and each run into LENGTHS parts. Then every batch takes a first part, a second one and
-    so on, each from a run drawn from all pools. So a batch is a few groups of rows that are neighbours
-    by length; chance alone says which groups meet. Every row comes once an epoch.
+    How the order is drawn: the rows are permuted, and what does not fill a batch is put aside as a run of
+    its own. The rest is cut into pools of POOL_BATCHES batches; each pool is sorted by length (rows of one
+    length stay in permuted order) and cut into runs of `batch_size` rows, and each run into LENGTHS parts.
+    Then every batch takes a first part, a second one and so on, each from a run drawn from all. So a batch is
+    a few groups of rows that are neighbours by length; chance alone says which groups meet. Every row comes
+    once an epoch.
 
-    Why not whole runs: what rows of one length have in common would pull every step its own way, and of few
-    rows the same ones would meet in every epoch; results were worse (experiments/LOG.md). What the groups
-    would be padded in one piece, `pieces` spares.
+    Why not whole runs: what rows of one length have in common would pull every step its own way, and rows
+    would meet the same ones more often; results were worse (experiments/LOG.md). Where batches are computed
+    in `pieces`, several groups cost hardly more padding than one.
 
     Args:
         lengths: tokens of each row [n].
@@ -65,7 +66,8 @@ def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -
     """
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(lengths))
-    runs = []
+    order, rest = np.split(order, [len(order) - len(order) % batch_size])
+    runs = [rest[np.argsort(lengths[rest], kind="stable")]] if len(rest) else []
     for start in range(0, len(order), POOL_BATCHES * batch_size):
         pool = order[start : start + POOL_BATCHES * batch_size]
         pool = pool[np.argsort(lengths[pool], kind="stable")]

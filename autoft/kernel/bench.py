@@ -70,6 +70,11 @@ def update(
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
+def largest_piece(bench: Bench, rows: np.ndarray, micro_batch: int) -> int:
+    """How many of a batch's `rows` are computed at once."""
+    return max(len(part) for part in _pieces(bench, rows, micro_batch))
+
+
 def _pieces(bench: Bench, rows: np.ndarray, micro_batch: int) -> Iterator[np.ndarray]:
     for places in pieces(bench.train.padded_lengths[rows], bench.piece_tokens):
         for start in range(0, len(places), micro_batch):

@@ -17,8 +17,8 @@ PIECE_TOKENS = {"cpu": 25.0, "cuda": math.inf}
 """What it costs to compute one more piece of a batch by itself, in tokens that could be computed instead.
 
 On a CPU gradients are added up in memory once more: so many bytes, and for a token so many operations, as the
-trained blocks have weights; so it hardly depends on depth or model (18 to 30, see experiments/LOG.md). A GPU
-waits for the launches of a small piece: there a batch stays in one."""
+trained blocks have weights; so it hardly depends on depth or model (15 to 30, see experiments/LOG.md). A GPU
+waits for the launches of a small piece: there a batch stays in one, until it is measured what pays."""
 
 
 def choose_device() -> torch.device:

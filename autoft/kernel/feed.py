@@ -18,7 +18,8 @@ class Feed:
     """A split's rows, for one device and one boundary.
 
     `lengths` [rows] are those of the whole rows, also where only one token of each is read: whether states
-    are stored does not change which rows make a batch. `padded_lengths` [rows] are of what is computed.
+    are stored does not change which rows make a batch. `padded_lengths` [rows] are of what is computed, and
+    decide which of them are computed together.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ def run(
 
     Raises:
         Diverged: the loss or a logit is NaN or infinite, or the loss has grown without measure; found at the
-            next measurement, with `resume` a loss within TICK_S.
+            next measurement, with `resume` within TICK_S of when it is sure.
         OutOfMemory: not even one row at a time fits.
     """
     steps = plan(len(bench.train.lengths), config)

@@ -19,8 +19,8 @@ from autoft.data.files import hasher
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 
-FORMAT = 1
-"""Of the file; a place in another one is not taken."""
+FORMAT = 2
+"""Of the file, and of the batches that follow; a place in another one is not taken. 1 had other batches."""
 _KEY, _STATE = "key", "place"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """AdamW's state of a parameter."""

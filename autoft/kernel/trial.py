@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from autoft.errors import AutoftError
-from autoft.kernel.bench import Bench, evaluate, update
+from autoft.kernel.bench import Bench, evaluate, largest_piece, update
 from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.checkpoint import MEASURED_KEY, CheckpointWriter
 from autoft.kernel.config import FineTuneConfig
@@ -26,11 +26,11 @@ from autoft.kernel.resume import Resume
 from autoft.kernel.steps import Plan
 
 GROWTH = 10.0
-"""So many times the loss at the first measurement, or of guessing: no trial comes back from there."""
+"""So many times the first measurement's loss, or that of guessing if it is larger: no trial comes back."""
 
 
 class Diverged(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
-    """The loss or the logits are no longer finite numbers."""
+    """The loss or the logits are no longer finite numbers, or the loss has grown without measure."""
 
     def __init__(self, step: int, what: str) -> None:
         self.step = step
@@ -147,9 +147,9 @@ class Trial:
         micro_batch = self._micro_batch
         while (loss := self._try_update(rows)) is None:
             self._free_memory()
-            if self._micro_batch == 1:
+            if (tried := largest_piece(self.bench, rows, self._micro_batch)) == 1:
                 raise OutOfMemory(f"out of memory at step {self.step}, with one row at a time")
-            self._micro_batch = max(1, min(self._micro_batch, len(rows)) // 2)
+            self._micro_batch = tried // 2
         if self._micro_batch < micro_batch:
             print(f"Out of memory at step {self.step}: now {self._micro_batch} rows at a time.")
             self.bench.sizes.remember(self.config, self._micro_batch)
@@ -204,8 +204,14 @@ class Trial:
         return measurement
 
     def refuse_broken_losses(self) -> None:
-        """Between two measurements: nothing comes of a trial whose loss is NaN, infinite or far too large."""
-        self._refuse_growth(_mean_loss(self._losses, self.step))
+        """Between two measurements: raises what the next one would raise, whatever the losses until then.
+
+        So it does not depend on when it is asked whether a trial fails. No loss is negative.
+        """
+        mean = _mean_loss(self._losses, self.step)
+        last = self.measurements[-1].step if self.measurements else 0
+        steps = self.steps.measured_at[len(self.measurements)] - last
+        self._refuse_growth(mean * len(self._losses) / steps)
 
     def _refuse_growth(self, train_loss: float) -> None:
         start = math.log(max(2, self.bench.model.config.num_labels or 2))  # what guessing has

@@ -116,7 +116,7 @@ class Workbench:
 
         Raises:
             ModelError: the model cannot be loaded, or lacks the depth or the length.
-            Diverged: the loss is no longer finite.
+            Diverged: the loss is no longer finite, or has grown without measure.
             OutOfMemory: not even one row at a time fits.
         """
         try:
@@ -133,8 +133,6 @@ class Workbench:
         resident = self._load(config.model)
         tokens_key, _ = self._encode(config, resident)
         resident.renew(config)
-        # BatchNorm takes its statistics from the batch, which then has to be whole.
-        whole = bool(trained_statistics(resident.model, resident.anatomy, config.unfreeze_depth))
         feeds, boundary = self._feeds(config, resident)
         with self._shortened(config, resident, feeds["validation"], boundary) as (forward, checkpointed):
             bench = Bench(
@@ -146,7 +144,7 @@ class Workbench:
                 validation=feeds["validation"],
                 device=self.device,
                 checkpointed=checkpointed,
-                piece_tokens=math.inf if whole else PIECE_TOKENS[self.device.type],
+                piece_tokens=self._piece_tokens(config, resident),
                 sizes=WorkingSizes(self.materials.cache / WORKING_SIZES, device_name(self.device)),
                 rows_key=tokens_key,
             )
@@ -154,6 +152,18 @@ class Workbench:
                 yield from loop.run(bench, config, checkpoint, self._writer, began_s, resume)
             finally:
                 self._writer.settle()
+
+    def _piece_tokens(self, config: FineTuneConfig, resident: Resident) -> float:
+        """See `Bench.piece_tokens`.
+
+        BatchNorm takes its statistics from the batch, which then has to be whole. And each piece would add up
+        a gradient as large as the whole vocabulary, where that is not narrowed to the tokens that occur.
+        """
+        depth = config.unfreeze_depth
+        vocabulary = depth == "all" and config.model not in self.materials.cache_plan.tables
+        if vocabulary or trained_statistics(resident.model, resident.anatomy, depth):
+            return math.inf
+        return PIECE_TOKENS[self.device.type]
 
     @contextmanager
     def _shortened(

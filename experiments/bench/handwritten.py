@@ -2,7 +2,8 @@
 
 A worker process stays from trial to trial, with the model, its pristine weights and the tokenised rows. The
 frozen prefix runs without gradients, batches hold rows of similar length, AdamW is fused, nothing is written
-to the disk. What it does not do is remember what the frozen prefix gave.
+to the disk. What it does not do is remember what the frozen prefix gave. Its batches are its own, except
+where the gate compares results (`Job.alike`).
 """
 
 import os
@@ -33,7 +34,7 @@ EVALUATION_TOKENS = 512
 
 
 POOL_BATCHES = 50
-"""Of rows that are sorted together, as transformers has them."""
+"""Of rows that are sorted together."""
 
 
 def handwritten(job: Job) -> list[dict[str, float]]:

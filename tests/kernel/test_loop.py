@@ -1,12 +1,16 @@
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from autoft.data.batch import pieces
 from autoft.kernel import bench as kernel_bench
 from autoft.kernel import loop, workbench
+from autoft.kernel import trial as kernel_trial
+from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.resume import Resume
 from autoft.kernel.spares import is_spare
 from autoft.kernel.steps import plan
@@ -108,6 +112,22 @@ def test_with_a_place_a_loss_beyond_measure_ends_the_trial_before_its_first_meas
     assert error.value.step < 6
 
 
+def test_a_passing_spike_ends_no_trial_whenever_it_is_looked_at(bench, tmp_path, monkeypatch):
+    """The losses of the first step: 20 times that of guessing, but less than 10 times over three steps."""
+    plain, steps = kernel_trial.update, []
+
+    def spiked(*given):
+        steps.append(plain(*given))
+        return torch.tensor(22.0) if len(steps) == 1 else steps[-1]
+
+    monkeypatch.setattr(kernel_trial, "update", spiked)
+    monkeypatch.setattr(loop, "TICK_S", 0.0)
+    found = bench.fine_tune(config(measurements=2), tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
+    measured = [each for each in found if each is not None]
+    assert len(steps) == 6 and len(measured) == 2
+    assert 22 / 3 < measured[0].metrics["train_loss"] < 10 * math.log(3)
+
+
 def test_the_pieces_of_a_batch_add_up_to_the_whole(bench, tmp_path, monkeypatch):
     cut = []
 
@@ -119,7 +139,9 @@ def test_the_pieces_of_a_batch_add_up_to_the_whole(bench, tmp_path, monkeypatch)
     found = {}
     for piece_tokens in (math.inf, 0.0):
         monkeypatch.setattr(workbench, "PIECE_TOKENS", {bench.device.type: piece_tokens})
-        found[piece_tokens] = list(bench.fine_tune(config(dropout=0.0), tmp_path / "7.safetensors"))
+        found[piece_tokens] = list(
+            bench.fine_tune(config(dropout=0.0, unfreeze_depth=2), tmp_path / "7.safetensors")
+        )
     assert set(cut[: len(cut) // 2]) == {1}
     assert min(cut[len(cut) // 2 :]) > 1
     # Sums of float32 in another order; six updates carry the difference on.
@@ -133,11 +155,25 @@ def test_a_batch_stays_whole_where_its_statistics_are_trained(bench, tmp_path, m
     monkeypatch.setattr(
         kernel_bench, "pieces", lambda lengths, cost: asked.append(cost) or pieces(lengths, cost)
     )
-    list(bench.fine_tune(config(), tmp_path / "7.safetensors"))
+    monkeypatch.setattr(workbench, "PIECE_TOKENS", {bench.device.type: 7.0})
+    list(bench.fine_tune(config(unfreeze_depth=2), tmp_path / "7.safetensors"))
     monkeypatch.setattr(workbench, "trained_statistics", lambda *_: {"norm.running_mean": None})
-    list(bench.fine_tune(config(), tmp_path / "7.safetensors"))
-    assert set(asked[: len(asked) // 2]) == {workbench.PIECE_TOKENS["cpu"]}
+    list(bench.fine_tune(config(unfreeze_depth=2), tmp_path / "7.safetensors"))
+    assert set(asked[: len(asked) // 2]) == {7.0}
     assert set(asked[len(asked) // 2 :]) == {math.inf}
+
+
+def test_a_batch_stays_whole_where_each_piece_would_add_up_the_whole_vocabulary(bench, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        kernel_bench, "pieces", lambda lengths, cost: asked.append(cost) or pieces(lengths, cost)
+    )
+    monkeypatch.setattr(workbench, "PIECE_TOKENS", {bench.device.type: 7.0})
+    for tables in ({}, {"bert": "bert.embeddings.word_embeddings"}):
+        bench.materials = replace(bench.materials, cache_plan=CachePlan(tables=tables))
+        list(bench.fine_tune(config(unfreeze_depth="all"), tmp_path / "7.safetensors"))
+    assert set(asked[: len(asked) // 2]) == {math.inf}
+    assert set(asked[len(asked) // 2 :]) == {7.0}
 
 
 def test_the_schedule_spans_the_whole_trial_whether_it_is_watched_or_not(bench, tmp_path):
