@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from autoft.errors import ModelError
 from autoft.kernel.spares import Spares
+from autoft.kernel.vocabulary import widen
 
 _KINDS = {
     torch.float32: "F32",
@@ -97,7 +98,7 @@ def load_checkpoint(path: Path, into: Mapping[str, torch.Tensor], measurement: i
 
     Args:
         path: the file.
-        into: by name.
+        into: by name; with their pretrained values, where the checkpoint holds some rows of a table only.
         measurement: the index of the one whose model it has to hold; None takes any.
 
     Raises:
@@ -107,13 +108,14 @@ def load_checkpoint(path: Path, into: Mapping[str, torch.Tensor], measurement: i
     try:
         with safe_open(path, framework="pt") as file:
             holds = (file.metadata() or {}).get(MEASURED_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except FileNotFoundError:
         raise ModelError(f"{path}: no such checkpoint") from None
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: the checkpoint is damaged: {error}") from error
     if measurement is not None and holds != str(measurement):
         raise ModelError(f"{path}: holds the model of measurement {holds}, not of {measurement}")
+    tensors = widen(held, into)
     different = sorted(
         name
         for name in tensors.keys() | into.keys()

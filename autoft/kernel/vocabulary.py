@@ -5,7 +5,7 @@ factor for each of them. That is known without carrying tens of thousands of row
 two moments through every step.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,6 +18,9 @@ from autoft.data.encode import Tokens
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.boundary.valid import agree, logits_and_gradients, model_inputs
 from autoft.kernel.freeze import evaluation_mode, set_depth
+
+IDS = ":ids"
+"""Behind a table's name in a checkpoint."""
 
 
 class Occurring(nn.Module):
@@ -41,11 +44,36 @@ class Occurring(nn.Module):
         """The embeddings of `ids`, tokens that occur."""
         return functional.embedding(self._places[ids], self.weight, self._padding)
 
-    @torch.no_grad()
-    def whole(self) -> torch.Tensor:
-        """The table [vocabulary, hidden] as it would be, had all of it been trained."""
-        table: torch.Tensor = self.__dict__["_table"].weight * self.weight[-1]
-        return table.index_copy_(0, self.ids, self.weight[:-1])
+    def narrowed(self, name: str) -> dict[str, torch.Tensor]:
+        """The table `name` as a checkpoint holds it: see `widen`."""
+        return {f"{name}.weight": self.weight, f"{name}.weight{IDS}": self.ids}
+
+
+@torch.no_grad()
+def widen(
+    tensors: Mapping[str, torch.Tensor], pretrained: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """A checkpoint's `tensors`, with the tables of `Occurring` as they would be, had all been trained.
+
+    Such a table is there as the rows of the tokens that occur, and what weight decay makes of a row of ones
+    as the last one [occurring + 1, hidden]; and these tokens stand under its name and IDS [occurring]. One
+    that does not fit its pretrained table stays as it is.
+
+    Args:
+        tensors: from the file, by name.
+        pretrained: the tables before training, by name.
+    """
+    found = {name: tensor for name, tensor in tensors.items() if not name.endswith(IDS)}
+    for table in found.keys() & pretrained.keys():
+        ids, rows, before = tensors.get(table + IDS), found[table], pretrained[table]
+        if ids is not None and _fits(ids, rows, before):
+            found[table] = (before * rows[-1]).index_copy_(0, ids, rows[:-1])
+    return found
+
+
+def _fits(ids: torch.Tensor, rows: torch.Tensor, table: torch.Tensor) -> bool:
+    shaped = rows.shape == (len(ids) + 1, *table.shape[1:])
+    return shaped and len(ids) > 0 and int(ids.min()) >= 0 and int(ids.max()) < len(table)
 
 
 @contextmanager

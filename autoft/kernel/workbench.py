@@ -193,7 +193,7 @@ class Workbench:
                 return call_in_turn(chain, batch["states"]) if chain else forward(model, batch, held)
 
             def checkpointed() -> Mapping[str, torch.Tensor]:
-                return {**tensors, f"{table}.weight": occurring.whole()} if occurring else tensors
+                return {**tensors, **occurring.narrowed(table)} if occurring and table else tensors
 
             yield logits, checkpointed
 

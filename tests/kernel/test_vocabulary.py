@@ -6,12 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+import transformers as hf
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from autoft.errors import ModelError
 from autoft.kernel.blocks import find_blocks
 from autoft.kernel.boundary.plan import CachePlan
-from autoft.kernel.vocabulary import Occurring, find_table, occurring_tokens_only
+from autoft.kernel.checkpoint import load_checkpoint
+from autoft.kernel.vocabulary import Occurring, find_table, occurring_tokens_only, widen
 from autoft.kernel.workbench import Workbench
 
 from .boundary.test_injection import rows
@@ -70,11 +73,25 @@ def test_the_table_ends_as_if_all_of_it_had_been_trained():
 
     train(few)
     assert torch.equal(whole.weight, pristine)
-    found = few.whole()
+    (found,) = widen(few.narrowed("table"), {"table.weight": pristine}).values()
     train(whole)
     # Twenty products in float32, in another order for the tokens that do not occur.
     torch.testing.assert_close(found, whole.weight.detach(), rtol=1e-5, atol=1e-7)
     assert not torch.allclose(found[1], pristine[1], rtol=0.1)
+
+
+def test_a_table_that_does_not_fit_stays_as_it_is_and_is_refused(tmp_path):
+    model, narrow = tiny_model("bert"), f"{TABLES['bert']}.weight"
+    parameters = dict(model.named_parameters())
+    width = parameters[narrow].shape[1]
+    for few, ids in (
+        (torch.ones(3, width), torch.tensor([1, 2, 3])),  # as many rows as tokens: the row of ones is missing
+        (torch.ones(3, width + 1), torch.tensor([1, 2])),  # another model's
+        (torch.ones(3, width), torch.tensor([1, 10**6])),
+    ):
+        save_file({**parameters, narrow: few, f"{narrow}:ids": ids}, tmp_path / "1.safetensors")
+        with pytest.raises(ModelError, match=f"1 tensors differ, among them {narrow}"):
+            load_checkpoint(tmp_path / "1.safetensors", parameters)
 
 
 def test_a_token_that_was_not_announced_is_an_error_and_not_a_wrong_row():
@@ -99,7 +116,10 @@ def test_a_trial_measures_and_keeps_what_it_would_with_the_whole_table(tmp_path,
     # Both in the same pieces, or the masks of dropout would meet other rows.
     monkeypatch.setattr(Workbench, "_piece_tokens", lambda *_: 3.0)
     few = measured(Workbench(things), path, model=name, weight_decay=0.3)
-    kept = load_file(path)
+    table = f"{TABLES[name]}.weight"
+    held, pretrained = load_file(path), hf.AutoModelForSequenceClassification.from_pretrained(tmp_path / name)
+    assert held[table].shape == (len(WORDS) - 1 + 1, 16)
+    kept = widen(held, dict(pretrained.named_parameters()))
     assert shapes == [(len(WORDS) - 1 + 1, 16)]  # [UNK] never occurs; the row of ones
     everything = measured(Workbench(whole), path, model=model, weight_decay=0.3)
     assert len(shapes) == 1
