@@ -85,5 +85,3 @@ class Shared:
     shipments: Mapping[Path, Shipment]
     timeout_s: float
     """A step that takes longer hangs."""
-    memory_shares: Mapping[str, float]
-    """What of its node's memory a worker may have, by Ray's name of the node; all where none is named."""

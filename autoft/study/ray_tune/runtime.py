@@ -29,8 +29,6 @@ from autoft.study.ray_tune.process import (
 
 LOCAL_OBJECT_STORE_BYTES = 200 * 2**20
 """Nothing large goes through the store of a local Ray: workers read the driver's disk."""
-WORKERS_MEMORY = 0.9
-"""Of a node's memory, for all its workers; the rest is the system's, Ray's and perhaps the driver's."""
 CONNECT_TIMEOUT_S = 5.0
 
 
@@ -88,18 +86,6 @@ class Runtime:
     def pins(self) -> list[Mapping[str, float]]:
         """What asks for one node each, for all of them."""
         return [{address: PINNED} for node in _alive() if (address := _address(node))]
-
-    def memory_shares(self) -> dict[str, float]:
-        """What of its node's memory a trial may have, by Ray's name of the node; none where GPUs train."""
-        if self.gpus_per_trial > 0:
-            return {}
-        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's
-        fitting = {node["NodeID"]: places([node["Resources"]], self.cpus_per_trial, 0.0) for node in nodes}
-        return {
-            name: WORKERS_MEMORY / min(count, self.max_concurrent)
-            for name, count in fitting.items()
-            if count > 0
-        }
 
     def places(self) -> int:
         """Trials at the same time, now: nodes of a cluster may have joined or left."""

@@ -17,7 +17,6 @@ from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure
 from autoft.study.places import checkpoint_name, log_name, resume_name
 from autoft.study.ray_tune.capture import Capture
-from autoft.study.ray_tune.memory_limit import limit_memory
 from autoft.study.ray_tune.messages import (
     ASSIGNMENT_KEY,
     REPORT_KEY,
@@ -30,7 +29,7 @@ from autoft.study.ray_tune.shipping import WorkerNode
 from autoft.study.workbench import Workbench
 
 with rare_collections():  # a worker imports this module when it unpickles what is in it
-    from ray import cloudpickle, get_runtime_context, tune
+    from ray import cloudpickle, tune
 
 LOG = 2
 """The descriptor of standard error, behind which a trial's log lies."""
@@ -104,8 +103,6 @@ class ResidentTrainable(tune.Trainable):
         if self._workbench is None:
             with rare_collections():  # transformers is imported here
                 self._workbench = cloudpickle.loads(self._shared.make_workbench)(self._node)
-            if share := self._shared.memory_shares.get(get_runtime_context().get_node_id()):
-                limit_memory(share)
         yield from self._workbench.fine_tune(self._assignment.config, self._checkpoint, self._resume)
 
     def _end(self) -> None:

@@ -4,13 +4,11 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ray import PlacementGroupID
-from ray._common.utils import get_system_memory
 from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from autoft.errors import StudyError
@@ -24,7 +22,7 @@ from autoft.study.records import TrialRecord, read_trials
 from autoft.study.requests import forget_stop, request_stop
 from autoft.study.storage import find_study, identity_of, open_study
 
-from ..scripted import Diary, Die, Once, ScriptedWorkbench, make_spec, sleep, workbench
+from ..scripted import Diary, Die, Once, make_spec, sleep, workbench
 
 
 def search(spec: Any, make: Any, folder: Path, runtime: Runtime, *watchers: Any) -> list[TrialRecord]:
@@ -56,22 +54,6 @@ def test_what_crashes_every_time_fails_and_says_how_often(folder: Path, one_work
     trials = search(spec, workbench({0: [0.1, Die()], 1: [0.5]}), folder, one_worker)
     assert [(trial.state, trial.attempt) for trial in trials] == [("FAIL", 2), ("COMPLETE", 1)]
     assert (trials[0].reason or "").endswith("its log may say more, 2 times")
-
-
-def test_a_worker_gets_its_share_of_the_memory_and_no_more(
-    folder: Path, one_worker: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shares = one_worker.memory_shares()
-    assert list(shares.values()) == [0.9]  # one trial at a time
-    assert list(replace(one_worker, max_concurrent=2).memory_shares().values()) == [0.45]
-    half_a_gigabyte = dict.fromkeys(shares, 2**29 / get_system_memory())
-    monkeypatch.setattr(Runtime, "memory_shares", lambda self: half_a_gigabyte)
-    megabytes = {0: 100, 1: 1000}
-    before = lambda number, index: bytearray(megabytes[number] * 2**20)  # noqa: E731 - a script
-    one_place = lambda node: ScriptedWorkbench({0: [0.5], 1: [0.5]}, before=before)  # noqa: E731
-    trials = search(make_spec(trials=2), one_place, folder, one_worker)
-    assert [trial.state for trial in trials] == ["COMPLETE", "FAIL"]
-    assert (trials[1].reason or "").startswith("MemoryError")
 
 
 def test_a_step_that_hangs_is_ended_by_the_watchdog_which_says_where(
