@@ -72,8 +72,8 @@ def widen(
 
 
 def _fits(ids: torch.Tensor, rows: torch.Tensor, table: torch.Tensor) -> bool:
-    shaped = rows.shape == (len(ids) + 1, *table.shape[1:])
-    return shaped and len(ids) > 0 and int(ids.min()) >= 0 and int(ids.max()) < len(table)
+    shaped = ids.ndim == 1 and len(ids) > 0 and rows.shape == (len(ids) + 1, *table.shape[1:])
+    return shaped and ids.dtype == torch.int64 and int(ids.min()) >= 0 and int(ids.max()) < len(table)
 
 
 @contextmanager

@@ -88,6 +88,8 @@ def test_a_table_that_does_not_fit_stays_as_it_is_and_is_refused(tmp_path):
         (torch.ones(3, width), torch.tensor([1, 2, 3])),  # as many rows as tokens: the row of ones is missing
         (torch.ones(3, width + 1), torch.tensor([1, 2])),  # another model's
         (torch.ones(3, width), torch.tensor([1, 10**6])),
+        (torch.ones(3, width), torch.tensor([1.0, 2.0])),
+        (torch.ones(3, width), torch.tensor([[1], [2]])),
     ):
         save_file({**parameters, narrow: few, f"{narrow}:ids": ids}, tmp_path / "1.safetensors")
         with pytest.raises(ModelError, match=f"1 tensors differ, among them {narrow}"):

@@ -111,7 +111,8 @@ def _look(spec: StudySpec, materials: Materials, precision: Precision) -> _Found
         longest = probes[max(lengths)]
         if part := longest.first_token_part():
             found.first_token[ref.name] = part
-        if table := longest.table():
+        # One that each trial draws anew could not be made whole from the pretrained weights.
+        if (table := longest.table()) and f"{table}.weight" not in pretrained.fresh:
             found.tables[ref.name] = table
         for max_length, share in lengths.items() if spec.resources.cache else ():
             for depth, depth_share in _shares(spec, "unfreeze_depth").items():

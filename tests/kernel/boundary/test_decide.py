@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers.models.t5.modeling_t5 import T5Block
 
 from autoft.data.encode import encoded_path
@@ -26,6 +28,20 @@ def test_a_plan_is_json_and_comes_back(tmp_path):
     assert [each.bytes for each in plan.boundaries][-1] == 68 * 16 * 4
     assert plan.notes == ("nothing at depth all: the embeddings are trained",)
     assert plan.warnings == ()
+
+
+def test_a_table_that_each_trial_draws_anew_is_trained_whole(tmp_path):
+    assert planned(tmp_path / "a", "bert").cache_plan.tables
+    things = planned(tmp_path / "b", "bert")
+    weights = Path(things.models[0].path_or_id) / "model.safetensors"
+    save_file(
+        {name: each for name, each in load_file(weights).items() if "word_embeddings" not in name},
+        weights,
+        metadata={"format": "pt"},
+    )
+    plan = plan_cache(request("bert"), things, "fp32")
+    assert plan.tables == {}
+    assert plan.boundaries == things.cache_plan.boundaries
 
 
 @pytest.fixture
