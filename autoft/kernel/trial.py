@@ -63,6 +63,7 @@ class Trial:
         self._optimiser = build_optimiser(bench.model, self._trained, config)
         self._losses: list[torch.Tensor] = []
         self._micro_batch = bench.sizes.of(config)
+        self._heed_shortage()
         self._kept_step = 0
         self._training_s = 0.0
         self._took_up_s: float | None = None
@@ -83,9 +84,17 @@ class Trial:
             self.step = self._kept_step = place.step
             self.measurements = place.measurements
             self._micro_batch = place.micro_batch or self.config.batch_size
+            self._heed_shortage()
             self._began_s -= place.elapsed_s
             print(f"The trial goes on from step {self.step}.")
             return
+
+    def _heed_shortage(self) -> None:
+        """What an earlier attempt was ended for is not tried again, nor by another trial on this node."""
+        most = self.resume and self.resume.micro_batch
+        if most and most < self._micro_batch:
+            self._micro_batch = most
+            self.bench.sizes.remember(self.config, most)
 
     def _held(self, path: Path) -> Path:
         """A second name for an earlier attempt's file: its worker, should it live on, leaves it alone."""

@@ -15,3 +15,5 @@ class Assignment:
     measured: int
     """Measurements of earlier attempts that stand."""
     config: FineTuneConfig
+    micro_batch: int | None = None
+    """At most so many rows at a time, where an earlier attempt was ended for want of memory."""

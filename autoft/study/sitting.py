@@ -176,7 +176,7 @@ class Sitting:
         trial.set_user_attr(TRIAL_ATTR, begun)
         live = self._live[trial.number] = self._enliven(trial, attempt)
         config = fine_tune_config(self.spec, values, seed, self.precision)
-        return Assignment(trial.number, attempt, live.decided, config)
+        return Assignment(trial.number, attempt, live.decided, config, _crashes_of(live).get("micro_batch"))
 
     def _enliven(self, trial: Trial, attempt: int) -> _Live:
         notes = measurement_notes(trial._cached_frozen_trial)
@@ -320,17 +320,35 @@ class Sitting:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
             return self.failed(number, attempt, Failure("error", hung, ""))
         measured = len(measurement_notes(live.trial._cached_frozen_trial))
-        nothing = {"count": 0, "measured": measured}
-        before = live.trial.user_attrs.get(CRASHES_ATTR, nothing)
+        before = _crashes_of(live)
         # What has come further since its last crash does not crash of itself.
-        crashes = (not with_node) + (before["count"] if before["measured"] == measured else 0)
+        crashes = (not with_node) + (before["count"] if before.get("measured") == measured else 0)
         if crashes > self.spec.faults.retries:
             tried = f"{reason}, {crashes} times" if crashes > 1 else reason
             return self.failed(number, attempt, Failure("error", tried, ""))
-        wasted_gpu_s = before.get("wasted_gpu_s", 0.0) + self._waste(live)
-        note = {"count": crashes, "measured": measured, "wasted_gpu_s": wasted_gpu_s}
-        live.trial.set_user_attr(CRASHES_ATTR, note)
-        del self._live[number]
+        return self._again(live, {**before, "count": crashes, "measured": measured})
+
+    def starved(self, number: int, attempt: int, reason: str) -> Verdict:
+        """The system ended the worker for want of memory: the trial is tried again with fewer rows at a time.
+
+        A quarter of them: unlike an allocation that fails, this costs the way from the last measurement. It
+        is no crash of the trial's, and not counted as one.
+        """
+        live = self._of(number, attempt)
+        if live is None:
+            return Verdict.ENDED
+        before = _crashes_of(live)
+        begun = live.trial._cached_frozen_trial.user_attrs[TRIAL_ATTR]
+        rows = before.get("micro_batch", begun["values"]["batch_size"])
+        if rows == 1:
+            return self.failed(number, attempt, Failure("memory", f"{reason}, with one row at a time", ""))
+        return self._again(live, {**before, "micro_batch": max(1, rows // 4)})
+
+    def _again(self, live: _Live, note: dict[str, Any]) -> Verdict:
+        """The trial is the next one to run."""
+        wasted_gpu_s = note.get("wasted_gpu_s", 0.0) + self._waste(live)
+        live.trial.set_user_attr(CRASHES_ATTR, {**note, "wasted_gpu_s": wasted_gpu_s})
+        del self._live[live.trial.number]
         self._interrupted.insert(0, self.study._storage.get_trial(live.trial._trial_id))
         return Verdict.KEPT
 
@@ -392,3 +410,9 @@ class Sitting:
             self._checkpoints.bound(self._unfinished)
         except StudyError as error:
             self.stop(error)
+
+
+def _crashes_of(live: _Live) -> dict[str, Any]:
+    """What is noted of the trial's processes that were lost."""
+    noted: dict[str, Any] = live.trial._cached_frozen_trial.user_attrs.get(CRASHES_ATTR, {})
+    return noted

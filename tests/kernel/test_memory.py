@@ -16,6 +16,7 @@ from autoft.kernel.checkpoint import load_checkpoint
 from autoft.kernel.device import device_name
 from autoft.kernel.memory import WorkingSizes, is_out_of_memory
 from autoft.kernel.pretrained import ModelSource
+from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 
 from .tiny import ENCODER, config, materials, save_pretrained, tiny_tokenizer
@@ -108,6 +109,22 @@ def test_losses_count_rows_whatever_the_pieces(tmp_path, monkeypatch):
     for a, b in zip(found, expected, strict=True):
         assert a.metrics["train_loss"] == pytest.approx(b.metrics["train_loss"], abs=1e-6)
         assert a.metrics["log_loss"] == pytest.approx(b.metrics["log_loss"], abs=1e-4)
+
+
+def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path):
+    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    trial = config(batch_size=48, epochs=2, measurements=2, dropout=0.0)
+    expected = list(Workbench(things).fine_tune(trial, tmp_path / "whole.safetensors"))
+    first, second = (Resume(tmp_path / f"resume.{n}", micro_batch=None) for n in (1, 2))
+    begun = Workbench(things).fine_tune(trial, tmp_path / "pieces.safetensors", first)
+    while (measured := next(begun)) is None:
+        pass
+    begun.close()
+    again = replace(second, earlier=(first.path,), measured=1, micro_batch=12)
+    found = [m for m in Workbench(things).fine_tune(trial, tmp_path / "pieces.safetensors", again) if m]
+    assert [(m.index, m.micro_batch) for m in (measured, *found)] == [(1, None), (2, 12)]
+    assert found[0].metrics["log_loss"] == pytest.approx(expected[1].metrics["log_loss"], abs=1e-4)
+    assert sizes_in(tmp_path).of(trial) == 12  # the next trial of that depth begins there
 
 
 def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, monkeypatch):

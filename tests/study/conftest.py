@@ -1,7 +1,9 @@
 """Ray is started once for all tests of this folder that need one: it takes seconds."""
 
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,3 +35,26 @@ def one_worker(two_workers: Runtime) -> Runtime:
 def folder(tmp_path: Path) -> Path:
     """A study's folder."""
     return tmp_path / "studies/study"
+
+
+@pytest.fixture
+def limited_group() -> Iterator[Callable[[int], Path]]:
+    """Makes a control group whose processes may have so many bytes together, and no swap."""
+    first_version = Path("/sys/fs/cgroup/memory")
+    root = first_version if first_version.exists() else Path("/sys/fs/cgroup")
+    group = root / f"autoft-test-{os.getpid()}"
+
+    def make(limit: int) -> Path:
+        try:
+            group.mkdir()
+            name = "memory.limit_in_bytes" if root == first_version else "memory.max"
+            (group / name).write_text(str(limit))
+        except OSError as error:
+            pytest.skip(f"this user may not limit the memory of a control group: {error}")
+        return group
+
+    yield make
+    if group.exists():
+        while (group / "cgroup.procs").read_text():  # they are about to end
+            time.sleep(0.05)
+        group.rmdir()

@@ -555,6 +555,33 @@ def test_a_trial_that_was_silent_for_long_hung_and_is_not_tried_again(folder: Pa
     assert (read_trial(sitting.study, 0).state, read_trial(sitting.study, 0).reason) == ("FAIL", reason)
 
 
+def test_a_trial_whose_process_was_ended_for_want_of_memory_is_tried_again_with_fewer_rows(
+    folder: Path,
+) -> None:
+    spec = make_spec(trials=2, faults=Faults(retries=0))
+    sitting = sit(spec, folder)
+    finish(sitting, 0.5)
+    for attempt, rows in enumerate((None, 8, 2), start=1):
+        trial = begin(sitting)
+        assert (trial.number, trial.attempt, trial.micro_batch) == (1, attempt, rows)
+        assert sitting.starved(1, attempt, "no memory") is Verdict.KEPT
+    sitting = sit(spec, folder)  # another sitting has not forgotten it
+    trial = begin(sitting)
+    assert (trial.attempt, trial.micro_batch) == (4, 1)
+    measured(sitting, trial, 1, 3, 0.9)
+    assert sitting.starved(1, 4, "no memory") is Verdict.ENDED
+    record, frozen = read_trial(sitting.study, 1), sitting.study.get_trials()[1]
+    assert (record.state, record.reason) == ("PRUNED", "no memory, with one row at a time")
+    assert frozen.constraints == {"memory": 1.0}
+
+
+def test_want_of_memory_and_crashes_are_counted_apart(folder: Path) -> None:
+    sitting = sit(make_spec(trials=1, faults=Faults(retries=1)), folder)
+    assert sitting.lost(0, begin(sitting).attempt, "it died") is Verdict.KEPT
+    assert sitting.starved(0, begin(sitting).attempt, "no memory") is Verdict.KEPT
+    assert sitting.lost(0, begin(sitting).attempt, "it died") is Verdict.ENDED
+
+
 def test_out_of_memory_is_a_violated_constraint(folder: Path) -> None:
     sitting = sit(make_spec(), folder)
     trial = begin(sitting)

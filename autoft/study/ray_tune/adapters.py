@@ -18,6 +18,7 @@ from autoft.data.files import replacing
 from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure
 from autoft.study.places import checkpoint_name, log_name
+from autoft.study.ray_tune.memory_kills import MemoryKills
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Parcel, Report, WorkerError
 from autoft.study.sitting import Sitting, Verdict
 
@@ -26,6 +27,7 @@ COUNTED_EVERY_S = 2.0
 NODE_DIED = "its node has died"
 """How Ray words it; there is no type for it."""
 LOST = "the worker process died (out of memory, killed or crashed); its log may say more"
+STARVED = "out of memory: the system ended the worker process"
 
 
 class Desk:
@@ -39,6 +41,7 @@ class Desk:
         self.sitting = sitting
         self.error: Exception | None = None
         self._folder = folder
+        self._memory_kills = MemoryKills()
 
     @property
     def closed(self) -> bool:
@@ -67,6 +70,8 @@ class Desk:
             self.take(cause.report)
         elif failure := _failure_outside_a_step(error):
             self.attempt(lambda: sitting.failed(number, attempt, failure), Verdict.KEPT)
+        elif self._memory_kills.tell():
+            self.attempt(lambda: sitting.starved(number, attempt, STARVED), Verdict.KEPT)
         else:
             with_node = NODE_DIED in str(error)
             self.attempt(lambda: sitting.lost(number, attempt, LOST, with_node=with_node), Verdict.KEPT)

@@ -92,10 +92,13 @@ class ResidentTrainable(tune.Trainable):
             study / resume_name(number, attempt),
             tuple(study / resume_name(number, earlier) for earlier in range(attempt - 1, 0, -1)),
             assignment.measured,
+            assignment.micro_batch,
         )
         self._capture = Capture(study / log_name(number))
         if attempt > 1:
             print(f"The trial was interrupted: attempt {attempt}, with {assignment.measured} measurements.")
+        if assignment.micro_batch:
+            print(f"Memory was short: at most {assignment.micro_batch} rows at a time.")
         self._measurements = self._fine_tune()
 
     def _fine_tune(self) -> Generator[Measurement | None]:

@@ -7,6 +7,7 @@ import pytest
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from autoft.spec.study import Faults
+from autoft.study.ray_tune import memory_kills
 from autoft.study.ray_tune.adapters import LOST, Desk
 from autoft.study.records import read_trial
 from autoft.study.sitting import Sitting
@@ -56,3 +57,23 @@ def test_a_worker_that_failed_is_told_by_its_reason(
     found = read_trial(study, 0)
     assert (found.state, found.reason, sitting.stopped) == (state, reason, stops)
     assert desk.error is None
+
+
+def test_a_worker_that_the_kernel_ended_for_want_of_memory_is_no_crash(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = tmp_path / "vmstat"
+    counters.write_text("oom_kill 3\n")
+    monkeypatch.setattr(memory_kills, "VMSTAT", counters)
+    spec = make_spec(faults=Faults(retries=0))
+    study = open_study(spec, folder, identity_of(spec, "digest"))
+    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    desk, assignment = Desk(sitting, folder), sitting.next()
+    assert assignment is not None
+    counters.write_text("oom_kill 4\n")
+    desk.lost(assignment, ActorDiedError())
+    again = sitting.next()
+    assert again is not None
+    assert (again.number, again.attempt, again.micro_batch) == (0, 2, 8)
+    desk.lost(again, ActorDiedError())
+    assert read_trial(study, 0).state == "FAIL"

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from ray import PlacementGroupID
 from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from autoft.errors import StudyError
+from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.measurement import Measurement
+from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults
 from autoft.study.failures import GaveUp
 from autoft.study.lock import Owner
@@ -22,7 +26,7 @@ from autoft.study.records import TrialRecord, read_trials
 from autoft.study.requests import forget_stop, request_stop
 from autoft.study.storage import find_study, identity_of, open_study
 
-from ..scripted import Diary, Die, Once, make_spec, sleep, workbench
+from ..scripted import Diary, Die, Once, ScriptedWorkbench, make_spec, sleep, workbench
 
 
 def search(spec: Any, make: Any, folder: Path, runtime: Runtime, *watchers: Any) -> list[TrialRecord]:
@@ -54,6 +58,33 @@ def test_what_crashes_every_time_fails_and_says_how_often(folder: Path, one_work
     trials = search(spec, workbench({0: [0.1, Die()], 1: [0.5]}), folder, one_worker)
     assert [(trial.state, trial.attempt) for trial in trials] == [("FAIL", 2), ("COMPLETE", 1)]
     assert (trials[0].reason or "").endswith("its log may say more, 2 times")
+
+
+class Hungry(ScriptedWorkbench):
+    """Each row that is computed at once takes 16 MiB, which is more than `group` has for a whole batch."""
+
+    def __init__(self, group: Path) -> None:
+        super().__init__({0: [0.1, 0.2], 1: [0.5]})
+        self._group = group
+
+    def fine_tune(
+        self, config: FineTuneConfig, checkpoint: Path, resume: Resume
+    ) -> Iterator[Measurement | None]:
+        """The script, with so much memory in hand."""
+        (self._group / "cgroup.procs").write_text(str(os.getpid()))
+        held = b"x" * ((resume.micro_batch or config.batch_size) * 2**24)
+        yield from super().fine_tune(config, checkpoint, resume)
+        assert held
+
+
+def test_a_process_that_the_kernel_ends_for_want_of_memory_is_no_crash_but_met_with_fewer_rows(
+    folder: Path, one_worker: Runtime, limited_group: Callable[[int], Path]
+) -> None:
+    group = limited_group(256 * 2**20)
+    spec = make_spec(trials=2, faults=Faults(retries=0))
+    trials = search(spec, lambda node: Hungry(group), folder, one_worker)
+    assert [(trial.state, trial.attempt) for trial in trials] == [("COMPLETE", 2), ("COMPLETE", 2)]
+    assert "Memory was short: at most 8 rows at a time." in (folder / log_name(0)).read_text()
 
 
 def test_a_step_that_hangs_is_ended_by_the_watchdog_which_says_where(
