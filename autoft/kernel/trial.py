@@ -62,8 +62,8 @@ class Trial:
         self._live: dict[str, torch.Tensor] = {**self._trained, **statistics}
         self._optimiser = build_optimiser(bench.model, self._trained, config)
         self._losses: list[torch.Tensor] = []
-        self._micro_batch = bench.sizes.of(config)
-        self._heed_shortage()
+        self._most_rows = (resume and resume.micro_batch) or config.batch_size
+        self._micro_batch = min(self._most_rows, bench.sizes.of(config))
         self._kept_step = 0
         self._training_s = 0.0
         self._took_up_s: float | None = None
@@ -83,18 +83,10 @@ class Trial:
             self._random_states, self._losses = restore(place, self._live, self._optimiser, self._trained)
             self.step = self._kept_step = place.step
             self.measurements = place.measurements
-            self._micro_batch = place.micro_batch or self.config.batch_size
-            self._heed_shortage()
+            self._micro_batch = min(self._most_rows, place.micro_batch or self.config.batch_size)
             self._began_s -= place.elapsed_s
             print(f"The trial goes on from step {self.step}.")
             return
-
-    def _heed_shortage(self) -> None:
-        """What an earlier attempt was ended for is not tried again, nor by another trial on this node."""
-        most = self.resume and self.resume.micro_batch
-        if most and most < self._micro_batch:
-            self._micro_batch = most
-            self.bench.sizes.remember(self.config, most)
 
     def _held(self, path: Path) -> Path:
         """A second name for an earlier attempt's file: its worker, should it live on, leaves it alone."""
@@ -210,6 +202,8 @@ class Trial:
             evaluation_s=evaluation_s,
         )
         self.measurements.append(measurement)
+        if self._most_rows < self.config.batch_size:  # an earlier attempt was ended for more, and these fit
+            self.bench.sizes.remember(self.config, self._micro_batch)
         return measurement
 
     def refuse_broken_losses(self) -> None:

@@ -11,7 +11,10 @@ LEARNING_RATE = 5e-5
 
 
 def rehearsed(spec: StudySpec, entries: Sequence[Mapping[str, Value]]) -> StudySpec:
-    """The request for the trials `entries`, none of them stopped or tried again, in SQLite in its folder."""
+    """The request for the trials `entries`, in SQLite in its folder.
+
+    None of them is stopped, or tried again unless for want of memory.
+    """
     # Optuna queues no configuration twice; learning rates that hardly differ make them distinct.
     first = tuple(
         {**entry, "learning_rate": LEARNING_RATE * (1 + i / 1e3)} for i, entry in enumerate(entries)

@@ -306,11 +306,14 @@ class Sitting:
         self._write_end(live, state, failure.reason, failure.traceback, node)
         return self._end(number, state)
 
-    def lost(self, number: int, attempt: int, reason: str, *, with_node: bool = False) -> Verdict:
+    def lost(
+        self, number: int, attempt: int, reason: str, *, with_node: bool = False, for_memory: bool = False
+    ) -> Verdict:
         """The worker's process is gone: the trial is tried again on another, up to `faults.retries` times.
 
         One that had said nothing for `faults.trial_timeout` was ended by its watchdog, and hangs again. That
-        its whole node is gone is no fault of the trial's, and not counted.
+        its whole node is gone is no fault of the trial's, and not counted. One that was ended `for_memory` is
+        not counted either, but tried again with fewer rows at a time.
         """
         live = self._of(number, attempt)
         if live is None:
@@ -319,6 +322,8 @@ class Sitting:
         if self._clock() - live.heard_s >= timeout_s and not with_node:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
             return self.failed(number, attempt, Failure("error", hung, ""))
+        if for_memory:
+            return self._lost_for_memory(live, reason)
         measured = len(measurement_notes(live.trial._cached_frozen_trial))
         before = _crashes_of(live)
         # What has come further since its last crash does not crash of itself.
@@ -328,20 +333,19 @@ class Sitting:
             return self.failed(number, attempt, Failure("error", tried, ""))
         return self._again(live, {**before, "count": crashes, "measured": measured})
 
-    def starved(self, number: int, attempt: int, reason: str) -> Verdict:
-        """The system ended the worker for want of memory: the trial is tried again with fewer rows at a time.
+    def _lost_for_memory(self, live: _Live, reason: str) -> Verdict:
+        """Again with a quarter of the rows at a time, as far as is known how many these were.
 
-        A quarter of them: unlike an allocation that fails, this costs the way from the last measurement. It
-        is no crash of the trial's, and not counted as one.
+        Not a half: unlike an allocation that fails, this costs the way from the last measurement. Where it
+        was not the rows (the model alone does not fit), the trial is soon found out to be impossible.
         """
-        live = self._of(number, attempt)
-        if live is None:
-            return Verdict.ENDED
-        before = _crashes_of(live)
-        begun = live.trial._cached_frozen_trial.user_attrs[TRIAL_ATTR]
-        rows = before.get("micro_batch", begun["values"]["batch_size"])
+        trial, before = live.trial._cached_frozen_trial, _crashes_of(live)
+        told = [note["micro_batch"] for note in measurement_notes(trial)[-1:]]
+        known = [trial.user_attrs[TRIAL_ATTR]["values"]["batch_size"], before.get("micro_batch"), *told]
+        rows = min(each for each in known if each is not None)
         if rows == 1:
-            return self.failed(number, attempt, Failure("memory", f"{reason}, with one row at a time", ""))
+            failure = Failure("memory", f"{reason}, with one row at a time", "")
+            return self.failed(trial.number, live.attempt, failure)
         return self._again(live, {**before, "micro_batch": max(1, rows // 4)})
 
     def _again(self, live: _Live, note: dict[str, Any]) -> Verdict:

@@ -115,16 +115,19 @@ def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path):
     things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     trial = config(batch_size=48, epochs=2, measurements=2, dropout=0.0)
     expected = list(Workbench(things).fine_tune(trial, tmp_path / "whole.safetensors"))
-    first, second = (Resume(tmp_path / f"resume.{n}", micro_batch=None) for n in (1, 2))
-    begun = Workbench(things).fine_tune(trial, tmp_path / "pieces.safetensors", first)
-    while (measured := next(begun)) is None:
+    place, checkpoint = tmp_path / "resume.1", tmp_path / "pieces.safetensors"
+    begun = Workbench(things).fine_tune(trial, checkpoint, Resume(place))
+    while next(begun) is None:
         pass
     begun.close()
-    again = replace(second, earlier=(first.path,), measured=1, micro_batch=12)
-    found = [m for m in Workbench(things).fine_tune(trial, tmp_path / "pieces.safetensors", again) if m]
-    assert [(m.index, m.micro_batch) for m in (measured, *found)] == [(1, None), (2, 12)]
-    assert found[0].metrics["log_loss"] == pytest.approx(expected[1].metrics["log_loss"], abs=1e-4)
-    assert sizes_in(tmp_path).of(trial) == 12  # the next trial of that depth begins there
+    assert sizes_in(tmp_path).of(trial) == 48
+    for earlier in ((), (place,)):  # before its first measurement, and after it
+        again = Resume(tmp_path / "resume.2", earlier, measured=len(earlier), micro_batch=12)
+        found = [m for m in Workbench(things).fine_tune(trial, checkpoint, again) if m]
+        assert [(m.index, m.micro_batch) for m in found] == [(1, 12), (2, 12)][len(earlier) :]
+        assert found[-1].metrics["log_loss"] == pytest.approx(expected[1].metrics["log_loss"], abs=1e-4)
+        assert sizes_in(tmp_path).of(trial) == 12  # the next trial of that depth begins there
+        (tmp_path / "cache" / "working-sizes.json").unlink()
 
 
 def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, monkeypatch):

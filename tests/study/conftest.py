@@ -49,6 +49,8 @@ def limited_group() -> Iterator[Callable[[int], Path]]:
             group.mkdir()
             name = "memory.limit_in_bytes" if root == first_version else "memory.max"
             (group / name).write_text(str(limit))
+            swap = "memory.swappiness" if root == first_version else "memory.swap.max"
+            (group / swap).write_text("0")
         except OSError as error:
             pytest.skip(f"this user may not limit the memory of a control group: {error}")
         return group

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ray import cloudpickle
 from ray.exceptions import RayActorError, RayTaskError
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -37,11 +38,12 @@ class Desk:
     for `run` to raise, and the sitting winds down.
     """
 
-    def __init__(self, sitting: Sitting, folder: Path) -> None:
+    def __init__(self, sitting: Sitting, folder: Path, memory_kills: MemoryKills | None = None) -> None:
+        """`memory_kills` is None where they say nothing: of workers elsewhere, or that compute on a GPU."""
         self.sitting = sitting
         self.error: Exception | None = None
         self._folder = folder
-        self._memory_kills = MemoryKills()
+        self._memory_kills = memory_kills
 
     @property
     def closed(self) -> bool:
@@ -60,6 +62,8 @@ class Desk:
 
     def take(self, report: Report) -> Verdict:
         """Writes a worker's report into the study."""
+        if self._memory_kills is not None:
+            self._memory_kills.look()
         return self.attempt(lambda: self._take(report), Verdict.KEPT)
 
     def lost(self, assignment: Assignment, error: BaseException | None) -> None:
@@ -70,8 +74,8 @@ class Desk:
             self.take(cause.report)
         elif failure := _failure_outside_a_step(error):
             self.attempt(lambda: sitting.failed(number, attempt, failure), Verdict.KEPT)
-        elif self._memory_kills.tell():
-            self.attempt(lambda: sitting.starved(number, attempt, STARVED), Verdict.KEPT)
+        elif self._memory_kills is not None and self._memory_kills.tell():
+            self.attempt(lambda: sitting.lost(number, attempt, STARVED, for_memory=True), Verdict.KEPT)
         else:
             with_node = NODE_DIED in str(error)
             self.attempt(lambda: sitting.lost(number, attempt, LOST, with_node=with_node), Verdict.KEPT)
@@ -149,6 +153,11 @@ class StudyScheduler(FIFOScheduler):
     def __init__(self, desk: Desk) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Ray's
         self._desk = desk
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The first that waits; None where none does. Ray's own would look at all that were ever run."""
+        waiting = (trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING)
+        return min(waiting, key=lambda trial: trial.config[ASSIGNMENT_KEY].number, default=None)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """STOP where the study has ended the trial, or keeps it for later."""

@@ -1,29 +1,46 @@
-"""Whether the kernel ended a process for want of memory.
+"""Whether the kernel has just ended a process for want of memory.
 
 To Ray, and so to us, such a process is gone like any other; the kernel's own count is the only sign.
 """
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 VMSTAT = Path("/proc/vmstat")
 """Linux's counters since it was booted; other systems have none."""
+LOOKED_EVERY_S = 1.0
+TOLD_FOR_S = 15.0
+"""How long after it was seen a kill still explains a worker that is lost; Ray notices one within seconds."""
 
 
 class MemoryKills:
-    """Tells each kill of this machine once, from now on.
+    """Tells each kill of this machine once, and only soon after it.
 
-    Those of other people's processes count too, and those on other nodes of a cluster do not: a crash is
-    then met with fewer rows at a time where it need not be, or tried again as it was.
+    Those of other people's processes count too: a crash at the same time is then met with fewer rows.
     """
 
-    def __init__(self) -> None:
-        self._told = _count()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._count, self._looked_s = _count(), clock()
+        self._seen_s: list[float] = []
+
+    def look(self) -> None:
+        """To be called often, so that it is known when a kill was."""
+        if self._clock() - self._looked_s >= LOOKED_EVERY_S:
+            self._look()
 
     def tell(self) -> bool:
-        """Whether there was one that has not been told yet."""
-        happened = _count() > self._told
-        self._told += happened
+        """Whether there was one just now that has not been told yet."""
+        self._look()
+        self._seen_s = [seen_s for seen_s in self._seen_s if self._clock() - seen_s <= TOLD_FOR_S]
+        happened = bool(self._seen_s)
+        del self._seen_s[:1]
         return happened
+
+    def _look(self) -> None:
+        before, self._count, self._looked_s = self._count, _count(), self._clock()
+        self._seen_s += [self._looked_s] * (self._count - before)
 
 
 def _count() -> int:

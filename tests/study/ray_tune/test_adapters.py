@@ -7,8 +7,8 @@ import pytest
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from autoft.spec.study import Faults
-from autoft.study.ray_tune import memory_kills
 from autoft.study.ray_tune.adapters import LOST, Desk
+from autoft.study.ray_tune.memory_kills import MemoryKills
 from autoft.study.records import read_trial
 from autoft.study.sitting import Sitting
 from autoft.study.storage import identity_of, open_study
@@ -60,17 +60,15 @@ def test_a_worker_that_failed_is_told_by_its_reason(
 
 
 def test_a_worker_that_the_kernel_ended_for_want_of_memory_is_no_crash(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counters = tmp_path / "vmstat"
-    counters.write_text("oom_kill 3\n")
-    monkeypatch.setattr(memory_kills, "VMSTAT", counters)
+    kills = MemoryKills()
+    monkeypatch.setattr(kills, "tell", iter([True, False]).__next__)
     spec = make_spec(faults=Faults(retries=0))
     study = open_study(spec, folder, identity_of(spec, "digest"))
     sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-    desk, assignment = Desk(sitting, folder), sitting.next()
+    desk, assignment = Desk(sitting, folder, kills), sitting.next()
     assert assignment is not None
-    counters.write_text("oom_kill 4\n")
     desk.lost(assignment, ActorDiedError())
     again = sitting.next()
     assert again is not None
