@@ -10,6 +10,7 @@ recorder). The searches write into the temporary folder: TMPDIR says on which di
 """
 
 import argparse
+import gc
 import tempfile
 import time
 from dataclasses import dataclass
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--sampler", action="append", choices=WANTED)
     options = parser.parse_args()
+    gc.freeze()  # as the command line does once all is imported
     for sampler in options.sampler or WANTED:
         rounds = [windows(search(sampler, options.trials)) for _ in range(options.rounds)]
         Console().print(show(sampler, least(rounds)))
