@@ -7,12 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """For imports: collect every 100,000 new objects instead of every 700, and later leave them out.
+    """For imports: collect every 100,000 new objects instead of every 700.
 
     torch, transformers and what comes with them are 600,000 objects that live as long as the process. With
     Python's own thresholds a fifth of the time of their import is the collector, walking over them again and
-    again; with the collector off, a third of a million objects more would stay in memory. Each full
-    collection afterwards would take 0.4 s to find none of them to be garbage.
+    again; with the collector off, a third of a million objects more would stay in memory.
     """
     before = gc.get_threshold()
     gc.set_threshold(100_000, 20, 100)
@@ -20,4 +19,3 @@ def rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.freeze()

@@ -13,6 +13,7 @@ import argparse
 import gc
 import tempfile
 import time
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,7 @@ class Stopwatch:
 
 def search(sampler: str, trials: int) -> list[Moment]:
     """The ends of all trials of a new study."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, chdir(name):
         folder = Path(name)
         spec = make_spec(folder, trials, sampler)
         study = open_overhead_study(spec, folder / "study")

@@ -13,6 +13,7 @@ import secrets
 import sys
 import tempfile
 import time
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=20)
     options = parser.parse_args()
     port, scale = free_port(), Scale()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, chdir(name):
         folder = Path(name)
         (folder / "token").write_text(secrets.token_hex(32))
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token")}

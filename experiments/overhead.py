@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
 
 import optuna
@@ -127,7 +128,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--no-recorder", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, chdir(name):
         folder = Path(name)
         spec = make_spec(folder, options.trials)
         study = open_overhead_study(spec, folder / "study")

@@ -55,7 +55,9 @@ class WorkingSizes:
         try:
             with locked(self._path):
                 known = self._read()
-                known[self._key(config)] = min(rows, known.get(self._key(config), rows))
+                if known.get(self._key(config), rows + 1) <= rows:
+                    return
+                known[self._key(config)] = rows
                 with replacing(self._path) as temporary:
                     temporary.write_text(json.dumps(known))
         except OSError:

@@ -336,8 +336,9 @@ class Sitting:
     def _lost_for_memory(self, live: _Live, reason: str) -> Verdict:
         """Again with a quarter of the rows at a time, as far as is known how many these were.
 
-        Not a half: unlike an allocation that fails, this costs the way from the last measurement. Where it
-        was not the rows (the model alone does not fit), the trial is soon found out to be impossible.
+        Not a half: unlike an allocation that fails, this costs the way from the last measurement. Where so
+        few rows lay in one piece anyhow, it changes nothing, and the next quarter does. Where it was not the
+        rows (the model alone does not fit), the trial is soon found out to be impossible.
         """
         trial, before = live.trial._cached_frozen_trial, _crashes_of(live)
         told = [note["micro_batch"] for note in measurement_notes(trial)[-1:]]

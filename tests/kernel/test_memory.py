@@ -12,6 +12,7 @@ import torch
 import transformers as hf
 
 from autoft.kernel import bench as kernel_bench
+from autoft.kernel import loop
 from autoft.kernel.checkpoint import load_checkpoint
 from autoft.kernel.device import device_name
 from autoft.kernel.memory import WorkingSizes, is_out_of_memory
@@ -111,7 +112,7 @@ def test_losses_count_rows_whatever_the_pieces(tmp_path, monkeypatch):
         assert a.metrics["log_loss"] == pytest.approx(b.metrics["log_loss"], abs=1e-4)
 
 
-def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path):
+def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path, monkeypatch):
     things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     trial = config(batch_size=48, epochs=2, measurements=2, dropout=0.0)
     expected = list(Workbench(things).fine_tune(trial, tmp_path / "whole.safetensors"))
@@ -120,7 +121,12 @@ def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path):
     while next(begun) is None:
         pass
     begun.close()
-    assert sizes_in(tmp_path).of(trial) == 48
+    late, heeds = replace(trial, measurements=1), Resume(tmp_path / "resume.2", micro_batch=12)
+    begun = Workbench(things).fine_tune(late, checkpoint, heeds)
+    monkeypatch.setattr(loop, "TICK_S", 0.0)
+    assert next(begun) is None
+    begun.close()
+    assert sizes_in(tmp_path).of(trial) == 48  # that 12 fit is not known before a measurement
     for earlier in ((), (place,)):  # before its first measurement, and after it
         again = Resume(tmp_path / "resume.2", earlier, measured=len(earlier), micro_batch=12)
         found = [m for m in Workbench(things).fine_tune(trial, checkpoint, again) if m]

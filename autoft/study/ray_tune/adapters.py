@@ -43,7 +43,7 @@ class Desk:
         self.sitting = sitting
         self.error: Exception | None = None
         self._folder = folder
-        self._memory_kills = memory_kills
+        self.memory_kills = memory_kills
 
     @property
     def closed(self) -> bool:
@@ -62,8 +62,6 @@ class Desk:
 
     def take(self, report: Report) -> Verdict:
         """Writes a worker's report into the study."""
-        if self._memory_kills is not None:
-            self._memory_kills.look()
         return self.attempt(lambda: self._take(report), Verdict.KEPT)
 
     def lost(self, assignment: Assignment, error: BaseException | None) -> None:
@@ -74,11 +72,12 @@ class Desk:
             self.take(cause.report)
         elif failure := _failure_outside_a_step(error):
             self.attempt(lambda: sitting.failed(number, attempt, failure), Verdict.KEPT)
-        elif self._memory_kills is not None and self._memory_kills.tell():
-            self.attempt(lambda: sitting.lost(number, attempt, STARVED, for_memory=True), Verdict.KEPT)
         else:
             with_node = NODE_DIED in str(error)
-            self.attempt(lambda: sitting.lost(number, attempt, LOST, with_node=with_node), Verdict.KEPT)
+            starved = not with_node and self.memory_kills is not None and self.memory_kills.tell()
+            how = {"with_node": with_node, "for_memory": starved}
+            reason = STARVED if starved else LOST
+            self.attempt(lambda: sitting.lost(number, attempt, reason, **how), Verdict.KEPT)
 
     def _take(self, report: Report) -> Verdict:
         number, attempt, sitting = report.number, report.attempt, self.sitting
@@ -122,6 +121,8 @@ class StudySearcher(Searcher):
     def suggest(self, trial_id: str) -> Any:
         """The configuration of a Ray trial; None: not now; FINISHED: no more."""
         self._count_places()
+        if self._desk.memory_kills is not None:
+            self._desk.memory_kills.look()
         next_up = self._desk.attempt(self._desk.sitting.next, None)
         if self._desk.sitting.stopped:
             self._begin_grace()

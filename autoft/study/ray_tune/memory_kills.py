@@ -22,7 +22,7 @@ class MemoryKills:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._count, self._looked_s = _count(), clock()
+        self._count, self._looked_s = _count() or 0, clock()
         self._seen_s: list[float] = []
 
     def look(self) -> None:
@@ -33,19 +33,21 @@ class MemoryKills:
     def tell(self) -> bool:
         """Whether there was one just now that has not been told yet."""
         self._look()
-        self._seen_s = [seen_s for seen_s in self._seen_s if self._clock() - seen_s <= TOLD_FOR_S]
-        happened = bool(self._seen_s)
-        del self._seen_s[:1]
-        return happened
+        recent = [seen_s for seen_s in self._seen_s if self._clock() - seen_s <= TOLD_FOR_S]
+        self._seen_s = recent[1:]
+        return bool(recent)
 
     def _look(self) -> None:
-        before, self._count, self._looked_s = self._count, _count(), self._clock()
-        self._seen_s += [self._looked_s] * (self._count - before)
+        self._looked_s = self._clock()
+        if (count := _count()) is not None:
+            self._seen_s += [self._looked_s] * (count - self._count)
+            self._count = count
 
 
-def _count() -> int:
+def _count() -> int | None:
+    """None where it cannot be read."""
     try:
         lines = VMSTAT.read_text().splitlines()
     except OSError:
-        return 0
+        return None
     return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
