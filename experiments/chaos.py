@@ -56,6 +56,8 @@ WORKERS = ("ray::Resident", "ray::_Inner")
 """What Ray calls a worker between two steps, and in one: Tune wraps the class that a trial's data go with."""
 GOES_ON = "The trial goes on from step"
 """In a trial's log, where an attempt took up the place of one before it."""
+AMONG_TRIALS = 0.7
+"""Of the kills, so many come once a worker is there: one before is worth less."""
 TIMEOUT_S = 600.0
 """A command that runs for so long hangs."""
 
@@ -153,8 +155,10 @@ def _run_with_kills(
                 start_new_session=True,
             )
         while done.total() < kills and driver.poll() is None:
-            # Most of the time goes into starting; a kill there is worth less than one among trials.
-            _wait(driver, rng.choice([rng.uniform(0, 9), rng.uniform(9, 18)]))
+            among_trials, early_s, late_s = rng.random() < AMONG_TRIALS, rng.uniform(0, 9), rng.uniform(0, 18)
+            if among_trials:
+                _wait_for_worker(driver)
+            _wait(driver, late_s if among_trials else early_s)
             target = rng.choice([*TARGETS, *([DATABASE] * 3 if server else [])])
             done[target] += _kill_all(driver, target, server)
         _wait(driver, TIMEOUT_S)
@@ -171,6 +175,12 @@ def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         return
+
+
+def _wait_for_worker(driver: "subprocess.Popen[bytes]") -> None:
+    """How long a search takes to start differs from machine to machine."""
+    while driver.poll() is None and not _victims(driver.pid, "worker"):
+        time.sleep(0.1)
 
 
 def _kill_all(driver: "subprocess.Popen[bytes]", target: str, server: Postgres | None) -> int:
