@@ -3,8 +3,6 @@
 import json
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from autoft.study.storage import find_study
 from autoft.tracking import store
 
 from .kernel.tiny import save_pretrained
+from .main_job import run
 
 GOOD = {
     "study": "tickets",
@@ -112,16 +111,8 @@ def test_a_value_that_would_reach_beyond_its_place_is_refused(name, workdir):
 @pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "a;b", "..", "a\x1b[2Jb"])
 def test_no_command_leaves_its_folder(command, name, workdir):
     extra = ["learning_rate=1e-4"] if command == "add" else []
-    done = subprocess.run(
-        [sys.executable, "-m", "autoft", command, "--", name, *extra],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=workdir,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("autoft: ")
-    assert "Traceback" not in done.stderr
+    done = run(workdir, command, "--", name, *extra)
+    assert (done.code, done.err.startswith("autoft: "), "Traceback" in done.err) == (1, True, False), done
     assert list(workdir.iterdir()) == []
 
 

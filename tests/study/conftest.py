@@ -1,6 +1,7 @@
 """Ray is started once for all tests of this folder that need one: it takes seconds."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.storages import RDBStorage
 from ray import cloudpickle
 
 from autoft.spec.study import Resources
+from autoft.study.places import DATABASE
 from autoft.study.ray_tune.runtime import Runtime, ray_runtime
 
 from . import scripted
@@ -31,10 +34,21 @@ def one_worker(two_workers: Runtime) -> Runtime:
     return replace(two_workers, max_concurrent=1)
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Optuna's tables, which take half a second to make."""
+    path = tmp_path_factory.mktemp("optuna") / "empty.db"
+    RDBStorage(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A study's folder."""
-    return tmp_path / "studies/study"
+def folder(tmp_path: Path, empty_database: Path) -> Path:
+    """A study's folder, in which no study is yet."""
+    folder = tmp_path / "studies/study"
+    folder.mkdir(parents=True)
+    shutil.copy(empty_database, folder / DATABASE)
+    return folder
 
 
 @pytest.fixture

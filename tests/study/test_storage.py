@@ -162,7 +162,6 @@ def test_a_default_that_is_written_out_is_the_same_study(folder: Path) -> None:
 
 
 def test_a_study_that_autoft_did_not_make_is_left_alone(folder: Path) -> None:
-    folder.mkdir(parents=True)
     alien = optuna.create_study(
         storage=f"sqlite:///{folder}/study.db", study_name="study", direction="maximize"
     )
@@ -172,8 +171,10 @@ def test_a_study_that_autoft_did_not_make_is_left_alone(folder: Path) -> None:
 
 
 def test_a_missing_study_is_named(folder: Path) -> None:
-    with pytest.raises(StudyError, match="study 'study': there is none in"):
-        find_study("study", folder)
+    for place in (folder, folder.with_name("nothing")):
+        with pytest.raises(StudyError, match="study 'study': there is none in"):
+            find_study("study", place)
+    assert not folder.with_name("nothing").exists()
     opened(make_spec(), folder)
     with pytest.raises(StudyError, match="study 'other': there is none in"):
         find_study("other", folder)
