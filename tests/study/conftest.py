@@ -59,6 +59,9 @@ def limited_group() -> Iterator[Callable[[int], Path]]:
     group = root / f"autoft-test-{os.getpid()}"
 
     def make(limit: int) -> Path:
+        vmstat = Path("/proc/vmstat")
+        if not vmstat.exists() or "oom_kill " not in vmstat.read_text():
+            pytest.skip("this kernel does not count what it ends for want of memory")
         try:
             group.mkdir()
             name = "memory.limit_in_bytes" if root == first_version else "memory.max"
