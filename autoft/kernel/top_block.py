@@ -4,6 +4,7 @@ Where the head reads a row's first token alone, as BERT's pooler does, what the 
 after its attention is for nothing: with a feed-forward of four times the width three quarters of its work.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +26,8 @@ from autoft.kernel.boundary.valid import (
 )
 from autoft.kernel.freeze import evaluation_mode, set_depth
 from autoft.kernel.probe import record_calls
+
+_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -75,7 +78,8 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: 
         with first_token_only(model, part), _returned(anatomy.blocks[-1]) as returned:
             try:
                 narrowed = logits_and_gradients(model, inputs, trained)
-            except Exception:  # an architecture may raise anything where shapes do not fit
+            except Exception as error:  # an architecture may raise anything where shapes do not fit
+                _LOG.debug("%s does not run on the first token of a row alone: %s", part, error)
                 continue
         if returned == [1] and agree([(whole[0], narrowed[0]), *zip(whole[1], narrowed[1], strict=True)]):
             return part

@@ -75,9 +75,11 @@ class Desk:
         else:
             with_node = NODE_DIED in str(error)
             starved = not with_node and self.memory_kills is not None and self.memory_kills.tell()
-            how = {"with_node": with_node, "for_memory": starved}
             reason = STARVED if starved else LOST
-            self.attempt(lambda: sitting.lost(number, attempt, reason, **how), Verdict.KEPT)
+            self.attempt(
+                lambda: sitting.lost(number, attempt, reason, with_node=with_node, for_memory=starved),
+                Verdict.KEPT,
+            )
 
     def _take(self, report: Report) -> Verdict:
         number, attempt, sitting = report.number, report.attempt, self.sitting

@@ -81,13 +81,13 @@ def test_final_weights_agree_with_those_of_a_trial_without_a_cache(tmp_path, nam
         (2, True),
         (3, False),
     }
-    agrees_without_a_cache(things, tmp_path / "7.safetensors", depth)
+    assert_agrees_without_a_cache(things, tmp_path / "7.safetensors", depth)
 
 
 @pytest.mark.parametrize("depth", [0, 3, 4])
 def test_final_weights_of_t5_agree_too(tmp_path, depth):
     # Depth 4 trains the encoder's top block, to which the first hands its position bias.
-    agrees_without_a_cache(with_t5(tmp_path), tmp_path / "7.safetensors", depth)
+    assert_agrees_without_a_cache(with_t5(tmp_path), tmp_path / "7.safetensors", depth)
 
 
 def with_t5(folder: Path) -> Materials:
@@ -98,7 +98,7 @@ def with_t5(folder: Path) -> Materials:
     return replace(materials(folder, source), cache_plan=plan)
 
 
-def agrees_without_a_cache(things: Materials, path: Path, depth: int) -> None:
+def assert_agrees_without_a_cache(things: Materials, path: Path, depth: int) -> None:
     changes = {"unfreeze_depth": depth, "dropout": 0.0, "objective": "log_loss"}
     plain, _ = results(replace(things, cache_plan=CachePlan()), path, **changes)
     weights = load_file(path)
