@@ -19,10 +19,10 @@ from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
-from bench.handwritten import bucketed_batches, random_batches
+from bench.handwritten import bucketed_batches
 from bench.rows import write_rows
 
-from autoft.data.batch import pieces, train_batches
+from autoft.data.batch import batches_by_length, pieces, random_batches
 from autoft.data.prepare import examine
 from autoft.kernel import steps
 from autoft.kernel.boundary.decide import plan_cache
@@ -67,7 +67,7 @@ DRAWS: dict[str, Draw] = {
     "noise 0.1": partial(noisy_batches, noise=0.1),
     "noise 0.2": partial(noisy_batches, noise=0.2),
     "four lengths": four_lengths,
-    "as it stands": train_batches,
+    "by_length": batches_by_length,
 }
 
 
@@ -127,7 +127,7 @@ def _run(job: tuple[int, int, str]) -> float:
     depth, seed, draw = job
     values = {"unfreeze_depth": depth, "learning_rate": LEARNING_RATES[depth], "weight_decay": 0.01}
     config = fine_tune_config(SPEC, SPEC.space.resolve(values), trial_seed(7, seed), "fp32")
-    steps.train_batches = DRAWS[draw]
+    steps.DRAWS = {config.batching: DRAWS[draw]}
     score = list(BENCH.fine_tune(config, FOLDER / "best.safetensors"))[-1].metrics["macro_f1"]
     print(f"depth {depth}, seed {seed}, {draw}: {score:.4f}", flush=True)
     return score

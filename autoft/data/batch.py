@@ -1,5 +1,6 @@
 """Rows of tokens to tensors: which rows make a batch, and how a batch is padded."""
 
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -40,7 +41,14 @@ def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch
     return batch
 
 
-def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+def random_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """All rows in batches drawn at random; arguments and result as `batches_by_length`. Only the last one
+    may be smaller."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(lengths))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def batches_by_length(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """All rows in batches of a few lengths, in an order that depends on seed and epoch only.
 
     How the order is drawn: the rows are permuted, and what does not fill a batch is put aside as a run of
@@ -75,6 +83,13 @@ def train_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -
     cuts = [part * batch_size // LENGTHS for part in range(LENGTHS + 1)]
     parts = [[runs[i][start:end] for i in random.permutation(len(runs))] for start, end in pairwise(cuts)]
     return [np.concatenate(groups) for groups in zip(*parts, strict=True)]
+
+
+DRAWS: Mapping[str, Callable[[np.ndarray, int, int, int], list[np.ndarray]]] = {
+    "random": random_batches,
+    "by_length": batches_by_length,
+}
+"""By the value of the hyperparameter `batching`."""
 
 
 def pieces(lengths: np.ndarray, piece_tokens: float) -> list[np.ndarray]:

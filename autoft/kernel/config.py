@@ -22,6 +22,8 @@ class FineTuneConfig:
     """Trained top blocks; 0 trains the head, `all` everything with the embeddings."""
     batch_size: int
     """Rows a step."""
+    batching: str
+    """Which rows make a batch: `random`, or `by_length` (groups of rows of like length)."""
     epochs: int
     warmup_ratio: float
     """Share of the trial's steps over which the learning rate rises from 0."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoft.data.batch import train_batches
+from autoft.data.batch import DRAWS
 from autoft.kernel.config import FineTuneConfig
 
 
@@ -30,7 +30,8 @@ def plan(train_rows: int, config: FineTuneConfig) -> Plan:
 
 def batches(lengths: np.ndarray, config: FineTuneConfig, done: int) -> Iterator[np.ndarray]:
     """The rows of every step after the first `done` ones."""
+    draw = DRAWS[config.batching]
     epochs, skipped = divmod(done, math.ceil(len(lengths) / config.batch_size))
     for epoch in range(epochs, config.epochs):
-        yield from train_batches(lengths, config.batch_size, config.seed, epoch)[skipped:]
+        yield from draw(lengths, config.batch_size, config.seed, epoch)[skipped:]
         skipped = 0

@@ -125,6 +125,13 @@ _ALL_HYPERPARAMETERS = (
         searched=Range(1e-4, 0.3, integer=False, log=True),
     ),
     Hyperparameter("batch_size", "int", 32, "rows in one optimiser step", 1, 65536),
+    Hyperparameter(
+        "batching",
+        "choice",
+        "random",
+        "which rows make a batch: any, or groups of rows of like length, which need less padding",
+        choices=("random", "by_length"),
+    ),
     Hyperparameter("epochs", "int", 6, "passes over the training rows in a full trial", 1, 10000),
     Hyperparameter(
         "warmup_ratio", "float", 0.1, "share of the steps over which the learning rate rises from 0", 0, 1

@@ -1,169 +1,182 @@
-"""Decides which trials stop early."""
+"""Decides which trials stop early, and says against whom.
+
+Every decision follows from the trials' measurements alone: asked again after a kill, it is the same.
+"""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import cast
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from optuna import Study
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.study import StudyDirection
+import numpy as np
+import optuna
+from optuna.pruners import MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod
+from autoft.study.curves import MIN_FINISHED, Curves, last_step
+
+FIRST_RUNG = 0.25
+"""Share of a trial's budget before which nobody is judged: early values favor fast starters."""
 
 
-def make_pruner(method: SearchMethod, grid: int) -> BasePruner:
-    """The study's pruner; all of its state is in the study, so it survives a restart.
+@dataclass(frozen=True)
+class Stop:
+    """Why a trial was stopped: at `share` of its budget it was `behind` the trial `rival` at the same share."""
+
+    rival: int
+    share: float
+    behind: float
+    """By how much of the objective, positive."""
+
+
+class Pruner(ABC):
+    """Judges a trial after each measurement but its last.
+
+    Args:
+        curves: the study's.
+        first: the step before which nobody is judged.
+    """
+
+    def __init__(self, curves: Curves, first: int) -> None:
+        self.curves, self.first = curves, first
+
+    @abstractmethod
+    def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """Whether `trial`, one of `trials`, stops at its last measurement, and why."""
+
+    def behind(self, rival: FrozenTrial, trial: FrozenTrial) -> Stop:
+        """The stop of `trial` against `rival`, as both stood at the trial's last measurement."""
+        step = last_step(trial)
+        gap = self.curves.best_so_far(rival)[step - 1] - self.curves.stands(trial)
+        return Stop(rival.number, step / self.curves.grid, float(gap))
+
+
+class Never(Pruner):
+    """Every trial runs to its end."""
+
+    def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """None."""
+        return None
+
+
+class SuccessiveHalving(Pruner):
+    """At every rung one trial in `factor` goes on, asynchronously (ASHA, arXiv 1810.05934).
+
+    The rungs lie at `first`, `first * factor` and so on. A trial is judged at its first measurement at or
+    after a rung, against where the others stood at the same step. One that was stopped before it counts as
+    worse: else a trial that is judged after a rung would have to be among the best of those that had gone on
+    from it. Nobody is stopped before MIN_FINISHED trials have come to their end.
+    """
+
+    def __init__(self, curves: Curves, first: int, factor: int) -> None:
+        super().__init__(curves, first)
+        self.factor = factor
+
+    def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """At a rung, whether it is not among the best."""
+        step = last_step(trial)
+        before = max((each for each in trial.intermediate_values if each < step), default=0)
+        finished = sum(each.state == TrialState.COMPLETE for each in trials)
+        if self._rung(step) == self._rung(before) or finished < MIN_FINISHED:
+            return None
+        others = [each for each in trials if each.number != trial.number]
+        rivals, stood = self.curves.at(step, others)
+        stopped = sum(each.state == TrialState.PRUNED and last_step(each) < step for each in others)
+        best = max(1, (len(rivals) + stopped + 1) // self.factor)
+        if len(rivals) < best:
+            return None
+        last = int(np.argsort(-stood, kind="stable")[best - 1])
+        return self.behind(rivals[last], trial) if self.curves.stands(trial) < stood[last] else None
+
+    def _rung(self, step: int) -> int:
+        """How many rungs lie at or before `step`."""
+        return 0 if step < self.first else 1 + int(math.log(step / self.first, self.factor) + 1e-9)
+
+
+class Hyperband(Pruner):
+    """Successive halving in several brackets that differ in their first rung (arXiv 1603.06560).
+
+    A trial's bracket follows from its number. Trials are compared within their bracket.
+    """
+
+    def __init__(self, curves: Curves, first: int, factor: int) -> None:
+        super().__init__(curves, first)
+        count = 1 + int(math.log(curves.grid / first, factor) + 1e-9)
+        self._brackets = [
+            SuccessiveHalving(curves, first * factor**bracket, factor) for bracket in range(count)
+        ]
+
+    def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """Within its bracket."""
+        count = len(self._brackets)
+        bracket = trial.number % count
+        mates = [each for each in trials if each.number % count == bracket]
+        return self._brackets[bracket].judge(mates, trial)
+
+
+class Median(Pruner):
+    """Stops what is below the median of the earlier trials at the same step (Vizier, KDD 2017), by Optuna."""
+
+    def __init__(self, curves: Curves, first: int, n_startup_trials: int) -> None:
+        super().__init__(curves, first)
+        self._optuna = MedianPruner(n_startup_trials=n_startup_trials, n_warmup_steps=first - 1)
+
+    def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """Whether Optuna's pruner stops it; told against the best at the same step."""
+        memory = optuna.create_study(direction=self.curves.direction)
+        memory.add_trials([each for each in trials if each.number != trial.number])
+        if not self._optuna.prune(memory, trial):
+            return None
+        rivals, stood = self.curves.at(last_step(trial), [e for e in trials if e.number != trial.number])
+        return self.behind(rivals[int(np.argmax(stood))], trial)
+
+
+class Expected(Pruner):
+    """Stops a trial that is not expected to beat the best finished one.
+
+    The finished trials say how a value at this step and the value at the end hang together
+    (`Curves.line`). Where they hardly do, as on data on which the first epochs are at chance, nobody stops.
+    """
+
+    def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """Whether its chance to end above the best is below CHANCE."""
+        step = last_step(trial)
+        line = self.curves.line(step, trials) if step >= self.first else None
+        if line is None:
+            return None
+        finished, _ = self.curves.at(step, [each for each in trials if each.state == TrialState.COMPLETE])
+        best = max(finished, key=self.curves.stands)
+        chance = line.forecast(self.curves.stands(trial)).chance_above(self.curves.stands(best))
+        return self.behind(best, trial) if chance < CHANCE else None
+
+
+CHANCE = 0.1
+"""Of ending above the best finished trial, below which a trial stops."""
+
+
+def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
+    """The study's pruner.
 
     Args:
         method: names the pruner and its options.
-        grid: measurements of the longest trial, given to the pruner as the largest resource instead of
-            letting it guess from what has finished.
+        curves: the study's.
+        warmup: the largest share of a trial in which its learning rate rises.
 
     Raises:
         KeyError: no such pruner; the spec has checked the name.
     """
-    return _PRUNERS[method.pruner](method.pruner_options, grid)
-
-
-class _EqualHalving(SuccessiveHalvingPruner):
-    """Optuna's successive halving, between trials whose measurements need not lie on the same steps.
-
-    Optuna judges a trial at its first report at or after a rung, and compares the values with which the
-    others passed that rung, wherever they did. Here they count with their values at the trial's own step.
-    Where every trial reports at the rung itself, the two are the same.
-
-    Asked twice for one report, because the search was killed after the first time, it answers the same.
-    """
-
-    def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether the trial stops at its last report."""
-        if trial.last_step is None:
-            return False
-        self._forget_rungs_of_last_report(trial)
-        return super().prune(cast(Study, _SeenFrom(study, trial, trial.last_step)), trial)
-
-    def _forget_rungs_of_last_report(self, trial: FrozenTrial) -> None:
-        """In the copy at hand: what an answer that got lost has noted is noted again."""
-        assert self._min_resource is not None  # `make_pruner` gives it
-        before = max((step for step in trial.intermediate_values if step != trial.last_step), default=0)
-        rung = 0
-        while before >= self._min_resource * self._reduction_factor ** (self._min_early_stopping_rate + rung):
-            rung += 1
-        while (key := f"completed_rung_{rung}") in trial.system_attrs:
-            del trial.system_attrs[key]
-            rung += 1
-
-
-class _SeenFrom:
-    """What successive halving asks of a study and of its storage, as it looks from one step of a trial."""
-
-    def __init__(self, study: Study, trial: FrozenTrial, step: int) -> None:
-        self.direction, self._storage = study.direction, self
-        self._study, self._trial, self._step = study, trial, step
-
-    def set_trial_system_attr(self, trial_id: int, key: str, value: float) -> None:
-        """The trial completes a rung; noted in the copy at hand too, so that it need not be read again."""
-        self._study._storage.set_trial_system_attr(trial_id, key, value)
-        self._trial.system_attrs[key] = value
-
-    def get_trials(self, deepcopy: bool = True) -> list["_Competitor"]:
-        """The trials that can be compared at the step."""
-        return [
-            _Competitor(trial.system_attrs, value)
-            for trial in self._study.get_trials(deepcopy=False)
-            if trial.number != self._trial.number and (value := self._value(trial)) is not None
-        ]
-
-    def _value(self, trial: FrozenTrial) -> float | None:
-        """Measured at the step, or the worst where the trial was stopped before it; else None.
-
-        Without the stopped ones a trial that is judged after a rung would have to be among the best of
-        those that had gone on from it, while the others only had to be among the best of all.
-        """
-        value = trial.intermediate_values.get(self._step)
-        if value is not None:
-            return value if math.isfinite(value) else None
-        if trial.state != TrialState.PRUNED or (trial.last_step or 0) > self._step:
-            return None
-        return -math.inf if self.direction == StudyDirection.MAXIMIZE else math.inf
-
-
-class _Competitor:
-    """What successive halving asks of another trial: one value, at every rung that it completed.
-
-    One is made for each trial of the study at each rung, so it copies nothing.
-    """
-
-    __slots__ = ("_completed", "_value")
-
-    def __init__(self, completed: Mapping[str, object], value: float) -> None:
-        self._completed, self._value = completed, value
-
-    @property
-    def system_attrs(self) -> "_Competitor":
-        return self
-
-    def __contains__(self, rung: str) -> bool:
-        return rung in self._completed
-
-    def __getitem__(self, rung: str) -> float:
-        return self._value
-
-
-class _EqualHyperband(HyperbandPruner):
-    """Optuna's brackets, each with the successive halving above."""
-
-    def _try_initialization(self, study: Study) -> None:
-        super()._try_initialization(study)
-        self._pruners = [
-            _EqualHalving(
-                min_resource=self._min_resource,
-                reduction_factor=self._reduction_factor,
-                min_early_stopping_rate=bracket,
-            )
-            for bracket in range(len(self._pruners))
-        ]
-
-
-def _successive_halving(options: Mapping[str, Value], grid: int) -> BasePruner:
-    """Asynchronous successive halving (ASHA, arXiv 1810.05934) with one bracket."""
-    return _EqualHalving(
-        min_resource=int(options.get("min_resource", 1)),
-        reduction_factor=int(options.get("reduction_factor", 3)),
-        min_early_stopping_rate=0,
-        bootstrap_count=0,
-    )
-
-
-def _hyperband(options: Mapping[str, Value], grid: int) -> BasePruner:
-    """Several brackets that differ in how early they stop (arXiv 1603.06560)."""
-    return _EqualHyperband(
-        min_resource=int(options.get("min_resource", 1)),
-        max_resource=grid,
-        reduction_factor=int(options.get("reduction_factor", 3)),
-    )
-
-
-def _median(options: Mapping[str, Value], grid: int) -> BasePruner:
-    """Stops what is below the median of the earlier trials at the same step (Vizier, KDD 2017).
-
-    Optuna leaves out those without a measurement at that step; without any, it stops nothing.
-    """
-    return MedianPruner(
-        n_startup_trials=int(options.get("n_startup_trials", 5)),
-        n_warmup_steps=int(options.get("n_warmup_steps", 0)),
-    )
-
-
-def _none(options: Mapping[str, Value], grid: int) -> BasePruner:
-    return NopPruner()
-
-
-_PRUNERS: dict[str, Callable[[Mapping[str, Value], int], BasePruner]] = {
-    "successive_halving": _successive_halving,
-    "hyperband": _hyperband,
-    "median": _median,
-    "none": _none,
-}
+    options: Mapping[str, Value] = method.pruner_options
+    first = int(options.get("min_resource", 0))
+    if first == 0:
+        first = max(math.ceil(FIRST_RUNG * curves.grid), math.floor(warmup * curves.grid) + 1)
+    factor = int(options.get("reduction_factor", 3))
+    makers = {
+        "expected": lambda: Expected(curves, first),
+        "successive_halving": lambda: SuccessiveHalving(curves, first, factor),
+        "hyperband": lambda: Hyperband(curves, first, factor),
+        "median": lambda: Median(curves, first, int(options.get("n_startup_trials", MIN_FINISHED))),
+        "none": lambda: Never(curves, first),
+    }
+    return makers[method.pruner]()

@@ -15,6 +15,7 @@ from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
 from autoft.study.places import CHECKPOINTS
+from autoft.study.pruner import Stop
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Precision = Literal["fp32", "bf16"]
@@ -59,6 +60,8 @@ class TrialRecord:
     """The index of that measurement."""
     reason: str | None
     """Why it failed, in one line."""
+    stop: Stop | None
+    """Against whom the pruner stopped it; None where it did not."""
     traceback: str | None
     """Of the failure, in the worker."""
     node: str | None
@@ -204,6 +207,7 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
         score=None if best is None else scores[best],
         best_index=best,
         reason=end.get("reason"),
+        stop=Stop(**notes[-1]["stop"]) if notes and notes[-1]["stop"] else None,
         traceback=end.get("traceback"),
         node=end.get("node") or (notes[-1]["node"] if notes else None),
         started=started,
@@ -216,17 +220,17 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
 
 
 def measurement_note(
-    attempt: int, measurement: Measurement, node: str, *, stop: bool, gpus: float
+    attempt: int, measurement: Measurement, node: str, *, stop: Stop | None, gpus: float
 ) -> dict[str, Any]:
     """What is stored of one measurement, and of the decision on it.
 
-    `stop` says that the trial ends by it, `gpus` how many of them it holds. The checkpoint may be an earlier
+    `stop` says why the trial ends by it, if it does; `gpus` how many of them it holds. The checkpoint may be an earlier
     attempt's, where a measurement that nobody had heard of is given again.
     """
     note = asdict(measurement)
     note["metrics"] = {name: float(value) for name, value in measurement.metrics.items()}
     note["checkpoint"] = _relative(measurement.checkpoint)
-    return {**note, "attempt": attempt, "node": node, "stop": stop, "gpus": gpus}
+    return {**note, "attempt": attempt, "node": node, "stop": stop and asdict(stop), "gpus": gpus}
 
 
 def _relative(checkpoint: Path | None) -> str | None:

@@ -1,24 +1,65 @@
 """Proposes parameters, the same ones in every run of the same study."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import optuna
 from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from autoft.spec.space import SearchSpace, Value
 from autoft.spec.study import SearchMethod
 from autoft.study.config import trial_seed
+from autoft.study.curves import Curves
+from autoft.study.suggest import suggest
+
+
+def propose(
+    method: SearchMethod,
+    space: SearchSpace,
+    curves: Curves,
+    trials: Sequence[FrozenTrial],
+    number: int,
+) -> dict[str, Value]:
+    """The parameters of trial `number`, from the trials that were begun before it.
+
+    The sampler is asked on a study in memory, which is made anew for each trial and in which every trial that
+    was measured stands with the value that it would have at its full budget. Optuna's own TPE ranks every
+    stopped trial below every finished one, whatever both have shown, and hears nothing of running ones.
+
+    Asked twice it answers the same: all that it depends on is in the arguments.
+    """
+    memory = optuna.create_study(direction=curves.direction, sampler=make_sampler(method, number))
+    memory.add_trials(evidence(curves, trials))
+    return suggest(memory.ask(), space)
+
+
+def evidence(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials as the sampler hears them.
+
+    What was measured is COMPLETE, with its value at its full budget. What memory was too short for is told as
+    a violated constraint, not as a bad value. What runs and was not measured stays RUNNING, so that parallel
+    workers do not try the same. What failed is left out.
+    """
+    heard = []
+    values = curves.at_full_budget([trial for trial in trials if trial.state != TrialState.FAIL])
+    for trial in trials:
+        told = {"params": trial.params, "distributions": trial.distributions}
+        if any(value > 0 for value in trial.constraints.values()):
+            heard.append(create_trial(state=TrialState.PRUNED, constraints=trial.constraints, **told))
+        elif trial.number in values:
+            heard.append(create_trial(value=values[trial.number], **told))
+        elif trial.state == TrialState.RUNNING:
+            heard.append(create_trial(state=TrialState.RUNNING, **told))
+    return heard
 
 
 def make_sampler(method: SearchMethod, number: int) -> BaseSampler:
-    """The sampler for trial `number`.
-
-    It is made anew for each trial, seeded from the study's seed and the trial's number: what it proposes
-    depends on the study's trials only, not on how often the search was interrupted.
+    """The sampler for trial `number`, seeded from the study's seed and that number.
 
     Raises:
         KeyError: no such sampler; the spec has checked the name.

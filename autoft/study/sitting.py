@@ -27,8 +27,10 @@ from autoft.study.assignment import Assignment
 from autoft.study.budget import Budgets
 from autoft.study.checkpoints import Checkpoints
 from autoft.study.config import fine_tune_config, grid_of, report_step, trial_seed
+from autoft.study.curves import Curves
 from autoft.study.disk import Disk
 from autoft.study.failures import Failure, Failures
+from autoft.study.pruner import Stop, make_pruner
 from autoft.study.records import (
     CRASHES_ATTR,
     END_ATTR,
@@ -39,9 +41,9 @@ from autoft.study.records import (
     measurement_notes,
 )
 from autoft.study.requests import Requests
-from autoft.study.sampler import make_sampler
+from autoft.study.sampler import propose
 from autoft.study.storage import leftovers
-from autoft.study.suggest import suggest, suggest_again
+from autoft.study.suggest import fixed_to, suggest
 from autoft.study.watch import Watcher
 
 STOPPED_REASON = "stopped by hand"
@@ -106,6 +108,8 @@ class Sitting:
         self.folder, self.max_concurrent, self._clock = folder, max_concurrent, clock
         self._grid = grid_of(spec)
         self._maximize = METRICS[spec.objective].direction == "maximize"
+        self._curves = Curves(self._grid, maximize=self._maximize)
+        self._pruner = make_pruner(spec.search, self._curves, spec.space.ends("warmup_ratio")[1])
         self._live: dict[int, _Live] = {}
         self._kept: set[int] = set()
         self._any_fits = False
@@ -157,16 +161,26 @@ class Sitting:
         return assignment
 
     def _begin(self) -> Assignment:
-        trial = self.study.ask()
-        self.study.sampler = make_sampler(self.spec.search, trial.number)  # asked at the first suggestion
-        return self._assign(trial, 1, self.spec.space.resolve(suggest(trial, self.spec.space)))
+        return self._draw(self.study.ask())
+
+    def _draw(self, trial: Trial) -> Assignment:
+        """Gives a trial its parameters; drawn again after a kill they are the same."""
+        search, space = self.spec.search, self.spec.space
+        others = self._begun(without=trial.number)
+        params = propose(search, space, self._curves, others, trial.number)
+        self.study.sampler = fixed_to(params)  # asked at the first suggestion
+        return self._assign(trial, 1, space.resolve(suggest(trial, space)))
+
+    def _begun(self, without: int) -> list[FrozenTrial]:
+        """All trials but that one and those that wait."""
+        trials = self.study.get_trials(deepcopy=False)
+        return [each for each in trials if each.state != TrialState.WAITING and each.number != without]
 
     def _resume(self, interrupted: FrozenTrial) -> Assignment:
         trial = Trial(self.study, interrupted._trial_id)
         begun: dict[str, Any] | None = interrupted.user_attrs.get(TRIAL_ATTR)
         if begun is None:  # the process was killed while parameters were drawn
-            self.study.sampler = make_sampler(self.spec.search, trial.number)
-            return self._assign(trial, 1, self.spec.space.resolve(suggest_again(trial, self.spec.space)))
+            return self._draw(trial)
         return self._assign(trial, int(begun["attempt"]) + 1, begun["values"])
 
     def _assign(self, trial: Trial, attempt: int, values: dict[str, Value]) -> Assignment:
@@ -236,7 +250,8 @@ class Sitting:
         step = report_step(measurement.fraction, self._grid)
         seen = live.trial._cached_frozen_trial
         seen.intermediate_values[step] = value
-        stop = measurement.fraction < 1 and measurement.index > live.decided and self._should_prune(seen)
+        judged = measurement.fraction < 1 and measurement.index > live.decided
+        stop = self._pruner.judge([*self._begun(without=number), seen], seen) if judged else None
         # Unlike `Trial.report`, which keeps a step's first value: that of a restarted trial counts.
         live.trial.storage.set_trial_intermediate_value(seen._trial_id, step, value)
         note = measurement_note(live.attempt, measurement, node, stop=stop, gpus=self._budgets.gpus_per_trial)
@@ -248,7 +263,14 @@ class Sitting:
         return self._decide(number, live, measurement, value, stop=stop, node=node)
 
     def _decide(
-        self, number: int, live: _Live, measurement: Measurement, value: float, *, stop: bool, node: str
+        self,
+        number: int,
+        live: _Live,
+        measurement: Measurement,
+        value: float,
+        *,
+        stop: Stop | None,
+        node: str,
     ) -> Verdict:
         if not math.isfinite(value):
             return self._fail_as_broken(number, live, measurement.step, value, node)
@@ -266,10 +288,6 @@ class Sitting:
     def _fail_as_broken(self, number: int, live: _Live, step: int, value: float, node: str | None) -> Verdict:
         reason = f"{self.spec.objective} is {value} at step {step}"
         return self.failed(number, live.attempt, Failure("error", reason, ""), node)
-
-    def _should_prune(self, trial: FrozenTrial) -> bool:
-        """Asks with Optuna's copy of the trial, to which we write all that is written to the storage."""
-        return self.study.pruner.prune(self.study, trial)
 
     def completed(self, number: int, attempt: int, node: str | None = None) -> Verdict:
         """The trial's worker came to its end. A trial that has ended before is left as it is."""

@@ -26,9 +26,7 @@ from autoft.spec.metrics import METRICS
 from autoft.spec.space import Parameter
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
-from autoft.study.config import grid_of
 from autoft.study.places import DATABASE, make_folders
-from autoft.study.pruner import make_pruner
 from autoft.study.records import IDENTITY_ATTR
 
 Study = optuna.Study
@@ -39,9 +37,9 @@ ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
 FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
-FORMAT = 5
+FORMAT = 6
 """Of what a study and its trials hold. 1 had measurements without decisions, 2 and 3 models without weights
-and tokenisers, 4 other batches."""
+and tokenisers, 4 other batches, 5 decisions without reasons."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 
@@ -130,10 +128,9 @@ def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> op
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     make_folders(folder)
     storage = _open_storage(spec.search.storage, folder)
-    pruner = make_pruner(spec.search, grid_of(spec))
     direction = METRICS[spec.objective].direction
     study = optuna.create_study(
-        storage=storage, study_name=spec.study, direction=direction, pruner=pruner, load_if_exists=True
+        storage=storage, study_name=spec.study, direction=direction, load_if_exists=True
     )
     stored = study.user_attrs.get(IDENTITY_ATTR)
     if stored is None:

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
-from autoft.data.batch import evaluation_batches, train_batches
+from autoft.data.batch import evaluation_batches, random_batches
 from autoft.kernel.initialise import derive_seed
 from bench import bert
 from bench.rows import SPLITS, tokenise
@@ -39,7 +39,7 @@ POOL_BATCHES = 50
 
 def handwritten(job: Job) -> list[dict[str, float]]:
     """The final metrics of each configuration, with rows of similar length in a batch."""
-    return _search(job, train_batches if job.alike else bucketed_batches)
+    return _search(job, random_batches if job.alike else bucketed_batches)
 
 
 def handwritten_random(job: Job) -> list[dict[str, float]]:
@@ -57,12 +57,6 @@ def bucketed_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
     return [batches[i] for i in random.permutation(len(batches))]
-
-
-def random_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """All rows in any order, in batches."""
-    order = np.random.default_rng([seed, epoch]).permutation(len(lengths))
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
 def _search(job: Job, batch_order: BatchOrder) -> list[dict[str, float]]:

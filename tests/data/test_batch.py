@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoft.data.batch import collate, evaluation_batches, pieces, train_batches
+from autoft.data.batch import DRAWS, batches_by_length, collate, evaluation_batches, pieces
 from autoft.data.encode import Tokens
 
 
@@ -33,24 +33,26 @@ def test_no_token_types_where_the_tokeniser_makes_none():
 LENGTHS = np.random.default_rng(5).integers(3, 60, size=1000)
 
 
-def test_an_epoch_visits_every_row_once_in_an_order_of_seed_and_epoch():
-    batches = train_batches(LENGTHS, 32, seed=1, epoch=0)
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_an_epoch_visits_every_row_once_in_an_order_of_seed_and_epoch(draw):
+    batches = draw(LENGTHS, 32, seed=1, epoch=0)
     assert len(batches) == 32  # 31 full ones and 8 rows
     assert sorted(len(batch) for batch in batches)[2:] == [32] * 30
     # Those 8 rows are any, not the longest or shortest of all.
-    odd = [min(train_batches(LENGTHS[:101], 100, 1, epoch), key=len) for epoch in range(40)]
+    odd = [min(draw(LENGTHS[:101], 100, 1, epoch), key=len) for epoch in range(40)]
     assert len({int(batch[0]) for batch in odd if len(batch) == 1}) > 5
     order = np.concatenate(batches)
     assert sorted(order) == list(range(1000))
-    assert (order == np.concatenate(train_batches(LENGTHS, 32, seed=1, epoch=0))).all()
-    assert (order != np.concatenate(train_batches(LENGTHS, 32, seed=1, epoch=1))).any()
-    assert (order != np.concatenate(train_batches(LENGTHS, 32, seed=2, epoch=0))).any()
+    assert (order == np.concatenate(draw(LENGTHS, 32, seed=1, epoch=0))).all()
+    assert (order != np.concatenate(draw(LENGTHS, 32, seed=1, epoch=1))).any()
+    assert (order != np.concatenate(draw(LENGTHS, 32, seed=2, epoch=0))).any()
 
 
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 8, 99, 100, 128])
-def test_an_epoch_has_as_many_batches_as_the_rows_fill(batch_size):
+def test_an_epoch_has_as_many_batches_as_the_rows_fill(draw, batch_size):
     for epoch in range(5):
-        batches = train_batches(LENGTHS[:99], batch_size, 1, epoch)
+        batches = draw(LENGTHS[:99], batch_size, 1, epoch)
         assert len(batches) == -(-99 // batch_size)
         assert {len(batch) for batch in batches} <= set(range(1, batch_size + 1))
         assert sorted(np.concatenate(batches)) == list(range(99))
@@ -60,7 +62,7 @@ def test_a_batch_has_two_groups_of_like_length():
     def padded(groups):
         return sum(len(group) * LENGTHS[group].max() for group in groups)
 
-    whole = [batch for batch in train_batches(LENGTHS, 32, 1, 0) if len(batch) == 32]
+    whole = [batch for batch in batches_by_length(LENGTHS, 32, 1, 0) if len(batch) == 32]
     groups = [group for batch in whole for group in (batch[:16], batch[16:])]
     rows = np.concatenate(whole)
     at_random = [rows[start : start + 16] for start in range(0, 960, 16)]
@@ -70,7 +72,7 @@ def test_a_batch_has_two_groups_of_like_length():
 
 
 def test_batches_stay_random():
-    first, second = (train_batches(LENGTHS, 8, seed=1, epoch=epoch) for epoch in (0, 1))
+    first, second = (batches_by_length(LENGTHS, 8, seed=1, epoch=epoch) for epoch in (0, 1))
     # Short batches come no sooner than long ones,
     places = np.arange(len(first))
     assert abs(np.corrcoef(places, [LENGTHS[batch].mean() for batch in first])[0, 1]) < 0.3
@@ -79,7 +81,7 @@ def test_batches_stay_random():
     ends = [LENGTHS[batch[:4]].mean() for batch in full], [LENGTHS[batch[4:]].mean() for batch in full]
     assert abs(np.corrcoef(*ends)[0, 1]) < 0.3
     # smaller batches come anywhere,
-    smallest = {int(np.argmin([len(b) for b in train_batches(LENGTHS[:99], 8, 1, i)])) for i in range(20)}
+    smallest = {int(np.argmin([len(b) for b in batches_by_length(LENGTHS[:99], 8, 1, i)])) for i in range(20)}
     assert len(smallest) > 5
     # and rows that meet in one epoch mostly do not in the next.
     mates = {frozenset((a, b)) for batch in first for a in batch for b in batch if a != b}
@@ -88,7 +90,7 @@ def test_batches_stay_random():
 
 
 def test_rows_of_one_length_are_merely_shuffled():
-    batches = train_batches(np.full(10, 7), 4, seed=1, epoch=0)
+    batches = batches_by_length(np.full(10, 7), 4, seed=1, epoch=0)
     assert sorted(map(len, batches)) == [2, 4, 4]
     assert sorted(np.concatenate(batches)) == list(range(10))
 

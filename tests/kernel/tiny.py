@@ -187,6 +187,7 @@ CONFIG = FineTuneConfig(
     dropout=0.2,
     unfreeze_depth="all",
     batch_size=16,
+    batching="random",
     epochs=2,
     warmup_ratio=0.1,
     lr_schedule="linear",

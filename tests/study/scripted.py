@@ -33,6 +33,7 @@ DEFAULTS = {
     "dropout": 0.1,
     "unfreeze_depth": "all",
     "batch_size": 32,
+    "batching": "random",
     "epochs": 6,
     "warmup_ratio": 0.1,
     "lr_schedule": "linear",

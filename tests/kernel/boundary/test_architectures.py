@@ -17,7 +17,7 @@ import torch
 import transformers as hf
 from torch.nn import functional
 
-from autoft.data.batch import train_batches
+from autoft.data.batch import batches_by_length
 from autoft.data.encode import Tokens
 from autoft.kernel.blocks import find_blocks, trained_parameters
 from autoft.kernel.boundary import store
@@ -156,7 +156,7 @@ def train(name: str, depth: int, batch: Callable[[np.ndarray], Batch], cached: b
     trained = trained_parameters(model, anatomy, depth)
     optimiser = build_optimiser(model, trained, config(learning_rate=1e-3))
     batches = [
-        rows for epoch in range(EPOCHS) for rows in train_batches(texts().lengths, BATCH_ROWS, 0, epoch)
+        rows for epoch in range(EPOCHS) for rows in batches_by_length(texts().lengths, BATCH_ROWS, 0, epoch)
     ]
     run = Run()
     torch.manual_seed(1)
