@@ -8,6 +8,7 @@ from autoft.errors import StudyError
 from autoft.study.lock import find_lessee, find_owner
 from autoft.study.records import read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
+from autoft.study.start import FIRST, ORIGIN_ATTR
 from autoft.study.storage import clear_storage_errors, study_id, trials_left
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.store import resolve
@@ -53,7 +54,7 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
                 f"study {found.study_name!r}: its budget of {spec.budget.trials} trials is met, so what is "
                 "queued would not run; raise budget.trials first"
             )
-        found.enqueue_trial(dict(spec.first[0]))
+        found.enqueue_trial(dict(spec.first[0]), user_attrs={ORIGIN_ATTR: FIRST})
     return f"Queued for study {found.study_name}: {', '.join(assignments)}. It is the next trial that starts."
 
 

@@ -50,6 +50,7 @@ from autoft.study.records import (
     write_info,
 )
 from autoft.study.requests import forget_stop
+from autoft.study.start import plan_start
 from autoft.study.storage import (
     StorageError,
     Study,
@@ -92,14 +93,15 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     began_s = time.monotonic()
     folder = study_folder(spec.study)
     rows = examine(spec.data, frames)
-    spec, _ = fit_to_models(spec, rows.labels)
+    spec, facts = fit_to_models(spec, rows.labels)
+    start = plan_start(spec, rows.size("train"), facts[0].parameters, facts[0].blocks)
     with clear_disk_errors():
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         held.enter_context(clear_disk_errors())
         held.enter_context(hold_sitting(folder))
         held.enter_context(clear_storage_errors(spec.study))
-        study = open_study(spec, folder, identity_of(spec, rows.digest))
+        study = open_study(spec, folder, identity_of(spec, rows.digest), start)
         if spec.search.storage is not None:
             held.enter_context(hold_lease(study, _interrupt))
         # Written only now: a request that is refused leaves the study's files alone.

@@ -102,6 +102,8 @@ class SearchForm(Form):
     """Stops bad trials early: a name, or a mapping of name and options."""
     seed: Seed = SearchMethod.seed
     """Everything random follows from it."""
+    start: Literal["portfolio", "random"] = SearchMethod.start
+    """portfolio tries the recommended configuration and a few that were good elsewhere before it samples."""
     storage: Text | None = SearchMethod.storage
     """A database URL for the study; absent, a SQLite file in the study's folder. Takes ${NAME}."""
     evaluations_per_epoch: float | None = Field(default=SearchMethod.evaluations_per_epoch, gt=0, le=1000)

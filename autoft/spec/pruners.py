@@ -5,9 +5,19 @@ from collections.abc import Mapping
 from autoft.spec.methods import Method, Option, by_name
 
 _REDUCTION = Option("reduction_factor", 3, 2, "one trial in this many goes on from each rung", high=100)
-_RESOURCE = Option("min_resource", 1, 1, "measurements before the first rung")
+_RESOURCE = Option(
+    "min_resource",
+    0,
+    0,
+    "measurements before the first decision; 0: a quarter of them, or as many as the learning rate rises",
+)
 
 PRUNERS: Mapping[str, Method] = by_name(
+    Method(
+        "expected",
+        "stops a trial that the finished ones say will hardly beat the best of them",
+        (_RESOURCE,),
+    ),
     Method(
         "successive_halving",
         "at every rung only the best go on, asynchronously (ASHA, arXiv 1810.05934)",

@@ -159,7 +159,12 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         space=sections.space,
         first=sections.first,
         search=SearchMethod(
-            *sections.sampler, *sections.pruner, search.seed, storage, search.evaluations_per_epoch
+            *sections.sampler,
+            *sections.pruner,
+            seed=search.seed,
+            start=search.start,
+            storage=storage,
+            evaluations_per_epoch=search.evaluations_per_epoch,
         ),
         budget=Budget(document.budget.trials, document.budget.time, document.budget.gpu_hours),
         resources=Resources(**{**document.resources.model_dump(), "address": address}),

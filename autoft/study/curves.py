@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
-from scipy import stats
+from scipy.special import stdtr
 
 MIN_FINISHED = 4
 """Finished trials before anything is said of the end of another one."""
@@ -29,7 +29,7 @@ class Forecast:
 
     def chance_above(self, value: float) -> float:
         """The probability that the trial ends above `value` (Student's t)."""
-        return float(stats.t.sf((value - self.mean) / self.error, self.degrees))
+        return float(stdtr(self.degrees, (self.mean - value) / self.error))
 
 
 class Line:

@@ -5,7 +5,7 @@ Every decision follows from the trials' measurements alone: asked again after a 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,7 +172,7 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
     if first == 0:
         first = max(math.ceil(FIRST_RUNG * curves.grid), math.floor(warmup * curves.grid) + 1)
     factor = int(options.get("reduction_factor", 3))
-    makers = {
+    makers: dict[str, Callable[[], Pruner]] = {
         "expected": lambda: Expected(curves, first),
         "successive_halving": lambda: SuccessiveHalving(curves, first, factor),
         "hyperband": lambda: Hyperband(curves, first, factor),

@@ -16,6 +16,7 @@ from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
 from autoft.study.places import CHECKPOINTS
 from autoft.study.pruner import Stop
+from autoft.study.start import ORIGIN_ATTR
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Precision = Literal["fp32", "bf16"]
@@ -62,6 +63,8 @@ class TrialRecord:
     """Why it failed, in one line."""
     stop: Stop | None
     """Against whom the pruner stopped it; None where it did not."""
+    origin: str | None
+    """Where its parameters come from: `default`, `first` or `portfolio`; None: the sampler."""
     traceback: str | None
     """Of the failure, in the worker."""
     node: str | None
@@ -207,6 +210,7 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
         score=None if best is None else scores[best],
         best_index=best,
         reason=end.get("reason"),
+        origin=trial.user_attrs.get(ORIGIN_ATTR),
         stop=Stop(**notes[-1]["stop"]) if notes and notes[-1]["stop"] else None,
         traceback=end.get("traceback"),
         node=end.get("node") or (notes[-1]["node"] if notes else None),

@@ -31,7 +31,7 @@ def rehearsed(spec: StudySpec, entries: Sequence[Mapping[str, Value]]) -> StudyS
             ),
         ),
         first=first,
-        search=SearchMethod(sampler="random", pruner="none"),
+        search=SearchMethod(sampler="random", pruner="none", start="random"),
         budget=Budget(trials=len(first)),
         resources=replace(spec.resources, disk=None),
         faults=Faults(0, spec.faults.trial_timeout_s, len(first) + 1),

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import optuna
@@ -45,16 +46,16 @@ def evidence(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]
     a violated constraint, not as a bad value. What runs and was not measured stays RUNNING, so that parallel
     workers do not try the same. What failed is left out.
     """
-    heard = []
+    heard: list[FrozenTrial] = []
     values = curves.at_full_budget([trial for trial in trials if trial.state != TrialState.FAIL])
     for trial in trials:
-        told = {"params": trial.params, "distributions": trial.distributions}
+        tell = partial(create_trial, params=trial.params, distributions=trial.distributions)
         if any(value > 0 for value in trial.constraints.values()):
-            heard.append(create_trial(state=TrialState.PRUNED, constraints=trial.constraints, **told))
+            heard.append(tell(state=TrialState.PRUNED, constraints=trial.constraints))
         elif trial.number in values:
-            heard.append(create_trial(value=values[trial.number], **told))
+            heard.append(tell(value=values[trial.number]))
         elif trial.state == TrialState.RUNNING:
-            heard.append(create_trial(state=TrialState.RUNNING, **told))
+            heard.append(tell(state=TrialState.RUNNING))
     return heard
 
 

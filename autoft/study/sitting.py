@@ -42,6 +42,7 @@ from autoft.study.records import (
 )
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
+from autoft.study.start import ORIGIN_ATTR, PORTFOLIO, Params, read_start
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, suggest
 from autoft.study.watch import Watcher
@@ -110,6 +111,7 @@ class Sitting:
         self._maximize = METRICS[spec.objective].direction == "maximize"
         self._curves = Curves(self._grid, maximize=self._maximize)
         self._pruner = make_pruner(spec.search, self._curves, spec.space.ends("warmup_ratio")[1])
+        self._start = read_start(study)
         self._live: dict[int, _Live] = {}
         self._kept: set[int] = set()
         self._any_fits = False
@@ -167,9 +169,20 @@ class Sitting:
         """Gives a trial its parameters; drawn again after a kill they are the same."""
         search, space = self.spec.search, self.spec.space
         others = self._begun(without=trial.number)
-        params = propose(search, space, self._curves, others, trial.number)
+        params = self._portfolio_point(trial, others)
+        if params is None:
+            params = propose(search, space, self._curves, others, trial.number)
         self.study.sampler = fixed_to(params)  # asked at the first suggestion
         return self._assign(trial, 1, space.resolve(suggest(trial, space)))
+
+    def _portfolio_point(self, trial: Trial, others: Sequence[FrozenTrial]) -> Params | None:
+        """The next one of the portfolio; None where all were tried, or where the user queued the trial."""
+        points = self._start.portfolio if self._start else ()
+        tried = sum(each.user_attrs.get(ORIGIN_ATTR) == PORTFOLIO for each in others)
+        if tried >= len(points) or trial.user_attrs.get(ORIGIN_ATTR, PORTFOLIO) != PORTFOLIO:
+            return None
+        trial.set_user_attr(ORIGIN_ATTR, PORTFOLIO)
+        return dict(points[tried])
 
     def _begun(self, without: int) -> list[FrozenTrial]:
         """All trials but that one and those that wait."""

@@ -28,6 +28,7 @@ from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
 from autoft.study.places import DATABASE, make_folders
 from autoft.study.records import IDENTITY_ATTR
+from autoft.study.start import FIRST, ORIGIN_ATTR, Start, write_start
 
 Study = optuna.Study
 """What `open_study` gives; other rooms only hand it on."""
@@ -102,6 +103,7 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
         },
         "search": {
             "seed": search.seed,
+            "start": search.start,
             "sampler": {"name": search.sampler, **search.sampler_options},
             "pruner": {"name": search.pruner, **search.pruner_options},
             "evaluations_per_epoch": search.evaluations_per_epoch,
@@ -111,7 +113,9 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
     return as_stored
 
 
-def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> optuna.Study:
+def open_study(
+    spec: StudySpec, folder: Path, identity: Mapping[str, Any], start: Start | None = None
+) -> optuna.Study:
     """The study `spec.study`: a new one, or the one that stands in the storage.
 
     The configurations of `first` are queued, but for those that it has already.
@@ -120,6 +124,7 @@ def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> op
         spec: the request.
         folder: the study's folder; made if need be. SQLite lies here unless `search.storage` is given.
         identity: from `identity_of`.
+        start: what a new study begins with; one that stands keeps its own.
 
     Raises:
         StudyError: the study was made from another request (the message shows what differs), or the
@@ -140,6 +145,7 @@ def open_study(spec: StudySpec, folder: Path, identity: Mapping[str, Any]) -> op
             )
         study.set_user_attr(ID_ATTR, uuid4().hex)
         study.set_user_attr(FORMAT_ATTR, {"format": FORMAT, "autoft": version("autoft")})
+        write_start(study, start)
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
     else:
         _require_format(study)
@@ -212,7 +218,9 @@ def _queue_first(study: optuna.Study, spec: StudySpec) -> None:
     searched = {parameter.name for parameter in spec.space.parameters}
     for params in spec.first:
         study.enqueue_trial(
-            {name: value for name, value in params.items() if name in searched}, skip_if_exists=True
+            {name: value for name, value in params.items() if name in searched},
+            user_attrs={ORIGIN_ATTR: FIRST},
+            skip_if_exists=True,
         )
 
 

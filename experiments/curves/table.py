@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from curves.configurations import BATCH_SIZES, DEPTHS, DROPOUT, EPOCHS, LEARNING_RATE, WEIGHT_DECAY
 from scipy.stats import spearmanr
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
+
+from curves.configurations import BATCH_SIZES, DEPTHS, DROPOUT, EPOCHS, LEARNING_RATE, WEIGHT_DECAY
 
 FOLDER = Path(__file__).parent
 MEASUREMENTS = 12

@@ -73,7 +73,7 @@ def make_spec(
             defaults=DEFAULTS,
         ),
         first=(),
-        search=SearchMethod(sampler="random", pruner="none", seed=SEED),
+        search=SearchMethod(sampler="random", pruner="none", seed=SEED, start="random"),
         budget=Budget(trials=trials),
         resources=Resources(max_concurrent=1),
         faults=Faults(),

@@ -1,0 +1,217 @@
+"""Compares search strategies on the recorded curves, on virtual time.
+
+    python experiments/simulate.py [--json FILE] [--seeds N] [--set NAME ...] [--strategy NAME ...] [--workers N]
+
+For each set and strategy: `trial_seconds_to_reference`, the trial seconds after which the seed-mean true score
+of the winner has reached the reference and stays there, over those that the reference took; `never`, the share
+of searches whose winner is below the reference at the end; `regret_at` the cost of 10, 20 and 40 full trials,
+to the best configuration of the space; `worse_than_default`, the share of searches whose winner after 40 full
+trials' cost is worse than the better of the recommended configuration and the usual values by more than 0.005;
+`longest_burst`, the longest run of trials at a depth that is not the winner's; `bought_nothing`, the share of
+trial seconds in trials that never led. The reference is Optuna's TPE without pruning, begun with the same first
+trial, after 40 full trials.
+
+Strategies are chosen on quickstart, sms_spam and the first half of the hard set's configurations; the other
+sets are there to report.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from curves.configurations import COUNT, USUAL, configurations
+from curves.table import Surrogate, Values, read_facts, read_runs
+from simulation.strategies import Autoft, OneEpochThenBest, Optuna, RayAsha, space, suggest
+from simulation.world import History, Strategy, search
+
+WORKERS = 2
+LIMIT = 50
+"""Full trials' cost at which a simulated search ends."""
+REFERENCE_TRIALS = 40
+AT = (10, 20, 40)
+TOLERANCE = 0.005
+DEVELOPED_ON = ("quickstart", "sms_spam", "hard:first")
+REPORTED_ON = ("banking77_10shot", "clinc_domains", "hard:second")
+DEFAULT: Values = {**USUAL, "epochs": 6}
+
+
+@lru_cache
+def surrogate(name: str) -> Surrogate:
+    """Of a set; `hard:first` and `hard:second` are from halves of its configurations."""
+    base, _, half = name.partition(":")
+    runs = read_runs(base)
+    if half:
+        runs = [
+            run for run in runs if run.configuration < 3 or (run.configuration % 2 == 0) == (half == "first")
+        ]
+    return Surrogate(name, runs)
+
+
+def make(
+    name: str, set_name: str, seed: int, first: list[Values], workers: int, clock: Callable[[], float]
+) -> Strategy:
+    """A strategy by name."""
+    tpe, random = optuna.samplers.TPESampler(seed=seed), optuna.samplers.RandomSampler(seed=seed)
+    never, median = optuna.pruners.NopPruner(), optuna.pruners.MedianPruner()
+    objective = read_facts(set_name.partition(":")[0])["objective"]
+
+    def autoft(search: Mapping[str, Any]) -> Autoft:
+        return Autoft(space(objective, 100_000, seed, dict(search)), first, workers, clock)
+
+    makers: dict[str, Callable[[], Strategy]] = {
+        "random": lambda: Optuna(random, never, first),
+        "tpe": lambda: Optuna(tpe, never, first),
+        "tpe-median": lambda: Optuna(tpe, median, first),
+        "random-asha": lambda: RayAsha(seed, first),
+        "one-epoch": lambda: OneEpochThenBest(seed, first),
+        "autoft-none": lambda: autoft({"pruner": "none"}),
+        "autoft-asha": lambda: autoft({"pruner": "successive_halving"}),
+        "autoft-asha2": lambda: autoft({"pruner": {"name": "successive_halving", "reduction_factor": 2}}),
+        "autoft-expected": lambda: autoft({"pruner": "expected"}),
+        "autoft": lambda: autoft({}),
+    }
+    return makers[name]()
+
+
+NAMES = ("random", "tpe", "tpe-median", "random-asha", "one-epoch", "autoft")
+
+
+def one(set_name: str, name: str, first: list[Values], workers: int, seed: int) -> dict[str, Any]:
+    """One simulated search, in numbers."""
+    model = surrogate(set_name)
+    unit = full_trial_s(set_name)
+    history = search(
+        model,
+        lambda clock: make(name, set_name, seed, first, workers, clock),
+        seed,
+        workers,
+        LIMIT * unit,
+    )
+    fortieth = history.ended[REFERENCE_TRIALS - 1].spent_s if len(history.ended) >= REFERENCE_TRIALS else None
+    at = np.linspace(0, LIMIT, 501)
+    return {
+        "truth": history.truth_at(at * unit),
+        "fortieth_s": fortieth,
+        "fortieth_truth": None if fortieth is None else float(history.truth_at(np.array([fortieth]))[0]),
+        **_waste(history),
+    }
+
+
+def _waste(history: History) -> dict[str, float]:
+    winner = max((e.trial for e in history.ended if e.complete), key=lambda t: t.score, default=None)
+    order = [history.trials[number].values["unfreeze_depth"] for number in sorted(history.trials)]
+    longest = run = 0
+    for before, depth in zip([None, *order], order, strict=False):
+        lost = winner is not None and depth != winner.values["unfreeze_depth"]
+        run = (run + 1 if depth == before else 1) if lost else 0
+        longest = max(longest, run)
+    led, best, total, useful = set(), -np.inf, 0.0, 0.0
+    for ended in history.ended:
+        if ended.complete and ended.trial.score > best:
+            best = ended.trial.score
+            led.add(ended.trial.number)
+        seconds = ended.share * ended.trial.seconds
+        total += seconds
+        useful += seconds if ended.trial.number in led else 0.0
+    return {
+        "longest_burst": float(longest),
+        "bought_nothing": 1 - useful / max(total, 1e-9),
+        "trials": len(order),
+    }
+
+
+@lru_cache
+def full_trial_s(set_name: str) -> float:
+    """Mean seconds of a random configuration's whole trial."""
+    random = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    return float(np.mean([surrogate(set_name).seconds(suggest(random.ask())) for _ in range(300)]))
+
+
+@lru_cache
+def best_truth(set_name: str) -> float:
+    """Of 2,000 random configurations and the recorded ones."""
+    random = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=2))
+    tried = [*configurations()[:COUNT], *(suggest(random.ask()) for _ in range(2000))]
+    return max(surrogate(set_name).truth(values) for values in tried)
+
+
+def summarize(
+    set_name: str, results: dict[str, list[dict[str, Any]]], reference: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Figures of every strategy on a set."""
+    unit = full_trial_s(set_name)
+    at = np.linspace(0, LIMIT, 501)
+    goal = float(np.mean([each["fortieth_truth"] for each in reference]))
+    took = float(np.mean([each["fortieth_s"] for each in reference])) / unit
+    floor = surrogate(set_name).truth(DEFAULT)
+    best = best_truth(set_name)
+    worst = float(np.nanmin([np.nanmin(each["truth"]) for own in results.values() for each in own]))
+    table = {}
+    for name, own in results.items():
+        truths = np.stack([np.nan_to_num(each["truth"], nan=worst) for each in own])
+        mean = truths.mean(axis=0)
+        above = mean >= goal - 1e-12
+        stays = np.flip(np.logical_and.accumulate(np.flip(above)))
+        crossed = float(at[np.argmax(stays)]) if stays[-1] else None
+        final = truths[:, int(AT[-1] * 10)]
+        table[name] = {
+            "trial_seconds_to_reference": None if crossed is None else round(crossed / took, 3),
+            "never": round(float(np.mean(truths[:, -1] < goal)), 3),
+            "regret_at": {str(k): round(best - float(mean[10 * k]), 4) for k in AT},
+            "error_at": {str(k): round(float(truths[:, 10 * k].std() / np.sqrt(len(own))), 4) for k in AT},
+            "worse_than_default": round(float(np.mean(final < floor - TOLERANCE)), 3),
+            "longest_burst": round(float(np.mean([each["longest_burst"] for each in own])), 2),
+            "bought_nothing": round(float(np.mean([each["bought_nothing"] for each in own])), 3),
+            "trials": round(float(np.mean([each["trials"] for each in own])), 1),
+        }
+    return table
+
+
+def main() -> None:
+    """Simulates, prints a table a set, and writes the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--set", action="append", help="repeatable; default all")
+    parser.add_argument("--strategy", action="append", help="repeatable; default all")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="of a simulated search")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--no-first", action="store_true", help="peers begin at random, not with the default")
+    options = parser.parse_args()
+    sets, names = options.set or [*DEVELOPED_ON, *REPORTED_ON], options.strategy or list(NAMES)
+    figures: dict[str, Any] = {}
+    with ProcessPoolExecutor(options.processes) as pool:
+        for set_name in sets:
+            print(
+                set_name,
+                {k: round(v, 4) for k, v in surrogate(set_name).left_out().items()},
+                f"{len(surrogate(set_name).runs)} runs, best {best_truth(set_name):.4f}, default {surrogate(set_name).truth(DEFAULT):.4f}",
+            )
+
+            def run(name: str, first: list[Values], set_name: str = set_name) -> list[dict[str, Any]]:
+                job = partial(one, set_name, name, first, options.workers)
+                return list(pool.map(job, range(options.seeds), chunksize=4))
+
+            reference = run("tpe", [DEFAULT])
+            results = {}
+            for name in names:
+                begun = [] if options.no_first and not name.startswith("autoft") else [DEFAULT]
+                results[name] = reference if name == "tpe" and begun else run(name, begun)
+            figures[set_name] = summarize(set_name, results, reference)
+            for name, row in figures[set_name].items():
+                print(f"  {name:16} {json.dumps(row)}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

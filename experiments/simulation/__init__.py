@@ -1,0 +1,1 @@
+"""Search strategies on virtual time: the rooms behind `experiments/simulate.py`."""

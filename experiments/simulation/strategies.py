@@ -1,0 +1,225 @@
+"""The strategies: peers as their documentation sets them up, and autoft's own study."""
+
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from curves.configurations import BATCH_SIZES, DEPTHS, DROPOUT, EPOCHS, LEARNING_RATE, WEIGHT_DECAY
+from curves.table import MEASUREMENTS, Values
+
+from autoft.kernel.measurement import Measurement
+from autoft.spec.read import read_spec
+from autoft.spec.study import StudySpec
+from autoft.study.places import make_folders
+from autoft.study.records import IDENTITY_ATTR
+from autoft.study.sitting import Sitting, Verdict
+from autoft.study.storage import identity_of
+
+warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def suggest(trial: optuna.Trial) -> dict[str, Any]:
+    """A configuration from the ranges that every strategy has."""
+    return {
+        "learning_rate": trial.suggest_float("learning_rate", *LEARNING_RATE, log=True),
+        "unfreeze_depth": trial.suggest_categorical("unfreeze_depth", DEPTHS),
+        "dropout": trial.suggest_float("dropout", *DROPOUT),
+        "weight_decay": trial.suggest_float("weight_decay", *WEIGHT_DECAY, log=True),
+        "batch_size": trial.suggest_categorical("batch_size", BATCH_SIZES),
+        "epochs": trial.suggest_int("epochs", *EPOCHS, log=True),
+    }
+
+
+class Optuna:
+    """A plain Optuna study: random or TPE, without pruning or with one of its pruners."""
+
+    def __init__(
+        self, sampler: optuna.samplers.BaseSampler, pruner: optuna.pruners.BasePruner, first: Sequence[Values]
+    ):
+        self.study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+        for values in first:
+            self.study.enqueue_trial(dict(values))
+        self.running: dict[int, optuna.Trial] = {}
+        self.best: dict[int, float] = {}
+
+    def ask(self) -> tuple[int, Values, int]:
+        """The next trial."""
+        trial = self.study.ask()
+        self.running[trial.number] = trial
+        return trial.number, suggest(trial), 0
+
+    def measured(self, number: int, index: int, value: float) -> bool:
+        """Reported; told at the end with its best value, as PRUNED where the pruner stops it."""
+        trial = self.running[number]
+        self.best[number] = max(value, self.best.get(number, -np.inf))
+        trial.report(value, index)
+        if index == MEASUREMENTS:
+            self.study.tell(trial, self.best[number])
+            return False
+        if trial.should_prune():
+            self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            return False
+        return True
+
+    def winners(self) -> str:
+        """Optuna's best trial is a complete one."""
+        return "complete"
+
+
+class RayAsha:
+    """Random configurations under asynchronous halving, as Ray's documentation has it: grace 1, factor 4.
+
+    A trial stops at a rung where it is below the best quarter of all that have come there (Ray's own rule, a
+    percentile of the recorded values).
+    """
+
+    def __init__(self, seed: int, first: Sequence[Values], grace: int = 1, factor: int = 4):
+        self.optuna = Optuna(optuna.samplers.RandomSampler(seed=seed), optuna.pruners.NopPruner(), first)
+        self.rungs: dict[int, list[float]] = {}
+        step = grace
+        while step < MEASUREMENTS:
+            self.rungs[step] = []
+            step *= factor
+        self.factor = factor
+
+    def ask(self) -> tuple[int, Values, int]:
+        """Random."""
+        return self.optuna.ask()
+
+    def measured(self, number: int, index: int, value: float) -> bool:
+        """Stops below the cut of its rung."""
+        if index not in self.rungs:
+            return True
+        recorded = self.rungs[index]
+        cut = np.nanpercentile(recorded, 100 * (1 - 1 / self.factor)) if recorded else None
+        recorded.append(value)
+        return cut is None or value >= cut
+
+    def winners(self) -> str:
+        """Ray's best trial is any."""
+        return "any"
+
+
+class OneEpochThenBest:
+    """Random configurations for the first twelfth of their budget, then the best of them whole."""
+
+    def __init__(self, seed: int, first: Sequence[Values], tried: int = 40, kept: int = 8):
+        self.optuna = Optuna(optuna.samplers.RandomSampler(seed=seed), optuna.pruners.NopPruner(), first)
+        self.tried, self.kept = tried, kept
+        self.values: dict[int, Values] = {}
+        self.early: dict[int, float] = {}
+        self.queue: list[int] | None = None
+
+    def ask(self) -> tuple[int, Values, int] | None:
+        """A new one, until all were tried; then the best go on."""
+        if len(self.values) < self.tried:
+            number, values, _ = self.optuna.ask()
+            self.values[number] = values
+            return number, values, 0
+        if len(self.early) < self.tried:
+            return None
+        if self.queue is None:
+            self.queue = sorted(self.early, key=lambda number: -self.early[number])[: self.kept]
+        if not self.queue:  # and again
+            self.values, self.early, self.queue = {}, {}, None
+            return self.ask()
+        number = self.queue.pop(0)
+        return number, self.values[number], 1
+
+    def measured(self, number: int, index: int, value: float) -> bool:
+        """Stops after its first measurement."""
+        if index > 1:
+            return True
+        self.early[number] = value
+        return False
+
+    def winners(self) -> str:
+        """Any."""
+        return "any"
+
+
+def space(objective: str, trials: int, seed: int, search: dict[str, Any]) -> StudySpec:
+    """The same ranges as a space.yaml."""
+
+    def log(ends: tuple[float, float]) -> dict[str, Any]:
+        return {"low": ends[0], "high": ends[1], "log": True}
+
+    return read_spec(
+        {
+            "study": "simulated",
+            "task": "text-classification",
+            "model": "org/name",
+            "data": {"inputs": "text", "target": "label"},
+            "objective": objective,
+            "space": {
+                "learning_rate": log(LEARNING_RATE),
+                "unfreeze_depth": list(DEPTHS),
+                "dropout": {"low": DROPOUT[0], "high": DROPOUT[1]},
+                "weight_decay": log(WEIGHT_DECAY),
+                "batch_size": list(BATCH_SIZES),
+                "epochs": log(EPOCHS),
+            },
+            "search": {"seed": seed, **search},
+            "budget": {"trials": trials},
+        },
+        in_memory_data=True,
+    )
+
+
+class Autoft:
+    """autoft's own study: its sampler, pruner and bookkeeping, on Optuna's storage in memory."""
+
+    folder = Path(tempfile.mkdtemp(prefix="simulated-"))
+
+    def __init__(self, spec: StudySpec, first: Sequence[Values], workers: int, clock: Callable[[], float]):
+        self.study = optuna.create_study(direction="maximize")
+        make_folders(self.folder)
+        self.study.set_user_attr(IDENTITY_ATTR, identity_of(spec, "simulated"))
+        for values in first:
+            self.study.enqueue_trial(dict(values))
+        self.objective = spec.objective
+        self.sitting = Sitting(
+            self.study,
+            spec,
+            precision="fp32",
+            watchers=[],
+            folder=self.folder,
+            max_concurrent=workers,
+            clock=clock,
+        )
+
+    def ask(self) -> tuple[int, Values, int] | None:
+        """What the sitting hands out."""
+        assignment = self.sitting.next()
+        if assignment is None:
+            return None
+        config = assignment.config
+        values = {name: getattr(config, name) for name in ("learning_rate", "unfreeze_depth", "dropout")}
+        values |= {name: getattr(config, name) for name in ("weight_decay", "batch_size", "epochs")}
+        return assignment.number, values, assignment.measured
+
+    def measured(self, number: int, index: int, value: float) -> bool:
+        """The sitting's decision."""
+        measurement = Measurement(
+            index, index / MEASUREMENTS, index, index / MEASUREMENTS, {self.objective: value}, float(index)
+        )
+        attempt = 1
+        decision = self.sitting.measured(number, attempt, measurement, "node")
+        if index == MEASUREMENTS:
+            self.sitting.completed(number, attempt)
+        return decision is Verdict.GO_ON
+
+    def winners(self) -> str:
+        """Only complete trials."""
+        return "complete"
+
+
+def without_pruning(spec: StudySpec) -> StudySpec:
+    """The same with every trial whole."""
+    return replace(spec, search=replace(spec.search, pruner="none"))
