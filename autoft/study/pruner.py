@@ -42,6 +42,10 @@ class Pruner(ABC):
     def __init__(self, curves: Curves, first: int) -> None:
         self.curves, self.first = curves, first
 
+    def judges_at(self, step: int) -> bool:
+        """Whether anybody is judged there."""
+        return step >= self.first
+
     @abstractmethod
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether `trial`, one of `trials`, stops at its last measurement, and why."""
@@ -55,6 +59,10 @@ class Pruner(ABC):
 
 class Never(Pruner):
     """Every trial runs to its end."""
+
+    def judges_at(self, step: int) -> bool:
+        """Nobody."""
+        return False
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """None."""
@@ -121,7 +129,7 @@ class Median(Pruner):
 
     def __init__(self, curves: Curves, first: int, n_startup_trials: int) -> None:
         super().__init__(curves, first)
-        self._optuna = MedianPruner(n_startup_trials=n_startup_trials, n_warmup_steps=first - 1)
+        self._optuna = MedianPruner(n_startup_trials=n_startup_trials, n_warmup_steps=first)
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether Optuna's pruner stops it; told against the best at the same step."""
@@ -143,7 +151,7 @@ class Expected(Pruner):
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether its chance to end above the best is below CHANCE."""
         step = last_step(trial)
-        line = self.curves.line(step, trials) if step >= self.first else None
+        line = self.curves.line(step, trials)
         if line is None:
             return None
         finished, _ = self.curves.at(step, [each for each in trials if each.state == TrialState.COMPLETE])

@@ -23,10 +23,10 @@ def propose(
     method: SearchMethod,
     space: SearchSpace,
     curves: Curves,
-    trials: Sequence[FrozenTrial],
+    trials: Callable[[], Sequence[FrozenTrial]],
     number: int,
 ) -> dict[str, Value]:
-    """The parameters of trial `number`, from the trials that were begun before it.
+    """The parameters of trial `number`, from the `trials` that were begun before it.
 
     The sampler is asked on a study in memory, which is made anew for each trial and in which every trial that
     was measured stands with the value that it would have at its full budget. Optuna's own TPE ranks every
@@ -35,7 +35,8 @@ def propose(
     Asked twice it answers the same: all that it depends on is in the arguments.
     """
     memory = optuna.create_study(direction=curves.direction, sampler=make_sampler(method, number))
-    memory.add_trials(evidence(curves, trials))
+    if method.sampler != "random":
+        memory.add_trials(evidence(curves, trials()))
     return suggest(memory.ask(), space)
 
 

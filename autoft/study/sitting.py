@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -168,18 +169,20 @@ class Sitting:
     def _draw(self, trial: Trial) -> Assignment:
         """Gives a trial its parameters; drawn again after a kill they are the same."""
         search, space = self.spec.search, self.spec.space
-        others = self._begun(without=trial.number)
+        others = partial(self._begun, without=trial.number)
         params = self._portfolio_point(trial, others)
         if params is None:
             params = propose(search, space, self._curves, others, trial.number)
         self.study.sampler = fixed_to(params)  # asked at the first suggestion
         return self._assign(trial, 1, space.resolve(suggest(trial, space)))
 
-    def _portfolio_point(self, trial: Trial, others: Sequence[FrozenTrial]) -> Params | None:
+    def _portfolio_point(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
         """The next one of the portfolio; None where all were tried, or where the user queued the trial."""
         points = self._start.portfolio if self._start else ()
-        tried = sum(each.user_attrs.get(ORIGIN_ATTR) == PORTFOLIO for each in others)
-        if tried >= len(points) or trial.user_attrs.get(ORIGIN_ATTR, PORTFOLIO) != PORTFOLIO:
+        if not points or trial.user_attrs.get(ORIGIN_ATTR, PORTFOLIO) != PORTFOLIO:
+            return None
+        tried = sum(each.user_attrs.get(ORIGIN_ATTR) == PORTFOLIO for each in others())
+        if tried == len(points):
             return None
         trial.set_user_attr(ORIGIN_ATTR, PORTFOLIO)
         return dict(points[tried])
@@ -264,7 +267,9 @@ class Sitting:
         seen = live.trial._cached_frozen_trial
         seen.intermediate_values[step] = value
         judged = measurement.fraction < 1 and measurement.index > live.decided
-        stop = self._pruner.judge([*self._begun(without=number), seen], seen) if judged else None
+        stop = None
+        if judged and self._pruner.judges_at(step):
+            stop = self._pruner.judge([*self._begun(without=number), seen], seen)
         # Unlike `Trial.report`, which keeps a step's first value: that of a restarted trial counts.
         live.trial.storage.set_trial_intermediate_value(seen._trial_id, step, value)
         note = measurement_note(live.attempt, measurement, node, stop=stop, gpus=self._budgets.gpus_per_trial)

@@ -1,35 +1,64 @@
-"""Each pruner stops what its rule says, at the steps of the grid."""
+"""Each pruner stops what its rule says, at the steps of the grid, and says against whom."""
 
 import random
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import optuna
 import pytest
-from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoft.spec.study import SearchMethod
 from autoft.study.config import report_step
-from autoft.study.pruner import make_pruner
+from autoft.study.curves import MIN_FINISHED, Curves, last_step
+from autoft.study.pruner import Pruner, Stop, make_pruner
 
-HALVING = SearchMethod(pruner="successive_halving")
-HYPERBAND = SearchMethod(pruner="hyperband")
-MEDIAN = SearchMethod(pruner="median", pruner_options={"n_startup_trials": 1})
+NAMES = ("expected", "successive_halving", "hyperband", "median")
 
 
-def survivals(method: SearchMethod, grid: int, heights: list[float]) -> list[int]:
-    """The step at which each of these constant trials ended, one after another; `grid` is the end."""
-    study = optuna.create_study(direction="maximize", pruner=make_pruner(method, grid))
-    ended = []
-    for height in heights:
-        trial = study.ask()
-        for step in range(1, grid + 1):
-            trial.report(height, step)
-            if step < grid and trial.should_prune():
-                break
-        study.tell(trial, height)
-        ended.append(step)
-    return ended
+def pruner(name: str, grid: int = 12, maximize: bool = True, warmup: float = 0.1, **options: int) -> Pruner:
+    method = SearchMethod(pruner=name, pruner_options=options)
+    return make_pruner(method, Curves(grid, maximize=maximize), warmup)
+
+
+class Search:
+    """Trials one after another; each is judged after every measurement but its last."""
+
+    def __init__(self, judge: Pruner) -> None:
+        self.judge = judge
+        self.trials: list[FrozenTrial] = []
+
+    def follow(self, values: Mapping[int, float]) -> Stop | None:
+        """Why a trial with these values by step is stopped; None where it comes to its end."""
+        number = len(self.trials)
+        for count in range(1, len(values)):
+            seen = dict(list(values.items())[:count])
+            trial = made(number, seen, TrialState.RUNNING)
+            if self.judge.judges_at(last_step(trial)):
+                stop = self.judge.judge([*self.trials, trial], trial)
+                assert self.judge.judge([*self.trials, trial], trial) == stop  # asked again after a kill
+                if stop is not None:
+                    self.trials.append(made(number, seen, TrialState.PRUNED))
+                    return stop
+        self.trials.append(made(number, values, TrialState.COMPLETE))
+        return None
+
+    def ends(self, heights: Sequence[float]) -> list[int]:
+        """The step at which each of these constant trials ends."""
+        grid = self.judge.curves.grid
+        return [
+            grid
+            if (stop := self.follow(dict.fromkeys(range(1, grid + 1), height))) is None
+            else round(stop.share * grid)
+            for height in heights
+        ]
+
+
+def made(number: int, values: Mapping[int, float], state: TrialState) -> FrozenTrial:
+    value = max(values.values()) if state == TrialState.COMPLETE else None
+    trial = create_trial(state=state, value=value, intermediate_values=dict(values))
+    trial.number = number
+    return trial
 
 
 def steps(count: int, grid: int) -> list[int]:
@@ -37,154 +66,124 @@ def steps(count: int, grid: int) -> list[int]:
     return [report_step(k / count, grid) for k in range(1, count + 1)]
 
 
-def follow(study: optuna.Study, values: Mapping[int, float]) -> int:
-    """The step at which a trial with these values by step ended; its last one is not judged."""
-    trial = study.ask()
-    for step, value in values.items():
-        trial.report(value, step)
-        if step < max(values) and trial.should_prune():
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-            return step
-    study.tell(trial, value)
-    return step
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_is_judged_in_the_first_quarter_or_in_the_warm_up(name: str) -> None:
+    assert not pruner(name).judges_at(2)
+    assert pruner(name).judges_at(3)
+    assert not pruner(name, warmup=0.5).judges_at(6)
+    assert pruner(name, warmup=0.5).judges_at(7)
+    assert pruner(name, warmup=0.5, min_resource=2).judges_at(2)
 
 
-def test_a_long_trial_is_not_stopped_for_what_short_ones_reached_later() -> None:
-    # Three measurements of 9 lie at 3, 6 and 9; on the same curve the long trial is at 0.3 before.
-    curve = {1: 0.3, 2: 0.5, 3: 0.6, 4: 0.65, 5: 0.7, 6: 0.72, 7: 0.74, 8: 0.76, 9: 0.78}
-    study = optuna.create_study(direction="maximize", pruner=make_pruner(HALVING, 9))
-    for _ in range(3):
-        assert follow(study, {step: curve[step] for step in (3, 6, 9)}) == 9
-    assert follow(study, curve) == 9
-    # At the third they do meet: what is better at step 1 and worse at step 3 stops there.
-    assert follow(study, {**curve, 1: 0.4, 2: 0.5, 3: 0.55}) == 3
-    # And a short one is judged where it begins.
-    assert follow(study, {3: 0.59, 6: 0.9, 9: 0.9}) == 3
+@pytest.mark.parametrize("name", NAMES)
+def test_several_finish_before_anybody_is_stopped(name: str) -> None:
+    ends = Search(pruner(name)).ends([0.9, 0.8, 0.85, 0.1, *[0.05] * 12])
+    assert ends[:MIN_FINISHED] == [12] * MIN_FINISHED
+    assert min(ends) == 3
 
 
-@pytest.mark.parametrize("method", [HALVING, HYPERBAND, MEDIAN])
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("maximize", [True, False])
 def test_on_one_and_the_same_curve_nothing_is_stopped_whatever_the_trials_lengths(
-    method: SearchMethod, direction: str
+    name: str, maximize: bool
 ) -> None:
-    rng = random.Random(f"{method.pruner} {direction}")
+    rng = random.Random(f"{name} {maximize}")
     for grid in (5, 12, 30):
-        curve = sorted((rng.random() for _ in range(grid + 1)), reverse=direction == "minimize")
-        study = optuna.create_study(direction=direction, pruner=make_pruner(method, grid), study_name="s")
-        for _ in range(40):
+        curve = sorted((rng.random() for _ in range(grid + 1)), reverse=not maximize)
+        search = Search(pruner(name, grid, maximize))
+        for _ in range(30):
             mine = {step: curve[step] for step in steps(rng.randint(1, grid), grid)}
-            assert follow(study, mine) == grid
+            assert search.follow(mine) is None
 
 
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
-def test_trials_off_the_rungs_stop_about_as_often_and_the_best_so_far_never(direction: str) -> None:
-    # 5 measurements of 12 lie at 2, 5, 7 and 10, the rungs at 1, 3 and 9.
-    rng, sign = random.Random(3), 1 if direction == "maximize" else -1
-    study = optuna.create_study(direction=direction, pruner=make_pruner(HALVING, 12))
-    best, went_on = -1.0, {5: 0, 12: 0}
-    for number in range(300):
-        count, height = (5, 12)[number % 2], rng.random()
-        ended = follow(study, {step: sign * (height + step) for step in steps(count, 12)})
-        assert ended == 12 or height < best
-        best = max(best, height)
-        went_on[count] += ended > {5: 5, 12: 3}[count]
-    assert went_on[12] > 10
-    assert abs(went_on[5] - went_on[12]) <= 5
+def test_successive_halving_looks_at_steps_3_and_9() -> None:
+    # Once four have finished, one in three goes on: of five the best one, of six two, of nine three.
+    heights = [0.5, 0.4, 0.6, 0.55, 0.7, 0.58, 0.65, 0.61, 0.62]
+    search = Search(pruner("successive_halving"))
+    assert search.ends(heights) == [12, 12, 12, 12, 12, 3, 12, 3, 12]
 
 
-@pytest.mark.parametrize("direction", ["maximize", "minimize"])
-@pytest.mark.parametrize("options", [{}, {"min_resource": 2, "reduction_factor": 2}])
-@pytest.mark.parametrize("method", ["successive_halving", "hyperband"])
-def test_trials_on_the_same_steps_are_judged_as_by_optuna(
-    method: str, options: dict[str, int], direction: str
-) -> None:
-    resource, factor = options.get("min_resource", 1), options.get("reduction_factor", 3)
-    optunas: dict[str, BasePruner] = {
-        "successive_halving": SuccessiveHalvingPruner(resource, factor),
-        "hyperband": HyperbandPruner(resource, 27, factor),
-    }
-
-    def ends(pruner: BasePruner) -> tuple[list[int], set[int]]:
-        rng = random.Random(5)
-        study = optuna.create_study(direction=direction, pruner=pruner, study_name="same")
-        curves = [{step: rng.random() for step in range(1, 28)} for _ in range(150)]
-        ended = [follow(study, curve) for curve in curves]
-        return ended, set(ended)
-
-    ours, stops = ends(make_pruner(SearchMethod(pruner=method, pruner_options=options), 27))
-    assert ours == ends(optunas[method])[0]
-    assert len(stops) > 2
-
-
-def test_pruning_goes_on_in_a_reopened_study(tmp_path: Path) -> None:
-    rng, url = random.Random(9), f"sqlite:///{tmp_path / 'study.db'}"
-    curves = [{s: rng.random() for s in steps(rng.randint(2, 12), 12)} for _ in range(25)]
-    whole = optuna.create_study(direction="maximize", pruner=make_pruner(HALVING, 12))
-    reopened = []
-    for curve in curves:
-        study = optuna.create_study(
-            storage=url,
-            study_name="s",
-            direction="maximize",
-            pruner=make_pruner(HALVING, 12),
-            load_if_exists=True,
-        )
-        reopened.append(follow(study, curve))
-    assert reopened == [follow(whole, curve) for curve in curves]
-    assert len(set(reopened)) > 2
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
-def test_a_value_that_is_no_number_takes_no_place_among_the_others(value: float) -> None:
-    study = optuna.create_study(direction="minimize", pruner=make_pruner(HALVING, 12))
-    broken = study.ask()
-    broken.report(0.5, 3)
-    assert not broken.should_prune()
-    broken.report(value, 4)
-    study.tell(broken, state=optuna.trial.TrialState.FAIL)
-    assert follow(study, {4: 0.9, 8: 0.9, 12: 0.9}) == 12
-
-
-def test_successive_halving_looks_at_steps_1_3_and_9() -> None:
-    # One in three goes on from a rung; while fewer than three are there, the best.
-    # Rung 1 sees .5 | .4 | .6 | .55 (of 4, one) | .7 | .58 (of 6, two: .7 and .6).
-    heights = [0.5, 0.4, 0.6, 0.55, 0.7, 0.58]
-    assert survivals(SearchMethod(pruner="successive_halving"), 12, heights) == [12, 1, 12, 1, 12, 1]
+def test_a_stop_says_against_whom_at_which_share_and_by_how_much() -> None:
+    search = Search(pruner("successive_halving"))
+    search.ends([0.5, 0.4, 0.6, 0.55])
+    stop = search.follow({3: 0.45, 6: 0.9, 12: 0.9})
+    assert stop == Stop(rival=2, share=0.25, behind=pytest.approx(0.15))
+    lower = Search(pruner("successive_halving", maximize=False))
+    lower.ends([0.5, 0.4, 0.6, 0.55])
+    assert lower.follow({3: 0.45, 12: 0.1}) == Stop(rival=1, share=0.25, behind=pytest.approx(0.05))
 
 
 def test_successive_halving_takes_its_options() -> None:
-    # With min_resource 2 and eta 2 the rungs are 2, 4, 8; of four, two go on.
-    method = SearchMethod(
-        pruner="successive_halving", pruner_options={"min_resource": 2, "reduction_factor": 2}
+    # With min_resource 2 and eta 2 the rungs are 2, 4, 8; of five, two go on.
+    search = Search(pruner("successive_halving", min_resource=2, reduction_factor=2))
+    assert search.ends([0.5, 0.4, 0.3, 0.6, 0.45, 0.55]) == [12, 12, 12, 12, 2, 12]
+
+
+def test_a_tie_is_not_stopped() -> None:
+    assert Search(pruner("successive_halving")).ends([0.5] * 9) == [12] * 9
+
+
+def test_a_long_trial_is_not_stopped_for_what_short_ones_reached_later() -> None:
+    # Three measurements of 9 lie at 3, 6 and 9; on the same curve the long trial stands lower before.
+    curve = {1: 0.3, 2: 0.5, 3: 0.6, 4: 0.65, 5: 0.7, 6: 0.72, 7: 0.74, 8: 0.76, 9: 0.78}
+    search = Search(pruner("successive_halving", 9, min_resource=1))
+    for _ in range(4):
+        assert search.follow({step: curve[step] for step in (3, 6, 9)}) is None
+    assert search.follow(curve) is None
+    # At the third they do meet: what is better at step 1 and worse at step 3 stops there.
+    assert search.follow({**curve, 1: 0.4, 2: 0.5, 3: 0.55}).share == pytest.approx(3 / 9)  # type: ignore[union-attr]
+
+
+def test_hyperband_compares_within_brackets_that_begin_later_and_later() -> None:
+    # Of 27 measurements, from 1 on: brackets from 1, 3, 9 and 27 (arXiv 1603.06560); trial n is in n mod 4.
+    search = Search(pruner("hyperband", 27, min_resource=1))
+    assert search.ends([0.5] * 16) == [27] * 16
+    assert search.ends([0.1] * 4) == [1, 3, 9, 27]
+
+
+def test_median_judges_as_optuna_does() -> None:
+    rng = random.Random(5)
+    search = Search(pruner("median", n_startup_trials=5))
+    theirs = optuna.create_study(
+        direction="maximize",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=3),
     )
-    assert survivals(method, 12, [0.5, 0.4, 0.3, 0.6]) == [12, 2, 2, 12]
+    for _ in range(40):
+        curve = {step: rng.random() for step in range(1, 13)}
+        stop = search.follow(curve)
+        trial = theirs.ask()
+        for step, value in curve.items():
+            trial.report(value, step)
+            if step < 12 and trial.should_prune():
+                theirs.tell(trial, state=TrialState.PRUNED)
+                break
+        else:
+            theirs.tell(trial, max(curve.values()))
+        assert (stop.share * 12 if stop else 12) == pytest.approx(step)
+    assert {trial.state for trial in search.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
 
 
-def test_median_waits_for_its_startup_trials() -> None:
-    # The third trial is the first to be compared, with the median of .5 and .6.
-    method = SearchMethod(pruner="median", pruner_options={"n_startup_trials": 2, "n_warmup_steps": 3})
-    assert survivals(method, 12, [0.5, 0.6, 0.52, 0.58]) == [12, 12, 3, 12]
+def test_expected_stops_what_will_hardly_beat_the_best() -> None:
+    search = Search(pruner("expected"))
+    rng = np.random.default_rng(2)
+    for height in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):  # each ends 0.05 above where it stood at a quarter
+        assert search.follow({3: height, 12: height + 0.05 + rng.normal(0, 0.005)}) is None
+    stop = search.follow({3: 0.6, 12: 0.65})
+    assert stop == Stop(rival=5, share=0.25, behind=pytest.approx(0.3))
+    assert search.follow({3: 0.9, 12: 0.95}) is None
 
 
-def test_median_leaves_out_trials_without_that_step() -> None:
-    study = optuna.create_study(direction="maximize", pruner=make_pruner(MEDIAN, 12))
-    assert follow(study, {4: 0.5, 8: 0.6, 12: 0.7}) == 12
-    assert follow(study, {3: 0.1, 4: 0.2, 6: 0.3, 12: 0.4}) == 4
-
-
-def test_hyperband_knows_the_largest_resource_before_any_trial_has_finished() -> None:
-    pruner = make_pruner(SearchMethod(pruner="hyperband"), 27)
-    study = optuna.create_study(direction="maximize", pruner=pruner, study_name="hyperband")
-    trial = study.ask()
-    trial.report(0.5, 1)
-    trial.should_prune()
-    assert pruner._n_brackets == 4  # log_3(27 / 1) + 1, arXiv 1603.06560
+def test_expected_stops_nobody_where_early_values_say_nothing() -> None:
+    search = Search(pruner("expected"))
+    for early, late in ((0.50, 0.9), (0.52, 0.5), (0.51, 0.7), (0.49, 0.8), (0.53, 0.6)):
+        search.follow({3: early, 12: late})
+    assert search.follow({3: 0.3, 12: 0.9}) is None
 
 
 def test_none_stops_nothing() -> None:
-    assert survivals(SearchMethod(pruner="none"), 4, [0.5, 0.1, 0.0]) == [4, 4, 4]
+    assert Search(pruner("none", 4)).ends([0.5, 0.1, 0.0, 0.0, 0.0, 0.0]) == [4] * 6
 
 
 def test_an_unknown_pruner_is_refused() -> None:
     with pytest.raises(KeyError):
-        make_pruner(SearchMethod(pruner="hope"), 12)
+        pruner("hope")
