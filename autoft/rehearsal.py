@@ -120,7 +120,7 @@ class _Rehearsal:
         self.scratch, self.page = scratch, page
         self.free_bytes = disk_usage(Path.cwd()).free
         self.rows = examine(spec.data)
-        self.spec, _ = fit_to_models(spec, self.rows.labels)
+        self.spec, _ = fit_to_models(spec, self.rows.labels, self.rows.size("train"))
         self.corners = corners(self.spec.space)
         batch_size = max(int(corner["batch_size"]) for corner in self.corners)
         self.few = longest(self.rows, STEPS * batch_size, EVALUATED_ROWS)

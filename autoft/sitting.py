@@ -93,7 +93,7 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     began_s = time.monotonic()
     folder = study_folder(spec.study)
     rows = examine(spec.data, frames)
-    spec, facts = fit_to_models(spec, rows.labels)
+    spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
     start = plan_start(spec, rows.size("train"), facts[0].parameters, facts[0].blocks)
     with clear_disk_errors():
         folder.mkdir(parents=True, exist_ok=True)

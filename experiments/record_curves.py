@@ -49,6 +49,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="the folder of the public sets")
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--hours", type=float, default=24.0, help="no fine-tuning begins later than this")
     parser.add_argument(
         "--set", action="append", choices=[each.name for each in SETS], help="repeatable; default all"
@@ -63,7 +64,7 @@ def main() -> None:
         for each in chosen:
             _describe(each, write_set(each, options.data, folder / each.name), folder / each.name)
         context = multiprocessing.get_context("spawn")
-        with context.Pool(2, _start, (folder, until)) as pool:
+        with context.Pool(options.processes, _start, (folder, until)) as pool:
             for set_name, line in pool.imap_unordered(_record, missing):
                 if line is not None:
                     with (TABLE / f"{set_name}.jsonl").open("a") as file:

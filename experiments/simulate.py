@@ -27,9 +27,13 @@ from typing import Any
 import numpy as np
 import optuna
 from curves.configurations import COUNT, USUAL, configurations
+from curves.portfolio import BLOCKS, PARAMETERS, SIZE, choose, usual_on
+from curves.sets import SETS
 from curves.table import Surrogate, Values, read_facts, read_runs
 from simulation.strategies import Autoft, OneEpochThenBest, Optuna, RayAsha, space, suggest
 from simulation.world import History, Strategy, search
+
+from autoft.study.start import Point, plan_start
 
 WORKERS = 2
 LIMIT = 50
@@ -40,6 +44,19 @@ TOLERANCE = 0.005
 DEVELOPED_ON = ("quickstart", "sms_spam", "hard:first")
 REPORTED_ON = ("banking77_10shot", "clinc_domains", "hard:second")
 DEFAULT: Values = {**USUAL, "epochs": 6}
+"""The usual values, at autoft's old epochs."""
+
+
+@lru_cache
+def portfolio(set_name: str) -> tuple[Point, ...]:
+    """Chosen without the set that it is tried on."""
+    return tuple(choose([each.name for each in SETS if each.name != set_name.partition(":")[0]]))
+
+
+@lru_cache
+def recommended_on(set_name: str) -> Values:
+    """The recommended configuration on a set."""
+    return usual_on(set_name.partition(":")[0])
 
 
 @lru_cache
@@ -49,7 +66,7 @@ def surrogate(name: str) -> Surrogate:
     runs = read_runs(base)
     if half:
         runs = [
-            run for run in runs if run.configuration < 3 or (run.configuration % 2 == 0) == (half == "first")
+            run for run in runs if run.configuration < 2 or (run.configuration % 2 == 0) == (half == "first")
         ]
     return Surrogate(name, runs)
 
@@ -62,8 +79,11 @@ def make(
     never, median = optuna.pruners.NopPruner(), optuna.pruners.MedianPruner()
     objective = read_facts(set_name.partition(":")[0])["objective"]
 
-    def autoft(search: Mapping[str, Any]) -> Autoft:
-        return Autoft(space(objective, 100_000, seed, dict(search)), first, workers, clock)
+    def autoft(search: Mapping[str, Any], size: int = SIZE) -> Autoft:
+        spec = space(objective, 100_000, seed, dict(search))
+        rows = read_facts(set_name.partition(":")[0])["rows"]["train"]
+        start = plan_start(spec, rows, PARAMETERS, BLOCKS, portfolio(set_name)[:size])
+        return Autoft(spec, start, workers, clock)
 
     makers: dict[str, Callable[[], Strategy]] = {
         "random": lambda: Optuna(random, never, first),
@@ -72,9 +92,12 @@ def make(
         "random-asha": lambda: RayAsha(seed, first),
         "one-epoch": lambda: OneEpochThenBest(seed, first),
         "autoft-none": lambda: autoft({"pruner": "none"}),
+        "autoft-none-0": lambda: autoft({"pruner": "none"}, 0),
         "autoft-asha": lambda: autoft({"pruner": "successive_halving"}),
+        "autoft-asha-0": lambda: autoft({"pruner": "successive_halving"}, 0),
         "autoft-asha2": lambda: autoft({"pruner": {"name": "successive_halving", "reduction_factor": 2}}),
         "autoft-expected": lambda: autoft({"pruner": "expected"}),
+        "autoft-expected-0": lambda: autoft({"pruner": "expected"}, 0),
         "autoft": lambda: autoft({}),
     }
     return makers[name]()
@@ -150,7 +173,7 @@ def summarize(
     at = np.linspace(0, LIMIT, 501)
     goal = float(np.mean([each["fortieth_truth"] for each in reference]))
     took = float(np.mean([each["fortieth_s"] for each in reference])) / unit
-    floor = surrogate(set_name).truth(DEFAULT)
+    floor = max(surrogate(set_name).truth(DEFAULT), surrogate(set_name).truth(recommended_on(set_name)))
     best = best_truth(set_name)
     worst = float(np.nanmin([np.nanmin(each["truth"]) for own in results.values() for each in own]))
     table = {}
@@ -201,10 +224,12 @@ def main() -> None:
                 job = partial(one, set_name, name, first, options.workers)
                 return list(pool.map(job, range(options.seeds), chunksize=4))
 
-            reference = run("tpe", [DEFAULT])
+            reference = run("tpe", [recommended_on(set_name)])
             results = {}
             for name in names:
-                begun = [] if options.no_first and not name.startswith("autoft") else [DEFAULT]
+                begun = (
+                    [] if options.no_first and not name.startswith("autoft") else [recommended_on(set_name)]
+                )
                 results[name] = reference if name == "tpe" and begun else run(name, begun)
             figures[set_name] = summarize(set_name, results, reference)
             for name, row in figures[set_name].items():

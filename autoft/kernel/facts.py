@@ -15,6 +15,7 @@ from autoft.kernel.pretrained import (
     weights_digest,
 )
 from autoft.spec.depth import deepest, narrow_depth
+from autoft.spec.recommended import recommended, with_recommended
 from autoft.spec.study import StudySpec
 
 
@@ -33,11 +34,14 @@ class ModelFacts:
     """For each depth from 0 to all: how many numbers are trained."""
 
 
-def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
+def fit_to_models(
+    spec: StudySpec, labels: Sequence[str], train_rows: int
+) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
     """The request as its models can fulfil it, and what these are made of.
 
-    Depths that stand in the space only by default are dropped where a model has fewer blocks. The models get
-    the digests of their weights and of their tokenisers.
+    Depths that stand in the space only by default are dropped where a model has fewer blocks. What the user
+    did not mention and the space does not search gets its recommended value for the first model. The models
+    get the digests of their weights and of their tokenisers.
 
     Raises:
         ModelError: a model cannot be loaded, or the user asks for more blocks or longer rows than it has.
@@ -54,6 +58,7 @@ def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tu
         weights = weights_digest(loaded.model, loaded.fresh)
         models.append(replace(ref, weights=weights, tokenizer=tokenizer_fingerprint(loaded.tokenizer)))
     space = narrow_depth(spec.space, min(fact.blocks for fact in facts))
+    space = with_recommended(space, recommended(train_rows, facts[0].parameters))
     return replace(spec, space=space, models=tuple(models)), tuple(facts)
 
 

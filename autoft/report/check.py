@@ -26,6 +26,7 @@ from autoft.study.config import grid_of
 from autoft.study.places import study_folder
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
+from autoft.study.start import plan_start
 from autoft.study.storage import MissingStudyError, Study, find_study, identity_of, require_same
 from autoft.tracking import store
 
@@ -52,12 +53,14 @@ class _Check:
     def _run(self, scratch: Path) -> bool:
         self.line("study", f"{self.spec.study}: {self.spec.task}, best {self.spec.objective}")
         data = self.attempt("data", lambda: self.data(scratch))
-        fitted = self.attempt("model", lambda: fit_to_models(self.spec, data.labels)) if data else None
+        fitted = self.attempt("model", lambda: self.fitted(data)) if data else None
         if fitted:
             self.spec, facts = fitted
             for fact in facts:
                 self.model(fact)
         self.space()
+        if data and fitted:
+            self.start(data, fitted[1][0])
         self.trials(data)
         study = None
         if data and fitted:  # both are part of what makes a study the same one
@@ -103,6 +106,9 @@ class _Check:
         self.console.print(table)
         return data
 
+    def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
+        return fit_to_models(self.spec, data.labels, data.size("train"))
+
     def model(self, facts: ModelFacts) -> None:
         self.line(
             "model",
@@ -125,8 +131,19 @@ class _Check:
     def space(self) -> None:
         for i, (name, domain, condition) in enumerate(describe(self.spec.space)):
             self.line("" if i else "space", f"{name:<16} {domain}{', ' if condition else ''}{condition}")
-        for i, params in enumerate(self.spec.first):
-            self.line("" if i else "first", words.parameters(params))
+
+    def start(self, data: PreparedData, facts: ModelFacts) -> None:
+        """What is tried before the sampler learns, in order."""
+        start = plan_start(self.spec, data.size("train"), facts.parameters, facts.blocks)
+        if start is None:
+            self.line("start", "at random")
+        else:
+            self.line("start", f"trial 0, as recommended: {words.parameters(start.default)}")
+        for params in self.spec.first:
+            self.line("", f"first: {words.parameters(params)}")
+        if start is not None:
+            out = f"; {start.left_out} more lie outside the space" if start.left_out else ""
+            self.line("", f"{words.count(len(start.portfolio), 'configuration')} of the portfolio{out}")
 
     def trials(self, data: PreparedData | None) -> None:
         search, budget = self.spec.search, self.spec.budget

@@ -5,8 +5,9 @@ It is trial 0 of every search, and what a winner is compared with. How it was fo
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
-from autoft.spec.space import Value
+from autoft.spec.space import SearchSpace, Value
 
 STEPS = 600
 """Updates after which a fine-tuning of this batch size has mostly learned what it can."""
@@ -35,6 +36,11 @@ def recommended(rows: int, parameters: int) -> Mapping[str, Value]:
         "batch_size": BATCH_SIZE,
         "epochs": min(many, max(few, math.ceil(STEPS * BATCH_SIZE / rows))),
     }
+
+
+def with_recommended(space: SearchSpace, values: Mapping[str, Value]) -> SearchSpace:
+    """`space` with these values for what it neither searches nor fixes."""
+    return replace(space, defaults={**space.defaults, **values})
 
 
 def learning_rate(parameters: int) -> float:

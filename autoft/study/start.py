@@ -1,11 +1,10 @@
-"""What a search tries before its sampler learns from results: the recommended configuration, then a portfolio.
+"""What a search tries before its sampler learns: the recommended configuration, then a portfolio.
 
-Ten configurations that together came close to the best on the recorded sets (experiments/select_portfolio.py)
-find more than as many random ones. They are written relative to the recommended configuration and to the
-depth of the model, so that they mean the same for other data and other models.
+The portfolio's configurations are written relative to the recommended one and to the depth of the model, so
+that they mean the same for other data and other models. How they were chosen is in experiments/LOG.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -13,15 +12,17 @@ import optuna
 
 from autoft.spec.hyperparameters import ALL
 from autoft.spec.recommended import recommended
-from autoft.spec.space import Choice, Parameter, Range, SearchSpace, Value
+from autoft.spec.space import Choice, Parameter, SearchSpace, Value
 from autoft.spec.study import StudySpec
 
 START_ATTR = "start"
 """The study's attribute: what it begins with, decided when it is made."""
 ORIGIN_ATTR = "origin"
-"""A trial's attribute: where its parameters come from, where not from the sampler."""
+"""A trial's attribute: where its parameters come from, if not from the sampler."""
 DEFAULT, FIRST, PORTFOLIO = "default", "first", "portfolio"
 """Origins: the recommended configuration; what the user queued; the portfolio."""
+NEAR = 0.1
+"""A number may move by this share of itself to lie in the space, and is the same point still."""
 
 Params = dict[str, Value]
 
@@ -41,7 +42,7 @@ class Point:
     """Over the recommended ones."""
 
 
-PORTFOLIO_POINTS: tuple[Point, ...] = ()
+POINTS: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Start:
 
 
 def plan_start(
-    spec: StudySpec, rows: int, parameters: int, blocks: int, points: tuple[Point, ...] = PORTFOLIO_POINTS
+    spec: StudySpec, rows: int, parameters: int, blocks: int, points: tuple[Point, ...] = POINTS
 ) -> Start | None:
     """What the study begins with; None where `search.start` is random.
 
@@ -72,11 +73,12 @@ def plan_start(
     if spec.search.start == "random":
         return None
     usual = recommended(rows, parameters)
-    default = dict(_nearest(spec.space, {**spec.space.resolve({}), **usual}, blocks))
+    default = _nearest(spec.space, usual, blocks)
     inside: list[Params] = []
     for point in points:
-        params = _inside(spec.space, _values(point, usual, blocks), blocks)
-        if params is not None and params != default and params not in inside:
+        values = _values(point, usual, blocks)
+        params = _nearest(spec.space, values, blocks)
+        if _is_same(params, values, blocks) and params != default and params not in inside:
             inside.append(params)
     return Start(default, tuple(inside), len(points) - len(inside))
 
@@ -89,7 +91,7 @@ def write_start(study: optuna.Study, start: Start | None) -> None:
 
 
 def read_start(study: optuna.Study) -> Start | None:
-    """What the study began with; None where that was the sampler."""
+    """What the study begins with; None where that is the sampler."""
     stored: dict[str, Any] | None = study.user_attrs.get(START_ATTR)
     return Start(**{**stored, "portfolio": tuple(stored["portfolio"])}) if stored else None
 
@@ -98,7 +100,7 @@ def _values(point: Point, usual: Mapping[str, Value], blocks: int) -> Params:
     return {
         **usual,
         "learning_rate": float(usual["learning_rate"]) * point.rate,
-        "unfreeze_depth": ALL if point.depth == ALL else round(float(point.depth) * blocks),
+        "unfreeze_depth": ALL if point.depth == "all" else round(point.depth * blocks),
         "dropout": point.dropout,
         "weight_decay": point.weight_decay,
         "batch_size": point.batch_size,
@@ -106,61 +108,43 @@ def _values(point: Point, usual: Mapping[str, Value], blocks: int) -> Params:
     }
 
 
-def _nearest(space: SearchSpace, values: Mapping[str, Value], blocks: int) -> Iterator[tuple[str, Value]]:
+def _nearest(space: SearchSpace, values: Mapping[str, Value], blocks: int) -> Params:
     """The searched parameters that count, each at the value of its domain that is nearest to `values`."""
+    wanted = {**space.resolve({}), **values}
     params: Params = {}
     for parameter in space.parameters:
         if space.active(parameter, params):
-            params[parameter.name] = nearest(parameter, values[parameter.name], blocks)
-    yield from params.items()
-
-
-def _inside(space: SearchSpace, values: Mapping[str, Value], blocks: int) -> Params | None:
-    """The same; None where a value is not in its domain, or the space has fixed it to another one."""
-    params = dict(_nearest(space, {**space.resolve({}), **values}, blocks))
-    for parameter in space.parameters:
-        if parameter.name not in params or parameter.name not in values:
-            continue
-        value, taken = values[parameter.name], params[parameter.name]
-        if isinstance(parameter.domain, Range) and not _near(float(value), float(taken)):
-            return None
-        if isinstance(parameter.domain, Choice) and _far(value, taken, blocks):
-            return None
+            params[parameter.name] = _nearest_value(parameter, wanted[parameter.name], blocks)
     return params
 
 
-def nearest(parameter: Parameter, value: Value, blocks: int) -> Value:
-    """The value of the parameter's domain that is nearest to `value`: of numbers by ratio, of depths by blocks."""
-    domain = parameter.domain
+def _nearest_value(parameter: Parameter, value: Value, blocks: int) -> Value:
+    domain, wanted = parameter.domain, _number(value, blocks)
     if isinstance(domain, Choice):
-        if value in domain.values:
-            return value
-        numbers = [each for each in domain.values if _number(each, blocks) is not None]
-        wanted = _number(value, blocks)
-        if wanted is None or not numbers:
-            return domain.values[0]
-        return min(numbers, key=lambda each: abs((_number(each, blocks) or 0.0) - wanted))
-    clipped = min(domain.high, max(domain.low, _number(value, blocks) or 0.0))
+        if value in domain.values or wanted is None:
+            return value if value in domain.values else domain.values[0]
+        known = [each for each in domain.values if _number(each, blocks) is not None]
+        return min(known, key=lambda each: abs((_number(each, blocks) or 0.0) - wanted))
+    moved = min(domain.high, max(domain.low, wanted or 0.0))
     if domain.step is not None:
-        clipped = domain.low + round((clipped - domain.low) / domain.step) * domain.step
-    return round(clipped) if domain.integer else float(clipped)
+        moved = domain.low + round((moved - domain.low) / domain.step) * domain.step
+    return round(moved) if domain.integer else float(moved)
 
 
 def _number(value: Value, blocks: int) -> float | None:
-    """`all` is one more than all blocks; None for a word."""
+    """As a number: the depth `all` is one more than all blocks; None for another word."""
     if value == ALL:
         return blocks + 1.0
     return float(value) if isinstance(value, int | float) else None
 
 
-def _near(value: float, taken: float) -> bool:
-    """Whether a number stayed what it was, up to a step or rounding."""
-    return abs(taken - value) <= 0.1 * abs(value)
-
-
-def _far(value: Value, taken: Value, blocks: int) -> bool:
-    """Whether a choice is another one: a depth more than a quarter of the model away, or not the same."""
-    one, other = _number(value, blocks), _number(taken, blocks)
-    if one is None or other is None:
-        return value != taken
-    return abs(one - other) > max(1.0, blocks / 4) and value != taken
+def _is_same(params: Params, values: Mapping[str, Value], blocks: int) -> bool:
+    """Whether `params` are still the point that `values` meant: depths may move by a sixth of the blocks."""
+    for name in params.keys() & values.keys():
+        moved, wanted = _number(params[name], blocks), _number(values[name], blocks)
+        if moved is None or wanted is None:
+            if params[name] != values[name]:
+                return False
+        elif abs(moved - wanted) > (blocks / 6 if name == "unfreeze_depth" else NEAR * abs(wanted)):
+            return False
+    return True

@@ -26,8 +26,7 @@ USUAL = {
 """What one would type without a search."""
 LANDMARKS = (
     {**USUAL, "epochs": 6},
-    {**USUAL, "epochs": 18},
-    {**USUAL, "learning_rate": 2e-4, "epochs": 12},
+    {**USUAL, "learning_rate": 2e-4, "epochs": 10},
 )
 COUNT = 100
 REPEATED = 16

@@ -18,6 +18,7 @@ from autoft.spec.study import StudySpec
 from autoft.study.places import make_folders
 from autoft.study.records import IDENTITY_ATTR
 from autoft.study.sitting import Sitting, Verdict
+from autoft.study.start import Start, write_start
 from autoft.study.storage import identity_of
 
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -177,12 +178,11 @@ class Autoft:
 
     folder = Path(tempfile.mkdtemp(prefix="simulated-"))
 
-    def __init__(self, spec: StudySpec, first: Sequence[Values], workers: int, clock: Callable[[], float]):
+    def __init__(self, spec: StudySpec, start: Start | None, workers: int, clock: Callable[[], float]):
         self.study = optuna.create_study(direction="maximize")
         make_folders(self.folder)
         self.study.set_user_attr(IDENTITY_ATTR, identity_of(spec, "simulated"))
-        for values in first:
-            self.study.enqueue_trial(dict(values))
+        write_start(self.study, start)
         self.objective = spec.objective
         self.sitting = Sitting(
             self.study,

@@ -36,7 +36,7 @@ def depths(fitted):
 
 def test_a_model_is_known_by_its_weights_and_its_tokeniser(folder):
     def digests():
-        ref = fit_to_models(spec(folder), COLOURS)[0].models[0]
+        ref = fit_to_models(spec(folder), COLOURS, 100)[0].models[0]
         return ref.weights, ref.tokenizer
 
     before = digests()
@@ -52,7 +52,7 @@ def test_a_model_is_known_by_its_weights_and_its_tokeniser(folder):
 
 
 def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):
-    fitted, (facts,) = fit_to_models(spec(folder), COLOURS)
+    fitted, (facts,) = fit_to_models(spec(folder), COLOURS, 100)
     assert depths(fitted) == (0, 1, 2, "all")  # 4 is more than the model's three blocks
     assert facts.blocks == 3
     assert list(facts.trained) == [0, 1, 2, 3, "all"]
@@ -62,17 +62,17 @@ def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):
 
 def test_a_depth_that_the_user_asks_for_is_refused_with_the_model_and_its_blocks(folder):
     with pytest.raises(ModelError, match=r"3 blocks, or `all`, got 4") as error:
-        fit_to_models(spec(folder, unfreeze_depth=[0, 4]), COLOURS)
+        fit_to_models(spec(folder, unfreeze_depth=[0, 4]), COLOURS, 100)
     assert str(error.value).startswith(str(folder))
 
 
 def test_rows_longer_than_the_model_takes_are_refused_before_the_first_trial(folder):
     with pytest.raises(ModelError, match="at most the model's 40 tokens, got 64"):
-        fit_to_models(spec(folder, max_length=[16, 64]), COLOURS)
+        fit_to_models(spec(folder, max_length=[16, 64]), COLOURS, 100)
 
 
 def test_every_model_of_a_searched_list_has_to_fit(folder, tmp_path):
     one = spec(folder)
     missing = replace(one.models[0], name="gone", location=str(tmp_path / "gone"))
     with pytest.raises(ModelError, match="gone"):
-        fit_to_models(replace(one, models=(*one.models, missing)), COLOURS)
+        fit_to_models(replace(one, models=(*one.models, missing)), COLOURS, 100)

@@ -50,7 +50,7 @@ def begun(tmp_path, *overrides, done=0):
     """The study that a search of the quickstart would have left, with a trial under way."""
     spec = read_spec(SPACE, overrides)
     prepared = prepare(spec.data, tmp_path / "prepared")
-    spec, _ = fit_to_models(spec, prepared.labels)
+    spec, _ = fit_to_models(spec, prepared.labels, prepared.size("train"))
     study = open_study(spec, study_folder(spec.study), identity_of(spec, prepared.digest))
     for _ in range(done):
         study.tell(study.ask(), 0.5)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.pruners import SuccessiveHalvingPruner
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
@@ -18,6 +17,7 @@ from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure, GaveUp
 from autoft.study.lock import Owner
 from autoft.study.places import checkpoint_name
+from autoft.study.pruner import Stop
 from autoft.study.records import read_trial, read_trials
 from autoft.study.requests import forget_stop, request_end, request_stop
 from autoft.study.sitting import Sitting, Verdict
@@ -125,26 +125,29 @@ def test_pruning_compares_equal_fractions_of_unequal_trials(folder: Path) -> Non
     """One measurement an epoch: half-way is step 4 of 8 for every trial, whatever its epochs."""
     search = replace(HALVING, evaluations_per_epoch=1, pruner_options={"min_resource": 4})
     epochs = Parameter("epochs", Range(2, 8, integer=True))
-    first = ({"epochs": 8}, {"epochs": 2}, {"epochs": 4})
-    sitting = sit(make_spec(trials=3, parameters=[epochs], search=search, first=first), folder)
-    finish(sitting, *[0.5] * 8)
-    finish(sitting, 0.4, 0.9)  # its first measurement, at one half, is below the other's fourth
+    first = tuple({"epochs": count} for count in (8, 7, 6, 5, 2, 4))
+    sitting = sit(make_spec(trials=6, parameters=[epochs], search=search, first=first), folder)
+    for count in (8, 7, 6, 5):
+        finish(sitting, *[0.5] * count)
+    finish(sitting, 0.4, 0.9)  # its first measurement, at one half, is below the others' there
     finish(sitting, 0.1, 0.6, 0.6, 0.6)  # its second, at one half, is above
     frozen = sitting.study.get_trials()
-    assert states(sitting) == ["COMPLETE", "PRUNED", "COMPLETE"]
+    assert states(sitting) == [*["COMPLETE"] * 4, "PRUNED", "COMPLETE"]
     assert list(frozen[0].intermediate_values) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert list(frozen[1].intermediate_values) == [4]
-    assert list(frozen[2].intermediate_values) == [2, 4, 6, 8]
+    assert list(frozen[4].intermediate_values) == [4]
+    assert list(frozen[5].intermediate_values) == [2, 4, 6, 8]
+    assert read_trial(sitting.study, 4).stop == Stop(rival=0, share=0.5, behind=pytest.approx(0.1))
 
 
 def test_the_last_measurement_is_written_and_prunes_nothing(folder: Path) -> None:
     search = replace(HALVING, evaluations_per_epoch=0.5)  # 3 measurements: rungs at 1 and 3
-    sitting = sit(make_spec(trials=2, search=search), folder)
-    finish(sitting, 0.5, 0.5, 0.9)
-    finish(sitting, 0.6, 0.6, 0.2)  # worse than the other at the end, where nothing is left to save
-    assert states(sitting) == ["COMPLETE", "COMPLETE"]
-    assert sitting.study.get_trials()[1].intermediate_values == {1: 0.6, 2: 0.6, 3: 0.2}
-    assert [trial.value for trial in sitting.study.get_trials()] == [0.9, 0.6]
+    sitting = sit(make_spec(trials=5, search=search), folder)
+    for _ in range(4):
+        finish(sitting, 0.5, 0.5, 0.9)
+    finish(sitting, 0.6, 0.6, 0.2)  # worse than the others at the end, where nothing is left to save
+    assert states(sitting) == ["COMPLETE"] * 5
+    assert sitting.study.get_trials()[4].intermediate_values == {1: 0.6, 2: 0.6, 3: 0.2}
+    assert [trial.value for trial in sitting.study.get_trials()] == [*[0.9] * 4, 0.6]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -174,9 +177,11 @@ def test_a_trial_ends_once(folder: Path) -> None:
 
 
 def test_an_interrupted_trial_goes_on_under_its_number(folder: Path) -> None:
-    spec = make_spec(trials=3, parameters=CONDITIONAL, search=HALVING)
+    search = replace(HALVING, pruner_options={"min_resource": 1, "reduction_factor": 3})
+    spec = make_spec(trials=6, parameters=CONDITIONAL, search=search)
     before = sit(spec, folder)
-    finish(before, *[0.5] * 12)
+    for _ in range(4):
+        finish(before, *[0.5] * 12)
     lost = begin(before)
     assert measured(before, lost, 1, 12, 0.6) is Verdict.GO_ON
     assert measured(before, lost, 2, 12, 0.4) is Verdict.GO_ON
@@ -185,22 +190,22 @@ def test_an_interrupted_trial_goes_on_under_its_number(folder: Path) -> None:
     after = sit(spec, folder, diary=diary)
     again = begin(after)
     assert again == Assignment(lost.number, 2, 2, lost.config)
-    assert len(read_trial(after.study, 1).measurements) == 2
+    assert len(read_trial(after.study, 4).measurements) == 2
     # The first attempt passed the rung at 1, and what was decided is not decided again.
     assert measured(after, again, 1, 12, 0.1) is Verdict.GO_ON
     assert measured(after, again, 2, 12, 0.2) is Verdict.GO_ON
-    assert measured(after, again, 3, 12, 0.3) is Verdict.ENDED  # below the other's 0.5 at the rung at 3
-    record = read_trial(after.study, 1)
+    assert measured(after, again, 3, 12, 0.3) is Verdict.ENDED  # below the others' 0.5 at the rung at 3
+    record = read_trial(after.study, 4)
     assert (record.state, len(record.measurements), record.attempt) == ("PRUNED", 3, 2)
-    assert after.study.get_trials()[1].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
-    assert begin(after).number == 2
+    assert after.study.get_trials()[4].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert begin(after).number == 5
     assert diary.entries == [
-        ("started", 1),
-        ("measured 1", 1),
-        ("measured 2", 1),
-        ("measured 3", 1),
-        ("finished", 1),
-        ("started", 2),
+        ("started", 4),
+        ("measured 1", 4),
+        ("measured 2", 4),
+        ("measured 3", 4),
+        ("finished", 4),
+        ("started", 5),
     ]
 
 
@@ -435,24 +440,29 @@ def test_a_trial_costs_no_look_at_the_others(folder: Path, monkeypatch: pytest.M
     assert read_trial(sitting.study, 1).score == 0.6
 
 
-def test_a_sitting_prunes_as_optuna_does_with_every_trial_read_anew(folder: Path) -> None:
+@pytest.mark.parametrize("pruner", ["expected", "successive_halving"])
+def test_a_sitting_that_is_killed_after_every_measurement_decides_as_one_that_is_not(
+    pruner: str, folder: Path, tmp_path: Path
+) -> None:
     rng = random.Random(3)
-    curves = [[rng.random() for _ in range(12)] for _ in range(40)]
-    sitting = sit(make_spec(trials=40, search=HALVING), folder)
-    optunas = optuna.create_study(direction="maximize", pruner=SuccessiveHalvingPruner(1, 3))
+    curves = [[rng.random() / 3 + number % 5 * step / 5 for step in range(4)] for number in range(10)]
+    search = replace(HALVING, sampler="tpe", sampler_options={"n_startup_trials": 2}, pruner=pruner)
+    spec = make_spec(trials=10, search=search)
+    whole = sit(spec, folder)
     for curve in curves:
-        finish(sitting, *curve)
-        trial = optunas.ask()
-        for step, value in enumerate(curve, start=1):
-            trial.report(value, step)
-            if step < 12 and trial.should_prune():
-                optunas.tell(trial, state=TrialState.PRUNED)
+        finish(whole, *curve)
+    for number, curve in enumerate(curves):
+        for index, value in enumerate(curve, start=1):
+            killed = sit(spec, tmp_path / "killed")
+            trial = begin(killed)
+            assert trial.number == number
+            if measured(killed, trial, index, 4, value) is not Verdict.GO_ON:
                 break
         else:
-            optunas.tell(trial, max(curve))
-    ended = [(trial.state, trial.last_step) for trial in sitting.study.get_trials()]
-    assert ended == [(trial.state, trial.last_step) for trial in optunas.get_trials()]
-    assert {step for _, step in ended} == {1, 3, 9, 12}
+            killed.completed(trial.number, trial.attempt)
+    ended = [(trial.state, trial.params, trial.intermediate_values) for trial in whole.study.get_trials()]
+    assert ended == [(t.state, t.params, t.intermediate_values) for t in killed.study.get_trials()]
+    assert {trial.state for trial in whole.study.get_trials()} == {TrialState.COMPLETE, TrialState.PRUNED}
 
 
 def test_a_running_trial_keeps_its_checkpoint(folder: Path) -> None:

@@ -215,7 +215,7 @@ def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytes
 def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
     study = opened(make_spec(), folder)
     study.set_user_attr(FORMAT_ATTR, {"format": 7, "autoft": "3.1.4"})
-    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 5"
+    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 6"
     with pytest.raises(StudyError, match=said):
         opened(make_spec(), folder)
     with pytest.raises(StudyError, match=said):
