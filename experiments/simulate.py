@@ -1,15 +1,18 @@
 """Compares search strategies on the recorded curves, on virtual time.
 
-    python experiments/simulate.py [--json FILE] [--seeds N] [--set NAME ...] [--strategy NAME ...] [--workers N]
+    python experiments/simulate.py [--json FILE] [--seeds N] [--set NAME ...] [--strategy NAME ...]
 
-For each set and strategy: `trial_seconds_to_reference`, the trial seconds after which the seed-mean true score
-of the winner has reached the reference and stays there, over those that the reference took; `never`, the share
-of searches whose winner is below the reference at the end; `regret_at` the cost of 10, 20 and 40 full trials,
-to the best configuration of the space; `worse_than_default`, the share of searches whose winner after 40 full
-trials' cost is worse than the better of the recommended configuration and the usual values by more than 0.005;
-`longest_burst`, the longest run of trials at a depth that is not the winner's; `bought_nothing`, the share of
-trial seconds in trials that never led. The reference is Optuna's TPE without pruning, begun with the same first
-trial, after 40 full trials.
+The reference is Optuna's TPE without pruning, begun with the same first trial, after 40 full trials: the mean
+over the seeds of its winner's true score. For each set and strategy:
+
+- `trial_seconds_to_reference`: trial seconds until the same mean has reached the reference and stays there,
+  over those that the reference took; null where that does not happen;
+- `never`: the share of searches whose winner is below the reference at the end;
+- `regret_at`: the mean distance to the best configuration at the cost of 10, 20 and 40 full trials;
+- `worse_than_default`: the share of searches whose winner, at the cost of 40 full trials, is worse than the
+  better of the recommended configuration and the usual values by more than 0.005;
+- `longest_burst`: the longest run of trials at a depth that is not the winner's;
+- `bought_nothing`: the share of trial seconds in trials that never led.
 
 Strategies are chosen on quickstart, sms_spam and the first half of the hard set's configurations; the other
 sets are there to report.
@@ -214,11 +217,10 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with ProcessPoolExecutor(options.processes) as pool:
         for set_name in sets:
-            print(
-                set_name,
-                {k: round(v, 4) for k, v in surrogate(set_name).left_out().items()},
-                f"{len(surrogate(set_name).runs)} runs, best {best_truth(set_name):.4f}, default {surrogate(set_name).truth(DEFAULT):.4f}",
-            )
+            model = surrogate(set_name)
+            print(f"{set_name}: {len(model.runs)} runs, left out {model.left_out()}")
+            truths = best_truth(set_name), model.truth(recommended_on(set_name)), model.truth(DEFAULT)
+            print("  best {:.4f}, recommended {:.4f}, usual {:.4f}".format(*truths))
 
             def run(name: str, first: list[Values], set_name: str = set_name) -> list[dict[str, Any]]:
                 job = partial(one, set_name, name, first, options.workers)

@@ -11,7 +11,7 @@ from autoft.data.encode import Tokens
 POOL_BATCHES = 50
 """Of rows that are sorted together: more pad less, fewer mix more."""
 LENGTHS = 2
-"""Groups of rows of like length in a batch: with more, batches are more like random ones and pad more."""
+"""Groups of rows of like length in a batch: with more, it is more like a random one and pads more."""
 
 
 def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch.Tensor]:

@@ -15,6 +15,15 @@ from autoft.spec.tasks import TASKS
 from autoft.spec.wording import got, nearest, number
 
 
+STRATEGY = """\
+How a search decides. Trial 0 is the recommended configuration for your rows and model. Then come the entries
+of `first`, and a portfolio of configurations that were good on other data. After that the sampler proposes
+where good trials are dense; it hears stopped and running trials at the value that they would likely have at
+their full budget. No trial is stopped in the first quarter of its budget, while its learning rate rises, or
+before four trials have finished. Then the pruner stops a trial that will hardly beat the best one. A trial's
+score is its best measurement. `autoft show STUDY` says against whom a trial was stopped, and by how much."""
+
+
 @dataclass(frozen=True)
 class Topic:
     """One name that space.yaml can hold."""
@@ -58,7 +67,11 @@ def explain(name: str | None = None) -> str:
       searched where it is not mentioned: 0 to 0.4
       default 0.1
     """
-    return "\n\n".join(_in_full(topic) for topic in find(name)) if name else _overview(topics())
+    return (
+        "\n\n".join(_in_full(topic) for topic in find(name))
+        if name
+        else f"{STRATEGY}\n\n{_overview(topics())}"
+    )
 
 
 def _in_full(topic: Topic) -> str:

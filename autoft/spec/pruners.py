@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from autoft.spec.methods import Method, Option, by_name
 
 _REDUCTION = Option("reduction_factor", 3, 2, "one trial in this many goes on from each rung", high=100)
+_FIRST = "measurements before the first decision; 0: a quarter of them, more while the learning rate rises"
 _RESOURCE = Option(
     "min_resource",
     0,
     0,
-    "measurements before the first decision; 0: a quarter of them, or as many as the learning rate rises",
+    _FIRST,
 )
 
 PRUNERS: Mapping[str, Method] = by_name(
@@ -33,7 +34,7 @@ PRUNERS: Mapping[str, Method] = by_name(
         "stops a trial whose best so far is worse than the median of the others at the same point",
         (
             Option("n_startup_trials", 5, 0, "finished trials before any is stopped"),
-            Option("n_warmup_steps", 0, 0, "measurements of a trial that are never judged"),
+            Option("n_warmup_steps", 0, 0, _FIRST),
         ),
     ),
     Method("none", "every trial runs to its end"),

@@ -23,7 +23,7 @@ FIRST_RUNG = 0.25
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a trial was stopped: at `share` of its budget it was `behind` the trial `rival` at the same share."""
+    """Why a trial was stopped: at `share` of its budget it was `behind` the trial `rival` there."""
 
     rival: int
     share: float
@@ -176,7 +176,7 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
         KeyError: no such pruner; the spec has checked the name.
     """
     options: Mapping[str, Value] = method.pruner_options
-    first = int(options.get("min_resource", 0))
+    first = int(options.get("min_resource", 0)) or int(options.get("n_warmup_steps", 0))
     if first == 0:
         first = max(math.ceil(FIRST_RUNG * curves.grid), math.floor(warmup * curves.grid) + 1)
     factor = int(options.get("reduction_factor", 3))
@@ -184,7 +184,7 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
         "expected": lambda: Expected(curves, first),
         "successive_halving": lambda: SuccessiveHalving(curves, first, factor),
         "hyperband": lambda: Hyperband(curves, first, factor),
-        "median": lambda: Median(curves, first, int(options.get("n_startup_trials", MIN_FINISHED))),
+        "median": lambda: Median(curves, first, int(options.get("n_startup_trials", 5))),
         "none": lambda: Never(curves, first),
     }
     return makers[method.pruner]()

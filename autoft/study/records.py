@@ -228,8 +228,8 @@ def measurement_note(
 ) -> dict[str, Any]:
     """What is stored of one measurement, and of the decision on it.
 
-    `stop` says why the trial ends by it, if it does; `gpus` how many of them it holds. The checkpoint may be an earlier
-    attempt's, where a measurement that nobody had heard of is given again.
+    `stop` says why the trial ends by it, if it does; `gpus` how many of them it holds. The checkpoint may be
+    an earlier attempt's, where a measurement that nobody had heard of is given again.
     """
     note = asdict(measurement)
     note["metrics"] = {name: float(value) for name, value in measurement.metrics.items()}

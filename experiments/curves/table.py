@@ -96,7 +96,7 @@ def unpacked(classes: str) -> np.ndarray:
 
 
 def features(values: Values) -> np.ndarray:
-    """[7] numbers, each over its range from 0 to 1; the last is the logarithm of rate x epochs / batch size."""
+    """[7] numbers, each over its range from 0 to 1; the last is the log of rate x epochs / batch size."""
 
     def log(value: float, ends: tuple[float, float]) -> float:
         return float(np.log(value / ends[0]) / np.log(ends[1] / ends[0]))

@@ -47,7 +47,7 @@ def test_the_short_form_searches_four_hyperparameters_and_is_named_after_its_fil
     assert (spec.budget, spec.resources, spec.tracking) == (Budget(60), Resources(), Tracking())
     # Options are resolved from the registries.
     assert spec.search == SearchMethod(
-        sampler_options={"n_startup_trials": 10}, pruner_options={"reduction_factor": 3, "min_resource": 1}
+        sampler_options={"n_startup_trials": 10}, pruner_options={"reduction_factor": 3, "min_resource": 0}
     )
 
 
