@@ -14,7 +14,6 @@ from autoft.spec.study import SearchMethod
 from autoft.spec.tasks import TASKS
 from autoft.spec.wording import got, nearest, number
 
-
 STRATEGY = """\
 How a search decides. Trial 0 is the recommended configuration for your rows and model. Then come the entries
 of `first`, and a portfolio of configurations that were good on other data. After that the sampler proposes

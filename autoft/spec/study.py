@@ -69,7 +69,7 @@ class SearchMethod:
     pruner_options: Mapping[str, Value] = field(default_factory=dict)
     seed: int = 0
     start: Literal["portfolio", "random"] = "portfolio"
-    """What comes before the sampler learns: the recommended configuration and a portfolio, or random draws."""
+    """What comes before the sampler learns: the recommended configuration and a portfolio, or chance."""
     storage: str | None = None
     """An RDB URL with secrets expanded; None is SQLite in the study's folder. Never logged."""
     evaluations_per_epoch: float | None = None

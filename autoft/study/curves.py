@@ -107,7 +107,7 @@ class Curves:
         return Line(stood, np.array([self.best_so_far(each)[-1] for each in finished]))
 
     def at_full_budget(self, trials: Sequence[FrozenTrial]) -> Mapping[int, float]:
-        """By number, of every trial that was measured: its value at its end, or the likely one.
+        """By number, of every trial that was measured: its turned value at its end, or the likely one.
 
         A trial that has not ended is never expected above the best that has, nor below where it stands.
         """
@@ -125,7 +125,7 @@ class Curves:
                     lines[step] = self.line(step, trials)
                 if (line := lines[step]) is not None:
                     stands = max(stands, min(line.forecast(stands).mean, best))
-            ends[trial.number] = self.value(stands)
+            ends[trial.number] = stands
         return ends
 
 

@@ -1,7 +1,7 @@
 """Proposes parameters, the same ones in every run of the same study."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,9 @@ from autoft.spec.study import SearchMethod
 from autoft.study.config import trial_seed
 from autoft.study.curves import Curves
 from autoft.study.suggest import suggest
+
+MOST = 200
+"""Trials that the sampler hears."""
 
 
 def propose(
@@ -45,19 +48,38 @@ def evidence(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]
 
     What was measured is COMPLETE, with its value at its full budget. What memory was too short for is told as
     a violated constraint, not as a bad value. What runs and was not measured stays RUNNING, so that parallel
-    workers do not try the same. What failed is left out.
+    workers do not try the same. What failed is left out. Of more than MOST, the best fourth and the latest
+    are heard: a proposal then costs the same however many trials there are.
     """
-    heard: list[FrozenTrial] = []
-    values = curves.at_full_budget([trial for trial in trials if trial.state != TrialState.FAIL])
-    for trial in trials:
+    ends = curves.at_full_budget([trial for trial in trials if trial.state != TrialState.FAIL])
+    heard = []
+    for trial in _most(trials, ends):
         tell = partial(create_trial, params=trial.params, distributions=trial.distributions)
-        if any(value > 0 for value in trial.constraints.values()):
+        if _impossible(trial):
             heard.append(tell(state=TrialState.PRUNED, constraints=trial.constraints))
-        elif trial.number in values:
-            heard.append(tell(value=values[trial.number]))
-        elif trial.state == TrialState.RUNNING:
+        elif trial.number in ends:
+            heard.append(tell(value=curves.value(ends[trial.number])))
+        else:
             heard.append(tell(state=TrialState.RUNNING))
     return heard
+
+
+def _most(trials: Sequence[FrozenTrial], ends: Mapping[int, float]) -> list[FrozenTrial]:
+    known = [
+        trial
+        for trial in trials
+        if trial.number in ends or trial.state == TrialState.RUNNING or _impossible(trial)
+    ]
+    if len(known) <= MOST:
+        return known
+    best = sorted(ends, key=lambda number: -ends[number])[: MOST // 4]
+    latest = [trial.number for trial in known if trial.number not in best][-(MOST - len(best)) :]
+    kept = {*best, *latest}
+    return [trial for trial in known if trial.number in kept]
+
+
+def _impossible(trial: FrozenTrial) -> bool:
+    return any(value > 0 for value in trial.constraints.values())
 
 
 def make_sampler(method: SearchMethod, number: int) -> BaseSampler:

@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from autoft.spec.space import Parameter, Range
 from autoft.spec.study import SearchMethod
+from autoft.study.curves import Curves
 from autoft.study.records import read_trials
+from autoft.study.sampler import MOST, evidence, propose
 from autoft.study.sitting import Sitting
 from autoft.study.storage import identity_of, open_study
 
@@ -54,3 +59,71 @@ def test_tpe_learns_what_scores(tmp_path: Path) -> None:
     late = [params["learning_rate"] for params in proposals(tmp_path, method, [36])[20:]]
     near = sum(1.5e-4 < rate < 6e-4 for rate in late) / len(late)
     assert near > 0.5  # at random it is log10(6 / 1.5) / 2 = 0.3
+
+
+def trial(
+    number: int, value: float, rate: float, state: TrialState = TrialState.COMPLETE, **told: Any
+) -> FrozenTrial:
+    made = create_trial(
+        state=state,
+        value=value if state == TrialState.COMPLETE else None,
+        params={"learning_rate": rate},
+        distributions={"learning_rate": FloatDistribution(1e-5, 1e-3, log=True)},
+        **told,
+    )
+    made.number = number
+    return made
+
+
+def test_the_sampler_hears_every_trial_at_the_value_of_its_full_budget() -> None:
+    curves = Curves(4, maximize=True)
+    finished = [
+        trial(n, 0.5 + n / 10, 1e-4, intermediate_values={2: n / 10, 4: 0.5 + n / 10}) for n in range(4)
+    ]
+    stopped = trial(4, 0, 2e-4, TrialState.PRUNED, intermediate_values={2: 0.05})
+    running = trial(5, 0, 3e-4, TrialState.RUNNING, intermediate_values={2: 0.15})
+    begun = trial(6, 0, 4e-4, TrialState.RUNNING)
+    failed = trial(7, 0, 5e-4, TrialState.FAIL, intermediate_values={2: 0.9})
+    memory = trial(8, 0, 6e-4, TrialState.PRUNED, constraints={"memory": 1.0})
+    heard = evidence(curves, [*finished, stopped, running, begun, failed, memory])
+    told = [(each.state.name, each.value, each.params["learning_rate"]) for each in heard]
+    assert told == [
+        *(("COMPLETE", pytest.approx(0.5 + n / 10), 1e-4) for n in range(4)),
+        ("COMPLETE", pytest.approx(0.55), 2e-4),  # on the line through the finished ones
+        ("COMPLETE", pytest.approx(0.65), 3e-4),
+        ("RUNNING", None, 4e-4),
+        ("PRUNED", None, 6e-4),
+    ]
+    assert heard[-1].constraints == {"memory": 1.0}
+
+
+def test_where_less_is_better_the_sampler_hears_the_values_as_they_are() -> None:
+    heard = evidence(Curves(2, maximize=False), [trial(0, 0.3, 1e-4, intermediate_values={1: 0.4, 2: 0.3})])
+    assert [each.value for each in heard] == [0.3]
+
+
+def test_of_many_trials_the_best_and_the_latest_are_heard() -> None:
+    curves = Curves(1, maximize=True)
+    many = [trial(n, n / 1e3, 1e-4, intermediate_values={1: (1000 - n) / 1e3}) for n in range(1000)]
+    values = [each.value for each in evidence(curves, many)]
+    assert len(values) == MOST
+    assert values[: MOST // 4] == [(1000 - n) / 1e3 for n in range(MOST // 4)]
+    assert values[-1] == pytest.approx(1 / 1e3)
+
+
+def test_a_trial_that_was_stopped_while_it_was_ahead_ranks_above_a_bad_one_that_finished() -> None:
+    """Optuna's TPE alone would do the opposite: it ranks every COMPLETE trial above every PRUNED one."""
+    bad = [trial(n, 0.2, 2e-5, intermediate_values={1: 0.1, 2: 0.2}) for n in range(4)]
+    good = trial(4, 0, 8e-4, TrialState.PRUNED, intermediate_values={1: 0.6})
+    heard = evidence(Curves(2, maximize=True), [*bad, good])
+    assert max(heard, key=lambda each: each.value or 0.0).params == {"learning_rate": 8e-4}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
+def test_asked_twice_a_proposal_is_the_same(sampler: str) -> None:
+    method = SearchMethod(sampler=sampler, sampler_options={"n_startup_trials": 2}, seed=1)
+    space = make_spec(parameters=CONDITIONAL).space
+    seen = [trial(n, n / 5, 1e-4 * (n + 1), intermediate_values={1: n / 5}) for n in range(4)]
+    once, again = (propose(method, space, Curves(1, maximize=True), lambda: seen, 4) for _ in range(2))
+    assert once == again
+    assert once != propose(method, space, Curves(1, maximize=True), lambda: seen, 5)
