@@ -7,7 +7,6 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoft.spec.space import Parameter, Range
 from autoft.spec.study import SearchMethod
 from autoft.study.curves import Curves
 from autoft.study.records import read_trials
