@@ -211,7 +211,7 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
         best_index=best,
         reason=end.get("reason"),
         origin=trial.user_attrs.get(ORIGIN_ATTR),
-        stop=Stop(**notes[-1]["stop"]) if notes and notes[-1]["stop"] else None,
+        stop=_stop(trial, notes),
         traceback=end.get("traceback"),
         node=end.get("node") or (notes[-1]["node"] if notes else None),
         started=started,
@@ -223,13 +223,19 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
     )
 
 
+def _stop(trial: FrozenTrial, notes: list[dict[str, Any]]) -> Stop | None:
+    """Noted with the last measurement, where that did not fail the trial instead."""
+    stopped = notes and notes[-1]["stop"] and trial.state != TrialState.FAIL
+    return Stop(**notes[-1]["stop"]) if stopped else None
+
+
 def measurement_note(
     attempt: int, measurement: Measurement, node: str, *, stop: Stop | None, gpus: float
 ) -> dict[str, Any]:
     """What is stored of one measurement, and of the decision on it.
 
-    `stop` says why the trial ends by it, if it does; `gpus` how many of them it holds. The checkpoint may be an earlier
-    attempt's, where a measurement that nobody had heard of is given again.
+    `stop` says why the trial ends by it, if it does; `gpus` how many of them it holds. The checkpoint may be
+    an earlier attempt's, where a measurement that nobody had heard of is given again.
     """
     note = asdict(measurement)
     note["metrics"] = {name: float(value) for name, value in measurement.metrics.items()}
