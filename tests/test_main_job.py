@@ -67,7 +67,9 @@ def test_the_winner_is_the_same_from_the_command_line_and_from_python(folder):
     best = autoft.best_config("quickstart")
     shown = json.loads(run(folder, "best", "quickstart", "--json").out)
     assert shown == best.to_dict()
-    assert list(shown) == ["study", "params", "metric", "value", "trial", "run_id", "model_uri"]
+    assert list(shown) == ["study", "params", "metric", "value", "trial", "run_id", "model_uri", "values"]
+    assert best.values.items() >= best.params.items()
+    assert (best.values["batch_size"], best.values["epochs"]) == (32, 1)  # fixed by SHORT
     complete = [child for child in children(folder) if child.data.tags["autoft.state"] == "COMPLETE"]
     assert best.value == max(child.data.metrics["objective"] for child in complete)
     assert run(folder, "best", str(SPACE), "--json").out.strip() == json.dumps(best.to_dict())
