@@ -43,7 +43,9 @@ def test_the_champion_may_be_the_default_itself():
     found = compare(DEFAULT, [DEFAULT, scored(1, 0.7)])
     assert found.is_default
     assert found.fact == "It is the default configuration."
-    assert found.verdict == "The champion is the default configuration: no other finished trial scored better."
+    assert (
+        found.verdict == "The champion is the default configuration: no other finished trial scored better."
+    )
 
 
 def test_without_an_error_the_default_is_named_and_nothing_claimed():

@@ -25,7 +25,9 @@ def test_rows_are_shared_and_seeds_are_not():
     assert error_of_difference(other, one) == error_of_difference(one, other)
 
 
-@pytest.mark.parametrize(("score", "more"), [(0.7709, False), (0.7711, True), (0.6291, False), (0.6289, True)])
+@pytest.mark.parametrize(
+    ("score", "more"), [(0.7709, False), (0.7711, True), (0.6291, False), (0.6289, True)]
+)
 def test_a_difference_counts_from_1_64_standard_errors_on(score, more):
     # 1.64 * 0.05 * sqrt(0.75) = 0.0710
     one, other = with_error(0, 0.70, 0.03), with_error(1, score, 0.04)
