@@ -34,7 +34,11 @@ def test_the_search_ends_well_and_says_a_line_a_trial_and_nothing_else(searched)
     assert (ran.code, ran.err) == (0, "")
     lines = [line for line in ran.out.splitlines() if line.startswith("trial ")]
     assert len([line for line in lines if " of 4 · " in line]) == 4
+    assert [line for line in lines if "(the default)" in line] == [
+        line for line in lines if "trial 0 " in line
+    ]
     assert "champion   trial" in ran.out
+    assert "\ndefault    trial 0, macro_f1 0." in ran.out
     assert "model      models:/quickstart/1" in ran.out
 
 

@@ -51,7 +51,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
     if outcome.best is not None and champion is not None:
-        console.print(best_trials(outcome.info, outcome.trials), end="\n\n")
+        console.print(best_trials(outcome.info, outcome.trials))
+        console.print()
         print_scores(outcome.info, champion, comparison, console)
         model = outcome.best.model_uri or "not registered"
         console.print(f"model      {model}", highlight=False, markup=False)

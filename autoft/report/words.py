@@ -42,7 +42,7 @@ def origin(of: str | None) -> str:
 
 
 _ORIGINS = {
-    DEFAULT: "the default: the recommended configuration",
+    DEFAULT: "the default: the recommended configuration, as near as the space allows",
     FIRST: "queued by you",
     PORTFOLIO: "a start point of the portfolio",
     None: "proposed by the sampler",

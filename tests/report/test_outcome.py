@@ -78,7 +78,7 @@ def test_the_last_line_says_where_the_search_has_found_nothing_better_than_the_d
     text = said(trials, total=2, ran=2, best=replace(BEST, trial=winner.number, value=winner.score))
     assert text.rstrip().splitlines()[-1] == last
     assert (
-        f"champion   trial {winner.number}, macro_f1 {winner.score:.4f}\n"
+        f"\n\nchampion   trial {winner.number}, macro_f1 {winner.score:.4f}\n"
         "default    trial 0, macro_f1 0.7490\nmodel      models:/tickets/1\n"
     ) in text
 

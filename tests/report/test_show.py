@@ -53,7 +53,7 @@ def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_pa
 @pytest.mark.parametrize(
     ("origin", "said"),
     [
-        ("default", "the default: the recommended configuration"),
+        ("default", "the default: the recommended configuration, as near as the space allows"),
         ("first", "queued by you"),
         ("portfolio", "a start point of the portfolio"),
         (None, "proposed by the sampler"),
