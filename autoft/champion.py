@@ -15,6 +15,7 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials, Workbench, rebuild
 from autoft.spec.study import StudySpec
+from autoft.study.comparison import compare
 from autoft.study.config import fine_tune_config
 from autoft.study.records import (
     TrialRecord,
@@ -23,6 +24,7 @@ from autoft.study.records import (
     read_info,
     read_precision,
     read_trial,
+    read_trials,
 )
 from autoft.study.storage import Study, study_id
 from autoft.tracking.registry import Champion, FineTuned, find_champion, register_champion
@@ -57,6 +59,7 @@ class Searched:
             trial=trial.number,
             run_id="",
             model_uri=None,
+            values=dict(trial.values),
         )
 
     def registered(self, best: Best, say: Callable[[str], None], tries: int) -> tuple[Best, str | None]:
@@ -85,7 +88,8 @@ class Searched:
             return champion
         trial = read_trial(self.study, best.trial)
         tuned = self._fine_tuned(trial, say)
-        return register_champion(*place, read_info(self.study), trial, tuned, spec.register)
+        comparison = compare(trial, read_trials(self.study))
+        return register_champion(*place, read_info(self.study), trial, tuned, spec.register, comparison)
 
     def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
         """The model; where the checkpoint does not give it, it is trained again."""

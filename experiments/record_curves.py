@@ -31,6 +31,7 @@ from autoft.kernel import bench as kernel_bench
 from autoft.kernel import trial as kernel_trial
 from autoft.kernel.bench import Bench
 from autoft.kernel.boundary.decide import plan_cache
+from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.metrics import classification_metrics
 from autoft.kernel.pretrained import package_folder, resolve
@@ -137,12 +138,12 @@ class Scored:
         self.evaluate_s: list[float] = []
         self._since = time.process_time()
 
-    def evaluate(self, bench: Bench, precision: Any) -> dict[str, float]:
+    def evaluate(self, bench: Bench, config: FineTuneConfig) -> tuple[dict[str, float], None]:
         """As `kernel.bench.evaluate`, with `test`, the metrics of the rows behind the validation rows."""
         began = time.process_time()
         self.train_s.append(began - self._since)
         evaluation_mode(bench.model)
-        outputs = kernel_bench._try_logits(bench, precision)
+        outputs = kernel_bench._try_logits(bench, config.precision)
         assert outputs is not None
         order = np.concatenate([rows for rows, _ in bench.validation.evaluation()])
         ordered = torch.cat(outputs).cpu().numpy()
@@ -154,7 +155,7 @@ class Scored:
         test = classification_metrics(logits[cut:], labels[cut:])
         self._since = time.process_time()
         self.evaluate_s.append((self._since - began) * cut / len(labels))
-        return {**metrics, **{f"test_{name}": value for name, value in test.items()}}
+        return {**metrics, **{f"test_{name}": value for name, value in test.items()}}, None
 
 
 def _record(job: tuple[str, int, int]) -> tuple[str, str | None]:

@@ -9,7 +9,16 @@ from autoft.errors import AutoftError, ModelError, TrackingError
 from autoft.tracking.registry import Champion
 from autoft.tracking.retrieval import Best
 
-BEST = Best("study", {"dropout": 0.1}, "macro_f1", 0.8, trial=3, run_id="", model_uri=None)
+BEST = Best(
+    "study",
+    {"dropout": 0.1},
+    "macro_f1",
+    0.8,
+    3,
+    run_id="",
+    model_uri=None,
+    values={"dropout": 0.1, "epochs": 6},
+)
 REGISTERED = Champion("study", 1, "models:/study/1", run_id="run")
 
 

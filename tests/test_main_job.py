@@ -34,7 +34,11 @@ def test_the_search_ends_well_and_says_a_line_a_trial_and_nothing_else(searched)
     assert (ran.code, ran.err) == (0, "")
     lines = [line for line in ran.out.splitlines() if line.startswith("trial ")]
     assert len([line for line in lines if " of 4 · " in line]) == 4
+    assert [line for line in lines if "(the default)" in line] == [
+        line for line in lines if "trial 0 " in line
+    ]
     assert "champion   trial" in ran.out
+    assert "\ndefault    trial 0, macro_f1 0." in ran.out
     assert "model      models:/quickstart/1" in ran.out
 
 
@@ -67,7 +71,9 @@ def test_the_winner_is_the_same_from_the_command_line_and_from_python(folder):
     best = autoft.best_config("quickstart")
     shown = json.loads(run(folder, "best", "quickstart", "--json").out)
     assert shown == best.to_dict()
-    assert list(shown) == ["study", "params", "metric", "value", "trial", "run_id", "model_uri"]
+    assert list(shown) == ["study", "params", "metric", "value", "trial", "run_id", "model_uri", "values"]
+    assert best.values.items() >= best.params.items()
+    assert (best.values["batch_size"], best.values["epochs"]) == (32, 1)  # fixed by SHORT
     complete = [child for child in children(folder) if child.data.tags["autoft.state"] == "COMPLETE"]
     assert best.value == max(child.data.metrics["objective"] for child in complete)
     assert run(folder, "best", str(SPACE), "--json").out.strip() == json.dumps(best.to_dict())

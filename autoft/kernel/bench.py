@@ -81,16 +81,20 @@ def _pieces(bench: Bench, rows: np.ndarray, micro_batch: int) -> Iterator[np.nda
             yield rows[places[start : start + micro_batch]]
 
 
-def evaluate(bench: Bench, precision: Precision) -> dict[str, float]:
-    """Every metric of the task on the validation split. Leaves the model in evaluation mode."""
+def evaluate(bench: Bench, config: FineTuneConfig) -> tuple[dict[str, float], float | None]:
+    """Every metric of the task on the validation split, and the objective's standard error.
+
+    Leaves the model in evaluation mode.
+    """
     evaluation_mode(bench.model)
-    while (outputs := _try_logits(bench, precision)) is None:
+    while (outputs := _try_logits(bench, config.precision)) is None:
         if bench.device.type == "cuda":
             torch.cuda.empty_cache()
         if not bench.validation.halve_evaluation():
             raise OutOfMemory("out of memory in an evaluation, with one row at a time")
     order = np.concatenate([rows for rows, _ in bench.validation.evaluation()])
-    return bench.task.metrics(torch.cat(outputs).cpu().numpy(), bench.validation.labels[order])
+    logits, labels = torch.cat(outputs).cpu().numpy(), bench.validation.labels[order]
+    return bench.task.metrics(logits, labels), bench.task.error(config.objective, logits, labels)
 
 
 @torch.no_grad()

@@ -29,3 +29,5 @@ class Measurement:
     """What the steps since the last measurement took, and nothing else."""
     evaluation_s: float = 0.0
     """What this evaluation took."""
+    error: float | None = None
+    """The objective's standard error, as the validation rows are a sample (`kernel.noise`); None: unknown."""

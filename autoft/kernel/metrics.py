@@ -38,7 +38,7 @@ def classification_metrics(logits: np.ndarray, labels: np.ndarray) -> dict[str, 
         "recall": recall,
         # Without this scikit-learn warns that a single label has no correlation, and says 0 too.
         "matthews_correlation": matthews_corrcoef(labels, predicted) if several else 0.0,
-        "log_loss": log_loss(labels, _softmax(logits), labels=np.arange(logits.shape[1])),
+        "log_loss": log_loss(labels, softmax(logits), labels=np.arange(logits.shape[1])),
     }
     return {name: float(value) for name, value in values.items()}
 
@@ -52,7 +52,8 @@ def is_better(metric: str, value: float, best: float | None) -> bool:
     return value > best if METRICS[metric].direction == "maximize" else value < best
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities [n, classes] in float64."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     probabilities: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities

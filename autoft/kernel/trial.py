@@ -180,7 +180,7 @@ class Trial:
         self._count_training()  # after the loss is read: until then a GPU may still compute
         training_s, self._training_s = self._training_s, 0.0
         evaluated_s = time.monotonic()
-        metrics = evaluate(self.bench, config.precision)
+        metrics, error = evaluate(self.bench, config)
         evaluation_s = time.monotonic() - evaluated_s
         value = metrics[config.objective]
         if math.isnan(value):
@@ -200,6 +200,7 @@ class Trial:
             micro_batch=self._told_micro_batch,
             training_s=training_s,
             evaluation_s=evaluation_s,
+            error=error,
         )
         self.measurements.append(measurement)
         if self._most_rows < self.config.batch_size:  # an earlier attempt was ended for more, and these fit

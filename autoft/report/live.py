@@ -16,9 +16,13 @@ from rich.text import Text
 
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
+from autoft.study.comparison import default_of
 from autoft.study.records import StudyInfo, TrialRecord
+from autoft.study.start import DEFAULT
 
 REFRESHES_PER_SECOND = 2
+STOPS_SHOWN = 3
+"""In the live view: the last ones."""
 
 
 class Progress:
@@ -74,6 +78,16 @@ class Progress:
         return max(complete, key=lambda t: (sign * (t.score or 0.0), -t.number), default=None)
 
     @property
+    def default(self) -> TrialRecord | None:
+        """The trial with the recommended configuration, once it has come to its end."""
+        return default_of(self.done.values())
+
+    @property
+    def stopped(self) -> list[TrialRecord]:
+        """Those that the pruner stopped, the latest last."""
+        return [trial for trial in self.done.values() if trial.stop is not None]
+
+    @property
     def elapsed_s(self) -> float:
         """Of this sitting."""
         return time.monotonic() - self._began
@@ -124,7 +138,7 @@ class LiveView:
 
     def _draw(self) -> Group:
         with self._lock:
-            return Group(self._headline(), self._best_line(), self._running_table())
+            return Group(self._headline(), self._best_line(), *self._further_lines(), self._running_table())
 
     def _headline(self) -> Text:
         p = self._progress
@@ -147,6 +161,16 @@ class LiveView:
             (words.score(best.score), "bold green"),
             f"  trial {best.number}: {words.parameters(best.params)}",
         )
+
+    def _further_lines(self) -> list[Text]:
+        """What the default has, and the last stops."""
+        default, said = self._progress.default, list[str]()
+        if default is not None:
+            score = words.score(default.score)
+            said.append(f"default {self._progress.info.objective}  {score}  trial {default.number}")
+        for trial in self._progress.stopped[-STOPS_SHOWN:]:
+            said.append(f"stopped trial {trial.number}  {words.score(trial.score)}, {trial.stop}")
+        return [Text(line, "dim") for line in said]
 
     def _running_table(self) -> Table:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -192,12 +216,20 @@ class PlainView:
         said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
         self._console.print(
             f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
-            f" · best {words.score(best.score if best else None)}"
+            f"{_in_brackets(trial)} · best {words.score(best.score if best else None)}"
             f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
             soft_wrap=True,
             highlight=False,
             markup=False,
         )
+
+
+def _in_brackets(trial: TrialRecord) -> str:
+    """Whether it is the default, and against whom it was stopped; empty for most."""
+    about = ["the default"] if trial.origin == DEFAULT else []
+    if trial.stop is not None:
+        about.append(str(trial.stop))
+    return f" ({'; '.join(about)})" if about else ""
 
 
 def view(progress: Progress, console: Console) -> LiveView | PlainView:

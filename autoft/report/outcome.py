@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from autoft.report import words
+from autoft.report.compared import print_scores, print_verdict
 from autoft.report.tables import best_trials
+from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.retrieval import Best
 
@@ -31,26 +33,36 @@ class Outcome:
         """Trials that are COMPLETE, PRUNED or FAIL, over all sittings."""
         return sum(trial.state in _STATES for trial in self.trials)
 
+    @property
+    def champion(self) -> TrialRecord | None:
+        """The record of `best`."""
+        return next((each for each in self.trials if self.best and each.number == self.best.trial), None)
+
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
-    """Prints the best trials, what was registered, and the commands to go on with."""
+    """Prints the best trials, what was registered, and the commands to go on with.
+
+    Where the search has found nothing better than the default but noise, the last line says so.
+    """
     name = outcome.info.name
+    champion = outcome.champion
+    comparison = compare(champion, outcome.trials)
     console.print(f"{_standing(outcome)}\n", highlight=False, markup=False)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
-    if outcome.best is not None:
+    if outcome.best is not None and champion is not None:
         console.print(best_trials(outcome.info, outcome.trials))
-        best = outcome.best
-        said = f"\nchampion   trial {best.trial}, {best.metric} {words.score(best.value)}"
-        console.print(
-            f"{said}\nmodel      {best.model_uri or 'not registered'}", highlight=False, markup=False
-        )
+        console.print()
+        print_scores(outcome.info, champion, comparison, console)
+        model = outcome.best.model_uri or "not registered"
+        console.print(f"model      {model}", highlight=False, markup=False)
     if outcome.unrecorded:
         console.print(f"\nnot recorded: {outcome.unrecorded}", style="yellow", markup=False, highlight=False)
     console.print(f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", highlight=False)
     console.print(
         f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", highlight=False
     )
+    print_verdict(comparison, console)
 
 
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}

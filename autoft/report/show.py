@@ -11,7 +11,9 @@ from rich.table import Table
 from autoft.errors import StudyError
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
+from autoft.report.compared import print_scores, print_verdict
 from autoft.report.tables import ranked
+from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
 
 LOG_LINES = 40
@@ -28,19 +30,32 @@ class ShownStudy:
 
 
 def show_study(study: ShownStudy, console: Console) -> None:
-    """Prints every trial, the best first."""
+    """Prints every trial, the best first, and what the champion has over the default."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("trial", "state", study.info.objective, "time", "parameters"):
+    for heading in ("trial", "state", study.info.objective, "time", "origin", "parameters"):
         table.add_column(heading, justify="right" if heading in ("trial", study.info.objective) else "left")
-    for trial in ranked(study.info, study.trials):
+    trials = ranked(study.info, study.trials)
+    for trial in trials:
         table.add_row(
             str(trial.number),
             trial.state.lower(),
             words.score(trial.score),
             words.duration(trial.duration_s),
-            trial.reason or words.parameters(trial.params),
+            trial.origin or "",
+            _about(trial),
         )
     console.print(table, markup=False)
+    if trials and trials[0].state == "COMPLETE":
+        comparison = compare(trials[0], trials)
+        console.print()
+        print_scores(study.info, trials[0], comparison, console)
+        print_verdict(comparison, console)
+
+
+def _about(trial: TrialRecord) -> str:
+    """The parameters, and below them against whom it was stopped; of a failure the reason."""
+    lines = [trial.reason or words.parameters(trial.params)]
+    return "\n".join([*lines, f"stopped: {trial.stop}"] if trial.stop else lines)
 
 
 def show_trial(study: ShownStudy, number: int, console: Console) -> None:
@@ -75,8 +90,12 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
 
 
 def _how_it_ran(trial: TrialRecord) -> list[str]:
-    """What was not as usual, in sentences."""
-    said = [trial.reason] if trial.reason and not trial.traceback else []
+    """Where it comes from, and what was not as usual, in sentences."""
+    said = [words.origin(trial.origin)]
+    if trial.stop is not None:
+        said.append(f"stopped: {trial.stop}")
+    if trial.reason and not trial.traceback:
+        said.append(trial.reason)
     if trial.attempt > 1:
         said.append(f"begun {trial.attempt} times: it was interrupted, or its worker died")
     if trial.micro_batch is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from autoft.spec.space import Value
+from autoft.study.start import DEFAULT, FIRST, PORTFOLIO
 
 
 def number(value: float | None) -> str:
@@ -33,6 +34,19 @@ def value(of: Value) -> str:
 def parameters(params: Mapping[str, Value]) -> str:
     """`learning_rate=0.0003 unfreeze_depth=4`."""
     return " ".join(f"{name}={value(of)}" for name, of in params.items())
+
+
+def origin(of: str | None) -> str:
+    """Where a trial's parameters come from (`TrialRecord.origin`), as what is said of the trial."""
+    return _ORIGINS.get(of, of or "")
+
+
+_ORIGINS = {
+    DEFAULT: "the default: the recommended configuration, as near as the space allows",
+    FIRST: "queued by you",
+    PORTFOLIO: "a start point of the portfolio",
+    None: "proposed by the sampler",
+}
 
 
 def count(n: int, noun: str) -> str:

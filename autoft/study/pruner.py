@@ -23,12 +23,23 @@ FIRST_RUNG = 0.25
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a trial was stopped: at `share` of its budget it was `behind` the trial `rival` there."""
+    """Why a trial was stopped: at `share` of its budget it was `behind` the trial `rival` there.
+
+    >>> str(Stop(rival=3, share=1 / 3, behind=0.073))
+    '0.0730 behind trial 3 at 33 % of the budget'
+    """
 
     rival: int
     share: float
     behind: float
-    """By how much of the objective, positive."""
+    """By how much of the objective; 0 or less where the rival was slow, but ended too high to be beaten."""
+
+    def __str__(self) -> str:
+        """In words."""
+        where = f"trial {self.rival} at {100 * self.share:.0f} % of the budget"
+        if self.behind > 0:
+            return f"{self.behind:.4f} behind {where}"
+        return f"{-self.behind:.4f} ahead of {where}, but not expected to end above it"
 
 
 class Pruner(ABC):

@@ -211,7 +211,7 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
         best_index=best,
         reason=end.get("reason"),
         origin=trial.user_attrs.get(ORIGIN_ATTR),
-        stop=Stop(**notes[-1]["stop"]) if notes and notes[-1]["stop"] else None,
+        stop=_stop(trial, notes),
         traceback=end.get("traceback"),
         node=end.get("node") or (notes[-1]["node"] if notes else None),
         started=started,
@@ -221,6 +221,12 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
         micro_batch=measurements[-1].micro_batch if measurements else None,
         checkpoint=next((note["checkpoint"] for note in reversed(notes) if note["checkpoint"]), None),
     )
+
+
+def _stop(trial: FrozenTrial, notes: list[dict[str, Any]]) -> Stop | None:
+    """Noted with the last measurement, where that did not fail the trial instead."""
+    stopped = notes and notes[-1]["stop"] and trial.state != TrialState.FAIL
+    return Stop(**notes[-1]["stop"]) if stopped else None
 
 
 def measurement_note(

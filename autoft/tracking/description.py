@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from autoft.study.comparison import compare
 from autoft.tracking import tags
 
 if TYPE_CHECKING:
     from autoft.study.records import StudyInfo, TrialRecord
 
+STOPS_SHOWN = 30
+"""The latest; a tag of each run says the same."""
 _WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
 
@@ -20,11 +23,16 @@ def describe(
     run_id: str | None,
     model_uri: str | None,
 ) -> str:
-    """The answer so far: which trial won with which parameters, and how to load its model.
+    """The answer so far: which trial won with which parameters, what the default has, how to load the model.
+
+    At the end stand the trials that the pruner stopped, and against whom.
 
     `run_id` is the winner's, for a link; `model_uri` the registered version, or None before it is registered.
     """
     paragraphs = [_answer(info, best, experiment_id, run_id)]
+    comparison = compare(best, trials)
+    if comparison is not None:
+        paragraphs.append(comparison.verdict or comparison.fact)
     if best is not None and best.params:
         paragraphs.append(_table(best.params))
     paragraphs.append(_counts(trials))
@@ -32,6 +40,8 @@ def describe(
         paragraphs.append(
             f'```python\nimport mlflow\nclassify = mlflow.transformers.load_model("{model_uri}")\n```'
         )
+    if stops := _stops(trials):
+        paragraphs.append(stops)
     return tags.clip("\n\n".join(paragraphs))
 
 
@@ -51,6 +61,17 @@ def _answer(info: "StudyInfo", best: "TrialRecord | None", experiment_id: str, r
 def _table(params: Mapping[str, object]) -> str:
     rows = [f"| {name} | {_short(value)} |" for name, value in params.items()]
     return "\n".join(["| parameter | value |", "|---|---|", *rows])
+
+
+def _stops(trials: Sequence["TrialRecord"]) -> str:
+    """The trials that the pruner stopped, the latest first."""
+    stopped = [trial for trial in reversed(trials) if trial.stop is not None]
+    if not stopped:
+        return ""
+    rows = [f"| {each.number} | {each.score:.4f} | {each.stop} |" for each in stopped[:STOPS_SHOWN]]
+    left_out = len(stopped) - len(rows)
+    more = [f"\n{left_out} more: see the tag `{tags.STOP}` of their runs."] if left_out else []
+    return "\n".join(["| stopped trial | score | why |", "|---|---|---|", *rows, *more])
 
 
 def _short(value: object) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
+from autoft.study.comparison import default_of
 from autoft.tracking import runs, tags
 from autoft.tracking.description import describe
 
@@ -130,10 +131,11 @@ class Projection:
         known = self.trials.get(trial.number)
         if known is None:
             known = self.trials[trial.number] = self._create(trial)
+        changed = {key: value for key, value in _tags_of(trial).items() if known.tags.get(key) != value}
         if known.shows(trial.state):
+            self._complete_tags(known, changed)
             return
         new = [one for one in trial.measurements if self._key(one) not in known.measured]
-        changed = {key: value for key, value in _tags_of(trial).items() if known.tags.get(key) != value}
         self.client.log_batch(
             known.run_id,
             metrics=[*metrics(trial, new), *_outcome(trial)],
@@ -147,6 +149,12 @@ class Projection:
         if trial.state in STATUS:
             self.client.set_terminated(known.run_id, STATUS[trial.state], _milliseconds(trial.finished))
             known.status = STATUS[trial.state]
+
+    def _complete_tags(self, known: TrialRun, missing: Mapping[str, str]) -> None:
+        """Of a run that is over: an earlier version of autoft wrote fewer of them."""
+        if missing:
+            self.client.log_batch(known.run_id, tags=[RunTag(key, value) for key, value in missing.items()])
+            known.tags.update(missing)
 
     def _create(self, trial: "TrialRecord") -> TrialRun:
         wanted = {
@@ -169,7 +177,7 @@ class Projection:
 
     def conclude(self, trials: Sequence["TrialRecord"], model_uri: str | None) -> None:
         """Writes the study's answer so far on the parent."""
-        best = best_of(trials, self.info.direction)
+        best, default = best_of(trials, self.info.direction), default_of(trials)
         known = None if best is None else self.trials.get(best.number)
         note = describe(
             self.info, trials, best, self.experiment_id, known.run_id if known else None, model_uri
@@ -177,6 +185,8 @@ class Projection:
         wanted = {tags.NOTE: note}
         if best is not None:
             wanted[tags.BEST] = str(best.number)
+        if default is not None:
+            wanted[tags.DEFAULT] = str(default.number)
         if model_uri is not None:
             wanted[tags.MODEL_URI] = model_uri
         self._tag_parent(wanted)
@@ -235,10 +245,13 @@ def _tags_of(trial: "TrialRecord") -> dict[str, str]:
         tags.STATE: trial.state,
         tags.SEED: trial.seed,
         tags.REASON: trial.reason,
+        tags.STOP: trial.stop,
+        tags.ORIGIN: trial.origin,
         tags.NODE: trial.node,
         tags.ATTEMPT: trial.attempt,
         tags.MICRO_BATCH: trial.micro_batch,
         tags.PARAMS: json.dumps(dict(trial.params)),
+        tags.VALUES: json.dumps(dict(trial.values)),
     }
     return {key: tags.clip(str(value)) for key, value in wanted.items() if value is not None}
 

@@ -22,6 +22,7 @@ from autoft.tracking import runs, store, tags
 from autoft.tracking.projection import metrics
 
 if TYPE_CHECKING:
+    from autoft.study.comparison import Comparison
     from autoft.study.records import StudyInfo, TrialRecord
 
 CHAMPION = "champion"
@@ -67,12 +68,14 @@ def register_champion(
     trial: "TrialRecord",
     tuned: FineTuned,
     name: str,
+    comparison: "Comparison | None" = None,
 ) -> Champion:
     """Logs the model in the trial's run, registers it as `name` and gives it the alias `champion`.
 
     A trial that is registered already gets no second version; the alias moves to it where it is
     elsewhere. The trial's run must be in MLflow (see `Recorder.flush`). The model's and the tokenizer's
-    name are set to `tuned.reference`, without the folders of this machine.
+    name are set to `tuned.reference`, without the folders of this machine. Its description says what the
+    default of the `comparison` has.
 
     Raises:
         TrackingError: the store, its artifact store or its registry does not take it.
@@ -88,7 +91,7 @@ def register_champion(
             described = save_model(path, info, trial, tuned)
             with store.clear_errors(where):
                 _ensure_model(client, name, info)
-                registered = _publish(client, path, described, info, trial, name, run)
+                registered = _publish(client, path, described, info, trial, name, run, comparison)
     with store.clear_errors(where):
         number = int(registered.version)
         if _aliased(client, name) != number:
@@ -161,8 +164,10 @@ def _publish(
     trial: "TrialRecord",
     name: str,
     run: Run,
+    comparison: "Comparison | None",
 ) -> ModelVersion:
     """A version whose model is whole: an upload that breaks off leaves none."""
+    beside = "" if comparison is None else f" {comparison.fact}"
     made = log_model(client, path, described, info, trial, run)
     _link(client, run.info.run_id, made.model_id, trial)
     return client.create_model_version(
@@ -170,7 +175,8 @@ def _publish(
         source=made.artifact_location,  # as `models:/id` it would be looked up in MLflow's default store
         run_id=run.info.run_id,
         tags={tags.STUDY: info.name, tags.TRIAL: str(trial.number)},
-        description=f"Trial {trial.number} of {info.name}: {info.objective} {trial.score:.4f} on validation.",
+        description=f"Trial {trial.number} of {info.name}: {info.objective} {trial.score:.4f} on validation."
+        f"{beside}",
         model_id=made.model_id,
     )
 

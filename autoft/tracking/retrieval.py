@@ -32,9 +32,12 @@ class Best:
     """Of the trial's run in MLflow."""
     model_uri: str | None
     """The registered version, such as `models:/support-tickets/1`; None while it is not registered."""
+    values: dict[str, Value]
+    """Every hyperparameter's value: searched, fixed or default. Of a study that an earlier version of autoft
+    published: `params` alone, until `autoft sync` publishes it anew."""
 
     def to_dict(self) -> dict[str, Any]:
-        """What `autoft best --json` prints: study, params, metric, value, trial, run_id, model_uri."""
+        """What `autoft best --json` prints: all fields, in their order."""
         return asdict(self)
 
 
@@ -58,14 +61,16 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
             f"study {study!r} has no complete trial in {store.redact(where)}, so there is no winner; "
             "run `autoft search` again to go on"
         )
+    params = json.loads(run.data.tags.get(tags.PARAMS, "{}"))
     return Best(
         study=study,
-        params=json.loads(run.data.tags.get(tags.PARAMS, "{}")),
+        params=params,
         metric=parent.data.tags[tags.OBJECTIVE],
         value=run.data.metrics[tags.OBJECTIVE_METRIC],
         trial=int(run.data.tags[tags.TRIAL]),
         run_id=run.info.run_id,
         model_uri=run.data.tags.get(tags.MODEL_URI),
+        values=json.loads(run.data.tags[tags.VALUES]) if tags.VALUES in run.data.tags else params,
     )
 
 

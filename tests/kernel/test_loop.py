@@ -56,6 +56,18 @@ def test_a_measurement_says_all_of_itself(bench, tmp_path):
     )
 
 
+def test_a_measurement_has_the_standard_error_of_its_objective(bench, tmp_path):
+    path = tmp_path / "7.safetensors"
+    by_share = list(bench.fine_tune(config(objective="accuracy"), path))
+    for each in by_share:  # 20 validation rows
+        right = each.metrics["accuracy"]
+        assert each.error == pytest.approx(math.sqrt(right * (1 - right) / 20))
+    by_f1 = list(bench.fine_tune(config(objective="macro_f1"), path))
+    assert [each.metrics for each in by_f1] == [each.metrics for each in by_share]
+    assert [each.error for each in by_f1] != [each.error for each in by_share]
+    assert all(isinstance(each.error, float) for each in by_f1)
+
+
 @pytest.mark.parametrize("objective", ["macro_f1", "log_loss"])
 def test_the_checkpoint_is_that_of_the_best_measurement(bench, tmp_path, objective):
     path = tmp_path / "7.safetensors"

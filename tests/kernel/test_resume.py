@@ -10,7 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from autoft.kernel import loop
+from autoft.kernel import loop, place
+from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 
@@ -27,7 +28,7 @@ def tick_at_every_step(monkeypatch):
 
 def uninterrupted(things, path, **changes):
     found = list(Workbench(things).fine_tune(config(**changes), path))
-    return [(m.index, m.step, dict(m.metrics)) for m in found], load_file(path)
+    return [(m.index, m.step, dict(m.metrics), m.error) for m in found], load_file(path)
 
 
 def same_tensors(a, b):
@@ -44,10 +45,10 @@ def interrupted(things, folder, stop_after, **changes):
         trial = Workbench(things).fine_tune(config(**changes), folder / f"{attempt}.safetensors", resume)
         for count, one in enumerate(trial, start=1):
             if one is not None:
-                seen[one.index] = (one.index, one.step, dict(one.metrics), one.checkpoint)
+                seen[one.index] = (one.index, one.step, dict(one.metrics), one.error, one.checkpoint)
                 if one.fraction == 1:
-                    best = [each[3] for each in seen.values() if each[3]][-1]
-                    return [each[:3] for each in seen.values()], load_file(best), attempt
+                    best = [each[4] for each in seen.values() if each[4]][-1]
+                    return [each[:4] for each in seen.values()], load_file(best), attempt
             if count == stop_after:
                 trial.close()
                 break
@@ -77,6 +78,14 @@ def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     again = Resume(tmp_path / "2.resume", (first.path,), measured=len(heard) - 1)
     trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "2.safetensors", again)
     assert next(trial) == heard[-1]
+    assert heard[-1].error is not None
+
+
+def test_a_measurement_in_a_file_of_an_earlier_version_has_no_error():
+    plain = place._plain(Measurement(1, 0.5, 10, 1.0, {"macro_f1": 0.5}, 2.0, error=0.01))
+    assert place._measurement(json.loads(json.dumps(plain))).error == 0.01
+    del plain["error"]
+    assert place._measurement(plain).error is None
 
 
 def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(tmp_path):
@@ -106,7 +115,7 @@ def test_a_place_that_is_cut_short_is_not_used_and_the_one_before_it_is(tmp_path
     damaged.write_bytes(damaged.read_bytes()[:cut])
     resume = Resume(tmp_path / "3.resume", (damaged, tmp_path / "1.resume"), measured=0)
     trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "3.safetensors", resume)
-    found = [(m.index, m.step, dict(m.metrics)) for m in trial if m is not None]
+    found = [(m.index, m.step, dict(m.metrics), m.error) for m in trial if m is not None]
     assert found == expected[0]
     said = capsys.readouterr().out
     assert "No place to go on from in 2.resume: it is damaged" in said
@@ -151,6 +160,6 @@ def test_killed_in_the_middle_it_ends_with_the_same_bits(tmp_path):
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     resume = Resume(tmp_path / "2.resume", (tmp_path / "1.resume",), measured=2)
     trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "2.safetensors", resume)
-    found = [(m.index, m.step, dict(m.metrics)) for m in trial if m is not None]
+    found = [(m.index, m.step, dict(m.metrics), m.error) for m in trial if m is not None]
     assert len(found) >= len(expected[0]) - 2  # the third may be trained again, or given again as it was
     assert found == expected[0][-len(found) :]

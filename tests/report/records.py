@@ -35,7 +35,16 @@ def measurement(index, value, of=4, objective="macro_f1"):
     )
 
 
-def trial(number, state="COMPLETE", values=(0.5, 0.7), reason=None, traceback=None, **params):
+def trial(
+    number,
+    state="COMPLETE",
+    values=(0.5, 0.7),
+    reason=None,
+    traceback=None,
+    stop=None,
+    origin=None,
+    **params,
+):
     measurements = tuple(measurement(i + 1, value) for i, value in enumerate(values))
     score = max(values, default=None)
     return TrialRecord(
@@ -48,6 +57,8 @@ def trial(number, state="COMPLETE", values=(0.5, 0.7), reason=None, traceback=No
         score=score,
         best_index=None if score is None else values.index(score) + 1,
         reason=reason,
+        stop=stop,
+        origin=origin,
         traceback=traceback,
         node="host",
         started=BEGAN,

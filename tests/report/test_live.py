@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from autoft.report.live import LiveView, PlainView, Progress, view
+from autoft.study.pruner import Stop
 
 from .records import info, measurement, trial
 
@@ -53,6 +54,49 @@ def test_without_a_terminal_each_finished_trial_is_one_line():
     assert lines[0] == "trial 0 complete 0.7000 in 2 min · best 0.7000 · 1 of 6 · learning_rate=0.0001"
     assert lines[1].startswith("trial 1 fail RuntimeError: [bold]boom in 2 min · best 0.7000 · 2 of 6")
     assert len(lines) == 2
+
+
+def test_a_plain_line_says_against_whom_a_trial_was_stopped_and_which_is_the_default():
+    shown = io.StringIO()
+    stop = Stop(rival=3, share=4 / 12, behind=0.073)
+    p = progress(
+        trial(0, values=(0.7,), origin="default"),
+        trial(1, values=(0.6,), origin="portfolio"),
+        trial(7, "PRUNED", values=(0.412,), stop=stop),
+        trial(8, "PRUNED", values=(0.4,), origin="default", stop=stop),
+        total=9,
+    )
+    with PlainView(p, printed(shown)) as plain:
+        for number in (0, 1, 7, 8):
+            plain.started(number)
+            plain.finished(number)
+    lines = shown.getvalue().splitlines()
+    assert lines[0].startswith("trial 0 complete 0.7000 in 2 min (the default) · best 0.7000 · 1 of 9")
+    assert lines[1].startswith("trial 1 complete 0.6000 in 2 min · best 0.7000 · 2 of 9")
+    behind = "0.0730 behind trial 3 at 33 % of the budget"
+    assert lines[2].startswith(f"trial 7 pruned 0.4120 in 2 min ({behind}) · best 0.7000 · 3 of 9")
+    assert lines[3].startswith(f"trial 8 pruned 0.4000 in 2 min (the default; {behind}) · best 0.7000")
+
+
+def test_the_view_shows_what_the_default_has_and_the_last_stops():
+    stops = [trial(n, "PRUNED", values=(0.1 * n,), stop=Stop(0, 0.5, 0.05 * n)) for n in (1, 2, 3, 4)]
+    p = progress(trial(0, origin="default"), *stops, done=(1,))
+    live = LiveView(p, printed(io.StringIO(), terminal=True))
+    before = io.StringIO()
+    printed(before).print(live._draw())
+    assert "default" not in before.getvalue()
+    for number in (0, 2, 4, 3):
+        live.started(number)
+        live.finished(number)
+    shown = io.StringIO()
+    printed(shown).print(live._draw())
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    assert lines[2:6] == [
+        "default macro_f1  0.7000  trial 0",
+        "stopped trial 2  0.2000, 0.1000 behind trial 0 at 50 % of the budget",
+        "stopped trial 4  0.4000, 0.2000 behind trial 0 at 50 % of the budget",
+        "stopped trial 3  0.3000, 0.1500 behind trial 0 at 50 % of the budget",
+    ]
 
 
 def test_in_a_terminal_the_view_shows_counts_best_and_what_runs():

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,7 @@ from autoft.tracking.retrieval import Best
 
 from .records import info, trial
 
-BEST = Best("tickets", {"learning_rate": 1e-4}, "macro_f1", 0.7, 0, "run", "models:/tickets/1")
+BEST = Best("tickets", {"learning_rate": 1e-4}, "macro_f1", 0.7, 0, "run", "models:/tickets/1", {"epochs": 4})
 COMPLETE = trial(0, values=(0.7,))
 FAILED = trial(1, "FAIL", values=(), reason="RuntimeError: boom")
 
@@ -39,7 +40,7 @@ def test_the_winner_its_model_and_the_commands_to_go_on_with():
 
 
 def test_a_server_that_took_nothing_is_told_and_the_model_is_not_said_to_be_registered():
-    unregistered = Best("tickets", {}, "macro_f1", 0.7, 0, "", None)
+    unregistered = replace(BEST, run_id="", model_uri=None)
     text = said([COMPLETE], total=1, ran=1, best=unregistered, unrecorded="MLflow does not answer")
     assert "model      not registered" in text
     assert "not recorded: MLflow does not answer" in text
@@ -49,3 +50,45 @@ def test_without_a_winner_the_most_frequent_reasons_are_what_one_needs():
     text = said([FAILED, FAILED, trial(2, "FAIL", values=(), reason="other")], total=3, ran=3)
     assert "No trial succeeded" in text
     assert text.index("2 x RuntimeError: boom") < text.index("1 x other")
+
+
+def with_error(made, error=0.01):
+    return replace(made, measurements=tuple(replace(one, error=error) for one in made.measurements))
+
+
+DEFAULT = with_error(trial(0, values=(0.749,), origin="default"))
+
+
+@pytest.mark.parametrize(
+    ("winner", "last"),
+    [
+        # sqrt(2) * 0.01 * sqrt(0.75) = 0.0122; 1.64 of them are 0.0201
+        (
+            with_error(trial(5, values=(0.752,))),
+            "The champion is no better than the default configuration by more than noise: "
+            "0.7520 against 0.7490, standard error 0.0122.",
+        ),
+        (with_error(trial(5, values=(0.770,))), "autoft ui tickets             MLflow"),
+        (with_error(trial(5, values=(0.752,)), None), "autoft ui tickets             MLflow"),
+        (DEFAULT, "The champion is the default configuration: no other finished trial scored better."),
+    ],
+)
+def test_the_last_line_says_where_the_search_has_found_nothing_better_than_the_default(winner, last):
+    trials = [DEFAULT] if winner is DEFAULT else [DEFAULT, winner]
+    text = said(trials, total=2, ran=2, best=replace(BEST, trial=winner.number, value=winner.score))
+    assert text.rstrip().splitlines()[-1] == last
+    assert (
+        f"\n\nchampion   trial {winner.number}, macro_f1 {winner.score:.4f}\n"
+        "default    trial 0, macro_f1 0.7490\nmodel      models:/tickets/1\n"
+    ) in text
+
+
+@pytest.mark.parametrize(
+    "changes", [{"state": "PRUNED"}, {"state": "FAIL"}, {"origin": None}, {"origin": "first"}]
+)
+def test_without_a_finished_default_nothing_is_claimed(changes):
+    winner = with_error(trial(5, values=(0.7491,)))
+    best = replace(BEST, trial=5, value=0.7491)
+    text = said([replace(DEFAULT, **changes), winner], total=2, ran=2, best=best)
+    assert "default" not in text
+    assert "champion   trial 5, macro_f1 0.7491\nmodel " in text

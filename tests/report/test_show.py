@@ -6,6 +6,7 @@ from rich.console import Console
 
 from autoft.errors import StudyError
 from autoft.report.show import ShownStudy, show_study, show_trial
+from autoft.study.pruner import Stop
 
 from .records import info, measurement, trial
 
@@ -22,6 +23,47 @@ def test_a_study_lists_its_trials_with_the_reason_of_a_failure(tmp_path):
     )
     text = shown(lambda console: show_study(study, console))
     assert text.index("0.4000") < text.index("loss is nan")
+
+
+STOP = Stop(rival=0, share=4 / 12, behind=0.073)
+
+
+def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_path):
+    made = [
+        trial(0, values=(0.7,), origin="default"),
+        trial(1, "PRUNED", values=(0.4,), origin="portfolio", stop=STOP),
+        trial(2, values=(0.72,)),
+    ]
+    trials = [
+        replace(each, measurements=tuple(replace(one, error=0.03) for one in each.measurements))
+        for each in made
+    ]
+    text = shown(lambda console: show_study(ShownStudy(info(), trials, tmp_path), console))
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[0] == ["trial", "state", "macro_f1", "time", "origin", "parameters"]
+    assert rows[1] == ["2", "complete", "0.7200", "2", "min", "learning_rate=0.0001"]
+    assert rows[2] == ["0", "complete", "0.7000", "2", "min", "default", "learning_rate=0.0001"]
+    assert rows[3] == ["1", "pruned", "0.4000", "2", "min", "portfolio", "learning_rate=0.0001"]
+    assert " ".join(rows[4]) == "stopped: 0.0730 behind trial 0 at 33 % of the budget"
+    assert "\n\nchampion   trial 2, macro_f1 0.7200\ndefault    trial 0, macro_f1 0.7000\n\n" in text
+    # sqrt(2) * 0.03 * sqrt(0.75) = 0.0367
+    assert text.rstrip().endswith("by more than noise: 0.7200 against 0.7000, standard error 0.0367.")
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("default", "the default: the recommended configuration, as near as the space allows"),
+        ("first", "queued by you"),
+        ("portfolio", "a start point of the portfolio"),
+        (None, "proposed by the sampler"),
+    ],
+)
+def test_a_trial_says_where_it_comes_from_and_against_whom_it_was_stopped(tmp_path, origin, said):
+    stopped = ShownStudy(info(), [trial(3, "PRUNED", values=(0.4,), origin=origin, stop=STOP)], tmp_path)
+    lines = shown(lambda console: show_trial(stopped, 3, console)).splitlines()
+    assert lines[0] == "trial 3 of tickets: pruned, macro_f1 0.4000, 2 min"
+    assert lines[1:3] == [f"  {said}", "  stopped: 0.0730 behind trial 0 at 33 % of the budget"]
 
 
 def test_a_trial_shows_parameters_curve_log_and_traceback(tmp_path):

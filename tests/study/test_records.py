@@ -2,12 +2,15 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from autoft.errors import StudyError
+from autoft.study.pruner import Stop
 from autoft.study.records import StudyInfo, best_trial, read_info, read_trial, read_trials, write_info
 from autoft.study.sitting import Sitting
+from autoft.study.start import Start
 from autoft.study.storage import find_study, identity_of, open_study
 
 from .scripted import make_spec, measurement
@@ -46,6 +49,53 @@ def test_a_record_is_read_back_whole_from_the_storage_alone(folder: Path) -> Non
     assert record.started.tzinfo is not None
     assert record.duration_s == (record.finished - record.started).total_seconds() >= 0
     assert (record.reason, record.traceback, record.checkpoint) == (None, None, None)
+
+
+def test_the_standard_error_of_a_measurement_is_read_back_and_may_be_missing(folder: Path) -> None:
+    sitting = sat(folder)
+    assert sitting.next() is not None
+    sitting.measured(0, 1, measurement(1, 3, 0.5, error=0.0125), "host")
+    sitting.measured(0, 1, measurement(2, 3, 0.6), "host")
+    study = find_study("study", folder)
+    assert [each.error for each in read_trial(study, 0).measurements] == [0.0125, None]
+    attrs = study.trials[0].user_attrs
+    earlier = {name: value for name, value in attrs["measurement:1"].items() if name != "error"}
+    sitting.study._storage.set_trial_user_attr(study.trials[0]._trial_id, "measurement:1", earlier)
+    assert read_trial(find_study("study", folder), 0).measurements[0].error is None
+
+
+@pytest.mark.parametrize(("value", "state"), [(0.3, "PRUNED"), (math.nan, "FAIL")])
+def test_a_stop_is_read_back_where_it_ended_the_trial(folder: Path, value: float, state: str) -> None:
+    sitting = sat(folder)
+    stop = Stop(rival=3, share=1 / 3, behind=0.073)
+    sitting._pruner = SimpleNamespace(judge=lambda *_: stop)  # type: ignore[assignment]
+    assert sitting.next() is not None
+    sitting.measured(0, 1, measurement(1, 3, value), "host")
+    record = read_trial(find_study("study", folder), 0)
+    assert (record.state, record.stop) == (state, stop if state == "PRUNED" else None)
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [
+        (0.073, "0.0730 behind trial 3 at 33 % of the budget"),
+        (-0.01, "0.0100 ahead of trial 3 at 33 % of the budget, but not expected to end above it"),
+    ],
+)
+def test_a_stop_is_told_in_words(behind: float, said: str) -> None:
+    assert str(Stop(rival=3, share=4 / 12, behind=behind)) == said
+
+
+def test_where_the_parameters_come_from_is_read_back(folder: Path) -> None:
+    spec = make_spec(trials=9, first=({"learning_rate": 2e-5},))
+    start = Start(default={"learning_rate": 5e-5}, portfolio=({"learning_rate": 1e-4},), left_out=0)
+    study = open_study(spec, folder, identity_of(spec, "digest"), start)
+    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=9)
+    assert all(sitting.next() is not None for _ in range(4))
+    records = read_trials(study)
+    assert sorted(str(record.origin) for record in records) == ["None", "default", "first", "portfolio"]
+    by_origin = {record.origin: record.params["learning_rate"] for record in records}
+    assert (by_origin["default"], by_origin["first"], by_origin["portfolio"]) == (5e-5, 2e-5, 1e-4)
 
 
 def test_a_running_trial_has_a_record_and_a_waiting_one_none(folder: Path) -> None:

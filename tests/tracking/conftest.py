@@ -76,9 +76,13 @@ def make_info(study: str) -> Callable[..., StudyInfo]:
 
 
 def make_trial(
-    number: int, state: str = "COMPLETE", scores: tuple[float, ...] = (0.2, 0.5, 0.4), **changed: object
+    number: int,
+    state: str = "COMPLETE",
+    scores: tuple[float, ...] = (0.2, 0.5, 0.4),
+    error: float | None = None,
+    **changed: object,
 ) -> TrialRecord:
-    """A trial of one minute that measured `scores` at the steps 10, 20, ..."""
+    """A trial of one minute that measured `scores` at the steps 10, 20, ..., with this `error` each."""
     began = BEGAN + timedelta(minutes=number)
     over = state != "RUNNING"
     measurements = tuple(
@@ -89,6 +93,7 @@ def make_trial(
             epoch=float(index),
             metrics={"macro_f1": score, "accuracy": score / 2, "train_loss": 1 / index},
             elapsed_s=float(index),
+            error=error,
         )
         for index, score in enumerate(scores, 1)
     )
@@ -103,6 +108,8 @@ def make_trial(
         "score": None if best is None else scores[best],
         "best_index": None if best is None else best + 1,
         "reason": None,
+        "stop": None,
+        "origin": None,
         "traceback": None,
         "node": "node-1",
         "started": began,

@@ -5,6 +5,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from autoft.study.pruner import Stop
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking import store, tags
 from autoft.tracking.projection import Projection, best_of
@@ -95,6 +96,42 @@ def test_failure_shows_reason_and_traceback(client: MlflowClient, reopen: Callab
     assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["traceback.txt"]
 
 
+def test_a_run_says_where_it_comes_from_against_whom_it_was_stopped_and_every_value(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    projection = reopen()
+    projection.project(make_trial(0, origin="default"))
+    projection.project(make_trial(1, "PRUNED", stop=Stop(rival=0, share=0.5, behind=0.1)))
+    default, stopped = (_run(client, projection, number).data.tags for number in (0, 1))
+    assert (default[tags.ORIGIN], stopped[tags.STOP]) == (
+        "default",
+        "0.1000 behind trial 0 at 50 % of the budget",
+    )
+    assert tags.STOP not in default and tags.ORIGIN not in stopped
+    # make_trial's values: two that are searched and one that is not
+    assert json.loads(stopped[tags.VALUES]) == {
+        "learning_rate": 3e-5,
+        "unfreeze_depth": "all",
+        "batch_size": 32,
+    }
+
+
+def test_a_run_of_an_earlier_version_gets_the_tags_that_it_lacks_and_nothing_twice(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    projection = reopen()
+    projection.project(make_trial(0))
+    run = _run(client, projection, 0)
+    client.delete_tag(run.info.run_id, tags.VALUES)
+    history = _all_metrics(client, run)
+    again = reopen()
+    again.project(make_trial(0, origin="default"))
+    run = _run(client, again, 0)
+    assert run.data.tags[tags.ORIGIN] == "default"
+    assert json.loads(run.data.tags[tags.VALUES])["batch_size"] == 32
+    assert (_all_metrics(client, run), run.info.status) == (history, "FINISHED")
+
+
 def test_projecting_twice_and_from_a_second_process_changes_nothing(
     client: MlflowClient, reopen: Callable[..., Projection], study: str
 ) -> None:
@@ -182,14 +219,16 @@ def test_parent_says_the_answer_and_ends_and_is_taken_up_again(
     client: MlflowClient, reopen: Callable[..., Projection]
 ) -> None:
     projection = reopen()
-    trials = [make_trial(0), make_trial(1, scores=(0.75,))]
+    trials = [make_trial(0, origin="default"), make_trial(1, scores=(0.75,))]
     for trial in trials:
         projection.project(trial)
     projection.conclude(trials, None)
     projection.end()
     parent = client.get_run(projection.parent_id)
     assert "**Best macro_f1: 0.7500**" in parent.data.tags[tags.NOTE]
-    assert (parent.data.tags[tags.BEST], parent.info.status) == ("1", "FINISHED")
+    assert "The default configuration (trial 0) has 0.5000." in parent.data.tags[tags.NOTE]
+    assert (parent.data.tags[tags.BEST], parent.data.tags[tags.DEFAULT]) == ("1", "0")
+    assert parent.info.status == "FINISHED"
     again = reopen(fixed={"batch_size": 64, "epochs": 3})  # another version's default: MLflow keeps the first
     parent = client.get_run(again.parent_id)
     assert (again.parent_id, parent.info.status) == (projection.parent_id, "RUNNING")

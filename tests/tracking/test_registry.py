@@ -12,7 +12,8 @@ from mlflow.artifacts import download_artifacts
 from transformers import BertForSequenceClassification, BertTokenizer
 
 from autoft.errors import TrackingError
-from autoft.study.records import StudyInfo
+from autoft.study.comparison import compare
+from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking import registry, retrieval, store, tags
 from autoft.tracking.projection import Projection
 from autoft.tracking.registry import Champion, FineTuned, find_champion, register_champion
@@ -74,11 +75,17 @@ def _publisher(uri: str, study: str, make_info: Callable[..., StudyInfo], tmp_pa
     client = store.connect(uri)
     projection = Projection.open(client, store.experiment_id(client, study), make_info(), "id-1")
 
-    def publish(number: int = 0, example: tuple[str, ...] = ("my card",), score: float = 0.5) -> Champion:
+    def publish(
+        number: int = 0,
+        example: tuple[str, ...] = ("my card",),
+        score: float = 0.5,
+        default: TrialRecord | None = None,
+    ) -> Champion:
         trial = make_trial(number, scores=(score, 0.1))
         projection.project(trial)
         tuned = _tuned(tmp_path / "models" / "tiny", example)
-        return register_champion(uri, study, "id-1", make_info(), trial, tuned, study)
+        comparison = compare(trial, [] if default is None else [default])
+        return register_champion(uri, study, "id-1", make_info(), trial, tuned, study, comparison)
 
     return publish
 
@@ -195,6 +202,22 @@ def test_model_is_in_the_trials_run_with_its_metrics(
     assert model.experiment_id == run.info.experiment_id
     assert {metric.key: metric.value for metric in model.metrics}["macro_f1"] == 0.5
     assert len(client.get_metric_history(champion.run_id, "macro_f1")) == 2  # as before
+
+
+def test_a_version_says_what_the_default_has_where_it_has_come_to_its_end(
+    uri: str, study: str, register: Callable[..., Champion]
+) -> None:
+    default = make_trial(0, scores=(0.49,), origin="default")
+    register(1, default=default)
+    register(2)
+    register(0, default=default)
+    client = store.connect(uri)
+    said = [client.get_model_version(study, version).description for version in ("1", "2", "3")]
+    assert said == [
+        f"Trial 1 of {study}: macro_f1 0.5000 on validation. The default configuration (trial 0) has 0.4900.",
+        f"Trial 2 of {study}: macro_f1 0.5000 on validation.",
+        f"Trial 0 of {study}: macro_f1 0.5000 on validation. It is the default configuration.",
+    ]
 
 
 def test_same_champion_again_makes_no_new_version(

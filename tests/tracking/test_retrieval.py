@@ -5,7 +5,7 @@ import pytest
 
 from autoft.errors import StudyError
 from autoft.study.records import StudyInfo, TrialRecord
-from autoft.tracking import retrieval, store
+from autoft.tracking import retrieval, store, tags
 from autoft.tracking.projection import Projection
 
 from .conftest import make_trial
@@ -40,7 +40,17 @@ def test_best_needs_the_name_and_the_address_only(
         "trial": 1,
         "run_id": projection.trials[1].run_id,
         "model_uri": None,
+        "values": {"learning_rate": 3e-05, "unfreeze_depth": "all", "batch_size": 32},  # make_trial's
     }
+
+
+def test_a_study_of_an_earlier_version_has_its_searched_values(
+    uri: str, study: str, publish: Callable[..., Projection]
+) -> None:
+    projection = publish([make_trial(0)])
+    store.connect(uri).delete_tag(projection.trials[0].run_id, tags.VALUES)
+    best = retrieval.best(study, uri)
+    assert best.values == best.params == {"learning_rate": 3e-05, "unfreeze_depth": "all"}
 
 
 def test_of_equals_the_earliest_wins_also_past_nine(

@@ -13,6 +13,7 @@ from autoft.kernel.boundary.inject import Held
 from autoft.kernel.feed import Feed
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.metrics import classification_metrics
+from autoft.kernel.noise import standard_error
 
 
 class TextClassification:
@@ -37,6 +38,10 @@ class TextClassification:
     def metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """Every metric of the task for logits [n, classes] and labels [n]."""
         return classification_metrics(logits, labels)
+
+    def error(self, metric: str, logits: np.ndarray, labels: np.ndarray) -> float | None:
+        """The standard error of one of them; None where the metric is no number."""
+        return standard_error(metric, logits, labels)
 
 
 def forward(

@@ -1,0 +1,107 @@
+"""How much a metric depends on which rows are in the validation split: its standard error by the bootstrap.
+
+Rows are drawn with replacement, as many as there are (Efron 1979, doi 10.1214/aos/1176344552), and the metric
+varies by its standard error from one draw to the next. A metric of labels and predictions sees only how often
+each label was given each prediction, so these counts are drawn, not rows: what that costs depends on the
+labels, not on the rows. The draws have a generator of their own, so the same predictions have the same error.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from autoft.kernel.metrics import softmax
+
+RESAMPLES = 100
+"""An error from so many is right within 7 % (1 in sqrt(2 n))."""
+SEED = 0
+
+
+def standard_error(metric: str, logits: np.ndarray, labels: np.ndarray) -> float | None:
+    """The standard error of a metric of `spec.metrics`; None where the metric is no number.
+
+    Args:
+        metric: its name.
+        logits: [n, classes].
+        labels: [n], in 0..classes-1.
+    """
+    if not np.isfinite(logits).all():
+        return None
+    if metric == "log_loss":
+        chosen = softmax(logits)[np.arange(len(labels)), labels]
+        return _of_a_mean(-np.log(np.clip(chosen, *_PROBABILITIES)))
+    predicted = logits.argmax(axis=1)
+    if metric in ("accuracy", "micro_f1"):  # the same for one label a row
+        return _of_a_mean(predicted == labels)
+    _, indices = np.unique(np.concatenate([labels, predicted]), return_inverse=True)
+    pairs, times = np.unique(indices.reshape(2, -1), axis=1, return_counts=True)
+    generator = np.random.default_rng(SEED)
+    counts = generator.multinomial(len(labels), times / len(labels), size=RESAMPLES)
+    return float(scores(metric, counts, *pairs).std(ddof=1))
+
+
+_PROBABILITIES = (np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
+"""Scikit-learn's log loss cuts probabilities to these."""
+
+
+def _of_a_mean(values: np.ndarray) -> float:
+    """What the bootstrap of a mean of `values` [n] comes to with ever more draws."""
+    return float(values.std() / math.sqrt(len(values)))
+
+
+def scores(metric: str, counts: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """A metric [draws] of several sets of rows at once, as scikit-learn computes it.
+
+    Args:
+        metric: its name: one of labels and predictions.
+        counts: [draws, pairs]: how often each pair of label and prediction occurs.
+        labels: [pairs]: the label, an index without gaps.
+        predicted: [pairs]: the prediction, likewise.
+    """
+    classes = 1 + max(labels.max(), predicted.max())
+    right = _by_class(np.where(labels == predicted, counts, 0), labels, classes)
+    return _SCORES[metric](right, _by_class(counts, labels, classes), _by_class(counts, predicted, classes))
+
+
+def _by_class(counts: np.ndarray, of: np.ndarray, classes: int) -> np.ndarray:
+    """[draws, classes]: the sum of the counts [draws, pairs] whose pair is `of` [pairs] the class."""
+    places = np.arange(len(counts))[:, None] * classes + of
+    return np.bincount(places.ravel(), counts.ravel(), len(counts) * classes).reshape(-1, classes)
+
+
+def _f1(right: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return _share(2 * right, true + predicted)
+
+
+def _matthews(right: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """R_K (Gorodkin 2004, doi 10.1016/j.compbiolchem.2004.09.006); 0 where a side has one class only."""
+    rows = true.sum(axis=1)
+    together = rows * right.sum(axis=1) - (true * predicted).sum(axis=1)
+    spreads = (rows**2 - (true**2).sum(axis=1)) * (rows**2 - (predicted**2).sum(axis=1))
+    return _share(together, np.sqrt(spreads))
+
+
+def _mean(values: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Over the classes that occur or are predicted in a draw."""
+    there = true + predicted > 0
+    mean: np.ndarray = np.where(there, values, 0).sum(axis=1) / there.sum(axis=1)
+    return mean
+
+
+def _share(of: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """0 where there is nothing."""
+    share: np.ndarray = np.divide(of, among, out=np.zeros_like(among), where=among > 0)
+    return share
+
+
+_SCORES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "macro_f1": lambda right, true, predicted: _mean(_f1(right, true, predicted), true, predicted),
+    "weighted_f1": lambda right, true, predicted: (
+        (true * _f1(right, true, predicted)).sum(axis=1) / true.sum(axis=1)
+    ),
+    "precision": lambda right, true, predicted: _mean(_share(right, predicted), true, predicted),
+    "recall": lambda right, true, predicted: _mean(_share(right, true), true, predicted),
+    "matthews_correlation": _matthews,
+}
+"""From rows by class that are right, that have the class and that are predicted, each [draws, classes]."""

@@ -1,0 +1,23 @@
+"""The champion and the default below each other, as the end of a search and `autoft show` print them."""
+
+from rich.console import Console
+
+from autoft.report import words
+from autoft.study.comparison import Comparison
+from autoft.study.records import StudyInfo, TrialRecord
+
+
+def print_scores(
+    info: StudyInfo, champion: TrialRecord, comparison: Comparison | None, console: Console
+) -> None:
+    """A line for the champion, and one for the default where it came to its end."""
+    lines = {"champion": champion} | ({"default": comparison.default} if comparison else {})
+    for name, trial in lines.items():
+        said = f"{name:<10} trial {trial.number}, {info.objective} {words.score(trial.score)}"
+        console.print(said, highlight=False, markup=False)
+
+
+def print_verdict(comparison: Comparison | None, console: Console) -> None:
+    """Says where the champion has nothing over the default but noise; else nothing."""
+    if comparison is not None and comparison.verdict is not None:
+        console.print(f"\n{comparison.verdict}", highlight=False, markup=False, soft_wrap=True)

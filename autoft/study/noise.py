@@ -1,0 +1,40 @@
+"""Whether two trials differ by more than noise: other validation rows or seeds would give other scores."""
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autoft.study.records import TrialRecord
+
+RHO = 0.5
+"""How alike two trials' scores move with the validation rows, which are the same for both: a correlation.
+A first guess, to be replaced by a measured one."""
+SEED_SHARE = 0.5
+"""What another seed changes of a score, over the standard error of its rows. A first guess, too."""
+Z = 1.64
+"""Standard errors, beyond which a difference is more than noise: by chance 1 in 20 is, of a normal one."""
+
+
+def error_of_difference(one: "TrialRecord", other: "TrialRecord") -> float | None:
+    """The standard error of the difference of two trials' scores; None where one's own is unknown.
+
+    Of errors e and f it is sqrt((e^2 + f^2) (1 - RHO) + SEED_SHARE^2 (e^2 + f^2)): the rows are the same for
+    both, the seeds are not.
+    """
+    first, second = _error(one), _error(other)
+    if first is None or second is None:
+        return None
+    return math.hypot(first, second) * math.sqrt(1 - RHO + SEED_SHARE**2)
+
+
+def more_than_noise(one: "TrialRecord", other: "TrialRecord") -> bool | None:
+    """Whether two trials' scores differ by more than Z standard errors; None where that is unknown."""
+    error = error_of_difference(one, other)
+    if error is None or one.score is None or other.score is None:
+        return None
+    return abs(one.score - other.score) > Z * error
+
+
+def _error(trial: "TrialRecord") -> float | None:
+    """The standard error of its best measurement."""
+    return next((each.error for each in trial.measurements if each.index == trial.best_index), None)

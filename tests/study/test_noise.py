@@ -1,0 +1,51 @@
+"""Figures by hand: sqrt((e^2 + f^2) (1 - RHO + SEED_SHARE^2)) with RHO and SEED_SHARE one half."""
+
+from dataclasses import replace
+
+import pytest
+
+from autoft.study.noise import RHO, SEED_SHARE, Z, error_of_difference, more_than_noise
+
+from ..report.records import trial
+
+
+def with_error(number, score, *errors):
+    """A trial whose best measurement is the last one, of which each has an error."""
+    values = tuple(score - 0.1 * k for k in reversed(range(len(errors))))
+    made = trial(number, values=values)
+    measured = [replace(one, error=error) for one, error in zip(made.measurements, errors, strict=True)]
+    return replace(made, measurements=tuple(measured))
+
+
+def test_rows_are_shared_and_seeds_are_not():
+    assert (RHO, SEED_SHARE, Z) == (0.5, 0.5, 1.64)
+    one, other = with_error(0, 0.70, 0.03), with_error(1, 0.75, 0.04)
+    # sqrt(0.03^2 + 0.04^2) = 0.05; the rows leave half of its square, the seeds add a quarter.
+    assert error_of_difference(one, other) == pytest.approx((0.0025 * 0.5 + 0.0025 * 0.25) ** 0.5)
+    assert error_of_difference(other, one) == error_of_difference(one, other)
+
+
+@pytest.mark.parametrize(
+    ("score", "more"), [(0.7709, False), (0.7711, True), (0.6291, False), (0.6289, True)]
+)
+def test_a_difference_counts_from_1_64_standard_errors_on(score, more):
+    # 1.64 * 0.05 * sqrt(0.75) = 0.0710
+    one, other = with_error(0, 0.70, 0.03), with_error(1, score, 0.04)
+    assert (more_than_noise(one, other), more_than_noise(other, one)) == (more, more)
+
+
+def test_the_error_is_that_of_the_best_measurement():
+    late = with_error(0, 0.7, 0.5, 0.03)
+    early = replace(late, best_index=1)
+    other = with_error(1, 0.7, 0.04)
+    assert error_of_difference(late, other) == pytest.approx(0.05 * 0.75**0.5)
+    assert error_of_difference(early, other) > 0.4
+
+
+def test_of_what_has_no_error_nothing_is_said():
+    known, unknown = with_error(0, 0.7, 0.03), with_error(1, 0.9, None)
+    never = replace(trial(2, "FAIL", values=()), best_index=None)
+    for other in (unknown, never):
+        assert error_of_difference(known, other) is None
+        assert more_than_noise(known, other) is None
+        assert more_than_noise(other, known) is None
