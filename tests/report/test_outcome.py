@@ -62,13 +62,13 @@ DEFAULT = with_error(trial(0, values=(0.749,), origin="default"))
 @pytest.mark.parametrize(
     ("winner", "last"),
     [
-        # sqrt(2) * 0.01 * sqrt(0.75) = 0.0122; 1.64 of them are 0.0201
+        # sqrt(2) * 0.01 * sqrt(1.0625) = 0.0146; 1.64 of them are 0.0239
         (
             with_error(trial(5, values=(0.752,))),
             "The champion is no better than the default configuration by more than noise: "
-            "0.7520 against 0.7490, standard error 0.0122.",
+            "0.7520 against 0.7490, standard error 0.0146.",
         ),
-        (with_error(trial(5, values=(0.770,))), "autoft ui tickets             MLflow"),
+        (with_error(trial(5, values=(0.774,))), "autoft ui tickets             MLflow"),
         (with_error(trial(5, values=(0.752,)), None), "autoft ui tickets             MLflow"),
         (DEFAULT, "The champion is the default configuration: no other finished trial scored better."),
     ],

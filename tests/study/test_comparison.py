@@ -20,10 +20,10 @@ DEFAULT = scored(0, 0.749, origin="default")
 def test_within_the_noise_the_figures_are_told():
     champion = scored(4, 0.752)
     found = compare(champion, [DEFAULT, scored(1, 0.7), champion])
-    # sqrt(2) * 0.01 * sqrt(0.75) = 0.0122
+    # sqrt(2) * 0.01 * sqrt(1.0625) = 0.0146
     assert found.verdict == (
         "The champion is no better than the default configuration by more than noise: "
-        "0.7520 against 0.7490, standard error 0.0122."
+        "0.7520 against 0.7490, standard error 0.0146."
     )
     assert found.fact == "The default configuration (trial 0) has 0.7490."
     assert not found.is_default

@@ -1,4 +1,4 @@
-"""Figures by hand: sqrt((e^2 + f^2) (1 - RHO + SEED_SHARE^2)) with RHO and SEED_SHARE one half."""
+"""Figures by hand: sqrt((e^2 + f^2) (1 - RHO + SEED_SHARE^2)) with RHO one half and SEED_SHARE three quarters."""
 
 from dataclasses import replace
 
@@ -18,18 +18,18 @@ def with_error(number, score, *errors):
 
 
 def test_rows_are_shared_and_seeds_are_not():
-    assert (RHO, SEED_SHARE, Z) == (0.5, 0.5, 1.64)
+    assert (RHO, SEED_SHARE, Z) == (0.5, 0.75, 1.64)
     one, other = with_error(0, 0.70, 0.03), with_error(1, 0.75, 0.04)
-    # sqrt(0.03^2 + 0.04^2) = 0.05; the rows leave half of its square, the seeds add a quarter.
-    assert error_of_difference(one, other) == pytest.approx((0.0025 * 0.5 + 0.0025 * 0.25) ** 0.5)
+    # sqrt(0.03^2 + 0.04^2) = 0.05; the rows leave half of its square, the seeds add nine sixteenths.
+    assert error_of_difference(one, other) == pytest.approx((0.0025 * 0.5 + 0.0025 * 0.5625) ** 0.5)
     assert error_of_difference(other, one) == error_of_difference(one, other)
 
 
 @pytest.mark.parametrize(
-    ("score", "more"), [(0.7709, False), (0.7711, True), (0.6291, False), (0.6289, True)]
+    ("score", "more"), [(0.7844, False), (0.7846, True), (0.6156, False), (0.6154, True)]
 )
 def test_a_difference_counts_from_1_64_standard_errors_on(score, more):
-    # 1.64 * 0.05 * sqrt(0.75) = 0.0710
+    # 1.64 * 0.05 * sqrt(1.0625) = 0.0845
     one, other = with_error(0, 0.70, 0.03), with_error(1, score, 0.04)
     assert (more_than_noise(one, other), more_than_noise(other, one)) == (more, more)
 
@@ -38,7 +38,7 @@ def test_the_error_is_that_of_the_best_measurement():
     late = with_error(0, 0.7, 0.5, 0.03)
     early = replace(late, best_index=1)
     other = with_error(1, 0.7, 0.04)
-    assert error_of_difference(late, other) == pytest.approx(0.05 * 0.75**0.5)
+    assert error_of_difference(late, other) == pytest.approx(0.05 * 1.0625**0.5)
     assert error_of_difference(early, other) > 0.4
 
 
