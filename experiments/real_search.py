@@ -148,7 +148,7 @@ def _commit() -> str:
 
 
 def macro_f1(counts: np.ndarray, test: TestRows, predicted: np.ndarray) -> np.ndarray:
-    """Macro F1 of each resample, as scikit-learn's: over the labels that it holds or that are predicted in it.
+    """Macro F1 of each resample, as scikit-learn has it: over the labels that are in it or predicted there.
 
     Args:
         counts: how often each resample has each row, [resamples, rows].
