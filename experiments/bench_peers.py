@@ -42,7 +42,7 @@ def main() -> None:
     options = _parse()
     console = Console(width=None if sys.stdout.isatty() else 110)
     result: dict[str, Any] = {}
-    _warm_up(options.model)
+    warm_up(options.model)
     for name in options.workload:
         workload = _shortened(WORKLOADS[name], options)
         with tempfile.TemporaryDirectory(prefix="bench-rows-") as folder:
@@ -87,7 +87,7 @@ def _shortened(workload: Workload, options: argparse.Namespace) -> Workload:
     )
 
 
-def _warm_up(model: Path) -> None:
+def warm_up(model: Path) -> None:
     """Libraries and weights into the system's file cache, or the first run alone would read them."""
     subprocess.run([sys.executable, "-c", LIBRARIES], check=True, capture_output=True)
     for file in model.glob("*.safetensors"):

@@ -25,7 +25,7 @@ STUDY = "bench"
 def hf_optuna_tuned(job: Job) -> list[dict[str, float]]:
     """The final macro F1 of each configuration: Optuna is told no more."""
     journal = Path.cwd() / "optuna.journal"
-    study = optuna.create_study(study_name=STUDY, storage=_storage(journal), direction="maximize")
+    study = optuna.create_study(study_name=STUDY, storage=open_journal(journal), direction="maximize")
     for number, configuration in enumerate(job.configurations):
         study.enqueue_trial(asdict(configuration), user_attrs={"number": number})
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -48,7 +48,7 @@ def _work(job: Job, journal: Path) -> None:
         compute_objective=objective,
         n_trials=len(job.configurations),
         study_name=STUDY,
-        storage=_storage(journal),
+        storage=open_journal(journal),
         load_if_exists=True,
         pruner=optuna.pruners.NopPruner(),
     )
@@ -78,5 +78,6 @@ def _space(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
-def _storage(journal: Path) -> JournalStorage:
+def open_journal(journal: Path) -> JournalStorage:
+    """The study's storage, for each process to open by itself."""
     return JournalStorage(JournalFileBackend(str(journal)))

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from bench.workloads import Job
+from typing import Any
 
 SAMPLE_EVERY_S = 0.25
 WORKER_TITLES = ("ray::", "multiprocessing.spawn")
@@ -36,12 +35,17 @@ class Run:
     """The most private memory (RssAnon) that any one worker process had, as far as samples saw."""
     disk_bytes: int
     """What is left on the disk: working directory, home and temporary folder together."""
-    trials: list[dict[str, float]]
+    trials: list[dict[str, Any]]
     """The figures of each configuration."""
 
 
-def run_side(side: str, job: Job) -> Run:
+def run_side(side: str, job: object, module: str = "bench.sides") -> Run:
     """Runs `side` in a process of its own, in a new folder that is also its home; deletes the folder.
+
+    Args:
+        side: a name that `module` knows.
+        job: what the side is told; it is pickled.
+        module: run as `python -m module SIDE JOB RESULT`; it writes `Run.trials` as JSON to RESULT.
 
     Raises:
         RuntimeError: the side failed; with the end of what it printed.
@@ -49,7 +53,7 @@ def run_side(side: str, job: Job) -> Run:
     with _new_folder() as folder:
         job_file, result_file, log = folder / "job.pkl", folder / "result.json", folder / "log.txt"
         job_file.write_bytes(pickle.dumps(job))
-        command = [sys.executable, "-m", "bench.sides", side, str(job_file), str(result_file)]
+        command = [sys.executable, "-m", module, side, str(job_file), str(result_file)]
         with log.open("wb") as output:
             began = time.perf_counter()
             process = subprocess.Popen(
