@@ -32,6 +32,11 @@ class ModelFacts:
     trained: Mapping[Depth, int]
     """For each depth from 0 to all: how many numbers are trained."""
 
+    @property
+    def build(self) -> str:
+        """What models of the same architecture and depth have in common."""
+        return f"{self.architecture} of {self.blocks} blocks"
+
 
 def fit_to_models(spec: StudySpec, labels: Sequence[str]) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
     """The request as its models can fulfil it, and what these are made of.

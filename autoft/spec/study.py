@@ -70,6 +70,8 @@ class SearchMethod:
     seed: int = 0
     start: Literal["portfolio", "random"] = "portfolio"
     """What is tried before the sampler learns: the recommended configuration and a portfolio, or random draws."""
+    learn_from: tuple[str, ...] = field(default_factory=tuple)
+    """Earlier studies in ./studies whose trials inform the start and the sampler; by name."""
     storage: str | None = None
     """An RDB URL with secrets expanded; None is SQLite in the study's folder. Never logged."""
     evaluations_per_epoch: float | None = None

@@ -1,11 +1,12 @@
-"""What a search tries before its sampler learns from results: the recommended configuration, then a portfolio.
+"""What a search tries before its sampler learns from results: the recommended configuration, what was best in
+earlier studies (`search.learn_from`), then a portfolio.
 
 Ten configurations that together came close to the best on the recorded sets (experiments/select_portfolio.py)
 find more than as many random ones. They are written relative to the recommended configuration and to the
 depth of the model, so that they mean the same for other data and other models.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -15,13 +16,14 @@ from autoft.spec.hyperparameters import ALL
 from autoft.spec.recommended import recommended
 from autoft.spec.space import Choice, Parameter, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
+from autoft.study.lessons import Lesson, best_of
 
 START_ATTR = "start"
 """The study's attribute: what it begins with, decided when it is made."""
 ORIGIN_ATTR = "origin"
 """A trial's attribute: where its parameters come from, where not from the sampler."""
-DEFAULT, FIRST, PORTFOLIO = "default", "first", "portfolio"
-"""Origins: the recommended configuration; what the user queued; the portfolio."""
+DEFAULT, FIRST, LEARNED, PORTFOLIO = "default", "first", "learned", "portfolio"
+"""Origins: the recommended configuration; what the user queued; earlier studies; the portfolio."""
 
 Params = dict[str, Value]
 
@@ -52,10 +54,22 @@ class Start:
     portfolio: tuple[Params, ...]
     left_out: int
     """Points of the portfolio that the space does not hold."""
+    learned: tuple[Params, ...] = ()
+    """The best of earlier studies; tried before the portfolio."""
+
+    @property
+    def planned(self) -> list[tuple[str, Params]]:
+        """What is tried after all that is queued, in this order, with its origin."""
+        return [(LEARNED, each) for each in self.learned] + [(PORTFOLIO, each) for each in self.portfolio]
 
 
 def plan_start(
-    spec: StudySpec, rows: int, parameters: int, blocks: int, points: tuple[Point, ...] = PORTFOLIO_POINTS
+    spec: StudySpec,
+    rows: int,
+    parameters: int,
+    blocks: int,
+    points: tuple[Point, ...] = PORTFOLIO_POINTS,
+    lessons: Sequence[Lesson] = (),
 ) -> Start | None:
     """What the study begins with; None where `search.start` is random.
 
@@ -68,17 +82,26 @@ def plan_start(
         parameters: of the first model.
         blocks: of the first model.
         points: the portfolio.
+        lessons: from earlier studies, the most alike first.
     """
     if spec.search.start == "random":
         return None
     usual = recommended(rows, parameters)
     default = dict(_nearest(spec.space, {**spec.space.resolve({}), **usual}, blocks))
+    learned = best_of(lessons, spec.space, [default, *_queued(spec)])
     inside: list[Params] = []
     for point in points:
         params = _inside(spec.space, _values(point, usual, blocks), blocks)
-        if params is not None and params != default and params not in inside:
+        if params is not None and params not in (default, *learned, *inside):
             inside.append(params)
-    return Start(default, tuple(inside), len(points) - len(inside))
+    return Start(default, tuple(inside), len(points) - len(inside), tuple(learned))
+
+
+def _queued(spec: StudySpec) -> Iterator[Params]:
+    """What the user has queued, searched parameters only."""
+    searched = {parameter.name for parameter in spec.space.parameters}
+    for params in spec.first:
+        yield {name: value for name, value in params.items() if name in searched}
 
 
 def write_start(study: optuna.Study, start: Start | None) -> None:
@@ -91,7 +114,10 @@ def write_start(study: optuna.Study, start: Start | None) -> None:
 def read_start(study: optuna.Study) -> Start | None:
     """What the study began with; None where that was the sampler."""
     stored: dict[str, Any] | None = study.user_attrs.get(START_ATTR)
-    return Start(**{**stored, "portfolio": tuple(stored["portfolio"])}) if stored else None
+    if stored is None:
+        return None
+    points = {name: tuple(stored.get(name, ())) for name in ("portfolio", "learned")}
+    return Start(**{**stored, **points})
 
 
 def _values(point: Point, usual: Mapping[str, Value], blocks: int) -> Params:
