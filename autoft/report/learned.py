@@ -17,7 +17,8 @@ def lines(lessons: Sequence[Lesson], sampler: str, start: Start | None) -> list[
     """One about each earlier study, and one about what of them is tried first."""
     said = [f"{_likeness(lesson)}: {_heard(lesson, sampler)}{_left_out(lesson)}" for lesson in lessons]
     if start is not None and start.learned:
-        said.append(f"{words.count(len(start.learned), 'configuration')} from there tried first")
+        verb = "is" if len(start.learned) == 1 else "are"
+        said.append(f"{words.count(len(start.learned), 'configuration')} from there {verb} tried first")
     return said
 
 

@@ -70,12 +70,12 @@ class SearchMethod:
     seed: int = 0
     start: Literal["portfolio", "random"] = "portfolio"
     """What is tried before the sampler learns: the recommended configuration and a portfolio, or random draws."""
-    learn_from: tuple[str, ...] = field(default_factory=tuple)
-    """Earlier studies in ./studies whose trials inform the start and the sampler; by name."""
     storage: str | None = None
     """An RDB URL with secrets expanded; None is SQLite in the study's folder. Never logged."""
     evaluations_per_epoch: float | None = None
     """None is a dozen evenly spaced over the trial."""
+    learn_from: tuple[str, ...] = field(default_factory=tuple)
+    """Earlier studies in ./studies whose trials inform the start and the sampler; by name."""
 
 
 @dataclass(frozen=True)
