@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,10 +23,10 @@ from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.device import Precision
-from autoft.kernel.facts import fit_to_models
+from autoft.kernel.facts import ModelFacts, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials
-from autoft.report import cache
+from autoft.report import cache, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome
 from autoft.spec.metrics import METRICS
@@ -34,6 +34,8 @@ from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
 from autoft.study.failures import FULL_DISK
+from autoft.study.learn import lessons_of
+from autoft.study.lessons import read_lessons
 from autoft.study.lock import hold_lease, hold_sitting
 from autoft.study.places import DATA, RAY_LOG, SPACE, study_folder
 from autoft.study.ray_tune.run import decided_precision, run
@@ -50,7 +52,7 @@ from autoft.study.records import (
     write_info,
 )
 from autoft.study.requests import forget_stop
-from autoft.study.start import plan_start
+from autoft.study.start import plan_start, read_start
 from autoft.study.storage import (
     StorageError,
     Study,
@@ -94,21 +96,22 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     folder = study_folder(spec.study)
     rows = examine(spec.data, frames)
     spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
-    start = plan_start(spec, rows.size("train"), facts[0].parameters, facts[0].blocks)
+    lessons = lessons_of(spec, rows, facts)
+    start = plan_start(spec, rows.size("train"), facts[0].parameters, facts[0].blocks, lessons=lessons)
     with clear_disk_errors():
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         held.enter_context(clear_disk_errors())
         held.enter_context(hold_sitting(folder))
         held.enter_context(clear_storage_errors(spec.study))
-        study = open_study(spec, folder, identity_of(spec, rows.digest), start)
+        study = open_study(spec, folder, identity_of(spec, rows.digest), start, lessons)
         if spec.search.storage is not None:
             held.enter_context(hold_lease(study, _interrupt))
         # Written only now: a request that is refused leaves the study's files alone.
         prepared = rows.write(folder / DATA)
         with replacing(folder / SPACE) as temporary:
             temporary.write_text(spec.text)
-        write_info(study, describe(spec, prepared))
+        write_info(study, describe(spec, prepared, facts))
         return _search(study, spec, prepared, folder, console, began_s)
 
 
@@ -197,6 +200,7 @@ def _run_trials(
     progress = Progress(
         read_info(study), spec.budget.trials, read_trials(study), lambda number: read_trial(study, number)
     )
+    learned.tell(read_lessons(study), spec.search.sampler, read_start(study), console)
     materials = Materials.of(spec, prepared)
     files = [prepared.rows_path, *(Path(ref.location) for ref in spec.models if ref.kind == "folder")]
     with ray_runtime(spec.resources, folder / RAY_LOG) as runtime, view(progress, console) as shown:
@@ -248,7 +252,7 @@ def _decided_plan(study: Study, spec: StudySpec, materials: Materials, precision
     return decided
 
 
-def describe(spec: StudySpec, prepared: PreparedData) -> StudyInfo:
+def describe(spec: StudySpec, prepared: PreparedData, models: Sequence[ModelFacts] = ()) -> StudyInfo:
     """What a study is about."""
     searched = {parameter.name for parameter in spec.space.parameters}
     values = spec.space.resolve({})
@@ -269,6 +273,7 @@ def describe(spec: StudySpec, prepared: PreparedData) -> StudyInfo:
         },
         versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
         text=spec.text,
+        architectures={facts.name: facts.build for facts in models},
     )
 
 

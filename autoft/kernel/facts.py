@@ -33,6 +33,11 @@ class ModelFacts:
     trained: Mapping[Depth, int]
     """For each depth from 0 to all: how many numbers are trained."""
 
+    @property
+    def build(self) -> str:
+        """What models of the same architecture and depth have in common."""
+        return f"{self.architecture} of {self.blocks} blocks"
+
 
 def fit_to_models(
     spec: StudySpec, labels: Sequence[str], train_rows: int

@@ -1,7 +1,7 @@
 """`autoft check`: what a search would do, and whether it could. Trains nothing, leaves nothing behind."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from autoft.data.prepare import SPLITS, PreparedData, prepare
+from autoft.data.prepare import SPLITS, PreparedData, Rows, examine
 from autoft.errors import AutoftError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.config import Depth
@@ -18,15 +18,16 @@ from autoft.kernel.device import Precision
 from autoft.kernel.facts import ModelFacts, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials
-from autoft.report import cache, words
+from autoft.report import cache, learned, words
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
 from autoft.study.config import grid_of
+from autoft.study.learn import lessons_of
 from autoft.study.places import study_folder
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
-from autoft.study.start import plan_start
+from autoft.study.start import plan_start, read_start
 from autoft.study.storage import MissingStudyError, Study, find_study, identity_of, require_same
 from autoft.tracking import store
 
@@ -52,7 +53,8 @@ class _Check:
 
     def _run(self, scratch: Path) -> bool:
         self.line("study", f"{self.spec.study}: {self.spec.task}, best {self.spec.objective}")
-        data = self.attempt("data", lambda: self.data(scratch))
+        read = self.attempt("data", lambda: self.data(scratch))
+        rows, data = read if read else (None, None)
         fitted = self.attempt("model", lambda: self.fitted(data)) if data else None
         if fitted:
             self.spec, facts = fitted
@@ -65,6 +67,8 @@ class _Check:
         study = None
         if data and fitted:  # both are part of what makes a study the same one
             study = self.attempt("so far", lambda: self.so_far(data.digest))
+        if rows and fitted:
+            self.attempt("learns", lambda: self.learned(study, rows, fitted[1]))
         precision = self.attempt("resources", self.resources)
         if data and fitted and precision:
             blocks = {fact.name: fact.blocks for fact in fitted[1]}
@@ -92,8 +96,9 @@ class _Check:
             self.line(label, f"PROBLEM: {error}", style="red")
             return None
 
-    def data(self, scratch: Path) -> PreparedData:
-        data = prepare(self.spec.data, scratch)
+    def data(self, scratch: Path) -> tuple[Rows, PreparedData]:
+        rows = examine(self.spec.data)
+        data = rows.write(scratch)
         sizes = ", ".join(f"{data.size(s):,} {s}" for s in SPLITS if s in data.counts)
         dropped = f"; {words.count(data.dropped, 'row')} dropped as empty" if data.dropped else ""
         self.line("data", f"{sizes}{dropped}; {words.count(len(data.labels), 'label')}")
@@ -104,7 +109,7 @@ class _Check:
             share = data.counts["train"][label] / data.size("train")
             table.add_row(label, *(f"{data.counts[s][label]:,}" for s in data.counts), f"{share:.1%}")
         self.console.print(table)
-        return data
+        return rows, data
 
     def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
         return fit_to_models(self.spec, data.labels, data.size("train"))
@@ -174,6 +179,16 @@ class _Check:
         verb = "is" if done == 1 else "are"
         self.line("so far", f"{done:,} of {words.count(total, 'trial')} {verb} done{met}")
         return study
+
+    def learned(self, study: Study | None, rows: Rows, models: Sequence[ModelFacts]) -> None:
+        """From earlier studies, as the study has learned or would learn now."""
+        spec = self.spec
+        lessons = lessons_of(spec, rows, models)
+        facts = models[0]
+        start = read_start(study) if study else None
+        start = start or plan_start(spec, rows.size("train"), facts.parameters, facts.blocks, lessons=lessons)
+        for i, line in enumerate(learned.lines(lessons, spec.search.sampler, start)):
+            self.line("" if i else "learns", line)
 
     def resources(self) -> Precision:
         """What a trial gets, and so in which precision a new study would compute."""

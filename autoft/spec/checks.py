@@ -51,6 +51,17 @@ def check_objective(tree: Tree, task: Task | None, notes: Notes) -> None:
         notes.add(("objective",), must_be_one_of(objective, known))
 
 
+def check_learn_from(search: object, study: str, notes: Notes) -> None:
+    """Earlier studies, not this one."""
+    named = search.get("learn_from") if isinstance(search, dict) else None
+    if study and study in (named if isinstance(named, list) else [named]):
+        notes.add(
+            ("search", "learn_from"),
+            f"must name earlier studies, got {got(study)}, which is this one; remove it, or give the new "
+            "search another name (study: ...)",
+        )
+
+
 def read_method(
     raw: object, registry: Mapping[str, Method], path: Path, notes: Notes
 ) -> tuple[str, dict[str, Value]] | None:

@@ -20,6 +20,7 @@ from autoft.spec.scalars import (
     Seed,
     Size,
     StudyName,
+    StudyNames,
     TaskName,
     Text,
 )
@@ -104,6 +105,8 @@ class SearchForm(Form):
     """Everything random follows from it."""
     start: Literal["portfolio", "random"] = SearchMethod.start
     """portfolio tries the recommended configuration and a few that were good elsewhere before it samples."""
+    learn_from: StudyNames = Field(default_factory=tuple)
+    """Earlier studies in ./studies whose trials inform this one, by how alike data and model are."""
     storage: Text | None = SearchMethod.storage
     """A database URL for the study; absent, a SQLite file in the study's folder. Takes ${NAME}."""
     evaluations_per_epoch: float | None = Field(default=SearchMethod.evaluations_per_epoch, gt=0, le=1000)

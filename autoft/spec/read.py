@@ -141,6 +141,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
     sections = _read_sections(given, base, notes)
     checks.check_data(given.get("data"), in_memory_data, notes)
     name = _name(given, file, notes)
+    checks.check_learn_from(given.get("search"), name, notes)
     uri, storage, address = (_secret(given, *path, notes=notes) for path in EXPANDED)
     if storage and "://" not in storage:
         # The value may be a secret, so the message does not show it.
@@ -163,6 +164,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
             *sections.pruner,
             seed=search.seed,
             start=search.start,
+            learn_from=search.learn_from,
             storage=storage,
             evaluations_per_epoch=search.evaluations_per_epoch,
         ),

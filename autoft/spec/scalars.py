@@ -30,6 +30,18 @@ def study_name(value: object) -> str:
     )
 
 
+def _study_names(value: object) -> tuple[str, ...]:
+    """One study's name or a list of different ones, as a tuple."""
+    names = value if isinstance(value, list) else [value]
+    try:
+        found = tuple(study_name(name) for name in names)
+    except ValueError as error:
+        raise ValueError(f"must be the name of a study, or a list of names; each {error}") from None
+    if len(set(found)) < len(found):
+        raise ValueError(f"must not name a study twice, got {got(value)}")
+    return found
+
+
 def _registered_name(value: object) -> str:
     """A name that MLflow's registry takes."""
     if (
@@ -118,6 +130,7 @@ def _gpus(value: object) -> tuple[int, ...]:
 
 
 _NAME_SCHEMA = {"type": "string", "pattern": f"^{_NAME.pattern}$"}
+_NAMES_SCHEMA = {"anyOf": [_NAME_SCHEMA, {"type": "array", "items": _NAME_SCHEMA, "uniqueItems": True}]}
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^(\d+(\.\d+)?[dhms] ?)+$"}
 _SIZE_SCHEMA = {"anyOf": [{"type": "string", "pattern": f"^{_SIZE.pattern}$"}, {"const": 0}]}
 _COLUMNS_SCHEMA = {
@@ -138,6 +151,7 @@ Text = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 StudyName = Annotated[str, PlainValidator(study_name), WithJsonSchema(_NAME_SCHEMA)]
+StudyNames = Annotated[tuple[str, ...], PlainValidator(_study_names), WithJsonSchema(_NAMES_SCHEMA)]
 ModelName = Annotated[
     str, PlainValidator(_registered_name), WithJsonSchema({"type": "string", "pattern": "^[^/:]{1,200}$"})
 ]

@@ -74,6 +74,8 @@ class SearchMethod:
     """An RDB URL with secrets expanded; None is SQLite in the study's folder. Never logged."""
     evaluations_per_epoch: float | None = None
     """None is a dozen evenly spaced over the trial."""
+    learn_from: tuple[str, ...] = field(default_factory=tuple)
+    """Earlier studies in ./studies whose trials inform the start and the sampler; by name."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -64,7 +64,7 @@ class TrialRecord:
     stop: Stop | None
     """Against whom the pruner stopped it; None where it did not."""
     origin: str | None
-    """Where its parameters come from: `default`, `first` or `portfolio`; None: the sampler."""
+    """Where its parameters come from: `default`, `first`, `learned` or `portfolio`; None: the sampler."""
     traceback: str | None
     """Of the failure, in the worker."""
     node: str | None
@@ -103,6 +103,8 @@ class StudyInfo:
     """Of the packages that the last sitting ran with."""
     text: str
     """The resolved space.yaml with environment variables unexpanded."""
+    architectures: Mapping[str, str] = field(default_factory=dict)
+    """Of the models by name (`ModelFacts.build`); empty where the study was made before they were noted."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:

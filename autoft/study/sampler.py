@@ -1,10 +1,12 @@
 """Proposes parameters, the same ones in every run of the same study."""
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna import Study
 from optuna.distributions import BaseDistribution
@@ -15,8 +17,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from autoft.spec.space import SearchSpace, Value
 from autoft.spec.study import SearchMethod
 from autoft.study.config import trial_seed
-from autoft.study.curves import Curves
-from autoft.study.suggest import suggest
+from autoft.study.curves import MIN_FINISHED, Curves
+from autoft.study.lessons import Lesson
+from autoft.study.suggest import distributions, suggest
+
+LEARNING = ("tpe", "gp")
+"""The samplers that learn from results; the others hear nothing of earlier studies either."""
 
 MOST = 200
 """Trials that the sampler hears."""
@@ -28,18 +34,23 @@ def propose(
     curves: Curves,
     trials: Callable[[], Sequence[FrozenTrial]],
     number: int,
+    lessons: Sequence[Lesson] = (),
 ) -> dict[str, Value]:
     """The parameters of trial `number`, from the `trials` that were begun before it.
 
     The sampler is asked on a study in memory, which is made anew for each trial and in which every trial that
     was measured stands with the value that it would have at its full budget. Optuna's own TPE ranks every
     stopped trial below every finished one, whatever both have shown, and hears nothing of running ones.
+    Trials of earlier studies come first, for TPE gives less weight to what is older.
 
     Asked twice it answers the same: all that it depends on is in the arguments.
     """
     memory = optuna.create_study(direction=curves.direction, sampler=make_sampler(method, number))
     if method.sampler != "random":
-        memory.add_trials(evidence(curves, trials()))
+        begun = trials()
+        if method.sampler in LEARNING:
+            memory.add_trials(remembered(lessons, space, curves, begun))
+        memory.add_trials(evidence(curves, begun))
     return suggest(memory.ask(), space)
 
 
@@ -80,6 +91,32 @@ def _most(trials: Sequence[FrozenTrial], ends: Mapping[int, float]) -> list[Froz
 
 def _impossible(trial: FrozenTrial) -> bool:
     return any(value > 0 for value in trial.constraints.values())
+
+
+def remembered(
+    lessons: Sequence[Lesson], space: SearchSpace, curves: Curves, trials: Sequence[FrozenTrial]
+) -> list[FrozenTrial]:
+    """The trials of earlier studies as the sampler hears them: COMPLETE, each with a value of this study.
+
+    A trial's place among the finished trials of its own study, pulled toward the middle by how unlike the
+    studies are, is looked up among the finished trials of this one. Before MIN_FINISHED of these it is told
+    with its own score, pulled toward its study's median. The more trials have finished here, the fewer are
+    told (`Lesson.heard`).
+    """
+    stood = [curves.stands(trial) for trial in trials if trial.state == TrialState.COMPLETE]
+    finished = np.array([value for value in stood if math.isfinite(value)])
+    heard: list[FrozenTrial] = []
+    for lesson in lessons:
+        alike = lesson.likeness.value
+        for each in lesson.heard(len(finished)):
+            value = lesson.middle + alike * (each.score - lesson.middle)
+            if len(finished) >= MIN_FINISHED:
+                place = 0.5 + alike * (each.quantile - 0.5)
+                # Hazen's places are those of `learn.quantile`: the best of n is at 1 - 1 / 2n.
+                value = curves.value(float(np.quantile(finished, place, method="hazen")))
+            domains = distributions(space, each.params)
+            heard.append(create_trial(value=value, params=each.params, distributions=domains))
+    return heard
 
 
 def make_sampler(method: SearchMethod, number: int) -> BaseSampler:

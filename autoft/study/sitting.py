@@ -31,6 +31,7 @@ from autoft.study.config import fine_tune_config, grid_of, report_step, trial_se
 from autoft.study.curves import Curves
 from autoft.study.disk import Disk
 from autoft.study.failures import Failure, Failures
+from autoft.study.lessons import read_lessons
 from autoft.study.pruner import Stop, make_pruner
 from autoft.study.records import (
     CRASHES_ATTR,
@@ -43,7 +44,7 @@ from autoft.study.records import (
 )
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
-from autoft.study.start import ORIGIN_ATTR, PORTFOLIO, Params, read_start
+from autoft.study.start import LEARNED, ORIGIN_ATTR, PORTFOLIO, Params, read_start
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, suggest
 from autoft.study.watch import Watcher
@@ -112,7 +113,7 @@ class Sitting:
         self._maximize = METRICS[spec.objective].direction == "maximize"
         self._curves = Curves(self._grid, maximize=self._maximize)
         self._pruner = make_pruner(spec.search, self._curves, spec.space.ends("warmup_ratio")[1])
-        self._start = read_start(study)
+        self._start, self._lessons = read_start(study), read_lessons(study)
         self._live: dict[int, _Live] = {}
         self._kept: set[int] = set()
         self._any_fits = False
@@ -170,22 +171,25 @@ class Sitting:
         """Gives a trial its parameters; drawn again after a kill they are the same."""
         search, space = self.spec.search, self.spec.space
         others = partial(self._begun, without=trial.number)
-        params = self._portfolio_point(trial, others)
+        params = self._planned(trial, others)
         if params is None:
-            params = propose(search, space, self._curves, others, trial.number)
-        self.study.sampler = fixed_to(params)  # asked at the first suggestion
+            params = propose(search, space, self._curves, others, trial.number, self._lessons)
+        self.study.sampler = fixed_to(
+            params, trial_seed(search.seed, trial.number)
+        )  # asked at the first suggestion
         return self._assign(trial, 1, space.resolve(suggest(trial, space)))
 
-    def _portfolio_point(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
-        """The next one of the portfolio; None where all were tried, or where the user queued the trial."""
-        points = self._start.portfolio if self._start else ()
-        if not points or trial.user_attrs.get(ORIGIN_ATTR, PORTFOLIO) != PORTFOLIO:
+    def _planned(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
+        """The next of what is tried first; None where all was tried, or where the user queued the trial."""
+        points = self._start.planned if self._start else []
+        if not points or trial.user_attrs.get(ORIGIN_ATTR) not in (None, LEARNED, PORTFOLIO):
             return None
-        tried = sum(each.user_attrs.get(ORIGIN_ATTR) == PORTFOLIO for each in others())
+        tried = sum(each.user_attrs.get(ORIGIN_ATTR) in (LEARNED, PORTFOLIO) for each in others())
         if tried == len(points):
             return None
-        trial.set_user_attr(ORIGIN_ATTR, PORTFOLIO)
-        return dict(points[tried])
+        origin, params = points[tried]
+        trial.set_user_attr(ORIGIN_ATTR, origin)
+        return dict(params)
 
     def _begun(self, without: int) -> list[FrozenTrial]:
         """All trials but that one and those that wait."""

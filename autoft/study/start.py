@@ -1,10 +1,11 @@
-"""What a search tries before its sampler learns: the recommended configuration, then a portfolio.
+"""What a search tries before its sampler learns: the recommended configuration, the best of earlier studies
+(`search.learn_from`), then a portfolio.
 
 The portfolio's configurations are written relative to the recommended one and to the depth of the model, so
 that they mean the same for other data and other models. How they were chosen is in experiments/LOG.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,13 +15,14 @@ from autoft.spec.hyperparameters import ALL
 from autoft.spec.recommended import recommended
 from autoft.spec.space import Choice, Parameter, SearchSpace, Value
 from autoft.spec.study import StudySpec
+from autoft.study.lessons import Lesson, best_of
 
 START_ATTR = "start"
 """The study's attribute: what it begins with, decided when it is made."""
 ORIGIN_ATTR = "origin"
 """A trial's attribute: where its parameters come from, if not from the sampler."""
-DEFAULT, FIRST, PORTFOLIO = "default", "first", "portfolio"
-"""Origins: the recommended configuration; what the user queued; the portfolio."""
+DEFAULT, FIRST, LEARNED, PORTFOLIO = "default", "first", "learned", "portfolio"
+"""Origins: the recommended configuration; what the user queued; earlier studies; the portfolio."""
 NEAR = 0.1
 """A number may move by this share of itself to lie in the space, and is the same point still."""
 
@@ -53,10 +55,22 @@ class Start:
     portfolio: tuple[Params, ...]
     left_out: int
     """Points of the portfolio that the space does not hold."""
+    learned: tuple[Params, ...] = ()
+    """The best of earlier studies; tried before the portfolio."""
+
+    @property
+    def planned(self) -> list[tuple[str, Params]]:
+        """What is tried after all that is queued, in this order, with its origin."""
+        return [(LEARNED, each) for each in self.learned] + [(PORTFOLIO, each) for each in self.portfolio]
 
 
 def plan_start(
-    spec: StudySpec, rows: int, parameters: int, blocks: int, points: tuple[Point, ...] = POINTS
+    spec: StudySpec,
+    rows: int,
+    parameters: int,
+    blocks: int,
+    points: tuple[Point, ...] = POINTS,
+    lessons: Sequence[Lesson] = (),
 ) -> Start | None:
     """What the study begins with; None where `search.start` is random.
 
@@ -69,18 +83,27 @@ def plan_start(
         parameters: of the first model.
         blocks: of the first model.
         points: the portfolio.
+        lessons: from earlier studies, the most alike first.
     """
     if spec.search.start == "random":
         return None
     usual = recommended(rows, parameters)
     default = _nearest(spec.space, usual, blocks)
+    learned = best_of(lessons, spec.space, [default, *_queued(spec)])
     inside: list[Params] = []
     for point in points:
         values = _values(point, usual, blocks)
         params = _nearest(spec.space, values, blocks)
-        if _is_same(params, values, blocks) and params != default and params not in inside:
+        if _is_same(params, values, blocks) and params not in (default, *learned, *inside):
             inside.append(params)
-    return Start(default, tuple(inside), len(points) - len(inside))
+    return Start(default, tuple(inside), len(points) - len(inside), tuple(learned))
+
+
+def _queued(spec: StudySpec) -> Iterator[Params]:
+    """What the user has queued, searched parameters only."""
+    searched = {parameter.name for parameter in spec.space.parameters}
+    for params in spec.first:
+        yield {name: value for name, value in params.items() if name in searched}
 
 
 def write_start(study: optuna.Study, start: Start | None) -> None:
@@ -93,7 +116,10 @@ def write_start(study: optuna.Study, start: Start | None) -> None:
 def read_start(study: optuna.Study) -> Start | None:
     """What the study begins with; None where that is the sampler."""
     stored: dict[str, Any] | None = study.user_attrs.get(START_ATTR)
-    return Start(**{**stored, "portfolio": tuple(stored["portfolio"])}) if stored else None
+    if stored is None:
+        return None
+    points = {name: tuple(stored.get(name, ())) for name in ("portfolio", "learned")}
+    return Start(**{**stored, **points})
 
 
 def _values(point: Point, usual: Mapping[str, Value], blocks: int) -> Params:

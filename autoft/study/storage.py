@@ -4,7 +4,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from autoft.spec.metrics import METRICS
 from autoft.spec.space import Parameter
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
+from autoft.study.lessons import Lesson, write_lessons
 from autoft.study.places import DATABASE, make_folders
 from autoft.study.records import IDENTITY_ATTR
 from autoft.study.start import FIRST, ORIGIN_ATTR, Start, write_start
@@ -107,6 +108,7 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
             "sampler": {"name": search.sampler, **search.sampler_options},
             "pruner": {"name": search.pruner, **search.pruner_options},
             "evaluations_per_epoch": search.evaluations_per_epoch,
+            **({"learn_from": search.learn_from} if search.learn_from else {}),
         },
     }
     as_stored: dict[str, Any] = json.loads(json.dumps(identity))
@@ -114,7 +116,11 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
 
 
 def open_study(
-    spec: StudySpec, folder: Path, identity: Mapping[str, Any], start: Start | None = None
+    spec: StudySpec,
+    folder: Path,
+    identity: Mapping[str, Any],
+    start: Start | None = None,
+    lessons: Sequence[Lesson] = (),
 ) -> optuna.Study:
     """The study `spec.study`: a new one, or the one that stands in the storage.
 
@@ -125,6 +131,7 @@ def open_study(
         folder: the study's folder; made if need be. SQLite lies here unless `search.storage` is given.
         identity: from `identity_of`.
         start: what a new study begins with; one that stands keeps its own.
+        lessons: what a new study learns from earlier ones; the same.
 
     Raises:
         StudyError: the study was made from another request (the message shows what differs), or the
@@ -145,6 +152,7 @@ def open_study(
             )
         study.set_user_attr(ID_ATTR, uuid4().hex)
         study.set_user_attr(FORMAT_ATTR, {"format": FORMAT, "autoft": version("autoft")})
+        write_lessons(study, lessons)
         write_start(study, start)
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
     else:

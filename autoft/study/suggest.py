@@ -4,10 +4,16 @@ import warnings
 from collections.abc import Mapping
 
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 
-from autoft.spec.space import Choice, Parameter, SearchSpace, Value
+from autoft.spec.space import Choice, Parameter, Range, SearchSpace, Value
 
 
 def suggest(trial: optuna.Trial, space: SearchSpace) -> dict[str, Value]:
@@ -30,8 +36,22 @@ def _suggest_one(trial: optuna.Trial, parameter: Parameter) -> Value:
     return trial.suggest_float(name, domain.low, domain.high, step=domain.step, log=domain.log)
 
 
-def fixed_to(params: Mapping[str, Value]) -> BaseSampler:
-    """A sampler that proposes `params`."""
+def distributions(space: SearchSpace, params: Mapping[str, Value]) -> dict[str, BaseDistribution]:
+    """Those that a trial with these parameters has, as `suggest` makes them."""
+    return {each.name: _distribution(each.domain) for each in space.parameters if each.name in params}
+
+
+def _distribution(domain: Choice | Range) -> BaseDistribution:
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(domain.values)
+    if domain.integer:
+        step = 1 if domain.step is None else int(domain.step)
+        return IntDistribution(int(domain.low), int(domain.high), log=domain.log, step=step)
+    return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+
+
+def fixed_to(params: Mapping[str, Value], seed: int) -> BaseSampler:
+    """A sampler that proposes `params`, and draws what they leave out."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return PartialFixedSampler(dict(params), RandomSampler(seed=0))
+        return PartialFixedSampler(dict(params), RandomSampler(seed=seed))

@@ -21,6 +21,7 @@ from autoft.study.storage import identity_of, open_study
 
 from ..kernel.tiny import save_pretrained
 from ..main_job import SPACE
+from ..study.earlier import made
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +177,50 @@ def test_of_a_study_that_stands_the_plan_is_its_own(tmp_path, monkeypatch):
         "depth 2: 1 MB, whole rows, after block 4",
         "nothing at depth 0: as told",
     ]
+
+
+def learning_space(workdir):
+    """A request that learns from the study `old`, which has rows of its own and four finished trials."""
+    space = tiny_space(
+        workdir, "bert", study="old", space={"unfreeze_depth": [0, 1, 3, "all"], "max_length": 16}
+    )
+    spec, _ = fit_to_models(read_spec(space), ("blue", "green", "red"))
+    points = [(2e-5, 0, 0.3), (1e-4, 1, 0.9), (5e-4, "all", 0.7), (9e-4, 3, 0.5)]
+    fixed = {"dropout": 0.1, "weight_decay": 0.01}
+    made(
+        spec,
+        [
+            ({"learning_rate": rate, "unfreeze_depth": depth, **fixed}, (score,))
+            for rate, depth, score in points
+        ],
+    )
+    rows = (workdir / "rows.csv").read_text()
+    (workdir / "new.csv").write_text(rows.replace("word", "term"))
+    data = {**space["data"], "path": str(workdir / "new.csv")}
+    narrower = {"unfreeze_depth": [0, 1, "all"], "max_length": 16}
+    return {**space, "study": "new", "data": data, "space": narrower, "search": {"learn_from": ["old"]}}
+
+
+def test_what_would_be_learned_from_an_earlier_study_is_told(workdir):
+    good, said = checked(space=learning_space(workdir))
+    assert good, said
+    # Of 42 training rows; the labels' words are shared, the others are not.
+    first, second = section(said, "learns")
+    assert re.fullmatch(
+        r"old, likeness 0\.\d\d \(model 1, labels 1, words 0\.\d+, size 1\): 3 trials inform the sampler, "
+        r"fewer as trials finish here; 1 left out, for they lie outside this space",
+        first,
+    )
+    # Three of a study so alike; the fourth is not inside.
+    assert second == "3 configurations from there are tried first"
+
+
+def test_an_earlier_study_that_has_seen_test_rows_is_a_problem(workdir):
+    space = learning_space(workdir)
+    rows = (workdir / "rows.csv").read_text()
+    (workdir / "new.csv").write_text(rows.replace("word", "WORD"))
+    good, said = checked("data.split.seed=5", space=space)
+    assert not good
+    assert re.search(
+        r"learns     PROBLEM: study 'new' cannot learn from 'old': \d of this study's 9 test rows", said
+    )

@@ -87,6 +87,23 @@ EXTRAS = {
     "seed too big": ("search: {seed: 4294967296}", 6, "search.seed", "at most 4294967295"),
     "seed that is true": ("search: {seed: true}", 6, "search.seed", "whole number, got true"),
     "storage without a scheme": ("search: {storage: study.db}", 6, "search.storage", "a database URL"),
+    "no name to learn from": ("search: {learn_from: [a, 3]}", 6, "search.learn_from", "a list of names", "3"),
+    "a path to learn from": (
+        "search: {learn_from: ../a}",
+        6,
+        "search.learn_from",
+        "the name of a study",
+        "'../a'",
+    ),
+    "learns twice": ("search: {learn_from: [a, a]}", 6, "search.learn_from", "twice", "['a', 'a']"),
+    "learns from itself": (
+        "study: a\nsearch: {learn_from: [b, a]}",
+        7,
+        "search.learn_from",
+        "must name earlier studies, got 'a', which is this one",
+        "another name",
+    ),
+    "learns from itself alone": ("search: {learn_from: space}", 6, "search.learn_from", "which is this one"),
     "no evaluations": (
         "search: {evaluations_per_epoch: 0}",
         6,

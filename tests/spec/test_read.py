@@ -244,3 +244,12 @@ def test_rows_in_memory_need_no_path(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_a_tagged_date_are_harmless(tmp_path: Path) -> None:
     file = write(tmp_path, "\ufeffstudy: 2024-01-31\n" + SHORT)
     assert read_spec(str(file)).study == "2024-01-31"
+
+
+@pytest.mark.parametrize(
+    ("written", "names"), [("[a, b-2]", ("a", "b-2")), ("a", ("a",)), ("[]", ()), ("", ())]
+)
+def test_earlier_studies_are_a_list_or_one_name(written: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    spec = read_spec(write(tmp_path, f"{SHORT}search: {{learn_from: {written}}}\n"))
+    assert spec.search.learn_from == names
+    assert read_spec(write(tmp_path, spec.text)).search == spec.search

@@ -99,6 +99,7 @@ def test_schema_and_parser_take_the_same_values(validator: Any, name: str, value
         *[("search", {"pruner": {"name": name}}) for name in (*PRUNERS, "asha")],
         *[("search", {"pruner": {"name": name, "min_resource": 2}}) for name in PRUNERS],
         ("search", {"pruner": {"min_resource": 2}}),
+        *[("search", {"learn_from": names}) for names in ("a", ["a", "b"], [], ["a", "a"], "a/b", [".a"], 3)],
         *[("budget", {"trials": 1, "time": time}) for time in ("8h", "1h30m", "1.5h", "8", 8, "h", "")],
         *[("resources", {"gpus_per_trial": share}) for share in ("auto", 0, 0.5, 1, 2, "none")],
         *[("resources", {"gpus": gpus}) for gpus in ([0, 1], [], [0, 0], [-1], "0,1")],

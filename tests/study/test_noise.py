@@ -1,4 +1,4 @@
-"""Figures by hand: sqrt((e^2 + f^2) (1 - RHO + SEED_SHARE^2)) with RHO one half and SEED_SHARE three quarters."""
+"""Figures by hand: sqrt((e^2 + f^2) (1 - RHO + SEED_SHARE^2)) with RHO 0.5 and SEED_SHARE 0.75."""
 
 from dataclasses import replace
 

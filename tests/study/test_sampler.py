@@ -1,5 +1,6 @@
 """What is proposed depends on the study's trials only, not on how often the search was interrupted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,13 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from autoft.spec.space import Parameter, Range
 from autoft.spec.study import SearchMethod
 from autoft.study.curves import Curves
+from autoft.study.lessons import EarlierTrial, Lesson
+from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
-from autoft.study.sampler import MOST, evidence, propose
+from autoft.study.sampler import MOST, evidence, propose, remembered
 from autoft.study.sitting import Sitting
 from autoft.study.storage import identity_of, open_study
 
@@ -126,3 +130,97 @@ def test_asked_twice_a_proposal_is_the_same(sampler: str) -> None:
     once, again = (propose(method, space, Curves(1, maximize=True), lambda: seen, 4) for _ in range(2))
     assert once == again
     assert once != propose(method, space, Curves(1, maximize=True), lambda: seen, 5)
+
+
+RATES = (Parameter("learning_rate", Range(1e-5, 1e-3, integer=False, log=True)),)
+ONE_RATE = make_spec(parameters=RATES).space
+DOMAIN = {"learning_rate": FloatDistribution(1e-5, 1e-3, log=True)}
+
+
+def finished(*scores: float) -> list[FrozenTrial]:
+    """Trials of this study that came to their end."""
+    trials = [
+        create_trial(
+            value=score,
+            intermediate_values={1: score},
+            params={"learning_rate": 1e-4},
+            distributions=dict(DOMAIN),
+        )
+        for score in scores
+    ]
+    for number, trial in enumerate(trials):
+        trial.number = number
+    return trials
+
+
+def lesson(alike: float, *trials: tuple[float, float], rates: Sequence[float] = ()) -> Lesson:
+    """Of trials with these scores and quantiles; the median score is 0.5."""
+    told = (
+        EarlierTrial({"learning_rate": rates[i] if rates else 1e-4}, score, place, finished=True)
+        for i, (score, place) in enumerate(trials)
+    )
+    return Lesson("old", "id", Likeness(alike, 1, 1, 1), 0.5, tuple(told), 0, 0)
+
+
+def told(lessons: Sequence[Lesson], trials: Sequence[FrozenTrial], *, maximize: bool = True) -> list[float]:
+    """The values with which the sampler hears earlier trials."""
+    heard = remembered(lessons, ONE_RATE, Curves(1, maximize=maximize), trials)
+    assert all(each.state == TrialState.COMPLETE and each.distributions == DOMAIN for each in heard)
+    return [float(each.value) for each in heard if each.value is not None]
+
+
+def test_before_four_have_finished_earlier_trials_have_their_own_scores() -> None:
+    three = finished(0.1, 0.2, 0.3)
+    assert told([lesson(1, (0.9, 0.9), (0.3, 0.1))], three) == pytest.approx([0.9, 0.3])
+    # Of half the likeness half way to the median, 0.5.
+    assert told([lesson(0.5, (0.9, 0.9), (0.3, 0.1))], three) == pytest.approx([0.7, 0.4])
+    assert told([lesson(1, (0.9, 0.9))], []) == [0.9]
+
+
+def test_then_they_stand_where_as_good_a_trial_would_stand_here() -> None:
+    five = finished(0.10, 0.50, 0.30, 0.40, 0.20)
+    # The places of five are 0.1, 0.3, 0.5, 0.7, 0.9; a trial at 0.8 is half way between the best two.
+    one = lesson(1, (0.99, 1.0), (0.98, 0.8), (0.9, 0.5), (0.5, 0.3), (0.1, 0.0))
+    assert told([one], five) == pytest.approx([0.50, 0.45, 0.30, 0.20, 0.10])
+    # Of half the likeness at 0.75, 0.65, 0.5, 0.4, 0.25.
+    half = lesson(0.5, *((each.score, each.quantile) for each in one.trials))
+    assert told([half], five) == pytest.approx([0.425, 0.375, 0.30, 0.25, 0.175])
+
+
+def test_where_less_is_better_a_good_trial_has_a_low_value() -> None:
+    five = finished(0.10, 0.50, 0.30, 0.40, 0.20)
+    assert told([lesson(1, (0.01, 0.9), (0.9, 0.1))], five, maximize=False) == pytest.approx([0.10, 0.50])
+
+
+def test_earlier_trials_make_way_as_trials_finish() -> None:
+    many = lesson(1, *((1 - i / 40, 1 - i / 40) for i in range(40)))
+    scores = [i / 100 for i in range(30)]
+    assert [len(told([many], finished(*scores[:n]))) for n in (0, 5, 19, 20, 30)] == [20, 15, 1, 0, 0]
+    # Each earlier study counts for itself; what has not finished here takes nothing away.
+    running = create_trial(
+        state=TrialState.RUNNING, params={"learning_rate": 1e-4}, distributions=dict(DOMAIN)
+    )
+    half = lesson(0.5, *((each.score, each.quantile) for each in many.trials))
+    assert len(told([many, half], [*finished(0.1, 0.2), running])) == 18 + 8
+
+
+@pytest.mark.parametrize(
+    ("sampler", "learns"), [("tpe", True), ("gp", True), ("random", False), ("qmc", False)]
+)
+def test_the_first_proposals_are_near_what_was_good_elsewhere(sampler: str, learns: bool) -> None:
+    method = SearchMethod(sampler=sampler, pruner="none", seed=3)
+    rates = [1e-5 * 10 ** (i / 10) for i in range(20)]
+    # The best is at 1e-4, and a decade away nothing is good.
+    scores = [1 - abs(i - 10) / 10 for i in range(20)]
+    ranked = sorted(zip(scores, rates, strict=True), reverse=True)
+    one = lesson(1, *((score, score) for score, _ in ranked), rates=[rate for _, rate in ranked])
+
+    def proposed(number: int, lessons: Sequence[Lesson]) -> float:
+        curves = Curves(1, maximize=True)
+        return float(propose(method, ONE_RATE, curves, list, number, lessons)["learning_rate"])
+
+    informed = [proposed(number, [one]) for number in range(8)]
+    assert informed == [proposed(number, [one]) for number in range(8)]
+    assert (informed != [proposed(number, []) for number in range(8)]) == learns
+    if learns:  # at random half of them
+        assert sum(3e-5 < rate < 3e-4 for rate in informed) >= 7

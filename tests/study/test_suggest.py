@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from autoft.spec.space import Choice, Condition, Parameter, Range
-from autoft.study.suggest import suggest
+from autoft.study.suggest import distributions, suggest
 
 from .scripted import CONDITIONAL, make_spec
 
@@ -53,3 +53,20 @@ def test_ranges_keep_their_nature() -> None:
         assert params["batch_size"] % 8 == 0
         assert isinstance(params["epochs"], int)
         assert params["dropout"] in (0.0, 0.1, 0.2, pytest.approx(0.3), 0.4)
+
+
+@pytest.mark.filterwarnings("ignore:The distribution is specified")  # of ends that are not on a step
+def test_distributions_are_those_that_a_trial_gets() -> None:
+    space = make_spec(
+        parameters=[
+            *CONDITIONAL,
+            Parameter("batch_size", Range(8, 61, integer=True, step=8)),
+            Parameter("epochs", Range(1, 8, integer=True, log=True)),
+            Parameter("warmup_ratio", Range(0, 0.35, integer=False, step=0.1)),
+        ]
+    ).space
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(10):
+        trial = study.ask()
+        params = suggest(trial, space)
+        assert distributions(space, params) == trial.distributions

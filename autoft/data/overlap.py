@@ -1,0 +1,42 @@
+"""Which rows of one study are rows of another, however they are written."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def texts_of(rows: "pa.Table") -> list[tuple[str, ...]]:
+    """Each row's inputs as they stand, one text a column: two for a pair."""
+    columns = [rows.column(name).to_pylist() for name in rows.column_names if name.startswith("input_")]
+    return list(zip(*columns, strict=True))
+
+
+def leaked(test: "pa.Table", own: Sequence["pa.Table"], earlier: "pa.Table") -> list[tuple[str, ...]]:
+    """The inputs of those `test` rows that are among the rows of an `earlier` study, once a row.
+
+    Rows are the same where all their inputs are, by `normalized`; labels do not count. Rows that are also
+    among the study's `own` training or validation rows are left out: what the earlier study has seen of
+    them, this one sees itself. So a study on the same rows with the same splits leaks nothing.
+    """
+    tested = [(inputs, _key(inputs)) for inputs in texts_of(test)]
+    shared = {key for _, key in tested} & {_key(inputs) for inputs in texts_of(earlier)}
+    if shared:
+        shared -= {_key(inputs) for table in own for inputs in texts_of(table)}
+    return [inputs for inputs, key in tested if key in shared]
+
+
+def normalized(text: str) -> str:
+    """`text` without what two copies of it may differ in: case, white space and forms of characters.
+
+    >>> normalized("  Fine\n CAFÉ ")
+    'fine café'
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def _key(inputs: Sequence[str]) -> tuple[str, ...]:
+    return tuple(normalized(text) for text in inputs)

@@ -1,0 +1,56 @@
+"""What a study learns from earlier ones, told to a person."""
+
+import logging
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from autoft.report import words
+from autoft.study.lessons import Lesson
+from autoft.study.sampler import LEARNING
+from autoft.study.start import Start
+
+_log = logging.getLogger(__name__)
+
+
+def lines(lessons: Sequence[Lesson], sampler: str, start: Start | None) -> list[str]:
+    """One about each earlier study, and one about what of them is tried first."""
+    said = [f"{_likeness(lesson)}: {_heard(lesson, sampler)}{_left_out(lesson)}" for lesson in lessons]
+    if start is not None and start.learned:
+        verb = "is" if len(start.learned) == 1 else "are"
+        said.append(f"{words.count(len(start.learned), 'configuration')} from there {verb} tried first")
+    return said
+
+
+def tell(lessons: Sequence[Lesson], sampler: str, start: Start | None, console: Console) -> None:
+    """Says at the start of a sitting what was learned when the study was made."""
+    for line in lines(lessons, sampler, start):
+        _log.info("learned: %s", line)
+        console.print(f"learned: {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _likeness(lesson: Lesson) -> str:
+    alike = lesson.likeness
+    parts = ", ".join(f"{name} {part:.2g}" for name, part in vars(alike).items())
+    return f"{lesson.study}, likeness {alike.value:.2f} ({parts})"
+
+
+def _heard(lesson: Lesson, sampler: str) -> str:
+    if sampler not in LEARNING:
+        return f"the sampler {sampler} learns nothing"
+    heard = len(lesson.heard(0))
+    if not heard:
+        return "no trial informs the sampler"
+    verb = "informs" if heard == 1 else "inform"
+    return f"{words.count(heard, 'trial')} {verb} the sampler, fewer as trials finish here"
+
+
+def _left_out(lesson: Lesson) -> str:
+    said = ""
+    if not (lesson.trials or lesson.outside):
+        said += ", for none of it has finished"
+    if lesson.outside:
+        said += f"; {lesson.outside:,} left out, for they lie outside this space"
+    if lesson.beyond:
+        said += f"; {lesson.beyond:,} left out, for {len(lesson.trials)} are better"
+    return said

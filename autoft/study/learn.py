@@ -1,0 +1,225 @@
+"""What a new study learns from earlier ones: read, refused where it must not, and measured for likeness."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+import pyarrow as pa
+import pyarrow.compute as pc
+from optuna.trial import FrozenTrial, TrialState
+
+from autoft.data.files import read_table
+from autoft.data.overlap import leaked
+from autoft.data.prepare import ROWS_FILE, Rows
+from autoft.data.rows import listed
+from autoft.errors import AutoftError, DataError, StudyError
+from autoft.kernel.facts import ModelFacts
+from autoft.spec.metrics import METRICS
+from autoft.spec.space import Choice, Range, SearchSpace, Value
+from autoft.spec.study import StudySpec
+from autoft.spec.wording import got, nearest
+from autoft.study.curves import Curves, last_step
+from autoft.study.lessons import EarlierTrial, Lesson, read_lessons
+from autoft.study.likeness import Likeness, Side, likeness
+from autoft.study.places import DATA, DATABASE, study_folder
+from autoft.study.records import IDENTITY_ATTR, INFO_ATTR
+from autoft.study.storage import MissingStudyError, clear_storage_errors, find_study, study_id
+
+DEPTH = "unfreeze_depth"
+KEPT = 50
+"""Trials of one earlier study that a snapshot holds: the best."""
+
+
+def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tuple[Lesson, ...]:
+    """What the study `spec.study` has learned from earlier ones, or would learn if it were made now.
+
+    A study that stands keeps what it has learned, whatever has become of the earlier ones.
+
+    Args:
+        spec: the request, fitted to its models.
+        rows: all of them, with those of the test split.
+        models: of the request.
+
+    Raises:
+        StudyError: an earlier study does not exist, is of another task or objective, its rows are gone, or
+            rows that it trained or validated on are among the test rows. All problems together.
+    """
+    if not spec.search.learn_from:
+        return ()
+    try:
+        with clear_storage_errors(spec.study):
+            return read_lessons(find_study(spec.study, study_folder(spec.study), spec.search.storage))
+    except MissingStudyError:
+        return _learn(spec, rows, models)
+
+
+def _learn(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tuple[Lesson, ...]:
+    architectures = {facts.name: facts.build for facts in models}
+    known = {
+        ref.name: {"weights": ref.weights, "architecture": architectures.get(ref.name)} for ref in spec.models
+    }
+    new = Side(known, rows.labels, rows.tables["train"])
+    lessons: list[Lesson] = []
+    problems: list[str] = []
+    for name in spec.search.learn_from:
+        try:
+            with clear_storage_errors(name):
+                lessons.append(_lesson(spec, rows, new, name))
+        except AutoftError as error:
+            problems.append(f"study {spec.study!r} cannot learn from {name!r}: {error}")
+    if problems:
+        raise StudyError("\n".join(problems))
+    return tuple(sorted(lessons, key=lambda lesson: -lesson.likeness.value))
+
+
+def _lesson(spec: StudySpec, rows: Rows, new: Side, name: str) -> Lesson:
+    study = _find(name, spec.search.storage)
+    identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
+    for what, asked in (("task", spec.task), ("objective", spec.objective)):
+        if identity[what] != asked:
+            raise StudyError(
+                f"its {what} is {identity[what]}, this one's is {asked}, so their scores do not compare; "
+                "remove it from search.learn_from"
+            )
+    table = _rows_of(name, identity["data digest"])
+    _refuse_leaks(rows, table)
+    earlier = Side(
+        _models_of(study),
+        json.loads(table.schema.metadata[b"labels"]),
+        table.filter(pc.equal(table.column("split"), "train")),
+    )
+    return lesson_of(study, spec.space, likeness(new, earlier))
+
+
+def _find(name: str, storage: str | None) -> optuna.Study:
+    """The earlier study, from the database in its folder or from where this study is stored."""
+    folder = study_folder(name)
+    try:
+        return find_study(name, folder)
+    except MissingStudyError:
+        if storage is not None:
+            try:
+                return find_study(name, folder, storage)
+            except MissingStudyError:
+                pass
+    others = [each.parent.name for each in folder.parent.glob(f"*/{DATABASE}")]
+    meant = nearest(name, others)
+    hint = f"did you mean {meant!r}?" if meant else "check the name"
+    where = folder if storage is None else f"{folder} or in search.storage"
+    raise MissingStudyError(f"there is none of this name in {where}; {hint}")
+
+
+def _rows_of(name: str, digest: str) -> pa.Table:
+    """Training and validation rows of an earlier study."""
+    path = study_folder(name) / DATA / ROWS_FILE
+    way_out = "restore it, or remove the study from search.learn_from"
+    unknown = "so nobody can say whether it has seen this study's test rows"
+    try:
+        table = read_table(path)
+    except DataError:
+        gone = "is gone" if not path.exists() else "is damaged"
+        raise StudyError(f"{path}, which holds its rows, {gone}, {unknown}; {way_out}") from None
+    if (table.schema.metadata or {}).get(b"digest", b"").decode() != digest:
+        raise StudyError(f"{path} holds other rows than it was made with, {unknown}; {way_out}")
+    return table
+
+
+def _refuse_leaks(rows: Rows, earlier: pa.Table) -> None:
+    """An earlier study that has seen test rows would bring what it has learned of them."""
+    test = rows.tables.get("test")
+    if test is None:
+        return
+    own = [rows.tables["train"], rows.tables["validation"]]
+    found = leaked(test, own, earlier)
+    if found:
+        examples = dict.fromkeys(got(inputs[0] if len(inputs) == 1 else inputs) for inputs in found)
+        raise StudyError(
+            f"{len(found):,} of this study's {len(test):,} test rows were training or validation rows there: "
+            f"{listed(list(examples))}. A test must be of rows that nothing was chosen on: remove the study "
+            "from search.learn_from, or give a test split of rows that it has not seen"
+        )
+
+
+def _models_of(study: optuna.Study) -> Mapping[str, Mapping[str, str | None]]:
+    identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
+    architectures = study.user_attrs.get(INFO_ATTR, {}).get("architectures", {})
+    return {
+        name: {"weights": facts["weights"], "architecture": architectures.get(name)}
+        for name, facts in identity["models"].items()
+    }
+
+
+def lesson_of(study: optuna.Study, space: SearchSpace, alike: Likeness) -> Lesson:
+    """What an earlier study's trials say in `space`.
+
+    Those that failed or did not fit the memory say nothing; those that were never measured neither.
+    """
+    identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
+    sign = 1.0 if METRICS[identity["objective"]].direction == "maximize" else -1.0
+    trials = [trial for trial in study.get_trials(deepcopy=False) if _counts(trial)]
+    # A finished trial was measured at the end of the grid.
+    curves = Curves(max(map(last_step, trials), default=1) or 1, maximize=sign > 0)
+    ends = curves.at_full_budget(trials)
+    finished = [trial.number for trial in trials if trial.state == TrialState.COMPLETE]
+    turned = np.array([sign * ends[number] for number in finished if number in ends])
+    told: list[EarlierTrial] = []
+    for trial in trials:
+        values = {**identity["space"]["fixed"], **trial.params}
+        params = inside(space, values) if trial.number in ends else None
+        if params is not None and len(turned):
+            score = ends[trial.number]
+            done = trial.state == TrialState.COMPLETE
+            told.append(EarlierTrial(params, score, quantile(sign * score, turned), done))
+    told.sort(key=lambda each: -sign * each.score)
+    return Lesson(
+        study=study.study_name,
+        id=study_id(study),
+        likeness=alike,
+        middle=float(sign * np.median(turned)) if len(turned) else 0.0,
+        trials=tuple(told[:KEPT]),
+        outside=len(ends) - len(told) if len(turned) else 0,
+        beyond=max(0, len(told) - KEPT),
+    )
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    broken = any(value > 0 for value in trial.constraints.values())
+    return trial.state not in (TrialState.FAIL, TrialState.WAITING) and not broken
+
+
+def quantile(value: float, finished: np.ndarray) -> float:
+    """The share of the `finished` values that are below `value`; equals count half.
+
+    >>> quantile(0.8, np.array([0.5, 0.7, 0.8, 0.9]))
+    0.625
+    """
+    below, up_to = int((finished < value).sum()), int((finished <= value).sum())
+    return (below + up_to) / (2 * len(finished))
+
+
+def inside(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value] | None:
+    """Of a trial's `values` those that `space` searches and that count; None where one lies outside.
+
+    What the space fixes may have been another value, but for the depth: which learning rate and which
+    weight decay are good hangs on what is trained.
+    """
+    params: dict[str, Value] = {}
+    searched = {parameter.name for parameter in space.parameters}
+    if DEPTH not in searched and values.get(DEPTH) != space.resolve({}).get(DEPTH):
+        return None
+    for parameter in space.parameters:
+        if not space.active(parameter, params):
+            continue
+        value = values.get(parameter.name)
+        if value is None or not parameter.domain.contains(value):
+            return None
+        params[parameter.name] = _typed(parameter.domain, value)
+    return params
+
+
+def _typed(domain: Choice | Range, value: Value) -> Value:
+    if isinstance(domain, Choice):
+        return domain.values[domain.values.index(value)]
+    return int(value) if domain.integer else float(value)

@@ -1,0 +1,126 @@
+"""What a study learns from earlier ones: a snapshot of their trials, stored when the study is made.
+
+Whatever happens to the earlier studies later, the search repeats itself.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+
+from autoft.spec.space import Choice, Range, SearchSpace, Value
+from autoft.study.likeness import Likeness
+
+LESSONS_ATTR = "lessons"
+"""The study's attribute that holds its lessons."""
+HEARD = 20
+"""Trials of an earlier study of likeness 1 that the sampler hears in the beginning."""
+TRIED = 3
+"""Configurations of an earlier study of likeness 1 that are tried first."""
+CLOSE = 0.1
+"""Share of a range, on its own scale, within which two values hardly differ."""
+UNLIKE = 0.2
+"""Likeness below which none is tried first."""
+
+
+@dataclass(frozen=True)
+class EarlierTrial:
+    """A measured trial of an earlier study."""
+
+    params: dict[str, Value]
+    """The parameters that the new study searches and that count."""
+    score: float
+    """The objective at its full budget, or where it was likely to end (`Curves.at_full_budget`)."""
+    quantile: float
+    """The share of its study's finished trials that it was better than; equals count half."""
+    finished: bool
+    """Whether it came to its end."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned from one earlier study."""
+
+    study: str
+    id: str
+    """See `storage.study_id`."""
+    likeness: Likeness
+    middle: float
+    """The median score of its finished trials; 0 where none is."""
+    trials: tuple[EarlierTrial, ...]
+    """The best first."""
+    outside: int
+    """Measured trials that were left out, because they lie outside the new study's space."""
+    beyond: int
+    """Measured trials that were left out, because there are so many better ones."""
+
+    @property
+    def tried(self) -> int:
+        """How many of its configurations are tried before anything is sampled."""
+        alike = self.likeness.value
+        return 0 if alike < UNLIKE else round(TRIED * alike)
+
+    def heard(self, finished: int) -> list[EarlierTrial]:
+        """The trials that a sampler hears when so many of its own study's trials have finished.
+
+        The fewer, the less alike the studies are and the more the study knows of itself. They are spread
+        evenly over good and bad ones.
+        """
+        count = min(len(self.trials), max(0, round(HEARD * self.likeness.value) - finished))
+        places = np.linspace(0, len(self.trials) - 1, count).round().astype(int)
+        return [self.trials[place] for place in places]
+
+
+def best_of(
+    lessons: Sequence[Lesson], space: SearchSpace, tried: Sequence[dict[str, Value]]
+) -> list[dict[str, Value]]:
+    """The best finished configurations of earlier studies that differ from each other and from `tried`.
+
+    So many of each study as `Lesson.tried` says, where it has them.
+    """
+    chosen: list[dict[str, Value]] = []
+    for lesson in lessons:
+        distinct: list[dict[str, Value]] = []
+        for each in lesson.trials:
+            seen = [*tried, *chosen, *distinct]
+            if each.finished and not any(_hardly_differ(space, each.params, other) for other in seen):
+                distinct.append(each.params)
+        chosen += distinct[: lesson.tried]
+    return chosen
+
+
+def _hardly_differ(space: SearchSpace, one: dict[str, Value], other: dict[str, Value]) -> bool:
+    """Whether two configurations have the same words and depths, and numbers within CLOSE of their range."""
+    domains = {parameter.name: parameter.domain for parameter in space.parameters}
+    return one.keys() == other.keys() and all(_close(domains[n], one[n], other[n]) for n in one)
+
+
+def _close(domain: Choice | Range, one: Value, other: Value) -> bool:
+    if isinstance(domain, Choice):
+        return one == other
+    scale = math.log if domain.log else float
+    return abs(scale(float(one)) - scale(float(other))) <= CLOSE * (scale(domain.high) - scale(domain.low))
+
+
+def write_lessons(study: optuna.Study, lessons: Sequence[Lesson]) -> None:
+    """Stores what a new study learns from earlier ones."""
+    if lessons:
+        study.set_user_attr(LESSONS_ATTR, [asdict(lesson) for lesson in lessons])
+
+
+def read_lessons(study: optuna.Study) -> tuple[Lesson, ...]:
+    """What the study has learned from earlier ones, the most alike first."""
+    stored: list[dict[str, Any]] = study.user_attrs.get(LESSONS_ATTR, [])
+    return tuple(
+        Lesson(
+            **{
+                **each,
+                "likeness": Likeness(**each["likeness"]),
+                "trials": tuple(EarlierTrial(**trial) for trial in each["trials"]),
+            }
+        )
+        for each in stored
+    )
