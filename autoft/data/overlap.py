@@ -31,7 +31,7 @@ def leaked(test: "pa.Table", own: Sequence["pa.Table"], earlier: "pa.Table") -> 
 def normalized(text: str) -> str:
     """`text` without what two copies of it may differ in: case, white space and forms of characters.
 
-    >>> normalized("  Fine\n CAFÉ ")
+    >>> normalized("  Fine   CAFÉ ")
     'fine café'
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
