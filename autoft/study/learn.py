@@ -29,7 +29,7 @@ from autoft.study.storage import MissingStudyError, clear_storage_errors, find_s
 
 DEPTH = "unfreeze_depth"
 KEPT = 50
-"""Trials of one earlier study that a snapshot holds: the best."""
+"""Trials of one earlier study that a snapshot holds."""
 
 
 def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tuple[Lesson, ...]:
@@ -163,25 +163,31 @@ def lesson_of(study: optuna.Study, space: SearchSpace, alike: Likeness) -> Lesso
     curves = Curves(max(map(last_step, trials), default=1) or 1, maximize=sign > 0)
     ends = curves.at_full_budget(trials)
     finished = [trial.number for trial in trials if trial.state == TrialState.COMPLETE]
-    turned = np.array([sign * ends[number] for number in finished if number in ends])
+    turned = np.array([ends[number] for number in finished if number in ends])
     told: list[EarlierTrial] = []
     for trial in trials:
         values = {**identity["space"]["fixed"], **trial.params}
         params = inside(space, values) if trial.number in ends else None
         if params is not None and len(turned):
-            score = ends[trial.number]
-            done = trial.state == TrialState.COMPLETE
-            told.append(EarlierTrial(params, score, quantile(sign * score, turned), done))
+            end, done = ends[trial.number], trial.state == TrialState.COMPLETE
+            told.append(EarlierTrial(params, curves.value(end), quantile(end, turned), done))
     told.sort(key=lambda each: -sign * each.score)
     return Lesson(
         study=study.study_name,
         id=study_id(study),
         likeness=alike,
         middle=float(sign * np.median(turned)) if len(turned) else 0.0,
-        trials=tuple(told[:KEPT]),
+        trials=tuple(_kept(told)),
         outside=len(ends) - len(told) if len(turned) else 0,
         beyond=max(0, len(told) - KEPT),
     )
+
+
+def _kept(told: Sequence[EarlierTrial]) -> list[EarlierTrial]:
+    """Up to KEPT of the trials, best first: one half the best ones, the other spread over the rest."""
+    best, rest = list(told[: KEPT // 2]), told[KEPT // 2 :]
+    places = np.linspace(0, len(rest) - 1, min(len(rest), KEPT - len(best))).round().astype(int)
+    return best + [rest[place] for place in places]
 
 
 def _counts(trial: FrozenTrial) -> bool:

@@ -229,12 +229,22 @@ def test_what_the_space_does_not_hold_is_left_out_and_counted(new: StudySpec, ol
     assert lesson.trials[0].quantile == 0.7  # its place among all five
 
 
-def test_only_the_best_are_kept(new: StudySpec, old: StudySpec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_the_best_are_kept_and_some_of_the_others(
+    new: StudySpec, old: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made(old, FOUR)
     monkeypatch.setattr(module, "KEPT", 3)
     (lesson,) = lessons(new)
-    assert [t.score for t in lesson.trials] == [0.9, 0.7, 0.6]
+    assert [t.score for t in lesson.trials] == [0.9, 0.7, 0.3]  # the best one, and both ends of the rest
     assert (lesson.outside, lesson.beyond) == (0, 1)
+
+
+def test_where_less_is_better_the_best_score_least(new: StudySpec, old: StudySpec) -> None:
+    made(replace(old, objective="log_loss"), FOUR)
+    (lesson,) = lessons(replace(new, objective="log_loss"))
+    assert [t.score for t in lesson.trials] == [0.3, 0.6, 0.7, 0.9]
+    assert [t.quantile for t in lesson.trials] == [0.875, 0.625, 0.375, 0.125]
+    assert lesson.middle == pytest.approx(0.65)
 
 
 def test_a_study_of_which_nothing_has_finished_teaches_nothing(new: StudySpec, old: StudySpec) -> None:
