@@ -120,7 +120,7 @@ def _run_autoft(search: Search, trials: int, minutes: float | None) -> Winner:
         again=None,
         ended_s=won.finished.timestamp() - BEGAN_S if won.finished else searched_s,
         searched_s=searched_s,
-        trials=Counter(record.state for record in records),
+        trials=dict(Counter(record.state for record in records)),
         predicted=_answers(autoft.load_best_model(STUDY), search.test),
     )
 
@@ -190,7 +190,7 @@ def search_hf_optuna(search: Search) -> Winner:
         again=again,
         ended_s=best.datetime_complete.timestamp() - BEGAN_S,
         searched_s=searched_s,
-        trials=Counter(trial.state.name for trial in study.trials),
+        trials=dict(Counter(trial.state.name for trial in study.trials)),
         predicted=_answers(model, search.test),
     )
 
