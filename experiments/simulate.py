@@ -109,6 +109,19 @@ def make(
 NAMES = ("random", "tpe", "tpe-median", "random-asha", "one-epoch", "autoft")
 
 
+def reference(set_name: str, workers: int, seed: int) -> tuple[float, float]:
+    """Trial seconds and the winner's true score of Optuna's TPE after REFERENCE_TRIALS trials."""
+    history = search(
+        surrogate(set_name),
+        lambda clock: make("tpe", set_name, seed, [recommended_on(set_name)], workers, clock),
+        seed,
+        workers,
+        np.inf,
+        REFERENCE_TRIALS,
+    )
+    return history.ended[-1].spent_s, history.incumbents[-1][1]
+
+
 def one(set_name: str, name: str, first: list[Values], workers: int, seed: int) -> dict[str, Any]:
     """One simulated search, in numbers."""
     model = surrogate(set_name)
@@ -120,12 +133,9 @@ def one(set_name: str, name: str, first: list[Values], workers: int, seed: int) 
         workers,
         LIMIT * unit,
     )
-    fortieth = history.ended[REFERENCE_TRIALS - 1].spent_s if len(history.ended) >= REFERENCE_TRIALS else None
     at = np.linspace(0, LIMIT, 501)
     return {
         "truth": history.truth_at(at * unit),
-        "fortieth_s": fortieth,
-        "fortieth_truth": None if fortieth is None else float(history.truth_at(np.array([fortieth]))[0]),
         **_waste(history),
     }
 
@@ -169,13 +179,13 @@ def best_truth(set_name: str) -> float:
 
 
 def summarize(
-    set_name: str, results: dict[str, list[dict[str, Any]]], reference: list[dict[str, Any]]
+    set_name: str, results: dict[str, list[dict[str, Any]]], references: list[tuple[float, float]]
 ) -> dict[str, Any]:
     """Figures of every strategy on a set."""
     unit = full_trial_s(set_name)
     at = np.linspace(0, LIMIT, 501)
-    goal = float(np.mean([each["fortieth_truth"] for each in reference]))
-    took = float(np.mean([each["fortieth_s"] for each in reference])) / unit
+    took, goal = np.mean(references, axis=0)
+    took /= unit
     floor = max(surrogate(set_name).truth(DEFAULT), surrogate(set_name).truth(recommended_on(set_name)))
     best = best_truth(set_name)
     worst = float(np.nanmin([np.nanmin(each["truth"]) for own in results.values() for each in own]))
@@ -226,14 +236,16 @@ def main() -> None:
                 job = partial(one, set_name, name, first, options.workers)
                 return list(pool.map(job, range(options.seeds), chunksize=4))
 
-            reference = run("tpe", [recommended_on(set_name)])
+            references = list(
+                pool.map(partial(reference, set_name, options.workers), range(options.seeds), chunksize=4)
+            )
             results = {}
             for name in names:
                 begun = (
                     [] if options.no_first and not name.startswith("autoft") else [recommended_on(set_name)]
                 )
-                results[name] = reference if name == "tpe" and begun else run(name, begun)
-            figures[set_name] = summarize(set_name, results, reference)
+                results[name] = run(name, begun)
+            figures[set_name] = summarize(set_name, results, references)
             for name, row in figures[set_name].items():
                 print(f"  {name:16} {json.dumps(row)}", flush=True)
     if options.json:

@@ -2,9 +2,9 @@
 
     python -m curves.portfolio [--without SET]
 
-Greedy: the next configuration is the one that lowers most the mean over the sets of the regret of the best
-chosen one, in units of the set's spread of scores. Candidates are relative to the recommended configuration,
-as `autoft.study.start.Point` is.
+Greedy: the next configuration is the one that lowers most, for what it costs, the mean over the sets of the
+regret of the best chosen one, in units of the set's spread of scores. Candidates are relative to the
+recommended configuration, as `autoft.study.start.Point` is.
 """
 
 import argparse
@@ -69,23 +69,27 @@ def usual_on(name: str) -> dict[str, object]:
 
 
 @lru_cache
-def scores(name: str) -> tuple[np.ndarray, float]:
-    """True scores of all candidates on a set [n], and of the recommended configuration; in spreads."""
+def scores(name: str) -> tuple[np.ndarray, float, np.ndarray]:
+    """True scores of all candidates on a set [n], and of the recommended configuration, in spreads; costs [n].
+
+    A cost is the seconds of a trial, over their mean.
+    """
     model = Surrogate(name, read_runs(name))
     usual = usual_on(name)
     truths = np.array([model.truth(values_of(point, usual)) for point in candidates()])
     spread = float(truths.std())
-    return truths / spread, model.truth(usual) / spread
+    seconds = np.array([model.seconds(values_of(point, usual)) for point in candidates()])
+    return truths / spread, model.truth(usual) / spread, seconds / seconds.mean()
 
 
 def choose(names: Sequence[str], size: int = SIZE) -> list[Point]:
     """The greedy portfolio of these sets, begun with the recommended configuration, which is not in it."""
-    table = np.stack([scores(name)[0] for name in names])
-    best = np.array([scores(name)[1] for name in names])
+    table, costs = (np.stack([scores(name)[part] for name in names]) for part in (0, 2))
+    best = np.array([float(scores(name)[1]) for name in names])
     chosen: list[int] = []
     for _ in range(size):
-        gained = np.minimum(table.max(axis=1, keepdims=True), np.maximum(table, best[:, None])).mean(axis=0)
-        chosen.append(int(np.argmax(gained)))
+        gained = np.maximum(table - best[:, None], 0.0).mean(axis=0)
+        chosen.append(int(np.argmax(gained / costs.mean(axis=0))))
         best = np.maximum(best, table[:, chosen[-1]])
     return [candidates()[index] for index in chosen]
 

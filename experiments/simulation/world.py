@@ -74,15 +74,21 @@ def search(
     seed: int,
     workers: int,
     limit_s: float,
+    most: int | None = None,
 ) -> History:
-    """Runs a strategy until `limit_s` trial seconds are spent; the same seed shows the same luck."""
+    """Runs a strategy until `limit_s` trial seconds are spent, or `most` trials begun.
+
+    The same seed shows the same luck.
+    """
     clock = [0.0]
     strategy = make(lambda: clock[0])
     history, spent_s = History(), 0.0
     running: list[tuple[float, int, Trial]] = []
     best = -np.inf
     while True:
-        while len(running) < workers and spent_s < limit_s and (asked := strategy.ask()) is not None:
+        while len(running) < workers and spent_s < limit_s:
+            if len(history.trials) == most or (asked := strategy.ask()) is None:
+                break
             number, values, begun = asked
             trial = history.trials.get(number)
             if trial is None:
