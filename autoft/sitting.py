@@ -97,7 +97,7 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     rows = examine(spec.data, frames)
     spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
     lessons = lessons_of(spec, rows, facts)
-    start = plan_start(spec, rows.size("train"), facts[0].parameters, facts[0].blocks, lessons=lessons)
+    start = plan_start(spec, facts[0].blocks, lessons)
     with clear_disk_errors():
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:

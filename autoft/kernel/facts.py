@@ -63,7 +63,7 @@ def fit_to_models(
         weights = weights_digest(loaded.model, loaded.fresh)
         models.append(replace(ref, weights=weights, tokenizer=tokenizer_fingerprint(loaded.tokenizer)))
     space = narrow_depth(spec.space, min(fact.blocks for fact in facts))
-    space = with_recommended(space, recommended(train_rows, facts[0].parameters))
+    space = with_recommended(space, recommended(train_rows, len(labels), facts[0].parameters))
     return replace(spec, space=space, models=tuple(models)), tuple(facts)
 
 

@@ -62,7 +62,7 @@ class _Check:
                 self.model(fact)
         self.space()
         if data and fitted:
-            self.start(data, fitted[1][0])
+            self.start(fitted[1][0])
         self.trials(data)
         study = None
         if data and fitted:  # both are part of what makes a study the same one
@@ -137,18 +137,15 @@ class _Check:
         for i, (name, domain, condition) in enumerate(describe(self.spec.space)):
             self.line("" if i else "space", f"{name:<16} {domain}{', ' if condition else ''}{condition}")
 
-    def start(self, data: PreparedData, facts: ModelFacts) -> None:
+    def start(self, facts: ModelFacts) -> None:
         """What is tried before the sampler learns, in order."""
-        start = plan_start(self.spec, data.size("train"), facts.parameters, facts.blocks)
+        start = plan_start(self.spec, facts.blocks)
         if start is None:
             self.line("start", "at random")
         else:
             self.line("start", f"trial 0, as recommended: {words.parameters(start.default)}")
         for params in self.spec.first:
             self.line("", f"first: {words.parameters(params)}")
-        if start is not None:
-            out = f"; {start.left_out} more lie outside the space" if start.left_out else ""
-            self.line("", f"{words.count(len(start.portfolio), 'configuration')} of the portfolio{out}")
 
     def trials(self, data: PreparedData | None) -> None:
         search, budget = self.spec.search, self.spec.budget
@@ -184,9 +181,8 @@ class _Check:
         """From earlier studies, as the study has learned or would learn now."""
         spec = self.spec
         lessons = lessons_of(spec, rows, models)
-        facts = models[0]
-        start = read_start(study) if study else None
-        start = start or plan_start(spec, rows.size("train"), facts.parameters, facts.blocks, lessons=lessons)
+        standing = read_start(study) if study else None
+        start = standing or plan_start(spec, models[0].blocks, lessons)
         for i, line in enumerate(learned.lines(lessons, spec.search.sampler, start)):
             self.line("" if i else "learns", line)
 

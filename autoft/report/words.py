@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from autoft.spec.space import Value
-from autoft.study.start import DEFAULT, FIRST, LEARNED, PORTFOLIO
+from autoft.study.start import DEFAULT, FIRST, LEARNED
 
 
 def number(value: float | None) -> str:
@@ -45,7 +45,6 @@ _ORIGINS = {
     DEFAULT: "the default: the recommended configuration, as near as the space allows",
     FIRST: "queued by you",
     LEARNED: "one of the best of an earlier study",
-    PORTFOLIO: "a start point of the portfolio",
     None: "proposed by the sampler",
 }
 

@@ -103,8 +103,8 @@ class SearchForm(Form):
     """Stops bad trials early: a name, or a mapping of name and options."""
     seed: Seed = SearchMethod.seed
     """Everything random follows from it."""
-    start: Literal["portfolio", "random"] = SearchMethod.start
-    """portfolio tries the recommended configuration and a few that were good elsewhere before it samples."""
+    start: Literal["recommended", "random"] = SearchMethod.start
+    """recommended: trial 0 is the recommended configuration; random: it is drawn as the others."""
     learn_from: StudyNames = Field(default_factory=tuple)
     """Earlier studies in ./studies whose trials inform this one, by how alike data and model are."""
     storage: Text | None = SearchMethod.storage

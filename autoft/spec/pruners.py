@@ -15,11 +15,6 @@ _RESOURCE = Option(
 
 PRUNERS: Mapping[str, Method] = by_name(
     Method(
-        "expected",
-        "stops a trial that the finished ones say will hardly beat the best of them",
-        (_RESOURCE,),
-    ),
-    Method(
         "successive_halving",
         "at every rung only the best go on, asynchronously (ASHA, arXiv 1810.05934)",
         (_REDUCTION, _RESOURCE),

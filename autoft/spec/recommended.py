@@ -1,49 +1,59 @@
-"""The configuration to begin with: what an expert would type for so many rows and labels and such a model.
+"""The configuration to begin with: what an expert would type for such data and such a model.
 
-It is trial 0 of every search, and what a winner is compared with. How it was found is in experiments/LOG.md.
+It is trial 0 of every search, and what the winner is compared with. Where the constants come from is in
+experiments/LOG.md.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from autoft.spec.hyperparameters import ALL
 from autoft.spec.space import SearchSpace, Value
 
-STEPS = 600
-"""Updates after which a fine-tuning of this batch size has mostly learned what it can."""
-EPOCHS = (3, 20)
 BATCH_SIZE = 16
+STEPS, STEPS_OF_LABELS = 600, 200
+"""Updates of a fine-tuning: so many, or the second times the root of the number of labels if that is more."""
+EPOCHS = (3, 20)
+"""The fewest and the most, whatever the updates."""
 BASE_RATE, BASE_PARAMETERS = 5e-5, 110_000_000
-"""The usual learning rate, and the size of the model (BERT-base) for which it is usual."""
+"""The usual learning rate, and the size of the model for which it is usual, BERT-base."""
+RATES = (1e-5, 5e-4)
 
 
-def recommended(rows: int, parameters: int) -> Mapping[str, Value]:
-    """The values of the hyperparameters that depend on the data and the model; the others have their default.
+def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:
+    """The values of the hyperparameters that depend on data and model, and the usual ones beside them.
 
     Args:
         rows: of the training split.
+        labels: classes.
         parameters: of the model, its head included.
 
-    >>> recommended(rows=2_000, parameters=110_000_000)["epochs"]
+    >>> recommended(rows=2_000, labels=4, parameters=110_000_000)["epochs"]
     5
     """
-    few, many = EPOCHS
+    steps = max(STEPS, STEPS_OF_LABELS * math.sqrt(labels))
+    epochs = math.ceil(steps * BATCH_SIZE / rows)
     return {
         "learning_rate": learning_rate(parameters),
-        "unfreeze_depth": "all",
+        "unfreeze_depth": ALL,
         "dropout": 0.1,
         "weight_decay": 0.01,
         "batch_size": BATCH_SIZE,
-        "epochs": min(many, max(few, math.ceil(STEPS * BATCH_SIZE / rows))),
+        "epochs": min(EPOCHS[1], max(EPOCHS[0], epochs)),
     }
 
 
-def with_recommended(space: SearchSpace, values: Mapping[str, Value]) -> SearchSpace:
-    """`space` with these values for what it neither searches nor fixes."""
-    return replace(space, defaults={**space.defaults, **values})
-
-
 def learning_rate(parameters: int) -> float:
-    """Small models take larger steps. Two significant digits."""
-    rate = BASE_RATE * math.sqrt(BASE_PARAMETERS / parameters)
-    return float(f"{rate:.1e}")
+    """Small models take larger steps. Two significant digits.
+
+    >>> learning_rate(22_700_000), learning_rate(110_000_000), learning_rate(335_000_000)
+    (0.00016, 5e-05, 2.2e-05)
+    """
+    rate = BASE_RATE * (BASE_PARAMETERS / parameters) ** 0.75
+    return float(f"{min(RATES[1], max(RATES[0], rate)):.1e}")
+
+
+def with_recommended(space: SearchSpace, values: Mapping[str, Value]) -> SearchSpace:
+    """`space` with these values as its defaults: of what it neither searches nor fixes."""
+    return replace(space, defaults={**space.defaults, **values})

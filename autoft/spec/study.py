@@ -68,8 +68,8 @@ class SearchMethod:
     pruner: str = "successive_halving"
     pruner_options: Mapping[str, Value] = field(default_factory=dict)
     seed: int = 0
-    start: Literal["portfolio", "random"] = "portfolio"
-    """What comes before the sampler learns: the recommended configuration and a portfolio, or chance."""
+    start: Literal["recommended", "random"] = "recommended"
+    """Whether trial 0 is the recommended configuration, or drawn as the others."""
     storage: str | None = None
     """An RDB URL with secrets expanded; None is SQLite in the study's folder. Never logged."""
     evaluations_per_epoch: float | None = None

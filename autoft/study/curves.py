@@ -6,54 +6,32 @@ that is what it scores (rule 5 of the design).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
-from scipy.special import stdtr
 
 MIN_FINISHED = 4
 """Finished trials before anything is said of the end of another one."""
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """Where a trial is likely to be at its full budget."""
-
-    mean: float
-    error: float
-    """Standard error of the prediction, by how far the finished trials lie off their line."""
-    degrees: int
-    """Of freedom of `error`."""
-
-    def chance_above(self, value: float) -> float:
-        """The probability that the trial ends above `value` (Student's t)."""
-        return float(stdtr(self.degrees, (self.mean - value) / self.error))
-
-
 class Line:
     """Through the finished trials: where each stood at one step [n], and where it ended [n].
 
-    Least squares with a slope from 0 to 1. Where early values say nothing of late ones, it is flat and its
-    error is as large as trials differ.
+    Least squares with a slope from 0 to 1: whoever is ahead does not fall behind, nor run away. Where early
+    values say nothing of late ones, it is flat.
     """
 
     def __init__(self, stood: np.ndarray, ended: np.ndarray) -> None:
-        self._center, self._end, self._count = float(stood.mean()), float(ended.mean()), len(stood)
-        off = stood - self._center
-        self._spread = float((off**2).sum())
-        slope = float((off * (ended - self._end)).sum()) / self._spread if self._spread > 0 else 0.0
+        self._stood, self._ended = float(stood.mean()), float(ended.mean())
+        off = stood - self._stood
+        spread = float((off**2).sum())
+        slope = float((off * (ended - self._ended)).sum()) / spread if spread > 0 else 0.0
         self._slope = min(1.0, max(0.0, slope))
-        left = ended - self._end - self._slope * off
-        self._variance = float((left**2).sum()) / (self._count - 2)
 
-    def forecast(self, stands: float) -> Forecast:
+    def end(self, stands: float) -> float:
         """Where a trial that `stands` there at that step is likely to end."""
-        off = stands - self._center
-        lever = 1 / self._count + (off**2 / self._spread if self._spread > 0 else 0.0)
-        error = max(1e-9, math.sqrt(self._variance * (1 + lever)))
-        return Forecast(self._end + self._slope * off, error, self._count - 2)
+        return self._ended + self._slope * (stands - self._stood)
 
 
 class Curves:
@@ -124,7 +102,7 @@ class Curves:
                 if step not in lines:
                     lines[step] = self.line(step, trials)
                 if (line := lines[step]) is not None:
-                    stands = max(stands, min(line.forecast(stands).mean, best))
+                    stands = max(stands, min(line.end(stands), best))
             ends[trial.number] = stands
         return ends
 

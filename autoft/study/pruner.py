@@ -32,14 +32,11 @@ class Stop:
     rival: int
     share: float
     behind: float
-    """By how much of the objective; 0 or less where the rival was slow, but ended too high to be beaten."""
+    """By how much of the objective."""
 
     def __str__(self) -> str:
         """In words."""
-        where = f"trial {self.rival} at {100 * self.share:.0f} % of the budget"
-        if self.behind > 0:
-            return f"{self.behind:.4f} behind {where}"
-        return f"{-self.behind:.4f} ahead of {where}, but not expected to end above it"
+        return f"{self.behind:.4f} behind trial {self.rival} at {100 * self.share:.0f} % of the budget"
 
 
 class Pruner(ABC):
@@ -152,29 +149,6 @@ class Median(Pruner):
         return self.behind(rivals[int(np.argmax(stood))], trial)
 
 
-class Expected(Pruner):
-    """Stops a trial that is not expected to beat the best finished one.
-
-    The finished trials say how a value at this step and the value at the end hang together
-    (`Curves.line`). Where they hardly do, as on data on which the first epochs are at chance, nobody stops.
-    """
-
-    def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
-        """Whether its chance to end above the best is below CHANCE."""
-        step = last_step(trial)
-        line = self.curves.line(step, trials)
-        if line is None:
-            return None
-        finished, _ = self.curves.at(step, [each for each in trials if each.state == TrialState.COMPLETE])
-        best = max(finished, key=self.curves.stands)
-        chance = line.forecast(self.curves.stands(trial)).chance_above(self.curves.stands(best))
-        return self.behind(best, trial) if chance < CHANCE else None
-
-
-CHANCE = 0.1
-"""Of ending above the best finished trial, below which a trial stops."""
-
-
 def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
     """The study's pruner.
 
@@ -192,7 +166,6 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
         first = max(math.ceil(FIRST_RUNG * curves.grid), math.floor(warmup * curves.grid) + 1)
     factor = int(options.get("reduction_factor", 3))
     makers: dict[str, Callable[[], Pruner]] = {
-        "expected": lambda: Expected(curves, first),
         "successive_halving": lambda: SuccessiveHalving(curves, first, factor),
         "hyperband": lambda: Hyperband(curves, first, factor),
         "median": lambda: Median(curves, first, int(options.get("n_startup_trials", 5))),

@@ -64,7 +64,7 @@ class TrialRecord:
     stop: Stop | None
     """Against whom the pruner stopped it; None where it did not."""
     origin: str | None
-    """Where its parameters come from: `default`, `first`, `learned` or `portfolio`; None: the sampler."""
+    """Where its parameters come from: `default`, `first` or `learned`; None: the sampler."""
     traceback: str | None
     """Of the failure, in the worker."""
     node: str | None

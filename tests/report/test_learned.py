@@ -46,7 +46,7 @@ def test_a_sampler_that_learns_nothing_is_told():
 
 def test_what_is_tried_first_is_counted_over_all(caplog):
     out = io.StringIO()
-    start = Start({}, (), 0, ({"a": 1}, {"a": 2}))
+    start = Start({}, ({"a": 1}, {"a": 2}))
     with caplog.at_level("INFO"):
         tell([lesson(), lesson(study="b")], "tpe", start, Console(file=out, width=20))
     said = out.getvalue().splitlines()
@@ -60,5 +60,5 @@ def test_what_is_tried_first_is_counted_over_all(caplog):
 
 def test_nothing_is_said_where_nothing_is_learned():
     out = io.StringIO()
-    tell((), "tpe", Start({}, (), 0), Console(file=out))
+    tell((), "tpe", Start({}), Console(file=out))
     assert out.getvalue() == ""

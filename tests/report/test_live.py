@@ -61,7 +61,7 @@ def test_a_plain_line_says_against_whom_a_trial_was_stopped_and_which_is_the_def
     stop = Stop(rival=3, share=4 / 12, behind=0.073)
     p = progress(
         trial(0, values=(0.7,), origin="default"),
-        trial(1, values=(0.6,), origin="portfolio"),
+        trial(1, values=(0.6,), origin="learned"),
         trial(7, "PRUNED", values=(0.412,), stop=stop),
         trial(8, "PRUNED", values=(0.4,), origin="default", stop=stop),
         total=9,

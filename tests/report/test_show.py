@@ -31,7 +31,7 @@ STOP = Stop(rival=0, share=4 / 12, behind=0.073)
 def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_path):
     made = [
         trial(0, values=(0.7,), origin="default"),
-        trial(1, "PRUNED", values=(0.4,), origin="portfolio", stop=STOP),
+        trial(1, "PRUNED", values=(0.4,), origin="learned", stop=STOP),
         trial(2, values=(0.72,)),
     ]
     trials = [
@@ -43,7 +43,7 @@ def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_pa
     assert rows[0] == ["trial", "state", "macro_f1", "time", "origin", "parameters"]
     assert rows[1] == ["2", "complete", "0.7200", "2", "min", "learning_rate=0.0001"]
     assert rows[2] == ["0", "complete", "0.7000", "2", "min", "default", "learning_rate=0.0001"]
-    assert rows[3] == ["1", "pruned", "0.4000", "2", "min", "portfolio", "learning_rate=0.0001"]
+    assert rows[3] == ["1", "pruned", "0.4000", "2", "min", "learned", "learning_rate=0.0001"]
     assert " ".join(rows[4]) == "stopped: 0.0730 behind trial 0 at 33 % of the budget"
     assert "\n\nchampion   trial 2, macro_f1 0.7200\ndefault    trial 0, macro_f1 0.7000\n\n" in text
     # sqrt(2) * 0.03 * sqrt(1.0625) = 0.0437
@@ -55,7 +55,7 @@ def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_pa
     [
         ("default", "the default: the recommended configuration, as near as the space allows"),
         ("first", "queued by you"),
-        ("portfolio", "a start point of the portfolio"),
+        ("learned", "one of the best of an earlier study"),
         (None, "proposed by the sampler"),
     ],
 )

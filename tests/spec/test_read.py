@@ -176,7 +176,9 @@ register: {name: night model}
         "en",
     )
     assert (spec.data.inputs, spec.data.on_empty) == (("question", "answer"), "drop")
-    assert spec.search == SearchMethod("gp", {"n_startup_trials": 4}, "none", {}, 7, None, 2.0)
+    assert spec.search == SearchMethod(
+        "gp", {"n_startup_trials": 4}, "none", {}, seed=7, evaluations_per_epoch=2.0
+    )
     assert spec.budget == Budget(9, 5400.0)
     assert spec.resources == Resources(2, 0.5, (1, 3), 4, None, "bf16", 500_000_000)
     assert spec.checkpoints == Checkpoints(5)

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -13,7 +12,7 @@ from autoft.study.config import report_step
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
 from autoft.study.pruner import Pruner, Stop, make_pruner
 
-NAMES = ("expected", "successive_halving", "hyperband", "median")
+NAMES = ("successive_halving", "hyperband", "median")
 
 
 def pruner(name: str, grid: int = 12, maximize: bool = True, warmup: float = 0.1, **options: int) -> Pruner:
@@ -161,23 +160,6 @@ def test_median_judges_as_optuna_does() -> None:
             theirs.tell(trial, max(curve.values()))
         assert (stop.share * 12 if stop else 12) == pytest.approx(step)
     assert {trial.state for trial in search.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
-
-
-def test_expected_stops_what_will_hardly_beat_the_best() -> None:
-    search = Search(pruner("expected"))
-    rng = np.random.default_rng(2)
-    for height in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):  # each ends 0.05 above where it stood at a quarter
-        assert search.follow({3: height, 12: height + 0.05 + rng.normal(0, 0.005)}) is None
-    stop = search.follow({3: 0.6, 12: 0.65})
-    assert stop == Stop(rival=5, share=0.25, behind=pytest.approx(0.3))
-    assert search.follow({3: 0.9, 12: 0.95}) is None
-
-
-def test_expected_stops_nobody_where_early_values_say_nothing() -> None:
-    search = Search(pruner("expected"))
-    for early, late in ((0.50, 0.9), (0.52, 0.5), (0.51, 0.7), (0.49, 0.8), (0.53, 0.6)):
-        search.follow({3: early, 12: late})
-    assert search.follow({3: 0.3, 12: 0.9}) is None
 
 
 def test_none_stops_nothing() -> None:

@@ -440,7 +440,7 @@ def test_a_trial_costs_no_look_at_the_others(folder: Path, monkeypatch: pytest.M
     assert read_trial(sitting.study, 1).score == 0.6
 
 
-@pytest.mark.parametrize("pruner", ["expected", "successive_halving"])
+@pytest.mark.parametrize("pruner", ["median", "successive_halving"])
 def test_a_sitting_that_is_killed_after_every_measurement_decides_as_one_that_is_not(
     pruner: str, folder: Path, tmp_path: Path
 ) -> None:

@@ -50,10 +50,10 @@ def processes(folder: Path, count: int) -> list[str]:
 def test_the_study_holds_exactly_what_was_scripted(
     folder: Path, one_worker: Runtime, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Twelve measurements a trial, so the rungs of successive halving (eta 3) are 1, 3 and 9.
+    """Twelve measurements a trial, so the rungs of successive halving (eta 3) from 1 on are 1, 3 and 9.
 
-    From a rung one in three goes on; while fewer than three are there, the best. With one worker:
-    rung 1 sees .50 | .40 | .60 | .55 (of 4, one goes on) | .70 | .65 (of 6, two) | .80 | .75 (of 8, two).
+    Four finish before anybody is stopped; after that one in three goes on from a rung. Rung 1 has seen
+    .50 .40 .60 .55 and sees .70 | .58 (of 6, two go on) | .59 (of 7, two) | .80 | .75 (of 9, three).
     """
     rising = [0.50 + k / 1000 for k in range(12)]
     late_fall = [0.60, 0.61, 0.62, 0.63, 0.64, 0.65, 0.66, 0.67, 0.68, 0.69, 0.70, 0.10]
@@ -63,22 +63,25 @@ def test_the_study_holds_exactly_what_was_scripted(
         2: late_fall,
         3: [0.55] * 12,
         4: [0.70, math.nan, *[0.7] * 10],
-        5: [0.65, 0.3, 0.1, *[0.9] * 9],  # third at the rung at 3, behind .502 and .62
-        6: [0.80, 0.81, ValueError("the tensor\nis odd"), *[0.9] * 9],
-        7: [0.75, Die(), *[0.9] * 10],
+        5: [0.58, *[0.9] * 11],
+        6: [0.59, *[0.9] * 11],
+        7: [0.80, 0.81, ValueError("the tensor\nis odd"), *[0.9] * 9],
+        8: [0.75, Die(), *[0.9] * 10],
     }
     expected: dict[int, tuple[str, list[float]]] = {
         0: ("COMPLETE", rising),
-        1: ("PRUNED", [0.40]),
+        1: ("COMPLETE", [0.40] * 12),
         2: ("COMPLETE", late_fall),
-        3: ("PRUNED", [0.55]),
+        3: ("COMPLETE", [0.55] * 12),
         4: ("FAIL", [0.70, math.nan]),
-        5: ("PRUNED", [0.65, 0.3, 0.1]),
-        6: ("FAIL", [0.80, 0.81]),
-        7: ("FAIL", [0.75]),
+        5: ("PRUNED", [0.58]),
+        6: ("PRUNED", [0.59]),
+        7: ("FAIL", [0.80, 0.81]),
+        8: ("FAIL", [0.75]),
     }
     diary = Diary()
-    spec = make_spec(trials=len(curves), search=HALVING, faults=Faults(retries=0))
+    halving = replace(HALVING, pruner_options={"min_resource": 1})
+    spec = make_spec(trials=len(curves), search=halving, faults=Faults(retries=0))
     study = search(spec, workbench(curves), folder, one_worker, [diary])
 
     for trial in study.get_trials():
@@ -90,18 +93,18 @@ def test_the_study_holds_exactly_what_was_scripted(
     assert study.best_trial.number == 2
 
     records = read_trials(study)
-    assert [len(record.measurements) for record in records] == [12, 1, 12, 1, 2, 3, 2, 1]
+    assert [len(record.measurements) for record in records] == [12, 12, 12, 12, 2, 1, 1, 2, 1]
     reasons = {record.number: record.reason for record in records if record.reason}
     assert reasons == {
         4: "macro_f1 is nan at step 20",
-        6: "ValueError: the tensor",
-        7: "the worker process died (out of memory, killed or crashed); its log may say more",
+        7: "ValueError: the tensor",
+        8: "the worker process died (out of memory, killed or crashed); its log may say more",
     }
-    assert "raise value\nValueError: the tensor\nis odd" in (records[6].traceback or "")
-    assert "ValueError: the tensor" in (folder / log_name(6)).read_text()
+    assert "raise value\nValueError: the tensor\nis odd" in (records[7].traceback or "")
+    assert "ValueError: the tensor" in (folder / log_name(7)).read_text()
 
     assert diary.entries[:3] == [("started", 0), ("measured 1", 0), ("measured 2", 0)]
-    assert [number for what, number in diary.entries if what == "finished"] == list(range(8))
+    assert [number for what, number in diary.entries if what == "finished"] == list(range(9))
     assert [path.name for path in (folder / "checkpoints").iterdir()] == [Path(checkpoint_name(2, 1)).name]
     assert (folder / checkpoint_name(2, 1)).read_text() == "0.7"
 
