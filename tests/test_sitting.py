@@ -29,7 +29,8 @@ def test_a_new_study_keeps_what_it_learns_and_tries_the_best_of_it(begun, workdi
     assert (lesson.study, lesson.likeness.model, lesson.outside) == ("old", 1.0, 1)
     assert [trial.score for trial in lesson.trials] == [0.9, 0.7, 0.3]
     learned = read_start(study).learned
-    assert [point["learning_rate"] for point in learned] == [1e-4, 2e-5]  # 5e-4 is the default of so small a model
+    # 5e-4 is the default of so small a model.
+    assert [point["learning_rate"] for point in learned] == [1e-4, 2e-5]
     (build,) = read_info(study).architectures.values()
     assert build == "BertForSequenceClassification of 3 blocks"
 
