@@ -104,7 +104,7 @@ class SearchForm(Form):
     seed: Seed = SearchMethod.seed
     """Everything random follows from it."""
     start: Literal["recommended", "random"] = SearchMethod.start
-    """recommended: trial 0 is the recommended configuration; random: it is drawn as the others."""
+    """recommended: first the recommended configuration and the best of earlier studies; random: neither."""
     learn_from: StudyNames = Field(default_factory=tuple)
     """Earlier studies in ./studies whose trials inform this one, by how alike data and model are."""
     storage: Text | None = SearchMethod.storage

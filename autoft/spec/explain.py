@@ -9,15 +9,16 @@ from autoft.spec.hyperparameters import HYPERPARAMETERS
 from autoft.spec.methods import Method
 from autoft.spec.metrics import METRICS
 from autoft.spec.pruners import PRUNERS
+from autoft.spec.recommended import FITTED
 from autoft.spec.samplers import SAMPLERS
 from autoft.spec.study import SearchMethod
 from autoft.spec.tasks import TASKS
 from autoft.spec.wording import got, nearest, number
 
 STRATEGY = """\
-How a search decides. Trial 0 is the recommended configuration for your rows and model; then come the entries
-of `first`, and the best of earlier studies (`search.learn_from`). After that the sampler proposes where good
-trials are dense; it hears stopped and running trials at the value that they would likely have at their full
+How a search decides by default. Trial 0 is the recommended configuration for your rows and model; then come
+the entries of `first`, and the best of earlier studies (`search.learn_from`). After that the sampler proposes
+where good trials are dense; it hears stopped and running trials at the value that they would likely have at their full
 budget. No trial is stopped in the first quarter of its budget, while its learning rate rises, or before four
 trials have finished. After that the pruner lets the best third go on. A trial's score is its best
 measurement. `autoft show STUDY` says against whom a trial was stopped, and by how much."""
@@ -109,6 +110,8 @@ def _hyperparameters() -> list[Topic]:
     found = []
     for each in HYPERPARAMETERS.values():
         default = each.default if isinstance(each.default, str) else number(each.default)
+        if each.name in FITTED:
+            default = "fits rows, labels and model; autoft check says what it is"
         facts = {"takes": each.takes}
         if each.searched is not None:
             facts["searched where it is not mentioned"] = domain_text(each.searched)

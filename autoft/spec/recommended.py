@@ -19,6 +19,8 @@ EPOCHS = (3, 20)
 BASE_RATE, BASE_PARAMETERS = 5e-5, 110_000_000
 """The usual learning rate, and the size of the model for which it is usual, BERT-base."""
 RATES = (1e-5, 5e-4)
+FITTED = ("learning_rate", "batch_size", "epochs")
+"""What has another default than the kernel's own."""
 
 
 def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:

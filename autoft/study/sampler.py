@@ -106,7 +106,7 @@ def remembered(
     stood = [curves.stands(trial) for trial in trials if trial.state == TrialState.COMPLETE]
     finished = np.array([value for value in stood if math.isfinite(value)])
     heard: list[FrozenTrial] = []
-    for lesson in lessons:
+    for lesson in reversed(lessons):  # the most alike last, for TPE gives less weight to what is older
         alike = lesson.likeness.value
         for each in lesson.heard(len(finished)):
             value = lesson.middle + alike * (each.score - lesson.middle)

@@ -44,7 +44,7 @@ from autoft.study.records import (
 )
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
-from autoft.study.start import LEARNED, ORIGIN_ATTR, Params, read_start
+from autoft.study.start import DEFAULT, LEARNED, ORIGIN_ATTR, Params, read_start
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, suggest
 from autoft.study.watch import Watcher
@@ -269,7 +269,9 @@ class Sitting:
         step = report_step(measurement.fraction, self._grid)
         seen = live.trial._cached_frozen_trial
         seen.intermediate_values[step] = value
-        judged = measurement.fraction < 1 and measurement.index > live.decided
+        # The default is what the winner is compared with, so it runs to its end.
+        is_default = seen.user_attrs.get(ORIGIN_ATTR) == DEFAULT
+        judged = measurement.fraction < 1 and measurement.index > live.decided and not is_default
         stop = None
         if judged and self._pruner.judges_at(step):
             stop = self._pruner.judge([*self._begun(without=number), seen], seen)

@@ -1,6 +1,7 @@
 """What a search tries before its sampler learns from results: the recommended configuration, and the best of
 earlier studies (`search.learn_from`)."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +20,8 @@ ORIGIN_ATTR = "origin"
 DEFAULT, FIRST, LEARNED = "default", "first", "learned"
 """Origins: the recommended configuration; what the user queued; earlier studies."""
 
+SCALED = ("learning_rate", "weight_decay", "batch_size", "epochs")
+"""What counts by ratio: twice as much is as far as half as much."""
 Params = dict[str, Value]
 
 
@@ -87,11 +90,18 @@ def _nearest_value(parameter: Parameter, value: Value | None, blocks: int) -> Va
         if wanted is None:
             return domain.values[0]
         known = [each for each in domain.values if _number(each, blocks) is not None]
-        return min(known, key=lambda each: abs((_number(each, blocks) or 0.0) - wanted))
+        by_ratio = parameter.name in SCALED
+        return min(known, key=lambda each: _distance(_number(each, blocks) or 0.0, wanted, by_ratio=by_ratio))
     moved = min(domain.high, max(domain.low, wanted or 0.0))
     if domain.step is not None:
         moved = domain.low + round((moved - domain.low) / domain.step) * domain.step
     return round(moved) if domain.integer else float(moved)
+
+
+def _distance(one: float, other: float, *, by_ratio: bool) -> float:
+    if by_ratio and one > 0 and other > 0:
+        return abs(math.log(one / other))
+    return abs(one - other)
 
 
 def _number(value: Value | None, blocks: int) -> float | None:

@@ -21,6 +21,7 @@ from autoft.study.pruner import Stop
 from autoft.study.records import read_trial, read_trials
 from autoft.study.requests import forget_stop, request_end, request_stop
 from autoft.study.sitting import Sitting, Verdict
+from autoft.study.start import Start
 from autoft.study.storage import find_study, identity_of, open_study
 
 from .scripted import CONDITIONAL, Clock, Diary, make_spec, measurement
@@ -137,6 +138,20 @@ def test_pruning_compares_equal_fractions_of_unequal_trials(folder: Path) -> Non
     assert list(frozen[4].intermediate_values) == [4]
     assert list(frozen[5].intermediate_values) == [2, 4, 6, 8]
     assert read_trial(sitting.study, 4).stop == Stop(rival=0, share=0.5, behind=pytest.approx(0.1))
+
+
+def test_the_default_is_never_stopped_for_the_winner_is_compared_with_it(folder: Path) -> None:
+    spec = make_spec(trials=6, search=replace(HALVING, pruner_options={"min_resource": 1}))
+    start = Start({"learning_rate": 5e-5})
+    study = open_study(spec, folder, identity_of(spec, "digest"), start)
+    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=2)
+    default = begin(sitting)
+    for _ in range(4):
+        finish(sitting, *[0.5] * 12)
+    assert [measured(sitting, default, index, 12, 0.1) for index in range(1, 13)] == [Verdict.GO_ON] * 12
+    sitting.completed(default.number, 1)
+    finish(sitting, *[0.1] * 12)
+    assert states(sitting) == [*["COMPLETE"] * 5, "PRUNED"]
 
 
 def test_the_last_measurement_is_written_and_prunes_nothing(folder: Path) -> None:

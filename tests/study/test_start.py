@@ -65,6 +65,11 @@ def test_outside_the_space_the_default_is_moved_to_what_is_nearest_there() -> No
     }
 
 
+def test_rates_are_near_by_their_ratio() -> None:
+    # 5e-5 is half of 1e-4 and five times 1e-5; by difference 1e-5 is nearer.
+    assert start_of(spec_of(learning_rate=[1e-5, 1e-4])).default["learning_rate"] == 1e-4
+
+
 def test_a_step_of_the_space_is_kept() -> None:
     default = start_of(spec_of(dropout={"low": 0.06, "high": 0.36, "step": 0.06})).default
     assert default["dropout"] == pytest.approx(0.12)
