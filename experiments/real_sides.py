@@ -181,7 +181,7 @@ def search_hf_optuna(search: Search) -> Winner:
             worker.join()
     searched_s = time.time() - BEGAN_S
     if ended:
-        raise RuntimeError(f"a worker ended with {ended[0]} after {searched_s:.0f} s, before its time was over")
+        raise RuntimeError(f"a worker ended with {ended[0]} after {searched_s:.0f} s, too early")
     best = study.best_trial
     model, again = _train_again(search, best.params)
     return Winner(
