@@ -173,15 +173,15 @@ def search_hf_optuna(search: Search) -> Winner:
     for worker in workers:
         worker.start()
     try:
-        broken = wait([worker.sentinel for worker in workers], timeout=_left_s(search.minutes))
+        wait([worker.sentinel for worker in workers], timeout=_left_s(search.minutes))
+        ended = [worker.exitcode for worker in workers if worker.exitcode is not None]
     finally:
         for worker in workers:
             worker.kill()
+            worker.join()
     searched_s = time.time() - BEGAN_S
-    if broken:
-        raise RuntimeError(f"{HF_OPTUNA}: a worker ended after {searched_s:.0f} s, before its time was over")
-    for worker in workers:
-        worker.join()
+    if ended:
+        raise RuntimeError(f"a worker ended with {ended[0]} after {searched_s:.0f} s, too early")
     best = study.best_trial
     model, again = _train_again(search, best.params)
     return Winner(
