@@ -19,11 +19,11 @@ LESSONS_ATTR = "lessons"
 HEARD = 20
 """Trials of an earlier study of likeness 1 that the sampler hears in the beginning."""
 TRIED = 3
-"""Configurations of an earlier study of likeness 1 that are tried first."""
+"""Configurations of an earlier study of likeness 1 that are tried after the default and what is queued."""
 CLOSE = 0.1
 """Share of a range, on its own scale, within which two values hardly differ."""
 UNLIKE = 0.2
-"""Likeness below which none is tried first."""
+"""Likeness below which none of its configurations is tried."""
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ def _qmc(method: SearchMethod, number: int) -> BaseSampler:
 
 
 class _PointOfTrial(QMCSampler):
-    """Gives trial `number` the point of that number, and looks only at trials that are over.
+    """Gives trial `number` the point of that number, and looks only at trials that were measured.
 
     Optuna counts the points that were asked for, and looks at what running trials have drawn so far: after
     an interruption it would go on with other points.
