@@ -15,11 +15,10 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials, Workbench, rebuild
 from autoft.spec.study import StudySpec
-from autoft.study.comparison import compare
+from autoft.study.comparison import champion_of, compare
 from autoft.study.config import fine_tune_config
 from autoft.study.records import (
     TrialRecord,
-    best_trial,
     read_cache_plan,
     read_info,
     read_precision,
@@ -48,7 +47,7 @@ class Searched:
 
     def winner(self) -> Best | None:
         """The winner as the study knows it, not registered; None where no trial is COMPLETE."""
-        trial = best_trial(self.study)
+        trial = champion_of(read_trials(self.study), read_info(self.study).direction)
         if trial is None or trial.score is None:
             return None
         return Best(
@@ -88,8 +87,9 @@ class Searched:
             return champion
         trial = read_trial(self.study, best.trial)
         tuned = self._fine_tuned(trial, say)
-        comparison = compare(trial, read_trials(self.study))
-        return register_champion(*place, read_info(self.study), trial, tuned, spec.register, comparison)
+        info = read_info(self.study)
+        comparison = compare(trial, read_trials(self.study), info.direction)
+        return register_champion(*place, info, trial, tuned, spec.register, comparison)
 
     def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
         """The model; where the checkpoint does not give it, it is trained again."""

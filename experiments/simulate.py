@@ -78,12 +78,12 @@ def make(
     """A strategy by name."""
     tpe, random = optuna.samplers.TPESampler(seed=seed), optuna.samplers.RandomSampler(seed=seed)
     never, median = optuna.pruners.NopPruner(), optuna.pruners.MedianPruner()
-    objective = read_facts(set_name.partition(":")[0])["objective"]
+    facts = read_facts(set_name.partition(":")[0])
 
     def autoft(search: Mapping[str, Any]) -> Autoft:
-        spec = space(objective, 100_000, seed, dict(search))
+        spec = space(facts["objective"], 100_000, seed, dict(search))
         spec = replace(spec, space=with_recommended(spec.space, recommended_on(set_name)))
-        return Autoft(spec, plan_start(spec, BLOCKS), workers, clock)
+        return Autoft(spec, plan_start(spec, BLOCKS), workers, clock, facts["rows"]["validation"])
 
     makers: dict[str, Callable[[], Strategy]] = {
         "random": lambda: Optuna(random, never, first),

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
-from autoft.study.comparison import default_of
+from autoft.study.comparison import champion_of, default_of
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.start import DEFAULT
 
@@ -71,11 +71,9 @@ class Progress:
         return sum(trial.state == state for trial in self.done.values())
 
     @property
-    def best(self) -> TrialRecord | None:
-        """The best COMPLETE trial so far."""
-        complete = [t for t in self.done.values() if t.state == "COMPLETE" and t.score is not None]
-        sign = 1 if self.info.direction == "maximize" else -1
-        return max(complete, key=lambda t: (sign * (t.score or 0.0), -t.number), default=None)
+    def champion(self) -> TrialRecord | None:
+        """The trial that would win now."""
+        return champion_of(self.done.values(), self.info.direction)
 
     @property
     def default(self) -> TrialRecord | None:
@@ -138,7 +136,9 @@ class LiveView:
 
     def _draw(self) -> Group:
         with self._lock:
-            return Group(self._headline(), self._best_line(), *self._further_lines(), self._running_table())
+            return Group(
+                self._headline(), self._champion_line(), *self._further_lines(), self._running_table()
+            )
 
     def _headline(self) -> Text:
         p = self._progress
@@ -152,14 +152,14 @@ class LiveView:
             text.append(f", about {words.duration(p.remaining_s)} to go", "dim")
         return text
 
-    def _best_line(self) -> Text:
-        best = self._progress.best
-        if best is None:
-            return Text(f"best {self._progress.info.objective}  none yet", "dim")
+    def _champion_line(self) -> Text:
+        champion = self._progress.champion
+        if champion is None:
+            return Text(f"champion {self._progress.info.objective}  none yet", "dim")
         return Text.assemble(
-            f"best {self._progress.info.objective}  ",
-            (words.score(best.score), "bold green"),
-            f"  trial {best.number}: {words.parameters(best.params)}",
+            f"champion {self._progress.info.objective}  ",
+            (words.score(champion.score), "bold green"),
+            f"  trial {champion.number}: {words.parameters(champion.params)}",
         )
 
     def _further_lines(self) -> list[Text]:
@@ -212,11 +212,11 @@ class PlainView:
     def finished(self, number: int) -> None:
         """Prints the trial's line."""
         trial = self._progress.finished(number)
-        best = self._progress.best
+        champion = self._progress.champion
         said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
         self._console.print(
             f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
-            f"{_in_brackets(trial)} · best {words.score(best.score if best else None)}"
+            f"{_in_brackets(trial)} · champion {words.score(champion.score if champion else None)}"
             f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
             soft_wrap=True,
             highlight=False,

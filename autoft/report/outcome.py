@@ -46,7 +46,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     """
     name = outcome.info.name
     champion = outcome.champion
-    comparison = compare(champion, outcome.trials)
+    comparison = compare(champion, outcome.trials, outcome.info.direction)
     console.print(f"{_standing(outcome)}\n", highlight=False, markup=False)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)

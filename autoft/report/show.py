@@ -12,8 +12,7 @@ from autoft.errors import StudyError
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.compared import print_scores, print_verdict
-from autoft.report.tables import ranked
-from autoft.study.comparison import compare
+from autoft.study.comparison import champion_of, compare, ranked
 from autoft.study.records import StudyInfo, TrialRecord
 
 LOG_LINES = 40
@@ -34,8 +33,8 @@ def show_study(study: ShownStudy, console: Console) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", "state", study.info.objective, "time", "origin", "parameters"):
         table.add_column(heading, justify="right" if heading in ("trial", study.info.objective) else "left")
-    trials = ranked(study.info, study.trials)
-    for trial in trials:
+    finished = ranked(study.trials, study.info.direction)
+    for trial in [*finished, *(each for each in study.trials if each not in finished)]:
         table.add_row(
             str(trial.number),
             trial.state.lower(),
@@ -45,10 +44,11 @@ def show_study(study: ShownStudy, console: Console) -> None:
             _about(trial),
         )
     console.print(table, markup=False)
-    if trials and trials[0].state == "COMPLETE":
-        comparison = compare(trials[0], trials)
+    champion = champion_of(study.trials, study.info.direction)
+    if champion is not None:
+        comparison = compare(champion, study.trials, study.info.direction)
         console.print()
-        print_scores(study.info, trials[0], comparison, console)
+        print_scores(study.info, champion, comparison, console)
         print_verdict(comparison, console)
 
 

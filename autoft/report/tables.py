@@ -6,20 +6,13 @@ import pandas as pd
 from rich.table import Table
 
 from autoft.report import words
+from autoft.study.comparison import ranked
 from autoft.study.records import StudyInfo, TrialRecord
-
-
-def ranked(info: StudyInfo, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """COMPLETE trials from the best to the worst, then all others by number."""
-    sign = -1 if info.direction == "maximize" else 1
-    complete = [t for t in trials if t.state == "COMPLETE" and t.score is not None]
-    others = [t for t in trials if t not in complete]
-    return sorted(complete, key=lambda t: (sign * (t.score or 0.0), t.number)) + others
 
 
 def best_trials(info: StudyInfo, trials: Sequence[TrialRecord], limit: int = 5) -> Table:
     """The best COMPLETE trials, a column for each searched parameter."""
-    shown = [t for t in ranked(info, trials) if t.state == "COMPLETE"][:limit]
+    shown = ranked(trials, info.direction)[:limit]
     names = list(dict.fromkeys(name for trial in shown for name in trial.params))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", info.objective, *names, "time"):

@@ -6,10 +6,11 @@ from pathlib import Path
 from autoft.kernel.spares import is_spare, remove_spares
 from autoft.study.disk import Disk
 from autoft.study.places import CHECKPOINTS, trial_of
+from autoft.study.start import DEFAULT
 
 
 class Checkpoints:
-    """Those of the best trials (`checkpoints.keep`), and all of trials that are to go on.
+    """Those of the best trials (`checkpoints.keep`), of the default, and all of trials that are to go on.
 
     Args:
         folder: the study's.
@@ -21,27 +22,30 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int, *, maximize: bool, disk: Disk) -> None:
         self._folder, self._keep, self._maximize, self._disk = folder, keep, maximize, disk
         self._best: list[tuple[float, int, str]] = []
+        self._default: set[str] = set()
         remove_spares(folder / CHECKPOINTS)
 
-    def add(self, number: int, score: float, checkpoint: str | None) -> None:
-        """The trial is COMPLETE. Of equals the earliest counts as the best."""
+    def add(self, number: int, score: float, checkpoint: str | None, origin: str | None) -> None:
+        """The trial is COMPLETE. Of equals the earliest counts as the best; the default can win as well."""
+        if origin == DEFAULT and checkpoint:
+            self._default = {checkpoint}
         rank = -score if self._maximize else score
         self._best = sorted([*self._best, (rank, number, checkpoint or "")])[: self._keep]
 
     def drop_lost(self, unfinished: Collection[int]) -> None:
         """Deletes what no longer counts; `unfinished` are the trials that are to go on."""
-        best = {checkpoint for _, _, checkpoint in self._best}
-        for name in self._of_ended(unfinished) - best:
+        kept = {checkpoint for _, _, checkpoint in self._best} | self._default
+        for name in self._of_ended(unfinished) - kept:
             (self._folder / name).unlink(missing_ok=True)
 
     def bound(self, unfinished: Collection[int]) -> None:
-        """Makes room where the folder has outgrown its bound; of all that the best trial's is worth most.
+        """Makes room in a folder that is too large. The best trial's and the default's stay, for one wins.
 
         Raises:
             StudyError: there is none to be made.
         """
-        best = {self._best[0][2]} if self._best else set()
-        self._disk.trim(lambda: self._of_ended(unfinished) - best)
+        kept = {checkpoint for _, _, checkpoint in self._best[:1]} | self._default
+        self._disk.trim(lambda: self._of_ended(unfinished) - kept)
 
     def sweep(self, unfinished: Collection[int]) -> None:
         """At the end: what workers wrote while their trials were being ended."""

@@ -1,4 +1,4 @@
-"""The champion beside the default, which is the recommended configuration: what the search has given."""
+"""The champion, and what it has over the default, which is the recommended configuration."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,49 @@ if TYPE_CHECKING:
     from autoft.study.records import TrialRecord
 
 
+def champion_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
+    """The finished trial that wins; None where none has finished with a score.
+
+    It is the one with the best score, the earliest of equals; but the default where that is better than the
+    default by no more than noise. The best of many trials is partly the luckiest, so a lead that other
+    validation rows could turn around is no reason to leave what is known to work. The idea is that of the
+    one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984).
+    """
+    finished = _finished(trials)
+    best, default = best_of(finished, direction), default_of(finished)
+    if best is None or default is None or more_than_noise(best, default) is not False:
+        return best
+    return default
+
+
+def best_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
+    """The finished trial with the best score, the earliest of equals."""
+    return next(iter(ranked(trials, direction)), None)
+
+
+def ranked(trials: Iterable["TrialRecord"], direction: str) -> list["TrialRecord"]:
+    """The finished trials, the best score first, the earliest of equals first."""
+    sign = -1 if direction == "maximize" else 1
+    return sorted(_finished(trials), key=lambda trial: (sign * (trial.score or 0.0), trial.number))
+
+
+def default_of(trials: Iterable["TrialRecord"]) -> "TrialRecord | None":
+    """The default, where it has finished."""
+    return next((each for each in _finished(trials) if each.origin == DEFAULT), None)
+
+
+def _finished(trials: Iterable["TrialRecord"]) -> list["TrialRecord"]:
+    return [each for each in trials if each.state == "COMPLETE" and each.score is not None]
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """Two COMPLETE trials with a score, which may be one and the same."""
+    """Finished trials with a score; any two of them may be one and the same."""
 
     champion: "TrialRecord"
     default: "TrialRecord"
+    best: "TrialRecord"
+    """With the best score."""
 
     @property
     def is_default(self) -> bool:
@@ -32,30 +69,23 @@ class Comparison:
 
     @property
     def verdict(self) -> str | None:
-        """That the search has given nothing, in a sentence; None where it has, or where that is unknown.
-
-        That a champion is the best of many trials, so flattered by noise, is not counted.
-        """
-        if self.is_default:
-            return "The champion is the default configuration: no other finished trial scored better."
-        if more_than_noise(self.champion, self.default) is not False:
+        """That the search has given nothing, in a sentence; None where it has, or where that is unknown."""
+        if not self.is_default:
             return None
+        if self.best.number == self.default.number:
+            return "The champion is the default configuration: no other finished trial scored better."
         return (
-            "The champion is no better than the default configuration by more than noise: "
-            f"{self.champion.score:.4f} against {self.default.score:.4f}, "
-            f"standard error {error_of_difference(self.champion, self.default):.4f}."
+            "The champion is the default configuration: no trial is better by more than noise. Trial "
+            f"{self.best.number} has {self.best.score:.4f} against {self.default.score:.4f}, "
+            f"standard error {error_of_difference(self.best, self.default):.4f}."
         )
 
 
-def compare(champion: "TrialRecord | None", trials: Sequence["TrialRecord"]) -> Comparison | None:
+def compare(
+    champion: "TrialRecord | None", trials: Sequence["TrialRecord"], direction: str
+) -> Comparison | None:
     """The champion beside the default among `trials`; None without a champion or a finished default."""
-    default = default_of(trials)
-    if champion is None or champion.score is None or default is None:
+    default, best = default_of(trials), best_of(trials, direction)
+    if champion is None or default is None or best is None:
         return None
-    return Comparison(champion, default)
-
-
-def default_of(trials: Iterable["TrialRecord"]) -> "TrialRecord | None":
-    """The default, where it came to its end."""
-    ended = (each for each in trials if each.state == "COMPLETE" and each.score is not None)
-    return next((each for each in ended if each.origin == DEFAULT), None)
+    return Comparison(champion, default, best)

@@ -175,21 +175,6 @@ def read_trial(study: optuna.Study, number: int) -> TrialRecord:
     return record(trial, *_objective(study))
 
 
-def best_trial(study: optuna.Study) -> TrialRecord | None:
-    """The COMPLETE trial with the best score, the earliest of equals; None where there is none."""
-    return next(iter(best_trials(study, 1)), None)
-
-
-def best_trials(study: optuna.Study, count: int) -> list[TrialRecord]:
-    """Up to `count` COMPLETE trials, the best score first, the earliest of equals first."""
-    _, maximize = _objective(study)
-    complete = [
-        trial for trial in read_trials(study) if trial.state == "COMPLETE" and trial.score is not None
-    ]
-    sign = 1 if maximize else -1
-    return sorted(complete, key=lambda trial: (-sign * (trial.score or 0.0), trial.number))[:count]
-
-
 def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
     """The record of one Optuna trial."""
     begun: dict[str, Any] = trial.user_attrs.get(TRIAL_ATTR, {})

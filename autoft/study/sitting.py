@@ -27,6 +27,7 @@ from autoft.spec.study import StudySpec
 from autoft.study.assignment import Assignment
 from autoft.study.budget import Budgets
 from autoft.study.checkpoints import Checkpoints
+from autoft.study.comparison import ranked
 from autoft.study.config import fine_tune_config, grid_of, report_step, trial_seed
 from autoft.study.curves import Curves
 from autoft.study.disk import Disk
@@ -38,9 +39,9 @@ from autoft.study.records import (
     END_ATTR,
     MEASUREMENT_ATTR,
     TRIAL_ATTR,
-    best_trials,
     measurement_note,
     measurement_notes,
+    read_trials,
 )
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
@@ -126,8 +127,8 @@ class Sitting:
         """The error that did it, if one did."""
         disk = Disk(folder, spec.resources.disk, clock)
         self._checkpoints = Checkpoints(folder, spec.checkpoints.keep, maximize=self._maximize, disk=disk)
-        for trial in best_trials(study, spec.checkpoints.keep):
-            self._checkpoints.add(trial.number, trial.score or 0.0, trial.checkpoint)
+        for trial in ranked(read_trials(study), self._curves.direction):
+            self._checkpoints.add(trial.number, trial.score or 0.0, trial.checkpoint, trial.origin)
         self._interrupted = leftovers(study)
         for interrupted in self._interrupted[:]:
             self._end_if_decided(interrupted)
@@ -436,7 +437,7 @@ class Sitting:
         live = self._live.pop(number)
         self._budgets.ended()
         if value is not None:
-            self._checkpoints.add(number, value, live.checkpoint)
+            self._checkpoints.add(number, value, live.checkpoint, live.trial.user_attrs.get(ORIGIN_ATTR))
         self._checkpoints.drop_lost(self._unfinished)
         for watcher in self.watchers:
             watcher.finished(number)

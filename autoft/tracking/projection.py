@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from autoft.study.comparison import default_of
+from autoft.study.comparison import champion_of, default_of
 from autoft.tracking import runs, tags
 from autoft.tracking.description import describe
 
@@ -177,7 +177,7 @@ class Projection:
 
     def conclude(self, trials: Sequence["TrialRecord"], model_uri: str | None) -> None:
         """Writes the study's answer so far on the parent."""
-        best, default = best_of(trials, self.info.direction), default_of(trials)
+        best, default = champion_of(trials, self.info.direction), default_of(trials)
         known = None if best is None else self.trials.get(best.number)
         note = describe(
             self.info, trials, best, self.experiment_id, known.run_id if known else None, model_uri
@@ -201,18 +201,6 @@ class Projection:
         if changed:
             self.client.log_batch(self.parent_id, tags=[RunTag(key, value) for key, value in changed.items()])
             self.parent_tags.update(changed)
-
-
-def best_of(trials: Sequence["TrialRecord"], direction: str) -> "TrialRecord | None":
-    """The COMPLETE trial with the best score, the earliest of equals."""
-    sign = 1 if direction == "maximize" else -1
-    complete = [(sign * trial.score, -trial.number, trial) for trial in trials if is_winner(trial)]  # type: ignore[operator]  # is_winner: has a score
-    return max(complete, key=lambda entry: entry[:2])[2] if complete else None
-
-
-def is_winner(trial: "TrialRecord") -> bool:
-    """Whether the trial can win: it is COMPLETE and has a score."""
-    return trial.state == "COMPLETE" and trial.score is not None
 
 
 def _adopt(client: MlflowClient, run: Run, info: "StudyInfo") -> TrialRun:
@@ -273,7 +261,7 @@ def _outcome(trial: "TrialRecord") -> list[Metric]:
     outcome: list[Metric] = []
     if trial.duration_s is not None and trial.state in STATUS:
         outcome.append(Metric("duration_s", trial.duration_s, at, 0))
-    if is_winner(trial):
+    if trial.state == "COMPLETE" and trial.score is not None:
         best = next((one for one in trial.measurements if one.index == trial.best_index), None)
         outcome.append(Metric(tags.OBJECTIVE_METRIC, float(trial.score or 0.0), at, best.step if best else 0))
     return outcome

@@ -42,7 +42,7 @@ class Best:
 
 
 def best(study: str, tracking_uri: str | None = None) -> Best:
-    """The best complete trial of a study, found by its tags over all experiments.
+    """The champion of a study, found by its tags over all experiments.
 
     `tracking_uri` None is MLflow's own convention: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. Where
     several studies have the name, the newest counts.
@@ -137,17 +137,9 @@ def _parent(client: MlflowClient, study: str, where: str) -> Run:
 
 
 def _winner(client: MlflowClient, parent: Run) -> Run | None:
-    """The complete trial with the best objective; of equals the earliest, as in the study itself."""
-    order = "DESC" if parent.data.tags[tags.DIRECTION] == "maximize" else "ASC"
-    wanted = f"{runs.has(ROLE='trial', STATE='COMPLETE')} and tags.`{tags.PARENT}` = '{parent.info.run_id}'"
-    ranked = runs.search(
-        client, [parent.info.experiment_id], wanted, [f"metrics.`{tags.OBJECTIVE_METRIC}` {order}"]
-    )
-    top: Run | None = None
-    for run in ranked:
-        value = run.data.metrics.get(tags.OBJECTIVE_METRIC)
-        if value is None or (top is not None and value != top.data.metrics[tags.OBJECTIVE_METRIC]):
-            break
-        if top is None or int(run.data.tags[tags.TRIAL]) < int(top.data.tags[tags.TRIAL]):
-            top = run
-    return top
+    """The run of the trial that the study names as its champion."""
+    number = parent.data.tags.get(tags.BEST)
+    if number is None:
+        return None
+    wanted = f"{runs.has(ROLE='trial', TRIAL=number)} and tags.`{tags.PARENT}` = '{parent.info.run_id}'"
+    return runs.fullest(runs.search(client, [parent.info.experiment_id], wanted))

@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from curves.table import MEASUREMENTS, Values
 from autoft.kernel.measurement import Measurement
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.study.comparison import champion_of
 from autoft.study.places import make_folders
-from autoft.study.records import IDENTITY_ATTR
+from autoft.study.records import IDENTITY_ATTR, TrialRecord, read_trial
 from autoft.study.sitting import Sitting, Verdict
 from autoft.study.start import Start, write_start
 from autoft.study.storage import identity_of
@@ -37,6 +38,11 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
     }
 
 
+def _highest(scores: Mapping[int, float]) -> int | None:
+    """The trial with the best score, the earliest of equals."""
+    return max(scores, key=lambda number: (scores[number], -number), default=None)
+
+
 class Optuna:
     """A plain Optuna study: random or TPE, without pruning or with one of its pruners."""
 
@@ -48,6 +54,7 @@ class Optuna:
             self.study.enqueue_trial(dict(values))
         self.running: dict[int, optuna.Trial] = {}
         self.best: dict[int, float] = {}
+        self.complete: dict[int, float] = {}
 
     def ask(self) -> tuple[int, Values, int]:
         """The next trial."""
@@ -62,15 +69,16 @@ class Optuna:
         trial.report(value, index)
         if index == MEASUREMENTS:
             self.study.tell(trial, self.best[number])
+            self.complete[number] = self.best[number]
             return False
         if trial.should_prune():
             self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             return False
         return True
 
-    def winners(self) -> str:
-        """Optuna's best trial is a complete one."""
-        return "complete"
+    def winner(self) -> int | None:
+        """Optuna's best trial: a complete one."""
+        return _highest(self.complete)
 
 
 class RayAsha:
@@ -102,9 +110,9 @@ class RayAsha:
         recorded.append(value)
         return cut is None or value >= cut
 
-    def winners(self) -> str:
+    def winner(self) -> int | None:
         """Ray's best trial is any."""
-        return "any"
+        return _highest(self.best)
 
 
 class OneEpochThenBest:
@@ -140,9 +148,9 @@ class OneEpochThenBest:
         self.early[number] = value
         return False
 
-    def winners(self) -> str:
+    def winner(self) -> int | None:
         """Any."""
-        return "any"
+        return _highest(self.best)
 
 
 def space(objective: str, trials: int, seed: int, search: dict[str, Any]) -> StudySpec:
@@ -178,12 +186,21 @@ class Autoft:
 
     folder = Path(tempfile.mkdtemp(prefix="simulated-"))
 
-    def __init__(self, spec: StudySpec, start: Start | None, workers: int, clock: Callable[[], float]):
+    def __init__(
+        self,
+        spec: StudySpec,
+        start: Start | None,
+        workers: int,
+        clock: Callable[[], float],
+        validation_rows: int,
+    ):
         self.study = optuna.create_study(direction="maximize")
         make_folders(self.folder)
         self.study.set_user_attr(IDENTITY_ATTR, identity_of(spec, "simulated"))
         write_start(self.study, start)
-        self.objective = spec.objective
+        self.objective, self.rows = spec.objective, validation_rows
+        self.finished: list[TrialRecord] = []
+        self.champion: int | None = None
         self.sitting = Sitting(
             self.study,
             spec,
@@ -206,18 +223,22 @@ class Autoft:
 
     def measured(self, number: int, index: int, value: float) -> bool:
         """The sitting's decision."""
+        share, error = index / MEASUREMENTS, np.sqrt(value * (1 - value) / self.rows)
         measurement = Measurement(
-            index, index / MEASUREMENTS, index, index / MEASUREMENTS, {self.objective: value}, float(index)
+            index, share, index, share, {self.objective: value}, float(index), error=float(error)
         )
         attempt = 1
         decision = self.sitting.measured(number, attempt, measurement, "node")
         if index == MEASUREMENTS:
             self.sitting.completed(number, attempt)
+            self.finished.append(read_trial(self.study, number))
+            champion = champion_of(self.finished, "maximize")
+            self.champion = champion.number if champion else None
         return decision is Verdict.GO_ON
 
-    def winners(self) -> str:
-        """Only complete trials."""
-        return "complete"
+    def winner(self) -> int | None:
+        """The champion of the study."""
+        return self.champion
 
 
 def without_pruning(spec: StudySpec) -> StudySpec:

@@ -18,8 +18,8 @@ class Strategy(Protocol):
     def measured(self, number: int, index: int, value: float) -> bool:
         """A measurement, 1 to MEASUREMENTS; whether the trial goes on. The last one's answer is not heard."""
 
-    def winners(self) -> str:
-        """Which trials can win: `complete`, or `any`."""
+    def winner(self) -> int | None:
+        """The number of the trial that would win now."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ def search(
     strategy = make(lambda: clock[0])
     history, spent_s = History(), 0.0
     running: list[tuple[float, int, Trial]] = []
-    best = -np.inf
+    winner: int | None = None
     while True:
         while len(running) < workers and spent_s < limit_s:
             if len(history.trials) == most or (asked := strategy.ask()) is None:
@@ -112,9 +112,9 @@ def search(
         trial.score = max(trial.score, value)
         goes_on = strategy.measured(trial.number, trial.measured, value)
         complete = trial.measured == MEASUREMENTS
-        if (complete or strategy.winners() == "any") and trial.score > best:
-            best = trial.score
-            history.incumbents.append((spent_s, trial.truth))
+        if (number := strategy.winner()) != winner and number is not None:
+            winner = number
+            history.incumbents.append((spent_s, history.trials[number].truth))
         if complete or not goes_on:
             history.ended.append(Ended(spent_s, trial, trial.measured / MEASUREMENTS, complete))
         else:

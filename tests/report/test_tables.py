@@ -2,15 +2,9 @@ import io
 
 from rich.console import Console
 
-from autoft.report.tables import best_trials, frame, ranked
+from autoft.report.tables import best_trials, frame
 
 from .records import info, trial
-
-
-def test_complete_trials_come_first_and_the_best_of_them_at_the_top():
-    trials = [trial(0, values=(0.4,)), trial(1, "PRUNED", values=(0.9,)), trial(2, values=(0.6,))]
-    assert [t.number for t in ranked(info(), trials)] == [2, 0, 1]
-    assert [t.number for t in ranked(info("minimize"), trials)] == [0, 2, 1]
 
 
 def test_the_table_has_a_column_for_each_parameter_that_any_of_the_best_has():

@@ -1,10 +1,10 @@
-"""What is said of the champion beside the default, and when nothing is."""
+"""Which trial wins, and what is said of it beside the default."""
 
 from dataclasses import replace
 
 import pytest
 
-from autoft.study.comparison import compare, default_of
+from autoft.study.comparison import champion_of, compare, default_of, ranked
 
 from ..report.records import trial
 
@@ -17,30 +17,60 @@ def scored(number, score, error=0.01, **changes):
 DEFAULT = scored(0, 0.749, origin="default")
 
 
-def test_within_the_noise_the_figures_are_told():
-    champion = scored(4, 0.752)
-    found = compare(champion, [DEFAULT, scored(1, 0.7), champion])
+def test_within_the_noise_the_default_wins_and_the_figures_are_told():
+    best = scored(4, 0.752)
+    trials = [DEFAULT, scored(1, 0.7), best]
+    assert champion_of(trials, "maximize") == DEFAULT
+    found = compare(DEFAULT, trials, "maximize")
     # sqrt(2) * 0.01 * sqrt(1.0625) = 0.0146
     assert found.verdict == (
-        "The champion is no better than the default configuration by more than noise: "
-        "0.7520 against 0.7490, standard error 0.0146."
+        "The champion is the default configuration: no trial is better by more than noise. "
+        "Trial 4 has 0.7520 against 0.7490, standard error 0.0146."
     )
+    assert found.fact == "It is the default configuration."
+    assert found.is_default
+
+
+def test_beyond_the_noise_the_best_wins_and_nothing_is_held_against_it():
+    best = scored(4, 0.8)
+    assert champion_of([DEFAULT, best, scored(5, 0.8)], "maximize") == best
+    found = compare(best, [DEFAULT, best], "maximize")
+    assert (found.verdict, found.is_default) == (None, False)
     assert found.fact == "The default configuration (trial 0) has 0.7490."
-    assert not found.is_default
 
 
-def test_beyond_the_noise_nothing_is_held_against_it():
-    champion = scored(4, 0.8)
-    assert compare(champion, [DEFAULT, champion]).verdict is None
+@pytest.mark.parametrize(("loss", "winner"), [(0.74, 0), (0.70, 4), (0.76, 0)])
+def test_a_smaller_loss_is_compared_as_a_larger_score_is(loss, winner):
+    assert champion_of([DEFAULT, scored(4, loss)], "minimize").number == winner
 
 
-def test_a_smaller_loss_is_compared_as_a_larger_score_is():
-    assert compare(scored(4, 0.74), [DEFAULT]).verdict is not None
-    assert compare(scored(4, 0.70), [DEFAULT]).verdict is None
+@pytest.mark.parametrize("origin", ["first", None])
+def test_without_a_finished_default_the_best_score_wins(origin):
+    trials = [scored(0, 0.749, origin=origin), scored(4, 0.752), replace(DEFAULT, state="PRUNED")]
+    assert champion_of(trials, "maximize").number == 4
+    assert champion_of([], "maximize") is None
 
 
-def test_the_champion_may_be_the_default_itself():
-    found = compare(DEFAULT, [DEFAULT, scored(1, 0.7)])
+@pytest.mark.parametrize(("direction", "order"), [("maximize", [1, 2, 0, 3]), ("minimize", [0, 3, 1, 2])])
+def test_of_equals_the_earliest_comes_first(direction, order):
+    trials = [scored(0, 0.3), scored(1, 0.6), scored(2, 0.6), scored(3, 0.3)]
+    assert [each.number for each in ranked(reversed(trials), direction)] == order
+    assert champion_of(trials, direction).number == order[0]
+
+
+def test_what_did_not_finish_cannot_win():
+    unfinished = [
+        replace(scored(n, 0.99), state=state) for n, state in enumerate(("PRUNED", "RUNNING", "FAIL"))
+    ]
+    assert champion_of(unfinished, "maximize") is None
+    assert [each.number for each in ranked([*unfinished, scored(7, 0.5), scored(8, 0.6)], "maximize")] == [
+        8,
+        7,
+    ]
+
+
+def test_a_default_with_the_best_score_has_no_rival():
+    found = compare(DEFAULT, [DEFAULT, scored(1, 0.7)], "maximize")
     assert found.is_default
     assert found.fact == "It is the default configuration."
     assert (
@@ -48,20 +78,21 @@ def test_the_champion_may_be_the_default_itself():
     )
 
 
-def test_without_an_error_the_default_is_named_and_nothing_claimed():
+def test_without_an_error_the_best_score_wins_and_nothing_is_claimed():
     champion = scored(4, 0.752, error=None)
-    found = compare(champion, [DEFAULT, champion])
+    assert champion_of([DEFAULT, champion], "maximize") == champion
+    found = compare(champion, [DEFAULT, champion], "maximize")
     assert (found.fact, found.verdict) == ("The default configuration (trial 0) has 0.7490.", None)
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PRUNED", "FAIL"])
 def test_a_default_that_did_not_finish_is_none(state):
     assert default_of([replace(DEFAULT, state=state)]) is None
-    assert compare(scored(4, 0.752), [replace(DEFAULT, state=state)]) is None
+    assert compare(scored(4, 0.752), [replace(DEFAULT, state=state)], "maximize") is None
 
 
 def test_what_the_user_queued_and_the_portfolio_are_no_default():
     trials = [scored(0, 0.7, origin="first"), scored(1, 0.7, origin="portfolio"), scored(2, 0.7)]
     assert default_of(trials) is None
-    assert compare(trials[0], trials) is None
-    assert compare(None, [DEFAULT]) is None
+    assert compare(trials[0], trials, "maximize") is None
+    assert compare(None, [DEFAULT], "maximize") is None

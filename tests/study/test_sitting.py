@@ -396,6 +396,19 @@ def test_only_the_best_trials_keep_their_checkpoints(
     assert kept == [[Path(checkpoint_name(number, 1)).name for number in numbers] for numbers in expected]
 
 
+def test_the_default_keeps_its_checkpoint_also_after_it_is_over(folder: Path) -> None:
+    spec, kept = make_spec(trials=6, checkpoints=Checkpoints(1)), []
+    open_study(spec, folder, identity_of(spec, "digest"), Start({"learning_rate": 1e-4}))
+    for values in ((0.5,), (0.6,), (0.7,)):
+        sitting = sit(spec, folder)
+        (folder / checkpoint_name(len(kept), 1)).write_text("tensors")
+        finish(sitting, *values)
+        kept.append(sorted(path.name for path in (folder / "checkpoints").iterdir()))
+    assert kept == [
+        [Path(checkpoint_name(number, 1)).name for number in numbers] for numbers in ([0], [0, 1], [0, 2])
+    ]
+
+
 @pytest.mark.parametrize(("objective", "values"), [("macro_f1", (0.5, 0.9, 0.7)), ("log_loss", (5, 1, 3))])
 def test_the_best_trial_of_an_earlier_sitting_keeps_its_checkpoint(
     objective: str, values: tuple[float, ...], folder: Path

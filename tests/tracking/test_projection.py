@@ -6,9 +6,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from autoft.study.pruner import Stop
-from autoft.study.records import StudyInfo, TrialRecord
+from autoft.study.records import StudyInfo
 from autoft.tracking import store, tags
-from autoft.tracking.projection import Projection, best_of
+from autoft.tracking.projection import Projection
 
 from .conftest import BEGAN, make_trial
 
@@ -234,19 +234,3 @@ def test_parent_says_the_answer_and_ends_and_is_taken_up_again(
     assert (again.parent_id, parent.info.status) == (projection.parent_id, "RUNNING")
     assert parent.data.tags[tags.STATE] == "RUNNING"
     assert (parent.data.params["batch_size"], parent.data.params["epochs"]) == ("32", "3")
-
-
-@pytest.mark.parametrize(("direction", "winner"), [("maximize", 1), ("minimize", 0)])
-def test_best_is_complete_and_the_earliest_of_equals(direction: str, winner: int) -> None:
-    trials: list[TrialRecord] = [
-        make_trial(0, scores=(0.3,)),
-        make_trial(1, scores=(0.6,)),
-        make_trial(2, scores=(0.6,)),
-        make_trial(3, scores=(0.3,)),
-        make_trial(4, "PRUNED", (0.9,)),
-        make_trial(5, "FAIL", (0.1,)),
-        make_trial(6, score=None),
-    ]
-    best = best_of(trials, direction)
-    assert best is not None and best.number == winner
-    assert best_of(trials[4:], direction) is None

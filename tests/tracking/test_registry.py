@@ -84,7 +84,7 @@ def _publisher(uri: str, study: str, make_info: Callable[..., StudyInfo], tmp_pa
         trial = make_trial(number, scores=(score, 0.1))
         projection.project(trial)
         tuned = _tuned(tmp_path / "models" / "tiny", example)
-        comparison = compare(trial, [] if default is None else [default])
+        comparison = compare(trial, [] if default is None else [default], "maximize")
         return register_champion(uri, study, "id-1", make_info(), trial, tuned, study, comparison)
 
     return publish

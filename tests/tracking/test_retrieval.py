@@ -19,6 +19,7 @@ def publish(uri: str, make_info: Callable[..., StudyInfo]) -> Callable[..., Proj
         projection = Projection.open(client, store.experiment_id(client, info.name), info, study_id)
         for trial in trials:
             projection.project(trial)
+        projection.conclude(trials, None)
         return projection
 
     return write
@@ -124,6 +125,8 @@ def test_environment_tells_the_address(
     sqlite: str, study: str, make_info: Callable[..., StudyInfo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = store.connect(sqlite)
-    Projection.open(client, store.experiment_id(client, study), make_info(), "id").project(make_trial(0))
+    projection = Projection.open(client, store.experiment_id(client, study), make_info(), "id")
+    projection.project(make_trial(0))
+    projection.conclude([make_trial(0)], None)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite)
     assert retrieval.best(study).trial == 0
