@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 from scipy.stats import spearmanr
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -117,13 +118,18 @@ def features(values: Values) -> np.ndarray:
     )
 
 
+def _log_odds(scores: np.ndarray) -> np.ndarray:
+    """Where scores saturate, log odds do not; the ends are moved in a little."""
+    return np.asarray(logit(np.clip(scores, 0.01, 0.995)))
+
+
 class Surrogate:
-    """Of one set, from some of its runs."""
+    """Of one set, from some of its runs: Gaussian processes of the scores' log odds."""
 
     def __init__(self, name: str, runs: list[Run]) -> None:
         self.name, self.runs = name, runs
         self._x = np.stack([features(run.values) for run in runs])
-        self._y = np.stack([np.r_[run.validation, run.test, run.test_at_best] for run in runs])
+        self._y = _log_odds(np.stack([np.r_[run.validation, run.test, run.test_at_best] for run in runs]))
         self._middle, self._spread = self._y.mean(axis=0), self._y.std(axis=0) + 1e-6
         kernel = ConstantKernel(1.0, (1e-2, 1e2)) * RBF(np.ones(7), (0.05, 20.0)) + WhiteKernel(
             0.05, (1e-3, 1.0)
@@ -146,12 +152,12 @@ class Surrogate:
         near = np.argsort(distances)[:NEAR]
         weights = np.exp(-0.5 * (distances[near] - distances[near[0]]))
         chosen = random.choice(near, p=weights / weights.sum())
-        y = np.clip(self._mean(x)[0] + self._residuals[chosen], 0.0, 1.0)
+        y = expit(self._mean(x)[0] + self._residuals[chosen])
         return Shown(y[:MEASUREMENTS], float(y[-1]))
 
     def truth(self, values: Values) -> float:
         """The expected test score at the best validation score."""
-        return float(np.clip(self._mean(features(values))[0, -1], 0.0, 1.0))
+        return float(expit(self._mean(features(values))[0, -1]))
 
     def _fit_cost(self) -> tuple[Ridge, dict[Any, float]]:
         x = np.stack([_cost_features(run.values) for run in self.runs])
@@ -187,10 +193,13 @@ class Surrogate:
                 self._x[inside], target[inside]
             )
             predicted[outside] = model.predict(self._x[outside])
-        off = (predicted - target) * self._spread[-1]
+        scores = np.array([run.test_at_best for run in self.runs])
+        off = expit(predicted * self._spread[-1] + self._middle[-1]) - scores
+        better = scores >= np.median(scores)
         return {
             "rmse": float(np.sqrt(np.mean(off**2))),
-            "spread": float(self._y[:, -1].std()),
+            "rmse_of_better_half": float(np.sqrt(np.mean(off[better] ** 2))),
+            "spread": float(scores.std()),
             "spearman": float(spearmanr(predicted, target)[0]),
             "seed_noise": self.seed_noise,
         }

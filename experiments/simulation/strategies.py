@@ -96,6 +96,7 @@ class RayAsha:
             self.rungs[step] = []
             step *= factor
         self.factor = factor
+        self.best: dict[int, float] = {}
 
     def ask(self) -> tuple[int, Values, int]:
         """Random."""
@@ -103,6 +104,7 @@ class RayAsha:
 
     def measured(self, number: int, index: int, value: float) -> bool:
         """Stops below the cut of its rung."""
+        self.best[number] = max(value, self.best.get(number, -np.inf))
         if index not in self.rungs:
             return True
         recorded = self.rungs[index]
@@ -124,6 +126,7 @@ class OneEpochThenBest:
         self.values: dict[int, Values] = {}
         self.early: dict[int, float] = {}
         self.queue: list[int] | None = None
+        self.best: dict[int, float] = {}
 
     def ask(self) -> tuple[int, Values, int] | None:
         """A new one, until all were tried; then the best go on."""
@@ -143,6 +146,7 @@ class OneEpochThenBest:
 
     def measured(self, number: int, index: int, value: float) -> bool:
         """Stops after its first measurement."""
+        self.best[number] = max(value, self.best.get(number, -np.inf))
         if index > 1:
             return True
         self.early[number] = value
