@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import torch
 from safetensors import SafetensorError, safe_open
 
+from autoft.data.files import replacing
 from autoft.errors import ModelError
-from autoft.kernel.spares import Spares
 from autoft.kernel.vocabulary import widen
 
 _KINDS = {
@@ -41,7 +41,6 @@ class CheckpointWriter:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._pending: list[Future[None]] = []
-        self._spares = Spares()
 
     def save(
         self, tensors: Mapping[str, torch.Tensor], path: Path, header: Mapping[str, str] | None = None
@@ -54,10 +53,9 @@ class CheckpointWriter:
         if all(each.done() for each in self._pending):
             self.finish()
         with ExitStack() as stack:
-            temporary = stack.enter_context(self._spares.replacing(path))
-            with temporary.open("r+b") as file:
+            temporary = stack.enter_context(replacing(path))
+            with temporary.open("wb") as file:
                 _write(tensors, file, header or {})
-                file.truncate()
             rest = stack.pop_all()
         self._pending.append(self._thread.submit(rest.close))
         return self._pending[-1]

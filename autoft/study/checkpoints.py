@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from autoft.kernel.spares import is_spare, remove_spares
 from autoft.study.disk import Disk
 from autoft.study.places import CHECKPOINTS, trial_of
 from autoft.study.start import DEFAULT
@@ -23,7 +22,6 @@ class Checkpoints:
         self._folder, self._keep, self._maximize, self._disk = folder, keep, maximize, disk
         self._best: list[tuple[float, int, str]] = []
         self._default: set[str] = set()
-        remove_spares(folder / CHECKPOINTS)
 
     def add(self, number: int, score: float, checkpoint: str | None, origin: str | None) -> None:
         """The trial is COMPLETE. Of equals the earliest counts as the best; the default can win as well."""
@@ -47,12 +45,7 @@ class Checkpoints:
         kept = {checkpoint for _, _, checkpoint in self._best[:1]} | self._default
         self._disk.trim(lambda: self._of_ended(unfinished) - kept)
 
-    def sweep(self, unfinished: Collection[int]) -> None:
-        """At the end: what workers wrote while their trials were being ended."""
-        self.drop_lost(unfinished)
-        remove_spares(self._folder / CHECKPOINTS)
-
     def _of_ended(self, unfinished: Collection[int]) -> set[str]:
         """Names of all checkpoints of other trials, relative to the folder; what is no trial's stays."""
-        names = [path.name for path in (self._folder / CHECKPOINTS).iterdir() if not is_spare(path.name)]
+        names = [path.name for path in (self._folder / CHECKPOINTS).iterdir()]
         return {f"{CHECKPOINTS}/{name}" for name in names if trial_of(name) not in {-1, *unfinished}}

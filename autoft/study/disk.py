@@ -3,12 +3,12 @@
 import logging
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from autoft.errors import StudyError
 from autoft.kernel.boundary.drop import drop_finished_states
-from autoft.kernel.spares import remove_spares
-from autoft.study.places import CHECKPOINTS, DATA
+from autoft.study.places import DATA
 
 _LOG = logging.getLogger(__name__)
 LOOKED_EVERY_S = 5.0
@@ -31,9 +31,8 @@ class Disk:
     def trim(self, checkpoints: Callable[[], Iterable[str]]) -> None:
         """Makes room where the folder has outgrown its bound.
 
-        First go spare files, then the checkpoints that `checkpoints` names (relative to the folder), which
-        can be trained again; then the stored hidden states, which can be computed again, but not time after
-        time.
+        First go the checkpoints that `checkpoints` names (relative to the folder): they can be trained again;
+        then the stored hidden states, which can be computed again, but not time after time.
 
         Raises:
             StudyError: what is left is still too much, or it has grown to that a second time.
@@ -42,8 +41,7 @@ class Disk:
             return
         if bytes_below(self._folder) <= self._limit:
             return
-        remove_spares(self._folder / CHECKPOINTS)
-        for name in checkpoints() if bytes_below(self._folder) > self._limit else ():
+        for name in checkpoints():
             (self._folder / name).unlink(missing_ok=True)
         if bytes_below(self._folder) > self._limit and not self._states_were_dropped:
             _LOG.warning("resources.disk: the stored hidden states are dropped, and computed again")
@@ -66,12 +64,9 @@ class Disk:
 
 def bytes_below(folder: Path) -> int:
     """What the files in a folder take; those that vanish meanwhile take nothing."""
-    sizes = {}
+    size = 0
     for place, _, names in os.walk(folder):
         for name in names:
-            try:
-                found = os.lstat(os.path.join(place, name))
-            except OSError:
-                continue
-            sizes[found.st_ino] = found.st_size  # once, however many names it has
-    return sum(sizes.values())
+            with suppress(OSError):
+                size += os.lstat(os.path.join(place, name)).st_size
+    return size

@@ -445,7 +445,7 @@ class Sitting:
 
     def sweep(self) -> None:
         """At the end: what workers wrote while their trials were being ended."""
-        self._checkpoints.sweep(self._unfinished)
+        self._checkpoints.drop_lost(self._unfinished)
 
     @property
     def _unfinished(self) -> set[int]:

@@ -12,7 +12,6 @@ from autoft.kernel import loop, workbench
 from autoft.kernel import trial as kernel_trial
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.resume import Resume
-from autoft.kernel.spares import is_spare
 from autoft.kernel.steps import plan
 from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Workbench
@@ -200,7 +199,7 @@ def test_closing_the_iterator_is_all_there_is_to_pruning(bench, tmp_path):
     trial = bench.fine_tune(config(measurements=6), folder / "7.safetensors")
     next(trial)
     trial.close()
-    assert [file.name for file in folder.iterdir() if not is_spare(file.name)] == ["7.safetensors"]
+    assert [file.name for file in folder.iterdir()] == ["7.safetensors"]
     assert list(trial) == []
 
 

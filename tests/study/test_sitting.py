@@ -445,19 +445,6 @@ def test_what_somebody_else_put_beside_the_checkpoints_stays(folder: Path) -> No
     }
 
 
-def test_spare_files_are_the_workers_until_the_sitting_ends(folder: Path) -> None:
-    stale, spare = folder / "checkpoints" / ".spare.a", folder / "checkpoints" / ".spare.b"
-    sit(make_spec(trials=1), folder)
-    stale.write_text("of a process that was killed")
-    sitting = sit(make_spec(trials=1), folder)
-    assert not stale.exists()
-    spare.write_text("to be written over")
-    finish(sitting, 0.4)
-    assert spare.exists()
-    sitting.sweep()
-    assert not spare.exists()
-
-
 def test_a_trial_costs_no_look_at_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the thousandth costs many times the tenth. Pruners and samplers do look; these two do not."""
     sitting = sit(make_spec(trials=3), folder)
