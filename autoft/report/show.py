@@ -30,7 +30,7 @@ class ShownStudy:
 
 
 def show_study(study: ShownStudy, console: Console) -> None:
-    """Prints every trial, the best first, and what the champion has over the default."""
+    """Prints every trial, the best first, and what the winner has over the default."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", "state", study.info.objective, "time", "origin", "parameters"):
         table.add_column(heading, justify="right" if heading in ("trial", study.info.objective) else "left")

@@ -1,4 +1,4 @@
-"""The champion beside the default, which is the recommended configuration: what the search has given."""
+"""The winner beside the default, which is the recommended configuration: what the search has given."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 class Comparison:
     """Two COMPLETE trials with a score, which may be one and the same."""
 
-    champion: "TrialRecord"
+    winner: "TrialRecord"
     default: "TrialRecord"
 
     @property
     def is_default(self) -> bool:
-        """Whether the default is the champion."""
-        return self.champion.number == self.default.number
+        """Whether the default is the winner."""
+        return self.winner.number == self.default.number
 
     @property
     def fact(self) -> str:
-        """What the default has, in a sentence beside the champion's score."""
+        """What the default has, in a sentence beside the winner's score."""
         if self.is_default:
             return "It is the default configuration."
         return f"The default configuration (trial {self.default.number}) has {self.default.score:.4f}."
@@ -34,25 +34,25 @@ class Comparison:
     def verdict(self) -> str | None:
         """That the search has given nothing, in a sentence; None where it has, or where that is unknown.
 
-        That a champion is the best of many trials, so flattered by noise, is not counted.
+        That a winner is the best of many trials, so flattered by noise, is not counted.
         """
         if self.is_default:
-            return "The champion is the default configuration: no other finished trial scored better."
-        if more_than_noise(self.champion, self.default) is not False:
+            return "The winner is the default configuration: no other finished trial scored better."
+        if more_than_noise(self.winner, self.default) is not False:
             return None
         return (
-            "The champion is no better than the default configuration by more than noise: "
-            f"{self.champion.score:.4f} against {self.default.score:.4f}, "
-            f"standard error {error_of_difference(self.champion, self.default):.4f}."
+            "The winner is no better than the default configuration by more than noise: "
+            f"{self.winner.score:.4f} against {self.default.score:.4f}, "
+            f"standard error {error_of_difference(self.winner, self.default):.4f}."
         )
 
 
-def compare(champion: "TrialRecord | None", trials: Sequence["TrialRecord"]) -> Comparison | None:
-    """The champion beside the default among `trials`; None without a champion or a finished default."""
+def compare(winner: "TrialRecord | None", trials: Sequence["TrialRecord"]) -> Comparison | None:
+    """The winner beside the default among `trials`; None without a winner or a finished default."""
     default = default_of(trials)
-    if champion is None or champion.score is None or default is None:
+    if winner is None or winner.score is None or default is None:
         return None
-    return Comparison(champion, default)
+    return Comparison(winner, default)
 
 
 def default_of(trials: Iterable["TrialRecord"]) -> "TrialRecord | None":

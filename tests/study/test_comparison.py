@@ -1,4 +1,4 @@
-"""What is said of the champion beside the default, and when nothing is."""
+"""What is said of the winner beside the default, and when nothing is."""
 
 from dataclasses import replace
 
@@ -18,11 +18,11 @@ DEFAULT = scored(0, 0.749, origin="default")
 
 
 def test_within_the_noise_the_figures_are_told():
-    champion = scored(4, 0.752)
-    found = compare(champion, [DEFAULT, scored(1, 0.7), champion])
+    winner = scored(4, 0.752)
+    found = compare(winner, [DEFAULT, scored(1, 0.7), winner])
     # sqrt(2) * 0.01 * sqrt(1.0625) = 0.0146
     assert found.verdict == (
-        "The champion is no better than the default configuration by more than noise: "
+        "The winner is no better than the default configuration by more than noise: "
         "0.7520 against 0.7490, standard error 0.0146."
     )
     assert found.fact == "The default configuration (trial 0) has 0.7490."
@@ -30,8 +30,8 @@ def test_within_the_noise_the_figures_are_told():
 
 
 def test_beyond_the_noise_nothing_is_held_against_it():
-    champion = scored(4, 0.8)
-    assert compare(champion, [DEFAULT, champion]).verdict is None
+    winner = scored(4, 0.8)
+    assert compare(winner, [DEFAULT, winner]).verdict is None
 
 
 def test_a_smaller_loss_is_compared_as_a_larger_score_is():
@@ -39,18 +39,16 @@ def test_a_smaller_loss_is_compared_as_a_larger_score_is():
     assert compare(scored(4, 0.70), [DEFAULT]).verdict is None
 
 
-def test_the_champion_may_be_the_default_itself():
+def test_the_winner_may_be_the_default_itself():
     found = compare(DEFAULT, [DEFAULT, scored(1, 0.7)])
     assert found.is_default
     assert found.fact == "It is the default configuration."
-    assert (
-        found.verdict == "The champion is the default configuration: no other finished trial scored better."
-    )
+    assert found.verdict == "The winner is the default configuration: no other finished trial scored better."
 
 
 def test_without_an_error_the_default_is_named_and_nothing_claimed():
-    champion = scored(4, 0.752, error=None)
-    found = compare(champion, [DEFAULT, champion])
+    winner = scored(4, 0.752, error=None)
+    found = compare(winner, [DEFAULT, winner])
     assert (found.fact, found.verdict) == ("The default configuration (trial 0) has 0.7490.", None)
 
 
