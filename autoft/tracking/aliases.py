@@ -75,8 +75,11 @@ class Aliases:
         if stored is None:
             return None
         known = {each.name for each in fields(Promotion)}
-        told = {key: value for key, value in json.loads(stored).items() if key in known}
-        return Promotion(**{**told, "alias": self.of(version)})
+        try:
+            told = {key: value for key, value in json.loads(stored).items() if key in known}
+            return Promotion(**{**told, "alias": self.of(version)})
+        except (ValueError, TypeError, AttributeError):  # somebody has edited the tag
+            return None
 
     def settle(self, version: int, promotion: Promotion, champion: int | None) -> None:
         """Moves the aliases as decided, and stores with the version what was decided.

@@ -1,4 +1,4 @@
-"""A model written to the tracking store as a champion's would be, read back and taken away again."""
+"""A model written to the tracking store as a winner's would be, read back and taken away again."""
 
 from contextlib import suppress
 from pathlib import Path
