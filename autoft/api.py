@@ -35,6 +35,8 @@ class SearchResult:
     """The winner; None where no trial is COMPLETE."""
     trials: "pd.DataFrame"
     """A row a trial: number, state, score, duration_s, reason, then a column a searched parameter."""
+    promotion: str | None = None
+    """What the winner's model has become in the registry, and why; None where it is not there."""
 
 
 def search(
@@ -64,7 +66,9 @@ def search(
     outcome = sit(spec, Console(), frames=data)
     if outcome.unrecorded:
         warnings.warn(outcome.unrecorded, stacklevel=2)
-    return SearchResult(spec.study, outcome.best, frame(outcome.trials))
+    best, promotion = outcome.best, outcome.promotion
+    said = promotion.said_of(best.model_uri) if best is not None and promotion is not None else None
+    return SearchResult(spec.study, best, frame(outcome.trials), said)
 
 
 def best_config(study: str | Path, tracking_uri: str | None = None) -> Best:
@@ -94,7 +98,7 @@ def load_best_model(study: str | Path, tracking_uri: str | None = None) -> Any:
 
 def study_name(study: str | Path) -> str:
     """The name of a study that is given by its name or by its space.yaml."""
-    return read_spec(study).study if _is_file(study) else str(study)
+    return read_spec(study).study if is_file(study) else str(study)
 
 
 def study_tracking_uri(study: str | Path | None) -> str | None:
@@ -145,7 +149,8 @@ _ALWAYS = ("study", "task", "data", "objective", "budget")
 """The sections that a request cannot be without, besides the model."""
 
 
-def _is_file(study: str | Path) -> bool:
+def is_file(study: str | Path) -> bool:
+    """Whether a study is given by its space.yaml, not by its name."""
     return Path(study).suffix in (".yaml", ".yml")
 
 
@@ -155,7 +160,7 @@ def request_of(study: str | Path, section: str) -> StudySpec | None:
     Of the copy nothing else is looked at, for the rest may be about paths beside a file that is elsewhere,
     or about environment variables that are not needed here.
     """
-    if _is_file(study):
+    if is_file(study):
         return read_spec(study)
     given = _copy(study)
     if given is None:
@@ -171,7 +176,7 @@ def full_request(study: str | Path, changes: Mapping[str, Any], overrides: Seque
         StudyError: a study given by its name has no copy of its request here.
         SpecError: it is wrong, with the changes.
     """
-    given = _document(Path(study)) if _is_file(study) else _copy(study)
+    given = _document(Path(study)) if is_file(study) else _copy(study)
     if given is None:
         raise StudyError(f"study {str(study)!r}: its request is not kept here; give its space.yaml")
     # What is expanded from the environment, or lies beside the file, is not looked at.
@@ -199,7 +204,7 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _with_password(study: str | Path, url: str | None, key: str) -> str | None:
     """`url`, unless it comes from the copy and its password is masked there."""
-    if url and "***" in url and not _is_file(study):
+    if url and "***" in url and not is_file(study):
         raise StudyError(
             f"study {str(study)!r}: the password in {key} is not kept with the study; give its space.yaml "
             "instead of its name"

@@ -7,15 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from autoft.data.files import read_table
+from autoft.data.overlap import row_digests, texts_of
 from autoft.data.prepare import PreparedData
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials, Workbench, rebuild
-from autoft.spec.study import StudySpec
-from autoft.study.comparison import champion_of, compare
+from autoft.promotion import Claim, settle
+from autoft.spec.study import StudySpec, Tracking
+from autoft.study.budget import unfinished
+from autoft.study.comparison import compare, winner_of
 from autoft.study.config import fine_tune_config
 from autoft.study.records import (
     TrialRecord,
@@ -26,8 +31,10 @@ from autoft.study.records import (
     read_trials,
 )
 from autoft.study.storage import Study, study_id
-from autoft.tracking.registry import Champion, FineTuned, find_champion, register_champion
+from autoft.tracking.aliases import Promotion
+from autoft.tracking.registry import Registered, find_version, register_version
 from autoft.tracking.retrieval import Best
+from autoft.tracking.saving import FineTuned
 
 _LOG = logging.getLogger(__name__)
 REGISTER_AGAIN_S = 10.0
@@ -47,7 +54,7 @@ class Searched:
 
     def winner(self) -> Best | None:
         """The winner as the study knows it, not registered; None where no trial is COMPLETE."""
-        trial = champion_of(read_trials(self.study), read_info(self.study).direction)
+        trial = winner_of(read_trials(self.study), read_info(self.study).direction)
         if trial is None or trial.score is None:
             return None
         return Best(
@@ -61,35 +68,54 @@ class Searched:
             values=dict(trial.values),
         )
 
-    def registered(self, best: Best, say: Callable[[str], None], tries: int) -> tuple[Best, str | None]:
-        """The winner with its registered model; and what the tracking server did not take, in words.
+    def registered(
+        self, best: Best, say: Callable[[str], None], tries: int
+    ) -> tuple[Best, Promotion | None, str | None]:
+        """The winner with its registered model, what that became, and what was not taken, in words.
 
         `say` tells the user what takes long; the server is asked up to `tries` times.
         """
         try:
-            champion = self._register(best, say)
+            version = self.version_of(read_trial(self.study, best.trial), say)
+            promotion = settle(self._claim(version), say)
         except TrackingError as error:
             if tries > 1:
-                _LOG.warning("the champion's model: %s", error)
+                _LOG.warning("the winner's model: %s", error)
                 time.sleep(REGISTER_AGAIN_S)
                 return self.registered(best, say, tries - 1)
-            return best, f"the champion's model: {error}"
+            return best, None, f"the winner's model: {error}"
         except AutoftError as error:
-            return best, f"the champion's model: {error}"
-        return replace(best, run_id=champion.run_id, model_uri=champion.model_uri), None
+            return best, None, f"the winner's model: {error}"
+        return replace(best, run_id=version.run_id, model_uri=version.model_uri), promotion, None
 
-    def _register(self, best: Best, say: Callable[[str], None]) -> Champion:
-        """Looks first whether it stands there already, so that a second try makes nothing twice."""
+    def version_of(self, trial: TrialRecord, say: Callable[[str], None]) -> Registered:
+        """The trial's model in the registry. Looks first whether it is there, so that nothing is made twice.
+
+        Raises:
+            TrackingError: the server does not take it.
+            AutoftError: there is no model to register.
+        """
         spec = self.spec
-        place = (spec.tracking.uri, spec.tracking.experiment or spec.study, study_id(self.study))
-        champion = find_champion(*place, spec.study, best.trial, spec.register)
-        if champion is not None:
-            return champion
-        trial = read_trial(self.study, best.trial)
+        name, place = spec.register.name, where_published(self.study, spec.tracking)
+        version = find_version(*place, spec.study, trial.number, name)
+        if version is not None:
+            return version
         tuned = self._fine_tuned(trial, say)
         info = read_info(self.study)
         comparison = compare(trial, read_trials(self.study), info.direction)
-        return register_champion(*place, info, trial, tuned, spec.register, comparison)
+        return register_version(*place, info, trial, tuned, name, comparison)
+
+    def _claim(self, version: Registered) -> Claim:
+        spec = self.spec
+        return Claim(
+            uri=spec.tracking.uri,
+            version=version,
+            study=spec.study,
+            rule=spec.register.promote,
+            metric=spec.objective,
+            rows=self.prepared.rows_path,
+            unfinished=unfinished(self.study, spec.budget),
+        )
 
     def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
         """The model; where the checkpoint does not give it, it is trained again."""
@@ -115,13 +141,14 @@ class Searched:
             self.spec.task,
             trial.best_index,
         )
-        row = read_table(prepared.rows_path).slice(0, 1)
+        rows = read_table(prepared.rows_path)
         return FineTuned(
             model=model,
             tokenizer=tokenizer,
             reference=ref.name,
             max_length=config.max_length,
-            example=tuple(row[f"input_{i}"][0].as_py() for i in range(prepared.n_inputs)),
+            example=texts_of(rows.slice(0, 1))[0],
+            trained_rows=row_digests(rows.filter(pc.equal(rows["split"], "train"))),
         )
 
     def _make_again(self, trial: TrialRecord) -> None:
@@ -151,3 +178,8 @@ class Searched:
 
     def _checkpoint_of(self, trial: TrialRecord) -> Path:
         return self.folder / (trial.checkpoint or "")
+
+
+def where_published(study: Study, tracking: Tracking) -> tuple[str | None, str, str]:
+    """The tracking URI, the experiment and the study's id, by which its runs are found."""
+    return tracking.uri, tracking.experiment or study.study_name, study_id(study)

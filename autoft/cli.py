@@ -138,6 +138,17 @@ def sync(
 
 
 @app.command()
+def promote(
+    study: Study,
+    trial: Annotated[int | None, typer.Option(help="This trial; absent, the winner.")] = None,
+) -> None:
+    """Make a trial's model the champion in MLflow; the one before becomes previous."""
+    from autoft import control
+
+    typer.echo(control.promote(study, trial, typer.echo))
+
+
+@app.command()
 def check(
     space: Space,
     override: Overrides = [],  # noqa: B006 - Typer copies it

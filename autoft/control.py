@@ -1,16 +1,23 @@
-"""What another terminal does to a study: stop it, queue a configuration, publish it anew."""
+"""What another terminal does to a study: stop it, queue a configuration, publish it anew, promote a model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from autoft.api import find, full_request, request_of, study_tracking_uri
+from autoft.api import find, full_request, is_file, request_of, study_tracking_uri
+from autoft.data.prepare import read_prepared
 from autoft.errors import StudyError
-from autoft.study.lock import find_lessee, find_owner
-from autoft.study.records import read_info, read_trial, read_trials
+from autoft.spec.read import read_spec
+from autoft.spec.study import Tracking
+from autoft.study.comparison import winner_of
+from autoft.study.lock import find_lessee, find_owner, hold_sitting
+from autoft.study.places import DATA
+from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
-from autoft.study.storage import clear_storage_errors, study_id, trials_left
+from autoft.study.storage import Study, clear_storage_errors, study_id, trials_left
 from autoft.tracking.recorder import Recorder
+from autoft.tracking.registry import Registered, find_version
 from autoft.tracking.store import resolve
 
 SYNC_PATIENCE_S = 600.0
@@ -87,3 +94,60 @@ def sync(study: str | Path, uri: str | None = None) -> str:
     if unrecorded is not None:
         raise StudyError(unrecorded)
     return f"{len(trials)} trials of study {found.study_name} are in MLflow."
+
+
+def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) -> str:
+    """Makes a trial's model the champion of the study's registered model, whatever it is like.
+
+    None is the winner. A trial that is not registered yet is registered first. Says what was done; `say`
+    tells what takes long.
+
+    Raises:
+        StudyError: there is no such study or trial, or the trial is not COMPLETE.
+        TrackingError: the store does not answer.
+    """
+    from autoft.promotion import promote_by_hand  # torch comes with it
+
+    found, folder = find(study)
+    with clear_storage_errors(found.study_name):
+        chosen = _winner(found) if trial is None else read_trial(found, trial)
+    if chosen is None or chosen.state != "COMPLETE":
+        what = "no trial is COMPLETE" if chosen is None else f"trial {trial} is {chosen.state}"
+        raise StudyError(
+            f"study {found.study_name!r}: {what}, and only the model of a COMPLETE trial is whole"
+        )
+    asked = request_of(study, "tracking")
+    tracking = Tracking(study_tracking_uri(study), asked.tracking.experiment if asked else None)
+    version = _version(study, found, folder, chosen, tracking, say)
+    before = promote_by_hand(tracking.uri, version)
+    what = f"{version.model_uri} (trial {chosen.number} of {found.study_name}) is the champion"
+    if before == version.version:
+        return f"{what} already."
+    return f"{what}; {'there was none' if before is None else f'version {before} is previous now'}."
+
+
+def _winner(study: Study) -> TrialRecord | None:
+    return winner_of(read_trials(study), read_info(study).direction)
+
+
+def _version(
+    study: str | Path,
+    found: Study,
+    folder: Path,
+    trial: TrialRecord,
+    tracking: Tracking,
+    say: Callable[[str], None],
+) -> Registered:
+    """The trial's model in the registry: as it is there, or else made from the trial's checkpoint."""
+    from autoft.champion import Searched, where_published
+
+    asked = request_of(study, "register")
+    name = asked.register.name if asked else found.study_name
+    place = where_published(found, tracking)
+    version = find_version(*place, found.study_name, trial.number, name)
+    if version is not None:
+        return version
+    spec = read_spec(study) if is_file(study) else full_request(study, {})
+    searched = Searched(found, replace(spec, tracking=tracking), read_prepared(folder / DATA), folder)
+    with hold_sitting(folder), clear_storage_errors(found.study_name):
+        return searched.version_of(trial, say)

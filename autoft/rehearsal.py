@@ -245,7 +245,7 @@ class _Rehearsal:
         return plan_steps(self.rows.size("train"), fine_tune_config(self.spec, values, 0, precision))
 
     def _try_model(self, stages: Sequence[_Stage], prepared: PreparedData) -> int:
-        """The largest checkpoint as the champion's model, to MLflow and back. Gives its bytes."""
+        """The largest checkpoint as the winner's model, to MLflow and back. Gives its bytes."""
         sizes = {
             (each.checkpoint_bytes, -number, -index): (stage, stage.trials[index])
             for number, stage in enumerate(stages)

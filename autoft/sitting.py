@@ -1,4 +1,4 @@
-"""One sitting, from the request to the registered champion: the rooms put together, top to bottom."""
+"""One sitting, from the request to the registered winner: the rooms put together, top to bottom."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials
 from autoft.report import cache, learned
 from autoft.report.live import Progress, view
-from autoft.report.outcome import Outcome
+from autoft.report.outcome import Outcome, print_promotion
 from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
@@ -73,7 +73,7 @@ PACKAGES = ("autoft", "optuna", "ray", "torch", "transformers", "datasets", "mlf
 RECORD_PATIENCE_S = 60.0
 """How long the end of a sitting waits for a tracking server, from one trial that it takes to the next."""
 REGISTER_TRIES = 3
-"""How often the champion is offered to a tracking server that does not take it."""
+"""How often the winner is offered to a tracking server that does not take it."""
 STORAGE_PATIENCE_S = 600.0
 """How long a search waits for a database server that is gone."""
 INTERRUPTED_PATIENCE_S = 5.0
@@ -81,7 +81,7 @@ INTERRUPTED_PATIENCE_S = 5.0
 
 
 def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] | None" = None) -> Outcome:
-    """Runs a study to its budget, publishes it and registers its champion.
+    """Runs a study to its budget, publishes it and registers its winner.
 
     Args:
         spec: the request.
@@ -156,10 +156,10 @@ def _search(
         patience_s = INTERRUPTED_PATIENCE_S if stopped else RECORD_PATIENCE_S
         unrecorded = recorder.flush(patience_s, while_it_moves=not stopped)
         searched = Searched(study, spec, prepared, folder)
-        best = searched.winner()
+        best, promotion = searched.winner(), None
         if best is not None and unrecorded is None:
-            tries = 1 if stopped else REGISTER_TRIES
-            best, unrecorded = searched.registered(best, partial(console.print, markup=False), tries)
+            tries, say = 1 if stopped else REGISTER_TRIES, partial(console.print, markup=False)
+            best, promotion, unrecorded = searched.registered(best, say, tries)
             if best.model_uri is not None:
                 recorder.registered(best.model_uri)
         interrupted = trials_left(study, spec.budget) > 0
@@ -174,6 +174,7 @@ def _search(
         raise error
     forget_stop(study)
     if stopped:
+        print_promotion(best, promotion, console)
         raise KeyboardInterrupt
     return Outcome(
         info=read_info(study),
@@ -181,6 +182,7 @@ def _search(
         total=spec.budget.trials,
         ran=len(_ended(study)) - before,
         best=best,
+        promotion=promotion,
         unrecorded=unrecorded,
     )
 

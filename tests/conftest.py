@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,17 @@ def searched(tmp_path_factory):
     """A folder with a finished search of the quickstart, cut short, and what the command printed."""
     folder = tmp_path_factory.mktemp("main-job")
     return folder, run_from_the_start(folder, *search_words("resources.max_concurrent=2"))
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """Making its tables takes seconds, so it is made once and copied."""
+    from autoft.tracking import store
+
+    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    with chdir(path.parent):  # MLflow makes a folder for artifacts where it stands
+        store.connect(f"sqlite:///{path}")
+    return path
 
 
 FIRST = ("main-job", "test_cli", "kernel", "tracking", "ray_tune")

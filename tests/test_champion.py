@@ -1,4 +1,4 @@
-"""The champion and a tracking server that does not take it at once. Its model: tests/test_main_job.py."""
+"""The winner and a tracking server that does not take it at once. Its model: tests/test_main_job.py."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 
 from autoft import champion
 from autoft.errors import AutoftError, ModelError, TrackingError
-from autoft.tracking.registry import Champion
+from autoft.tracking.aliases import Promotion
+from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import Best
 
 BEST = Best(
@@ -19,7 +20,8 @@ BEST = Best(
     model_uri=None,
     values={"dropout": 0.1, "epochs": 6},
 )
-REGISTERED = Champion("study", 1, "models:/study/1", run_id="run")
+REGISTERED = Registered("study", 1, run_id="run")
+PROMOTION = Promotion("champion", "if_better", "became the champion, for there was none.")
 
 
 @pytest.fixture
@@ -30,13 +32,16 @@ def offer(monkeypatch):
     def offer(*answers, tries=3):
         left = list(answers)
 
-        def register(*_):
+        def version_of(*_):
             answer = left.pop(0)
             if isinstance(answer, AutoftError):
                 raise answer
             return answer
 
-        monkeypatch.setattr(champion.Searched, "_register", register)
+        monkeypatch.setattr(champion, "read_trial", lambda *_: None)
+        monkeypatch.setattr(champion.Searched, "version_of", version_of)
+        monkeypatch.setattr(champion.Searched, "_claim", lambda *_: None)
+        monkeypatch.setattr(champion, "settle", lambda *_: PROMOTION)
         searched = champion.Searched(study=None, spec=None, prepared=None, folder=Path())
         return *searched.registered(BEST, print, tries), len(left)
 
@@ -45,20 +50,21 @@ def offer(monkeypatch):
 
 def test_a_server_that_takes_it_the_third_time_has_it(offer):
     gone = TrackingError("the server is gone")
-    best, unrecorded, left = offer(gone, gone, REGISTERED)
+    best, promotion, unrecorded, left = offer(gone, gone, REGISTERED)
     assert (best.run_id, best.model_uri, unrecorded, left) == ("run", "models:/study/1", None, 0)
+    assert promotion is PROMOTION
 
 
 def test_a_server_that_never_takes_it_is_told_of_with_the_winner(offer):
-    best, unrecorded, left = offer(*[TrackingError("the server is gone")] * 3, REGISTERED)
-    assert (best, unrecorded, left) == (BEST, "the champion's model: the server is gone", 1)
+    best, promotion, unrecorded, left = offer(*[TrackingError("the server is gone")] * 3, REGISTERED)
+    assert (best, promotion, unrecorded, left) == (BEST, None, "the winner's model: the server is gone", 1)
 
 
 def test_who_presses_ctrl_c_waits_for_one_try(offer):
-    _, unrecorded, left = offer(TrackingError("the server is gone"), REGISTERED, tries=1)
-    assert (unrecorded, left) == ("the champion's model: the server is gone", 1)
+    _, _, unrecorded, left = offer(TrackingError("the server is gone"), REGISTERED, tries=1)
+    assert (unrecorded, left) == ("the winner's model: the server is gone", 1)
 
 
 def test_what_another_try_does_not_mend_is_not_tried_again(offer):
-    _, unrecorded, left = offer(ModelError("the base weights are gone"), REGISTERED)
-    assert (unrecorded, left) == ("the champion's model: the base weights are gone", 1)
+    _, _, unrecorded, left = offer(ModelError("the base weights are gone"), REGISTERED)
+    assert (unrecorded, left) == ("the winner's model: the base weights are gone", 1)

@@ -10,9 +10,10 @@ from mlflow import MlflowClient
 from autoft import control
 from autoft.errors import StudyError
 from autoft.study.lock import LEASE_ATTR
-from autoft.study.records import read_trials
+from autoft.study.records import best_trials, read_trials
 from autoft.study.requests import STOP_ATTR
 from autoft.study.storage import find_study
+from autoft.tracking import retrieval
 
 from .main_job import Running, run, search_words, wait_for_a_trial
 
@@ -58,6 +59,8 @@ def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
         (["add", "quickstart", "learnin_rate=0.0005"], "did you mean 'learning_rate'"),
         (["add", "quickstart", "learning_rate"], "must look like"),
         (["add", "nothing", "learning_rate=0.0005"], "study 'nothing': there is none"),
+        (["promote", "nothing"], "study 'nothing': there is none"),
+        (["promote", "quickstart", "--trial", "99"], "has trials 0 to"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_words(searched, arguments, said):
@@ -121,3 +124,49 @@ def test_at_the_end_of_its_time_a_sitting_says_so_and_registers_the_best_so_far(
     trials = read_trials(find_study("quickstart", folder / "studies" / "quickstart"))
     assert 4 <= len(trials) < 200
     assert all(trial.measurements for trial in trials)
+
+
+def test_a_worse_study_leaves_the_champion_alone_until_it_is_promoted_by_hand(searched, tmp_path):
+    """The second study has the same rows and hardly learns; it ends within its budget."""
+    folder = shutil.copytree(searched[0], tmp_path / "copy")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    client = MlflowClient(uri)
+
+    def registered():
+        return {alias: int(v) for alias, v in client.get_registered_model("quickstart").aliases.items()}
+
+    before = registered()["champion"]
+    worse = ("study=worse", "register.name=quickstart", "budget.trials=1")
+    slow = ("space.learning_rate=1e-7", "space.unfreeze_depth=0", "search.start=random")
+    ended = run(folder, *search_words(*worse, *slow))
+    assert ended.code == 0, ended
+    assert "\ncandidate  trial 0, macro_f1 0." in ended.out
+    last = ended.out.rstrip().splitlines()[-1]
+    new = registered()["candidate"]
+    assert registered()["champion"] == before
+    assert last.startswith(f"models:/quickstart/{new} stays candidate: macro_f1 is 0.")
+    assert last.endswith("not better by more than chance. To use it all the same: autoft promote worse")
+    assert f"of version {before}, on 136 validation rows that neither was trained on" in last
+    assert retrieval.best("worse", uri).model_uri == f"models:/quickstart/{new}"
+
+    by_hand = run(folder, "promote", "worse")
+    assert (by_hand.code, by_hand.out) == (
+        0,
+        f"models:/quickstart/{new} (trial 0 of worse) is the champion; version {before} is previous now.\n",
+    ), by_hand
+    assert registered() == {"champion": new, "previous": before}
+    again = run(folder, *search_words(*worse, *slow))
+    assert "The budget of study worse is met" in again.out
+    assert registered() == {"champion": new, "previous": before}
+
+    study = find_study("quickstart", folder / "studies" / "quickstart")
+    second = best_trials(study, 2)[1].number  # its checkpoint is kept, and it is not registered yet
+    other = run(folder, "promote", "quickstart", "--trial", str(second))
+    assert other.code == 0, other
+    assert f"(trial {second} of quickstart) is the champion; version {new} is previous now." in other.out
+    assert registered() == {"champion": new + 1, "previous": new}
+    described = client.get_model_version("quickstart", str(new + 1)).description
+    assert described.startswith(f"Trial {second} of quickstart: macro_f1 0.")
+    assert described.endswith("by hand (autoft promote); nothing was compared.")
+    assert run(folder, "promote", "quickstart").code == 0
+    assert registered() == {"champion": before, "previous": new + 1}

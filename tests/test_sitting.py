@@ -1,6 +1,8 @@
 """What a sitting decides before the first trial."""
 
 import io
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -12,8 +14,10 @@ from autoft.study.lessons import read_lessons
 from autoft.study.places import study_folder
 from autoft.study.records import read_info
 from autoft.study.start import read_start
+from autoft.tracking.aliases import Promotion
+from autoft.tracking.retrieval import Best
 
-from .report.test_check import learning_space
+from .report.test_check import learning_space, tiny_space
 
 
 @pytest.fixture
@@ -40,3 +44,24 @@ def test_a_refused_study_leaves_nothing_behind(begun, workdir):
     with pytest.raises(StudyError, match=r"cannot learn from 'odl': .* did you mean 'old'"):
         begun({**space, "search": {"learn_from": ["odl"]}})
     assert not study_folder("new").exists()
+
+
+def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monkeypatch):
+    best = Best("new", {}, "macro_f1", 0.7, 3, "run", "models:/tickets/2", {})
+    stays = Promotion("candidate", "if_better", "stays candidate: the budget is unfinished.", final=False)
+    stays = replace(stays, advice="The same command goes on.")
+    told = []
+    monkeypatch.setattr(sitting, "_run_trials", lambda *_: True)
+    monkeypatch.setattr(sitting.Searched, "winner", lambda _: best)
+    monkeypatch.setattr(sitting.Searched, "registered", lambda *_: (best, stays, None))
+    recorder = SimpleNamespace(
+        catch_up=list, flush=lambda *_, **__: None, registered=told.append, close=lambda *_, **__: None
+    )
+    monkeypatch.setattr(sitting, "Recorder", lambda *_: recorder)
+    said = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        sitting.sit(read_spec(tiny_space(workdir, "bert")), Console(file=said, width=60))
+    assert said.getvalue().splitlines()[-1] == (
+        "models:/tickets/2 stays candidate: the budget is unfinished. The same command goes on."
+    )
+    assert told == ["models:/tickets/2"]

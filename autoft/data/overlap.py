@@ -1,11 +1,18 @@
 """Which rows of one study are rows of another, however they are written."""
 
+import json
 import unicodedata
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ROW_DIGESTS = "autoft row digests 1"
+"""How `row_digests` makes them. Another name for another way: digests of two ways do not compare."""
 
 
 def texts_of(rows: "pa.Table") -> list[tuple[str, ...]]:
@@ -26,6 +33,15 @@ def leaked(test: "pa.Table", own: Sequence["pa.Table"], earlier: "pa.Table") -> 
     if shared:
         shared -= {_key(inputs) for table in own for inputs in texts_of(table)}
     return [inputs for inputs, key in tested if key in shared]
+
+
+def row_digests(rows: "pa.Table") -> np.ndarray:
+    """A number a row, uint64 [n]: the same number for rows that are the same, as `leaked` has it.
+
+    By chance a row has the number of one of a million others once in 18 trillion times (2^64 / 10^6).
+    """
+    keys = (json.dumps(_key(inputs)).encode() for inputs in texts_of(rows))
+    return np.array([int.from_bytes(blake2b(key, digest_size=8).digest(), "big") for key in keys], np.uint64)
 
 
 def normalized(text: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from autoft.data import seal
-from autoft.data.files import file_digest, hasher, write_table
+from autoft.data.files import file_digest, hasher, read_table, write_table
 from autoft.data.load import load
 from autoft.data.rows import SHOWN, RawSplit, listed
 from autoft.data.split import draw
@@ -76,6 +76,28 @@ class Rows(DataFacts):
 def prepare(spec: DataSpec, folder: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> PreparedData:
     """`examine`, then `Rows.write`."""
     return examine(spec, frames).write(folder)
+
+
+def read_prepared(folder: Path) -> PreparedData:
+    """What `Rows.write` left in `folder`, but for the test split, which stays sealed, and what was dropped.
+
+    Raises DataError where it is missing or damaged.
+    """
+    rows = read_table(folder / ROWS_FILE)
+    labels = tuple(json.loads(rows.schema.metadata[b"labels"]))
+    counts = Counter(zip(rows["split"].to_pylist(), rows["label"].to_pylist(), strict=True))
+    return PreparedData(
+        labels=labels,
+        counts={
+            split: {label: counts[split, number] for number, label in enumerate(labels)}
+            for split in dict.fromkeys(split for split, _ in counts)
+        },
+        digest=rows.schema.metadata[b"digest"].decode(),
+        n_inputs=sum(name.startswith("input_") for name in rows.column_names),
+        dropped=0,
+        folder=folder,
+        rows_digest=file_digest(folder / ROWS_FILE),
+    )
 
 
 def examine(spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None) -> Rows:

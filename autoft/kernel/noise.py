@@ -28,13 +28,10 @@ def standard_error(metric: str, logits: np.ndarray, labels: np.ndarray) -> float
     """
     if not np.isfinite(logits).all():
         return None
-    if metric == "log_loss":
-        chosen = softmax(logits)[np.arange(len(labels)), labels]
-        return _of_a_mean(-np.log(np.clip(chosen, *_PROBABILITIES)))
-    predicted = logits.argmax(axis=1)
-    if metric in ("accuracy", "micro_f1"):  # the same for one label a row
-        return _of_a_mean(predicted == labels)
-    _, indices = np.unique(np.concatenate([labels, predicted]), return_inverse=True)
+    values = row_values(metric, logits, labels)
+    if values is not None:  # what the bootstrap of a mean comes to with ever more draws
+        return float(values.std() / math.sqrt(len(values)))
+    _, indices = np.unique(np.concatenate([labels, logits.argmax(axis=1)]), return_inverse=True)
     pairs, times = np.unique(indices.reshape(2, -1), axis=1, return_counts=True)
     generator = np.random.default_rng(SEED)
     counts = generator.multinomial(len(labels), times / len(labels), size=RESAMPLES)
@@ -45,9 +42,15 @@ _PROBABILITIES = (np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
 """Scikit-learn's log loss cuts probabilities to these."""
 
 
-def _of_a_mean(values: np.ndarray) -> float:
-    """What the bootstrap of a mean of `values` [n] comes to with ever more draws."""
-    return float(values.std() / math.sqrt(len(values)))
+def row_values(metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+    """What a metric is the mean of, float64 [n]; None where it is no mean over rows. Arguments as above."""
+    if metric == "log_loss":
+        chosen = softmax(logits)[np.arange(len(labels)), labels]
+        losses: np.ndarray = -np.log(np.clip(chosen, *_PROBABILITIES))
+        return losses
+    if metric in ("accuracy", "micro_f1"):  # the same for one label a row
+        return np.asarray(logits.argmax(axis=1) == labels, np.float64)
+    return None
 
 
 def scores(metric: str, counts: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:

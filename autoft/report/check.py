@@ -235,4 +235,6 @@ class _Check:
         self.line("writes", f"{study_folder(spec.study)}: logs, checkpoints, prepared data")
         if spec.search.storage:
             self.line("", f"{store.redact(spec.search.storage)}: the study")
-        self.line("", f"MLflow experiment {spec.tracking.experiment or spec.study}, model {spec.register}")
+        self.line(
+            "", f"MLflow experiment {spec.tracking.experiment or spec.study}, model {spec.register.name}"
+        )

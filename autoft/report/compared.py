@@ -1,4 +1,4 @@
-"""The champion and the default below each other, as the end of a search and `autoft show` print them."""
+"""The winner and the default below each other, as the end of a search and `autoft show` print them."""
 
 from rich.console import Console
 
@@ -8,16 +8,20 @@ from autoft.study.records import StudyInfo, TrialRecord
 
 
 def print_scores(
-    info: StudyInfo, champion: TrialRecord, comparison: Comparison | None, console: Console
+    info: StudyInfo,
+    winner: TrialRecord,
+    comparison: Comparison | None,
+    console: Console,
+    alias: str | None = None,
 ) -> None:
-    """A line for the champion, and one for the default where it came to its end."""
-    lines = {"champion": champion} | ({"default": comparison.default} if comparison else {})
+    """A line for the winner, under its alias if it has one, and one for the default if that is complete."""
+    lines = {alias or "winner": winner} | ({"default": comparison.default} if comparison else {})
     for name, trial in lines.items():
         said = f"{name:<10} trial {trial.number}, {info.objective} {words.score(trial.score)}"
         console.print(said, highlight=False, markup=False)
 
 
 def print_verdict(comparison: Comparison | None, console: Console) -> None:
-    """Says where the champion has nothing over the default but noise; else nothing."""
+    """Says where the winner has nothing over the default but noise; else nothing."""
     if comparison is not None and comparison.verdict is not None:
         console.print(f"\n{comparison.verdict}", highlight=False, markup=False, soft_wrap=True)

@@ -90,7 +90,7 @@ class DiskNeed:
     cache: int
     """Hidden states."""
     model: int
-    """The champion in MLflow's form, before and after it is uploaded."""
+    """The winner in MLflow's form, before and after it is uploaded."""
 
     @staticmethod
     def of(tried: Sequence[Tried], keep: int, places: int, cache: int, model: int) -> "DiskNeed":

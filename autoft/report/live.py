@@ -16,7 +16,7 @@ from rich.text import Text
 
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
-from autoft.study.comparison import champion_of, default_of
+from autoft.study.comparison import default_of, winner_of
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.start import DEFAULT
 
@@ -71,9 +71,9 @@ class Progress:
         return sum(trial.state == state for trial in self.done.values())
 
     @property
-    def champion(self) -> TrialRecord | None:
+    def winner(self) -> TrialRecord | None:
         """The trial that would win now."""
-        return champion_of(self.done.values(), self.info.direction)
+        return winner_of(self.done.values(), self.info.direction)
 
     @property
     def default(self) -> TrialRecord | None:
@@ -136,9 +136,7 @@ class LiveView:
 
     def _draw(self) -> Group:
         with self._lock:
-            return Group(
-                self._headline(), self._champion_line(), *self._further_lines(), self._running_table()
-            )
+            return Group(self._headline(), self._winner_line(), *self._further_lines(), self._running_table())
 
     def _headline(self) -> Text:
         p = self._progress
@@ -152,14 +150,14 @@ class LiveView:
             text.append(f", about {words.duration(p.remaining_s)} to go", "dim")
         return text
 
-    def _champion_line(self) -> Text:
-        champion = self._progress.champion
-        if champion is None:
-            return Text(f"champion {self._progress.info.objective}  none yet", "dim")
+    def _winner_line(self) -> Text:
+        winner = self._progress.winner
+        if winner is None:
+            return Text(f"winner {self._progress.info.objective}  none yet", "dim")
         return Text.assemble(
-            f"champion {self._progress.info.objective}  ",
-            (words.score(champion.score), "bold green"),
-            f"  trial {champion.number}: {words.parameters(champion.params)}",
+            f"winner {self._progress.info.objective}  ",
+            (words.score(winner.score), "bold green"),
+            f"  trial {winner.number}: {words.parameters(winner.params)}",
         )
 
     def _further_lines(self) -> list[Text]:
@@ -212,11 +210,11 @@ class PlainView:
     def finished(self, number: int) -> None:
         """Prints the trial's line."""
         trial = self._progress.finished(number)
-        champion = self._progress.champion
+        winner = self._progress.winner
         said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
         self._console.print(
             f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
-            f"{_in_brackets(trial)} · champion {words.score(champion.score if champion else None)}"
+            f"{_in_brackets(trial)} · winner {words.score(winner.score if winner else None)}"
             f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
             soft_wrap=True,
             highlight=False,

@@ -10,6 +10,7 @@ from autoft.report.compared import print_scores, print_verdict
 from autoft.report.tables import best_trials
 from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
+from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
 
 
@@ -27,6 +28,8 @@ class Outcome:
     """None where no trial is COMPLETE."""
     unrecorded: str | None
     """What the tracking server did not take, in words; None where it took everything."""
+    promotion: Promotion | None = None
+    """What its model has become in the registry; None where it is not there."""
 
     @property
     def ended(self) -> int:
@@ -34,7 +37,7 @@ class Outcome:
         return sum(trial.state in _STATES for trial in self.trials)
 
     @property
-    def champion(self) -> TrialRecord | None:
+    def winner(self) -> TrialRecord | None:
         """The record of `best`."""
         return next((each for each in self.trials if self.best and each.number == self.best.trial), None)
 
@@ -42,18 +45,20 @@ class Outcome:
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """Prints the best trials, what was registered, and the commands to go on with.
 
-    Where the search has found nothing better than the default but noise, the last line says so.
+    Where the search has found nothing better than the default but noise, the end says so. Where the model
+    stays candidate, the last line says why and what to do.
     """
     name = outcome.info.name
-    champion = outcome.champion
-    comparison = compare(champion, outcome.trials, outcome.info.direction)
+    winner = outcome.winner
+    comparison = compare(winner, outcome.trials, outcome.info.direction)
     console.print(f"{_standing(outcome)}\n", highlight=False, markup=False)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
-    if outcome.best is not None and champion is not None:
+    if outcome.best is not None and winner is not None:
         console.print(best_trials(outcome.info, outcome.trials))
         console.print()
-        print_scores(outcome.info, champion, comparison, console)
+        alias = outcome.promotion.alias if outcome.promotion else None
+        print_scores(outcome.info, winner, comparison, console, alias)
         model = outcome.best.model_uri or "not registered"
         console.print(f"model      {model}", highlight=False, markup=False)
     if outcome.unrecorded:
@@ -63,6 +68,13 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", highlight=False
     )
     print_verdict(comparison, console)
+    print_promotion(outcome.best, outcome.promotion, console)
+
+
+def print_promotion(best: Best | None, promotion: Promotion | None, console: Console) -> None:
+    """Says what the winner's model has become in the registry, where a person should hear of it."""
+    if best is not None and promotion is not None and promotion.is_news:
+        console.print(f"\n{promotion.said_of(best.model_uri)}", highlight=False, markup=False, soft_wrap=True)
 
 
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}

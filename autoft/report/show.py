@@ -12,7 +12,7 @@ from autoft.errors import StudyError
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.compared import print_scores, print_verdict
-from autoft.study.comparison import champion_of, compare, ranked
+from autoft.study.comparison import compare, ranked, winner_of
 from autoft.study.records import StudyInfo, TrialRecord
 
 LOG_LINES = 40
@@ -29,7 +29,7 @@ class ShownStudy:
 
 
 def show_study(study: ShownStudy, console: Console) -> None:
-    """Prints every trial, the best first, and what the champion has over the default."""
+    """Prints every trial, the best first, and what the winner has over the default."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", "state", study.info.objective, "time", "origin", "parameters"):
         table.add_column(heading, justify="right" if heading in ("trial", study.info.objective) else "left")
@@ -44,11 +44,11 @@ def show_study(study: ShownStudy, console: Console) -> None:
             _about(trial),
         )
     console.print(table, markup=False)
-    champion = champion_of(study.trials, study.info.direction)
-    if champion is not None:
-        comparison = compare(champion, study.trials, study.info.direction)
+    winner = winner_of(study.trials, study.info.direction)
+    if winner is not None:
+        comparison = compare(winner, study.trials, study.info.direction)
         console.print()
-        print_scores(study.info, champion, comparison, console)
+        print_scores(study.info, winner, comparison, console)
         print_verdict(comparison, console)
 
 

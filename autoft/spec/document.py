@@ -31,6 +31,7 @@ from autoft.spec.study import (
     DataSpec,
     Faults,
     ModelRef,
+    Register,
     Resources,
     SearchMethod,
     SplitSpec,
@@ -173,10 +174,12 @@ class TrackingForm(Form):
 
 
 class RegisterForm(Form):
-    """How the best model is registered."""
+    """How the best model is registered, and when it becomes the champion."""
 
     name: ModelName | None = None
     """In MLflow's model registry; absent, the study's name."""
+    promote: Literal["if_better", "always", "never"] = Register.promote
+    """if_better: it takes the place of a champion that it beats by more than chance, on rows new to both."""
 
 
 class RangeForm(Form):

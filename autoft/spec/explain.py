@@ -21,7 +21,7 @@ the entries of `first`, and the best of earlier studies (`search.learn_from`). A
 where good trials are dense; it sees stopped and running trials at the value that they would likely have at
 their full budget. No trial is stopped in the first quarter of its budget, while its learning rate rises, or
 before four trials have finished; trial 0 never is. After that the best third go on. A trial's score is its
-best measurement. The champion is the finished trial with the best score, but trial 0 where that is better by
+best measurement. The winner is the finished trial with the best score, but trial 0 where that is better by
 no more than noise. `autoft show STUDY` says against whom a trial was stopped, and by how much."""
 
 

@@ -29,6 +29,7 @@ from autoft.spec.study import (
     DataSpec,
     Faults,
     ModelRef,
+    Register,
     Resources,
     SearchMethod,
     SplitSpec,
@@ -173,7 +174,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         faults=Faults(faults.retries, faults.trial_timeout, faults.stop_after_failures),
         checkpoints=Checkpoints(document.checkpoints.keep),
         tracking=Tracking(uri, document.tracking.experiment),
-        register=document.register_.name or name,
+        register=Register(document.register_.name or name, document.register_.promote),
         text=_text({"study": name, **given}),
     )
 

@@ -140,6 +140,16 @@ class Tracking:
 
 
 @dataclass(frozen=True)
+class Register:
+    """Where the best model goes in MLflow's model registry, and when it is the one to use."""
+
+    name: str
+    """Of the registered model."""
+    promote: Literal["if_better", "always", "never"] = "if_better"
+    """When a new version takes the alias `champion` from another."""
+
+
+@dataclass(frozen=True)
 class StudySpec:
     """One search, whole. Frozen: what a run does is decided here and nowhere else."""
 
@@ -160,8 +170,7 @@ class StudySpec:
     faults: Faults
     checkpoints: Checkpoints
     tracking: Tracking
-    register: str
-    """Name of the registered model."""
+    register: Register
     text: str
     """The resolved space.yaml with environment variables unexpanded: what artifacts may show."""
 

@@ -64,6 +64,18 @@ class Budgets:
         return self._spent
 
 
+def unfinished(study: optuna.Study, budget: Budget) -> str | None:
+    """How far the study has come, such as `3 of 24 trials`; None where one of the budget's totals is met."""
+    left = trials_left(study, budget)
+    if left == 0:
+        return None
+    if budget.gpu_hours is not None:
+        by_trial, wasted = _gpu_seconds(study)
+        if sum(by_trial.values()) + wasted >= 3600 * budget.gpu_hours:
+            return None
+    return f"{budget.trials - left} of {budget.trials} trials"
+
+
 def _gpu_seconds(study: optuna.Study) -> tuple[dict[int, float], float]:
     """By trial up to its last measurement, and what led to none. What a killed driver saw is not known."""
     trials = study.get_trials(deepcopy=False)

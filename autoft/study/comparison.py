@@ -1,4 +1,4 @@
-"""The champion, and what it has over the default, which is the recommended configuration."""
+"""The winner, and what it has over the default, which is the recommended configuration."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from autoft.study.records import TrialRecord
 
 
-def champion_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
+def winner_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
     """The finished trial that wins; None where none has finished with a score.
 
     It is the one with the best score, the earliest of equals; but the default where that is better than the
@@ -50,19 +50,19 @@ def _finished(trials: Iterable["TrialRecord"]) -> list["TrialRecord"]:
 class Comparison:
     """Finished trials with a score; any two of them may be one and the same."""
 
-    champion: "TrialRecord"
+    winner: "TrialRecord"
     default: "TrialRecord"
     best: "TrialRecord"
     """With the best score."""
 
     @property
     def is_default(self) -> bool:
-        """Whether the default is the champion."""
-        return self.champion.number == self.default.number
+        """Whether the default is the winner."""
+        return self.winner.number == self.default.number
 
     @property
     def fact(self) -> str:
-        """What the default has, in a sentence beside the champion's score."""
+        """What the default has, in a sentence beside the winner's score."""
         if self.is_default:
             return "It is the default configuration."
         return f"The default configuration (trial {self.default.number}) has {self.default.score:.4f}."
@@ -73,19 +73,19 @@ class Comparison:
         if not self.is_default:
             return None
         if self.best.number == self.default.number:
-            return "The champion is the default configuration: no other finished trial scored better."
+            return "The winner is the default configuration: no other finished trial scored better."
         return (
-            "The champion is the default configuration: no trial is better by more than noise. Trial "
+            "The winner is the default configuration: no trial is better by more than noise. Trial "
             f"{self.best.number} has {self.best.score:.4f} against {self.default.score:.4f}, "
             f"standard error {error_of_difference(self.best, self.default):.4f}."
         )
 
 
 def compare(
-    champion: "TrialRecord | None", trials: Sequence["TrialRecord"], direction: str
+    winner: "TrialRecord | None", trials: Sequence["TrialRecord"], direction: str
 ) -> Comparison | None:
-    """The champion beside the default among `trials`; None without a champion or a finished default."""
+    """The winner beside the default among `trials`; None without a winner or a finished default."""
     default, best = default_of(trials), best_of(trials, direction)
-    if champion is None or default is None or best is None:
+    if winner is None or default is None or best is None:
         return None
-    return Comparison(champion, default, best)
+    return Comparison(winner, default, best)

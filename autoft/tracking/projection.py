@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from autoft.study.comparison import champion_of, default_of
+from autoft.study.comparison import default_of, winner_of
 from autoft.tracking import runs, tags
 from autoft.tracking.description import describe
 
@@ -177,7 +177,7 @@ class Projection:
 
     def conclude(self, trials: Sequence["TrialRecord"], model_uri: str | None) -> None:
         """Writes the study's answer so far on the parent."""
-        best, default = champion_of(trials, self.info.direction), default_of(trials)
+        best, default = winner_of(trials, self.info.direction), default_of(trials)
         known = None if best is None else self.trials.get(best.number)
         note = describe(
             self.info, trials, best, self.experiment_id, known.run_id if known else None, model_uri

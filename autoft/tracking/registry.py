@@ -1,66 +1,46 @@
-"""The winner's model: logged in its trial's run, registered, and marked as the champion."""
+"""A trial's model: logged in the trial's run, read back, and registered as a candidate."""
 
-import copy
-import json
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, Schema
+from mlflow.models import Model
 
 from autoft.errors import TrackingError
 from autoft.tracking import runs, store, tags
+from autoft.tracking.aliases import CANDIDATE
 from autoft.tracking.projection import metrics
+from autoft.tracking.read_back import require_same_model
+from autoft.tracking.saving import FineTuned, save_model
 
 if TYPE_CHECKING:
     from autoft.study.comparison import Comparison
     from autoft.study.records import StudyInfo, TrialRecord
 
-CHAMPION = "champion"
-"""The alias of the registered model to use."""
-_PACKAGES = ("mlflow", "transformers", "torch", "tokenizers", "safetensors")
-"""What a process that loads the model must have; MLflow brings pandas and numpy."""
-
 
 @dataclass(frozen=True)
-class Champion:
-    """A registered model version."""
+class Registered:
+    """A version of a registered model."""
 
     name: str
     """Of the registered model."""
     version: int
-    model_uri: str
-    """`models:/name/version`, for `mlflow.transformers.load_model` and `mlflow.pyfunc.load_model`."""
     run_id: str
-    """Of the trial that won."""
+    """Of the trial that it comes from."""
+
+    @property
+    def model_uri(self) -> str:
+        """`models:/name/version`, for `mlflow.transformers.load_model` and `mlflow.pyfunc.load_model`."""
+        return f"models:/{self.name}/{self.version}"
 
 
-@dataclass(frozen=True)
-class FineTuned:
-    """The winner's model, rebuilt, with what one must know to use it."""
-
-    model: Any
-    """A transformers sequence-classification model; its config has the label names."""
-    tokenizer: Any
-    """The pretrained tokenizer."""
-    reference: str
-    """The pretrained model as space.yaml names it."""
-    max_length: int
-    """Tokens a row in the winning trial; longer rows are cut."""
-    example: tuple[str, ...]
-    """One row: a text, or two for a pair."""
-
-
-def register_champion(
+def register_version(
     uri: str | None,
     experiment: str,
     study_id: str,
@@ -69,54 +49,54 @@ def register_champion(
     tuned: FineTuned,
     name: str,
     comparison: "Comparison | None" = None,
-) -> Champion:
-    """Logs the model in the trial's run, registers it as `name` and gives it the alias `champion`.
+) -> Registered:
+    """Logs the model in the trial's run and registers it as a new version of `name`, a candidate.
 
-    A trial that is registered already gets no second version; the alias moves to it where it is
-    elsewhere. The trial's run must be in MLflow (see `Recorder.flush`). The model's and the tokenizer's
-    name are set to `tuned.reference`, without the folders of this machine. Its description says what the
-    default of the `comparison` has.
+    The trial's run must be in MLflow (see `Recorder.flush`). The model's and the tokenizer's name are set to
+    `tuned.reference`, without the folders of this machine. The version's description says what the default of
+    the `comparison` has.
 
     Raises:
-        TrackingError: the store, its artifact store or its registry does not take it.
+        TrackingError: the store, its artifact store or its registry does not take it, or gives another model
+            back.
     """
     client = store.connect(uri)
     where = store.resolve(uri)
     with store.clear_errors(where):
         run = find_trial_run(client, experiment, info.name, study_id, trial.number)
-        registered = _registered(client, name, run.info.run_id)
-    if registered is None:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "model"
-            described = save_model(path, info, trial, tuned)
-            with store.clear_errors(where):
-                _ensure_model(client, name, info)
-                registered = _publish(client, path, described, info, trial, name, run, comparison)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        described = save_model(path, info, trial, tuned)
+        with store.clear_errors(where):
+            _ensure_model(client, name, info)
+            made = log_model(client, where, path, described, info, trial, tuned, run)
     with store.clear_errors(where):
-        number = int(registered.version)
-        if _aliased(client, name) != number:
-            client.set_registered_model_alias(name, CHAMPION, str(number))
-        model_uri = f"models:/{name}/{number}"
-        client.set_tag(run.info.run_id, tags.MODEL_URI, model_uri)
-    return Champion(name, number, model_uri, run.info.run_id)
+        _link(client, run.info.run_id, made.model_id, trial)
+        version = _create_version(client, made, info, trial, name, run, comparison)
+        registered = Registered(name, int(version.version), run.info.run_id)
+        client.set_registered_model_alias(name, CANDIDATE, str(registered.version))
+        client.set_tag(run.info.run_id, tags.MODEL_URI, registered.model_uri)
+    return registered
 
 
-def find_champion(
+def find_version(
     uri: str | None, experiment: str, study_id: str, study: str, number: int, name: str
-) -> Champion | None:
-    """The registered version of the trial where it already is the champion: then there is nothing to rebuild.
+) -> Registered | None:
+    """The newest version of `name` that the trial is registered as; its run says so from now on.
 
     Raises TrackingError where the store does not answer.
     """
     client = store.connect(uri)
     with store.clear_errors(store.resolve(uri)):
         run = find_trial_run(client, experiment, study, study_id, number)
-        registered = _registered(client, name, run.info.run_id)
-        if registered is None or _aliased(client, name) != int(registered.version):
+        found = client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'")
+        ready = [int(one.version) for one in found if one.status == "READY"]
+        if not ready:
             return None
-        return Champion(
-            name, int(registered.version), f"models:/{name}/{registered.version}", run.info.run_id
-        )
+        registered = Registered(name, max(ready), run.info.run_id)
+        if run.data.tags.get(tags.MODEL_URI) != registered.model_uri:
+            client.set_tag(run.info.run_id, tags.MODEL_URI, registered.model_uri)
+    return registered
 
 
 def find_trial_run(client: MlflowClient, experiment: str, study: str, study_id: str, number: int) -> Run:
@@ -132,20 +112,6 @@ def find_trial_run(client: MlflowClient, experiment: str, study: str, study_id: 
     return found
 
 
-def _registered(client: MlflowClient, name: str, run_id: str) -> ModelVersion | None:
-    """The newest version of the registered model that comes from this run."""
-    found = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
-    ready = [one for one in found if one.status == "READY"]
-    return max(ready, key=lambda one: int(one.version), default=None)
-
-
-def _aliased(client: MlflowClient, name: str) -> int | None:
-    try:
-        return int(client.get_model_version_by_alias(name, CHAMPION).version)
-    except MlflowException:  # no such model or no such alias
-        return None
-
-
 def _ensure_model(client: MlflowClient, name: str, info: "StudyInfo") -> None:
     try:
         client.create_registered_model(
@@ -156,10 +122,9 @@ def _ensure_model(client: MlflowClient, name: str, info: "StudyInfo") -> None:
             raise
 
 
-def _publish(
+def _create_version(
     client: MlflowClient,
-    path: Path,
-    described: Model,
+    made: LoggedModel,
     info: "StudyInfo",
     trial: "TrialRecord",
     name: str,
@@ -168,8 +133,6 @@ def _publish(
 ) -> ModelVersion:
     """A version whose model is whole: an upload that breaks off leaves none."""
     beside = "" if comparison is None else f" {comparison.fact}"
-    made = log_model(client, path, described, info, trial, run)
-    _link(client, run.info.run_id, made.model_id, trial)
     return client.create_model_version(
         name,
         source=made.artifact_location,  # as `models:/id` it would be looked up in MLflow's default store
@@ -182,11 +145,19 @@ def _publish(
 
 
 def log_model(
-    client: MlflowClient, path: Path, described: Model, info: "StudyInfo", trial: "TrialRecord", run: Run
+    client: MlflowClient,
+    where: str,
+    path: Path,
+    described: Model,
+    info: "StudyInfo",
+    trial: "TrialRecord",
+    tuned: FineTuned,
+    run: Run,
 ) -> LoggedModel:
-    """Uploads what `save_model` wrote to `path`, as the model of a trial's run; registers nothing.
+    """Uploads what `save_model` wrote to `path`, as the model of a trial's run, and reads it back.
 
-    Where the upload breaks off, the model in MLflow says that it failed. Raises what MLflow raises.
+    Registers nothing. Where the upload breaks off, the model in MLflow says that it failed. Raises what
+    MLflow raises, and TrackingError where another model comes back from the store at `where`.
     """
     made = client.create_logged_model(
         run.info.experiment_id,
@@ -200,6 +171,7 @@ def log_model(
     described.save(str(path / "MLmodel"))
     try:
         client.log_model_artifacts(made.model_id, str(path))
+        require_same_model(made.artifact_location, where, tuned)
     except BaseException:
         with suppress(Exception):
             client.finalize_logged_model(made.model_id, "FAILED")
@@ -214,106 +186,3 @@ def _link(client: MlflowClient, run_id: str, model_id: str, trial: "TrialRecord"
     client.log_outputs(run_id, [LoggedModelOutput(model_id, best.step if best else 0)])
     if best is not None:
         client.log_batch(run_id, metrics=metrics(trial, [best], model_id))
-
-
-def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> Model:
-    """Writes the model to `path` in MLflow's transformers flavour, without a word of this machine.
-
-    Not by MLflow's `log_model`, which writes the place of a local artifact store into MLmodel. Nothing is
-    asked of the internet. Raises TrackingError where there is no room for it.
-    """
-    import mlflow.transformers
-    from transformers import TextClassificationPipeline
-
-    from autoft.tracking.self_truncating import self_truncating
-
-    reference = shareable(tuned.reference)
-    tokenizer = copy.deepcopy(tuned.tokenizer)
-    tuned.model.config._name_or_path = tokenizer.name_or_path = reference
-    tuned.model.name_or_path = ""  # else MLflow asks the hub for a license of that name
-    _forget_place(tokenizer)
-    signature, example = _signature(tuned.example)
-    about = {"study": info.name, "trial": trial.number, "max_length": tuned.max_length}
-    described = Model(metadata=about)
-    try:
-        mlflow.transformers.save_model(
-            TextClassificationPipeline(  # type: ignore[no-untyped-call]
-                model=tuned.model.eval(),
-                tokenizer=self_truncating(tokenizer, tuned.max_length),
-                task="text-classification",
-                device=tuned.model.device,
-            ),
-            str(path),
-            task="text-classification",
-            mlflow_model=described,
-            signature=signature,
-            input_example=example,
-            pip_requirements=pip_requirements(),
-            model_card=_card(info, trial, reference),
-        )
-    except OSError as error:
-        raise TrackingError(
-            f"the champion's model cannot be written to {path.parent} before it is uploaded: "
-            f"{store.first_line(error)}. Make room there, or set TMPDIR to a folder that has some."
-        ) from error
-    tuned.model.name_or_path = described.flavors["transformers"]["source_model_name"] = reference
-    (path / "LICENSE.txt").write_text(f"A fine-tuned {reference}: the license of that model applies.\n")
-    return described
-
-
-def shareable(reference: str) -> str:
-    """A model reference as artifacts may show it: a folder's place on this machine is cut to its name.
-
-    >>> shareable("/home/me/models/minilm"), shareable("./minilm"), shareable("org/name")
-    ('minilm', './minilm', 'org/name')
-    """
-    outside = reference.startswith(("/", "~", "\\", "..")) or reference[1:2] == ":"
-    return PurePath(reference.replace("\\", "/")).name if outside else reference
-
-
-def pip_requirements() -> list[str]:
-    """What the model needs to run, at the versions that made it."""
-    return [f"{name}=={version(name).partition('+')[0]}" for name in _PACKAGES]
-
-
-def _forget_place(tokenizer: Any) -> None:
-    """Leaves out of the saved tokenizer how it was found here, and habits baked in for another use."""
-    for key in (
-        "is_local",
-        "local_files_only",
-        "max_length",
-        "stride",
-        "truncation_strategy",
-        "pad_to_multiple_of",
-    ):
-        tokenizer.init_kwargs.pop(key, None)
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is not None:
-        backend.no_truncation()
-        backend.no_padding()
-
-
-def _signature(example: Sequence[str]) -> tuple[ModelSignature, Any]:
-    """Inputs, outputs and an example row.
-
-    One text column has no name: pyfunc then takes a string, a list of them, or a frame with the column
-    `text`. A pair has the columns `text` and `text_pair`.
-    """
-    outputs = Schema([ColSpec("string", "label"), ColSpec("double", "score")])
-    if len(example) == 1:
-        return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=outputs), [example[0]]
-    names = ("text", "text_pair")
-    inputs = Schema([ColSpec("string", name) for name in names])
-    return ModelSignature(inputs=inputs, outputs=outputs), dict(zip(names, example, strict=True))
-
-
-def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:
-    """The model's card. Given, so that MLflow does not look for one of that name on the internet."""
-    from huggingface_hub import ModelCard
-
-    values = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in sorted(trial.values.items()))
-    return ModelCard(
-        f"---\nlicense: other\n---\n# {info.name}\n\n{reference}, fine-tuned for {info.task}: "
-        f"trial {trial.number} of the study {info.name}, {info.objective} {trial.score:.4f} on validation. "
-        f"The license of {reference} applies.\n\n{values}\n"
-    )

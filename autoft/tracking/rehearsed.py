@@ -1,4 +1,4 @@
-"""A model written to the tracking store as a champion's would be, read back and taken away again."""
+"""A model written to the tracking store as a winner's would be, read back and taken away again."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from autoft.errors import TrackingError
 from autoft.study.disk import bytes_below
 from autoft.tracking import store, tags
-from autoft.tracking.registry import FineTuned, log_model, save_model
-from autoft.tracking.retrieval import load_quietly
+from autoft.tracking.registry import log_model
+from autoft.tracking.saving import FineTuned, save_model
 
 if TYPE_CHECKING:
     from autoft.study.records import StudyInfo, TrialRecord
@@ -55,17 +53,7 @@ def _there_and_back(
     where: str,
 ) -> int:
     described = save_model(folder / "model", info, trial, tuned)
-    logged = log_model(client, folder / "model", described, info, trial, run)
-    back = download_artifacts(logged.artifact_location, dst_path=str(folder), tracking_uri=where)
-    text = tuned.example[0]
-    row = text if len(tuned.example) == 1 else {"text": text, "text_pair": tuned.example[1]}
-    answer = load_quietly(back)(row)
-    said = answer[0] if isinstance(answer, list) else answer
-    if said["label"] not in tuned.model.config.label2id:
-        raise TrackingError(
-            f"tracking.uri: the model that comes back from the MLflow store at {store.redact(where)} is not "
-            f"the one that was written: it answers {said['label']!r}, which is no label of the study"
-        )
+    log_model(client, where, folder / "model", described, info, trial, tuned, run)
     return bytes_below(folder / "model")
 
 

@@ -3,17 +3,23 @@
 import json
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
+from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 
+from autoft.data.overlap import ROW_DIGESTS
 from autoft.errors import StudyError
 from autoft.spec.space import Value
 from autoft.spec.sqlite import sqlite_file
 from autoft.tracking import runs, store, tags
+from autoft.tracking.saving import TRAINED_ROWS
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,80 @@ def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
             f"the best trial of {study!r} ({winner.trial}) is not registered yet; "
             "run `autoft search` again: it registers the winner when the budget is met"
         )
-    client = _connect(where)
+    _, name, version = winner.model_uri.rsplit("/", 2)
+    try:
+        return load_version(where, name, int(version))
+    except MissingVersionError as error:
+        raise StudyError(f"{error}; run `autoft search` again: it registers the winner anew") from None
+
+
+class MissingVersionError(StudyError):
+    """The registry has no such version any more."""
+
+
+def load_version(uri: str | None, name: str, version: int) -> Any:
+    """A version of a registered model as a transformers pipeline.
+
+    Raises:
+        MissingVersionError: it was deleted.
+        TrackingError: the store does not answer, or the model does not load.
+    """
+    where = store.resolve(uri)
     with TemporaryDirectory() as folder, store.clear_errors(where):
-        _, name, version = winner.model_uri.rsplit("/", 2)
-        # Not `models:/...` itself, which is looked up wherever this process happens to point MLflow.
-        source = client.get_model_version_download_uri(name, version)
+        source = _source(where, name, version)
         return load_quietly(download_artifacts(source, dst_path=folder, tracking_uri=where))
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is known of how a registered version was made."""
+
+    task: str
+    inputs: int
+    """Text columns: 1, or 2 for a pair."""
+    rows: np.ndarray
+    """Digests of the rows that it was trained on (`data.overlap.row_digests`)."""
+
+
+def read_training(uri: str | None, name: str, version: int) -> Training | None:
+    """How a version was made; None where it does not say so in a way that this autoft understands.
+
+    Only small files are read, and no code that comes with the model runs.
+
+    Raises:
+        MissingVersionError: it was deleted.
+        TrackingError: the store does not answer.
+    """
+    where = store.resolve(uri)
+    with TemporaryDirectory() as folder, store.clear_errors(where):
+        source = _source(where, name, version)
+        there = {Path(file.path).name for file in list_artifacts(source, tracking_uri=where)}
+        if not {"MLmodel", TRAINED_ROWS} <= there:
+            return None
+        described, rows = (
+            download_artifacts(f"{source}/{file}", dst_path=folder, tracking_uri=where)
+            for file in ("MLmodel", TRAINED_ROWS)
+        )
+        model = Model.load(described)
+        about = model.metadata or {}
+        if about.get("row_digests") != ROW_DIGESTS or "transformers" not in model.flavors:
+            return None
+        return Training(
+            task=model.flavors["transformers"]["task"],
+            inputs=about["inputs"],
+            rows=np.load(rows, allow_pickle=False),
+        )
+
+
+def _source(where: str, name: str, version: int) -> str:
+    """Where its files are. `models:/...` is looked up wherever this process happens to point MLflow."""
+    try:
+        found: str = store.connect(where).get_model_version_download_uri(name, str(version))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise MissingVersionError(f"models:/{name}/{version} is not in the registry any more") from None
+    return found
 
 
 def load_quietly(path: str) -> Any:

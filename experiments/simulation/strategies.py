@@ -15,7 +15,7 @@ from curves.table import MEASUREMENTS, Values
 from autoft.kernel.measurement import Measurement
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
-from autoft.study.comparison import champion_of
+from autoft.study.comparison import winner_of
 from autoft.study.places import make_folders
 from autoft.study.records import IDENTITY_ATTR, TrialRecord, read_trial
 from autoft.study.sitting import Sitting, Verdict
@@ -236,7 +236,7 @@ class Autoft:
         if index == MEASUREMENTS:
             self.sitting.completed(number, attempt)
             self.finished.append(read_trial(self.study, number))
-            champion = champion_of(self.finished, "maximize")
+            champion = winner_of(self.finished, "maximize")
             self.champion = champion.number if champion else None
         return decision is Verdict.GO_ON
 

@@ -1,9 +1,12 @@
 """Rows are the same however they are written, and only new leaks count."""
 
+import hashlib
+
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from autoft.data.overlap import leaked, normalized
+from autoft.data.overlap import leaked, normalized, row_digests
 
 
 def table(*texts, **more):
@@ -45,3 +48,17 @@ def test_a_pair_is_the_same_where_both_columns_are():
     test = table("a", "a", input_1=["x", "y"])
     assert leaked(test, [], table("A", "b", input_1=["Y", "x"])) == [("a", "y")]
     assert leaked(test, [], table("a", "x")) == []  # rows of one text are no pairs
+
+
+def test_a_row_has_the_number_that_its_normalized_inputs_hash_to():
+    digest = hashlib.blake2b(b'["where is my card?"]', digest_size=8).hexdigest()
+    found = row_digests(table("  where IS my card? ", "other"))
+    assert (found.dtype, found.tolist()[0]) == (np.uint64, int(digest, 16))
+
+
+def test_rows_have_the_same_number_where_all_their_inputs_are_the_same():
+    pairs = row_digests(table("a", "A ", "a", "a x", input_1=["x", "X", "y", ""])).tolist()
+    assert pairs[0] == pairs[1]
+    assert len(set(pairs)) == 3
+    assert not set(pairs) & set(row_digests(table("a", "a x")).tolist())
+    assert row_digests(table()).tolist() == []

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from autoft.data.files import read_table
-from autoft.data.prepare import prepare
-from autoft.data.seal import open_test
+from autoft.data.prepare import prepare, read_prepared
+from autoft.data.seal import open_test, openings
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec, SplitSpec
 
@@ -136,6 +136,16 @@ def test_groups_stay_together_and_a_missing_group_is_an_empty_cell(tmp_path):
 def test_white_space_around_a_label_is_not_part_of_its_name(tmp_path):
     frames = given([("x", "a "), ("y", " b"), ("z", "a")], validation=PAIRS)
     assert prepare(SPEC, tmp_path, frames).labels == ("a", "b")
+
+
+def test_what_was_written_is_read_again_but_for_the_sealed_rows(tmp_path):
+    written = prepare(SPEC, tmp_path, {"train": FRAME})
+    seen = {split: counts for split, counts in written.counts.items() if split != "test"}
+    assert set(seen) == {"train", "validation"}
+    assert read_prepared(tmp_path) == replace(written, counts=seen)
+    assert not openings(tmp_path)
+    with pytest.raises(DataError, match="no such file"):
+        read_prepared(tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,13 @@ def test_the_best_is_the_best_complete_trial_and_the_earlier_of_equals():
     for number in (1, 0, 2):
         p.started(number)
         p.finished(number)
-    assert p.champion.number == 0
+    assert p.winner.number == 0
     assert (p.count("COMPLETE"), p.count("PRUNED"), p.running) == (2, 1, {})
 
 
 def test_less_is_better_where_the_objective_is_minimised():
     p = progress(trial(0, values=(0.7,)), trial(1, values=(0.2,)), done=(0, 1), direction="minimize")
-    assert p.champion.number == 1
+    assert p.winner.number == 1
 
 
 def test_the_estimate_rests_on_this_sittings_pace_alone(monkeypatch):
@@ -51,8 +51,8 @@ def test_without_a_terminal_each_finished_trial_is_one_line():
             plain.measured(number, measurement(1, 0.5))
             plain.finished(number)
     lines = shown.getvalue().splitlines()
-    assert lines[0] == "trial 0 complete 0.7000 in 2 min · champion 0.7000 · 1 of 6 · learning_rate=0.0001"
-    assert lines[1].startswith("trial 1 fail RuntimeError: [bold]boom in 2 min · champion 0.7000 · 2 of 6")
+    assert lines[0] == "trial 0 complete 0.7000 in 2 min · winner 0.7000 · 1 of 6 · learning_rate=0.0001"
+    assert lines[1].startswith("trial 1 fail RuntimeError: [bold]boom in 2 min · winner 0.7000 · 2 of 6")
     assert len(lines) == 2
 
 
@@ -71,11 +71,11 @@ def test_a_plain_line_says_against_whom_a_trial_was_stopped_and_which_is_the_def
             plain.started(number)
             plain.finished(number)
     lines = shown.getvalue().splitlines()
-    assert lines[0].startswith("trial 0 complete 0.7000 in 2 min (the default) · champion 0.7000 · 1 of 9")
-    assert lines[1].startswith("trial 1 complete 0.6000 in 2 min · champion 0.7000 · 2 of 9")
+    assert lines[0].startswith("trial 0 complete 0.7000 in 2 min (the default) · winner 0.7000 · 1 of 9")
+    assert lines[1].startswith("trial 1 complete 0.6000 in 2 min · winner 0.7000 · 2 of 9")
     behind = "0.0730 behind trial 3 at 33 % of the budget"
-    assert lines[2].startswith(f"trial 7 pruned 0.4120 in 2 min ({behind}) · champion 0.7000 · 3 of 9")
-    assert lines[3].startswith(f"trial 8 pruned 0.4000 in 2 min (the default; {behind}) · champion 0.7000")
+    assert lines[2].startswith(f"trial 7 pruned 0.4120 in 2 min ({behind}) · winner 0.7000 · 3 of 9")
+    assert lines[3].startswith(f"trial 8 pruned 0.4000 in 2 min (the default; {behind}) · winner 0.7000")
 
 
 def test_the_view_shows_what_the_default_has_and_the_last_stops():
@@ -110,6 +110,6 @@ def test_in_a_terminal_the_view_shows_counts_best_and_what_runs():
     printed(shown).print(live._draw())
     text = shown.getvalue()
     assert "tickets  1 of 6 trials  (1 complete · 0 pruned · 0 failed · 2 running)" in text
-    assert "champion macro_f1  0.7000  trial 0: learning_rate=0.0001" in text
+    assert "winner macro_f1  0.7000  trial 0: learning_rate=0.0001" in text
     assert "trial 1  epoch 2.0/4  0.6123" in text
     assert "trial 2  epoch 0/4" in text

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from autoft.report.outcome import Outcome, print_outcome
+from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
 
 from .records import info, trial
@@ -14,9 +15,13 @@ COMPLETE = trial(0, values=(0.7,))
 FAILED = trial(1, "FAIL", values=(), reason="RuntimeError: boom")
 
 
-def said(trials, *, total, ran, best=None, unrecorded=None):
+FIRST = Promotion("champion", "if_better", "became the champion, for there was none.")
+
+
+def said(trials, *, total, ran, best=None, unrecorded=None, promotion=None):
     shown = io.StringIO()
-    print_outcome(Outcome(info(), trials, total, ran, best, unrecorded), Console(file=shown, width=110))
+    outcome = Outcome(info(), trials, total, ran, best, unrecorded, promotion)
+    print_outcome(outcome, Console(file=shown, width=110))
     return shown.getvalue()
 
 
@@ -34,15 +39,15 @@ def test_where_the_study_stands_is_said_in_a_sentence(trials, total, ran, senten
 
 
 def test_the_winner_its_model_and_the_commands_to_go_on_with():
-    text = said([COMPLETE], total=1, ran=1, best=BEST)
-    assert "champion   trial 0, macro_f1 0.7000\nmodel      models:/tickets/1" in text
+    text = said([COMPLETE], total=1, ran=1, best=BEST, promotion=FIRST)
+    assert "winner     trial 0, macro_f1 0.7000\nmodel      models:/tickets/1" in text
     assert [f"autoft {command} tickets" in text for command in ("show", "best", "ui")] == [True] * 3
 
 
 def test_a_server_that_took_nothing_is_told_and_the_model_is_not_said_to_be_registered():
     unregistered = replace(BEST, run_id="", model_uri=None)
     text = said([COMPLETE], total=1, ran=1, best=unregistered, unrecorded="MLflow does not answer")
-    assert "model      not registered" in text
+    assert "winner     trial 0, macro_f1 0.7000\nmodel      not registered" in text
     assert "not recorded: MLflow does not answer" in text
 
 
@@ -65,15 +70,16 @@ DEFAULT = with_error(trial(0, values=(0.749,), origin="default"))
         # sqrt(2) * 0.01 * sqrt(1.0625) = 0.0146; 1.64 of them are 0.0239
         (with_error(trial(5, values=(0.774,))), "autoft ui tickets             MLflow"),
         (with_error(trial(5, values=(0.752,)), None), "autoft ui tickets             MLflow"),
-        (DEFAULT, "The champion is the default configuration: no other finished trial scored better."),
+        (DEFAULT, "The winner is the default configuration: no other finished trial scored better."),
     ],
 )
 def test_the_last_line_says_where_the_search_has_found_nothing_better_than_the_default(winner, last):
     trials = [DEFAULT] if winner is DEFAULT else [DEFAULT, winner]
-    text = said(trials, total=2, ran=2, best=replace(BEST, trial=winner.number, value=winner.score))
+    best = replace(BEST, trial=winner.number, value=winner.score)
+    text = said(trials, total=2, ran=2, best=best, promotion=FIRST)
     assert text.rstrip().splitlines()[-1] == last
     assert (
-        f"\n\nchampion   trial {winner.number}, macro_f1 {winner.score:.4f}\n"
+        f"\n\nwinner     trial {winner.number}, macro_f1 {winner.score:.4f}\n"
         "default    trial 0, macro_f1 0.7490\nmodel      models:/tickets/1\n"
     ) in text
 
@@ -82,7 +88,7 @@ def test_the_last_line_tells_who_is_ahead_of_the_default_by_no_more_than_noise()
     trials = [DEFAULT, with_error(trial(5, values=(0.752,)))]
     text = said(trials, total=2, ran=2, best=replace(BEST, trial=0, value=0.749))
     assert text.rstrip().splitlines()[-1] == (
-        "The champion is the default configuration: no trial is better by more than noise. "
+        "The winner is the default configuration: no trial is better by more than noise. "
         "Trial 5 has 0.7520 against 0.7490, standard error 0.0146."
     )
 
@@ -95,4 +101,19 @@ def test_without_a_finished_default_nothing_is_claimed(changes):
     best = replace(BEST, trial=5, value=0.7491)
     text = said([replace(DEFAULT, **changes), winner], total=2, ran=2, best=best)
     assert "default" not in text
-    assert "champion   trial 5, macro_f1 0.7491\nmodel " in text
+    assert "winner     trial 5, macro_f1 0.7491\nmodel " in text
+
+
+def test_where_the_model_stays_candidate_the_last_line_says_why_and_what_to_do():
+    stays = Promotion("candidate", "never", "stays candidate: register.promote is never.", "To use it: ...")
+    text = said([DEFAULT], total=1, ran=1, best=replace(BEST, value=0.749), promotion=stays)
+    assert "\ncandidate  trial 0, macro_f1 0.7490\n" in text
+    assert text.rstrip().splitlines()[-1] == (
+        "models:/tickets/1 stays candidate: register.promote is never. To use it: ..."
+    )
+
+
+def test_where_another_was_champion_before_it_is_said_what_has_taken_over():
+    took_over = Promotion("champion", "if_better", "took over from version 3: ...", replaced=3)
+    text = said([COMPLETE], total=1, ran=1, best=BEST, promotion=took_over)
+    assert text.rstrip().splitlines()[-1] == "models:/tickets/1 took over from version 3: ..."

@@ -130,6 +130,15 @@ EXTRAS = {
     "study that is a number": ("study: 7", 6, "study", "must be a name", "got 7"),
     "study too long": (f"study: {'a' * 101}", 6, "study", "at most 100"),
     "registered name with a colon": ("register: {name: 'a:b'}", 6, "register.name", "without `/`, `:` and"),
+    "promoted sometimes": (
+        "register: {promote: if_bettr}",
+        6,
+        "register.promote",
+        "if_better",
+        "always",
+        "never",
+        "did you mean 'if_better'?",
+    ),
     "registered name with a quote": ("register: {name: o'neil}", 6, "register.name", "without `/`, `:` and"),
     "no CPU": ("resources: {cpus_per_trial: 0}", 6, "resources.cpus_per_trial", "at least 1, got 0"),
     "two GPUs for a trial": (

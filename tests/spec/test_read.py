@@ -8,7 +8,16 @@ import pytest
 
 from autoft.spec.read import read_spec
 from autoft.spec.space import Choice, Range
-from autoft.spec.study import Budget, Checkpoints, ModelRef, Resources, SearchMethod, SplitSpec, Tracking
+from autoft.spec.study import (
+    Budget,
+    Checkpoints,
+    ModelRef,
+    Register,
+    Resources,
+    SearchMethod,
+    SplitSpec,
+    Tracking,
+)
 
 SHORT = """\
 task: text-classification
@@ -27,7 +36,7 @@ def write(tmp_path: Path, text: str, name: str = "space.yaml") -> Path:
 
 def test_the_short_form_searches_four_hyperparameters_and_is_named_after_its_file(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path, SHORT, "tickets-2024.yaml"))
-    assert spec.study == spec.register == "tickets-2024"
+    assert spec.study == spec.register.name == "tickets-2024"
     assert spec.models == (
         ModelRef("sentence-transformers/all-MiniLM-L6-v2", "hub", "sentence-transformers/all-MiniLM-L6-v2"),
     )
@@ -165,7 +174,7 @@ resources:
   {cpus_per_trial: 2, gpus_per_trial: 0.5, gpus: [1, 3], max_concurrent: 4, precision: bf16, cache: 500MB}
 checkpoints: {keep: 5}
 tracking: {uri: "http://localhost:5000", experiment: nights}
-register: {name: night model}
+register: {name: night model, promote: never}
 """
     spec = read_spec(write(tmp_path, text))
     assert spec.data.split == SplitSpec(0.2, 0, False, "user", 1)
@@ -183,7 +192,11 @@ register: {name: night model}
     assert spec.resources == Resources(2, 0.5, (1, 3), 4, None, "bf16", 500_000_000)
     assert spec.checkpoints == Checkpoints(5)
     assert spec.tracking == Tracking("http://localhost:5000", "nights")
-    assert (spec.study, spec.register, spec.objective) == ("night", "night model", "log_loss")
+    assert (spec.study, spec.register, spec.objective) == (
+        "night",
+        Register("night model", "never"),
+        "log_loss",
+    )
 
 
 def test_secrets_are_expanded_for_the_run_and_stay_out_of_the_text(

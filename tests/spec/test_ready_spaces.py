@@ -44,7 +44,7 @@ def test_the_long_form_searches_with_conditions() -> None:
     spec = read_spec(
         FOLDER / "overnight-gpu.yaml", ["study=rehearsal", "register.name=rehearsal", "budget.trials=3"]
     )
-    assert (spec.study, spec.register, spec.budget.trials) == ("rehearsal", "rehearsal", 3)
+    assert (spec.study, spec.register.name, spec.budget.trials) == ("rehearsal", "rehearsal", 3)
     conditional = {parameter.name for parameter in spec.space.parameters if parameter.conditions}
     assert conditional == {"weight_decay", "warmup_ratio"}
     assert len(spec.first) == 2

@@ -15,7 +15,7 @@ from autoft.spec.read import read_spec
 from autoft.spec.samplers import SAMPLERS
 from autoft.spec.scalars import size_bytes
 from autoft.spec.schema import json_schema
-from autoft.spec.study import Checkpoints, Resources, SearchMethod, SplitSpec
+from autoft.spec.study import Checkpoints, Register, Resources, SearchMethod, SplitSpec
 from autoft.spec.tasks import TASKS
 
 jsonschema = pytest.importorskip("jsonschema")  # comes with ray
@@ -108,6 +108,7 @@ def test_schema_and_parser_take_the_same_values(validator: Any, name: str, value
             for size in ("20GB", "1.5 TB", 0, 20, "20", "20gb", "-1GB", "GB", False)
         ],
         *[("checkpoints", {"keep": keep}) for keep in (1, 3, 0, 1.5, "all")],
+        *[("register", {"promote": rule}) for rule in ("if_better", "always", "never", "sometimes", True)],
         *[("study", name) for name in ("a", ".a", "a b", "a" * 100, "a" * 101, 3)],
         *[("model", model) for model in ("org/a", ["org/a", "b"], {"id": "a", "revision": "b"}, [], {}, 3)],
         *[("first", first) for first in ([{"dropout": 0.1}], [{}], [{"drop": 1}], {"dropout": 0.1})],
@@ -134,6 +135,7 @@ def test_the_schema_tells_defaults_of_the_dataclasses() -> None:
         ("ResourcesForm", Resources),
         ("SearchForm", SearchMethod),
         ("CheckpointsForm", Checkpoints),
+        ("RegisterForm", Register),
     ):
         defaults = {f.name: f.default for f in fields(spec) if f.default not in (None, MISSING)}
         told = {

@@ -18,6 +18,7 @@ from autoft.spec.study import (
     DataSpec,
     Faults,
     ModelRef,
+    Register,
     Resources,
     SearchMethod,
     StudySpec,
@@ -79,7 +80,7 @@ def make_spec(
         faults=Faults(),
         checkpoints=Checkpoints(keep=1),
         tracking=Tracking(),
-        register="study",
+        register=Register("study"),
         text="study: study\n",
     )
     return replace(spec, **changes)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoft.study.comparison import champion_of, compare, default_of, ranked
+from autoft.study.comparison import compare, default_of, ranked, winner_of
 
 from ..report.records import trial
 
@@ -20,11 +20,11 @@ DEFAULT = scored(0, 0.749, origin="default")
 def test_within_the_noise_the_default_wins_and_the_figures_are_told():
     best = scored(4, 0.752)
     trials = [DEFAULT, scored(1, 0.7), best]
-    assert champion_of(trials, "maximize") == DEFAULT
+    assert winner_of(trials, "maximize") == DEFAULT
     found = compare(DEFAULT, trials, "maximize")
     # sqrt(2) * 0.01 * sqrt(1.0625) = 0.0146
     assert found.verdict == (
-        "The champion is the default configuration: no trial is better by more than noise. "
+        "The winner is the default configuration: no trial is better by more than noise. "
         "Trial 4 has 0.7520 against 0.7490, standard error 0.0146."
     )
     assert found.fact == "It is the default configuration."
@@ -33,7 +33,7 @@ def test_within_the_noise_the_default_wins_and_the_figures_are_told():
 
 def test_beyond_the_noise_the_best_wins_and_nothing_is_held_against_it():
     best = scored(4, 0.8)
-    assert champion_of([DEFAULT, best, scored(5, 0.8)], "maximize") == best
+    assert winner_of([DEFAULT, best, scored(5, 0.8)], "maximize") == best
     found = compare(best, [DEFAULT, best], "maximize")
     assert (found.verdict, found.is_default) == (None, False)
     assert found.fact == "The default configuration (trial 0) has 0.7490."
@@ -41,28 +41,28 @@ def test_beyond_the_noise_the_best_wins_and_nothing_is_held_against_it():
 
 @pytest.mark.parametrize(("loss", "winner"), [(0.74, 0), (0.70, 4), (0.76, 0)])
 def test_a_smaller_loss_is_compared_as_a_larger_score_is(loss, winner):
-    assert champion_of([DEFAULT, scored(4, loss)], "minimize").number == winner
+    assert winner_of([DEFAULT, scored(4, loss)], "minimize").number == winner
 
 
 @pytest.mark.parametrize("origin", ["first", None])
 def test_without_a_finished_default_the_best_score_wins(origin):
     trials = [scored(0, 0.749, origin=origin), scored(4, 0.752), replace(DEFAULT, state="PRUNED")]
-    assert champion_of(trials, "maximize").number == 4
-    assert champion_of([], "maximize") is None
+    assert winner_of(trials, "maximize").number == 4
+    assert winner_of([], "maximize") is None
 
 
 @pytest.mark.parametrize(("direction", "order"), [("maximize", [1, 2, 0, 3]), ("minimize", [0, 3, 1, 2])])
 def test_of_equals_the_earliest_comes_first(direction, order):
     trials = [scored(0, 0.3), scored(1, 0.6), scored(2, 0.6), scored(3, 0.3)]
     assert [each.number for each in ranked(reversed(trials), direction)] == order
-    assert champion_of(trials, direction).number == order[0]
+    assert winner_of(trials, direction).number == order[0]
 
 
 def test_what_did_not_finish_cannot_win():
     unfinished = [
         replace(scored(n, 0.99), state=state) for n, state in enumerate(("PRUNED", "RUNNING", "FAIL"))
     ]
-    assert champion_of(unfinished, "maximize") is None
+    assert winner_of(unfinished, "maximize") is None
     assert [each.number for each in ranked([*unfinished, scored(7, 0.5), scored(8, 0.6)], "maximize")] == [
         8,
         7,
@@ -73,15 +73,13 @@ def test_a_default_with_the_best_score_has_no_rival():
     found = compare(DEFAULT, [DEFAULT, scored(1, 0.7)], "maximize")
     assert found.is_default
     assert found.fact == "It is the default configuration."
-    assert (
-        found.verdict == "The champion is the default configuration: no other finished trial scored better."
-    )
+    assert found.verdict == "The winner is the default configuration: no other finished trial scored better."
 
 
 def test_without_an_error_the_best_score_wins_and_nothing_is_claimed():
-    champion = scored(4, 0.752, error=None)
-    assert champion_of([DEFAULT, champion], "maximize") == champion
-    found = compare(champion, [DEFAULT, champion], "maximize")
+    winner = scored(4, 0.752, error=None)
+    assert winner_of([DEFAULT, winner], "maximize") == winner
+    found = compare(winner, [DEFAULT, winner], "maximize")
     assert (found.fact, found.verdict) == ("The default configuration (trial 0) has 0.7490.", None)
 
 

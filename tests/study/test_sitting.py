@@ -14,6 +14,7 @@ from autoft.errors import StudyError
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMethod, StudySpec
 from autoft.study.assignment import Assignment
+from autoft.study.budget import unfinished
 from autoft.study.failures import Failure, GaveUp
 from autoft.study.lock import Owner
 from autoft.study.places import checkpoint_name
@@ -736,6 +737,17 @@ def test_what_is_spent_stays_spent_where_an_attempt_begins_anew(folder: Path) ->
     again = begin(sitting)
     assert measured(sitting, again, 1, 3, 0.5, elapsed_s=1500.0) is Verdict.GO_ON
     assert measured(sitting, again, 2, 3, 0.5, elapsed_s=1700.0) is Verdict.KEPT  # 3700 s together
+
+
+def test_a_budget_is_met_by_its_trials_or_its_gpu_hours(folder: Path) -> None:
+    spec = make_spec(trials=2, budget=Budget(trials=2, gpu_hours=1.0, time_s=1.0))
+    sitting = sit(spec, folder, gpus=1.0)
+    finish(sitting, 0.5)
+    assert unfinished(sitting.study, spec.budget) == "1 of 2 trials"
+    measured(sitting, begin(sitting), 1, 3, 0.5, elapsed_s=3700.0)
+    assert unfinished(sitting.study, spec.budget) is None
+    assert unfinished(sitting.study, Budget(trials=2)) == "1 of 2 trials"  # the other trial runs
+    assert unfinished(sitting.study, Budget(trials=1)) is None
 
 
 def test_a_trial_that_is_queued_by_another_process_is_the_next_one(folder: Path) -> None:

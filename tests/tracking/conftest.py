@@ -10,18 +10,9 @@ import pytest
 
 from autoft.kernel.measurement import Measurement
 from autoft.study.records import StudyInfo, TrialRecord
-from autoft.tracking import store, ui
+from autoft.tracking import ui
 
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Making its tables takes seconds, so it is made once and copied."""
-    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    with chdir(path.parent):  # MLflow makes a folder for artifacts where it stands
-        store.connect(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_it_says_where_the_winner_has_nothing_over_the_default(make_info: Callab
     assert "Trial 3 has 0.5000 against 0.4900, standard error 0.0292." in describe(
         make_info(), [default, best], default, "9", "abc", None
     )
-    assert "The champion is the default configuration" in describe(
+    assert "The winner is the default configuration" in describe(
         make_info(), [default], default, "9", "abc", None
     )
 

@@ -5,23 +5,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
+from safetensors.torch import load_file, save_file
 from transformers import BertForSequenceClassification, BertTokenizer
 
-from autoft.errors import TrackingError
+from autoft.errors import StudyError, TrackingError
 from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
-from autoft.tracking import registry, retrieval, store, tags
+from autoft.tracking import retrieval, saving, store, tags
 from autoft.tracking.projection import Projection
-from autoft.tracking.registry import Champion, FineTuned, find_champion, register_champion
+from autoft.tracking.registry import Registered, find_version, register_version
+from autoft.tracking.saving import FineTuned
 
 from ..kernel.tiny import tiny_model
 from .conftest import make_trial
 
 MAX_LENGTH = 8
+TRAINED_ROWS = np.array([3, 2**64 - 1, 7], np.uint64)
 WORDS = [
     "[PAD]",
     "[UNK]",
@@ -34,7 +38,7 @@ WORDS = [
 
 
 def _tuned(folder: Path, example: tuple[str, ...]) -> FineTuned:
-    """A tiny BERT that takes 16 positions, loaded from a folder of this machine as a champion is."""
+    """A tiny BERT that takes 16 positions, loaded from a folder of this machine as a winner is."""
     labels = ("lost card", "transfer", "other")
     tiny_model(
         "bert",
@@ -55,10 +59,11 @@ def _tuned(folder: Path, example: tuple[str, ...]) -> FineTuned:
         reference=str(folder),
         max_length=MAX_LENGTH,
         example=example,
+        trained_rows=TRAINED_ROWS,
     )
 
 
-Register = Callable[..., Champion]
+Register = Callable[..., Registered]
 
 
 @pytest.fixture
@@ -80,12 +85,12 @@ def _publisher(uri: str, study: str, make_info: Callable[..., StudyInfo], tmp_pa
         example: tuple[str, ...] = ("my card",),
         score: float = 0.5,
         default: TrialRecord | None = None,
-    ) -> Champion:
+    ) -> Registered:
         trial = make_trial(number, scores=(score, 0.1))
         projection.project(trial)
         tuned = _tuned(tmp_path / "models" / "tiny", example)
         comparison = compare(trial, [] if default is None else [default], "maximize")
-        return register_champion(uri, study, "id-1", make_info(), trial, tuned, study, comparison)
+        return register_version(uri, study, "id-1", make_info(), trial, tuned, study, comparison)
 
     return publish
 
@@ -146,7 +151,7 @@ def _expected(tuned: FineTuned, rows: list[Any]) -> list[tuple[str, float]]:
     return answers
 
 
-def test_champion_predicts_the_same_everywhere_without_autoft(
+def test_a_version_predicts_the_same_everywhere_without_autoft(
     sqlite: str, server: str, register_at: Callable[[str], Register], tmp_path: Path
 ) -> None:
     """One process asks both stores: what it imports takes seconds."""
@@ -166,15 +171,15 @@ def test_champion_predicts_the_same_everywhere_without_autoft(
 
 
 def test_artifact_names_no_place_on_this_machine(
-    uri: str, study: str, register: Callable[..., Champion], tmp_path: Path
+    uri: str, study: str, register: Callable[..., Registered], tmp_path: Path
 ) -> None:
-    champion = register()
-    source = store.connect(uri).get_model_version_download_uri(study, str(champion.version))
+    version = register()
+    source = store.connect(uri).get_model_version_download_uri(study, str(version.version))
     folder = Path(download_artifacts(source, dst_path=str(tmp_path / "got"), tracking_uri=uri))
     texts = {}
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix != ".safetensors":
-            texts[path.name] = path.read_text()
+            texts[path.name] = path.read_text(errors="replace")
     assert {"MLmodel", "config.json", "tokenizer_config.json", "requirements.txt", "model_card.md"} <= set(
         texts
     )
@@ -188,24 +193,24 @@ def test_artifact_names_no_place_on_this_machine(
 
 
 def test_model_is_in_the_trials_run_with_its_metrics(
-    uri: str, study: str, register: Callable[..., Champion]
+    uri: str, study: str, register: Callable[..., Registered]
 ) -> None:
-    champion = register()
+    registered = register()
     client = store.connect(uri)
-    version = client.get_model_version_by_alias(study, "champion")
-    assert (int(version.version), version.run_id) == (1, champion.run_id)
+    version = client.get_model_version_by_alias(study, "candidate")
+    assert (int(version.version), version.run_id) == (1, registered.run_id)
     assert version.tags == {tags.STUDY: study, tags.TRIAL: "0"}
-    run = client.get_run(champion.run_id)
+    run = client.get_run(registered.run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.tags[tags.MODEL_URI] == champion.model_uri == f"models:/{study}/1"
+    assert run.data.tags[tags.MODEL_URI] == registered.model_uri == f"models:/{study}/1"
     model = client.get_logged_model(run.outputs.model_outputs[0].model_id)
     assert model.experiment_id == run.info.experiment_id
     assert {metric.key: metric.value for metric in model.metrics}["macro_f1"] == 0.5
-    assert len(client.get_metric_history(champion.run_id, "macro_f1")) == 2  # as before
+    assert len(client.get_metric_history(registered.run_id, "macro_f1")) == 2  # as before
 
 
 def test_a_version_says_what_the_default_has_where_it_has_come_to_its_end(
-    uri: str, study: str, register: Callable[..., Champion]
+    uri: str, study: str, register: Callable[..., Registered]
 ) -> None:
     default = make_trial(0, scores=(0.49,), origin="default")
     register(1, default=default)
@@ -220,35 +225,59 @@ def test_a_version_says_what_the_default_has_where_it_has_come_to_its_end(
     ]
 
 
-def test_same_champion_again_makes_no_new_version(
-    uri: str, study: str, register: Callable[..., Champion]
+def test_a_trial_is_found_as_its_newest_version_and_its_run_says_so(
+    uri: str, study: str, register: Callable[..., Registered]
 ) -> None:
-    assert find_champion_of(uri, study, register(0)) is not None
-    assert register(0) == register(0)
-    assert _versions(store.connect(uri), study) == [1]
-
-
-def find_champion_of(uri: str, study: str, champion: Champion) -> Champion | None:
-    found = find_champion(uri, study, "id-1", study, 0, study)
-    assert found == champion
-    return found
-
-
-def test_new_champion_takes_the_alias_and_an_old_one_can_take_it_back(
-    uri: str, study: str, register: Callable[..., Champion]
-) -> None:
-    register(0)
+    assert register(0).version == 1
     client = store.connect(uri)
     assert register(1, score=0.7).version == 2
-    assert client.get_model_version_by_alias(study, "champion").version in (2, "2")
-    assert find_champion(uri, study, "id-1", study, 0, study) is None
-    assert register(0).version == 1
-    assert client.get_model_version_by_alias(study, "champion").version in (1, "1")
-    assert _versions(client, study) == [1, 2]
+    assert client.get_model_version_by_alias(study, "candidate").version in (2, "2")
+    found = find_version(uri, study, "id-1", study, 0, study)
+    assert found == Registered(study, 1, found.run_id if found else "")
+    assert find_version(uri, study, "id-1", study, 0, f"{study}-2") is None
+    client.delete_model_version(study, "1")
+    assert find_version(uri, study, "id-1", study, 0, study) is None
+    again = register(0)
+    assert again.version == 3
+    client.set_tag(again.run_id, tags.MODEL_URI, "models:/another/7")
+    assert find_version(uri, study, "id-1", study, 0, study) == again
+    assert client.get_run(again.run_id).data.tags[tags.MODEL_URI] == again.model_uri
+
+
+def test_a_version_says_which_rows_it_was_trained_on(
+    uri: str, study: str, register: Callable[..., Registered]
+) -> None:
+    version = register(example=("my card", "was stolen"))
+    found = retrieval.read_training(uri, study, version.version)
+    assert found is not None
+    assert (found.task, found.inputs, found.rows.tolist()) == (
+        "text-classification",
+        2,
+        TRAINED_ROWS.tolist(),
+    )
+    with pytest.raises(StudyError, match=f"models:/{study}/9 is not in the registry any more"):
+        retrieval.read_training(uri, study, 9)
+
+
+def test_a_store_that_gives_another_model_back_registers_nothing(
+    uri: str, study: str, register: Callable[..., Registered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = MlflowClient.log_model_artifacts
+
+    def damaged(client: MlflowClient, model_id: str, folder: str) -> None:
+        for path in Path(folder).rglob("*.safetensors"):
+            save_file({name: 0 * tensor for name, tensor in load_file(path).items()}, path, {"format": "pt"})
+        upload(client, model_id, folder)
+
+    monkeypatch.setattr(MlflowClient, "log_model_artifacts", damaged)
+    # Of three labels a model of zeros gives each one a third.
+    with pytest.raises(TrackingError, match=r"not the one that was written: .* probability 0\.3333, not "):
+        register(0)
+    assert _versions(store.connect(uri), study) == []
 
 
 def test_upload_that_breaks_off_registers_nothing(
-    uri: str, study: str, register: Callable[..., Champion], monkeypatch: pytest.MonkeyPatch
+    uri: str, study: str, register: Callable[..., Registered], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(client: MlflowClient, model_id: str, folder: str) -> None:
         raise OSError("No space left on device")
@@ -267,15 +296,22 @@ def test_trial_that_is_not_in_mlflow_yet_is_an_error_with_a_way_out(
 ) -> None:
     tuned = _tuned(tmp_path / "tiny", ("my card",))
     with pytest.raises(TrackingError, match=r"trial 3 of .* is not in MLflow yet"):
-        register_champion(uri, study, "id-1", make_info(), make_trial(3), tuned, study)
+        register_version(uri, study, "id-1", make_info(), make_trial(3), tuned, study)
 
 
-def test_best_model_loads_as_a_pipeline(uri: str, study: str, register: Callable[..., Champion]) -> None:
-    champion = register()
-    assert retrieval.best(study, uri).model_uri == champion.model_uri
+def test_best_model_loads_as_a_pipeline_whatever_its_alias(
+    uri: str, study: str, register: Callable[..., Registered]
+) -> None:
+    version = register()
+    assert retrieval.best(study, uri).model_uri == version.model_uri
+    client = store.connect(uri)
+    client.delete_registered_model_alias(study, "candidate")
     classify = retrieval.load_best_model(study, uri)
     assert classify.task == "text-classification"
     assert classify("where is the money " * 500)[0]["label"] in ("lost card", "transfer", "other")
+    client.delete_model_version(study, "1")
+    with pytest.raises(StudyError, match=r"not in the registry any more; run `autoft search` again"):
+        retrieval.load_best_model(study, uri)
 
 
 @pytest.mark.parametrize(
@@ -291,4 +327,4 @@ def test_best_model_loads_as_a_pipeline(uri: str, study: str, register: Callable
     ],
 )
 def test_reference_tells_nothing_of_this_machine(reference: str, shown: str) -> None:
-    assert registry.shareable(reference) == shown
+    assert saving.shareable(reference) == shown

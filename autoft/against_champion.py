@@ -1,0 +1,155 @@
+"""A registered version against the champion: both as they stand in the registry, on rows new to both."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from autoft.data.files import read_table
+from autoft.data.overlap import row_digests
+from autoft.data.rows import listed
+from autoft.errors import TrackingError
+from autoft.kernel.memory import is_out_of_memory
+from autoft.kernel.paired import PairedDifference, paired_difference
+from autoft.kernel.tasks.text_classification import predict
+from autoft.tracking.registry import Registered
+from autoft.tracking.retrieval import MissingVersionError, Training, load_version, read_training
+
+MIN_ROWS = 50
+"""Fewer tell nothing: of 50 rows, ten of which the two answer differently, a difference of less than 12
+points of accuracy is within chance (1.96 standard errors of sqrt(10) / 50)."""
+_INPUTS = {1: "one text", 2: "a pair of texts"}
+
+
+class NotComparableError(Exception):
+    """Why a version cannot be compared with the champion: a clause."""
+
+    def __init__(self, why: str, *, for_good: bool = True) -> None:
+        super().__init__(why)
+        self.for_good = for_good
+        """False where another try may go better."""
+
+
+def compare_with_champion(
+    uri: str | None,
+    version: Registered,
+    champion: int,
+    metric: str,
+    rows: Path,
+    say: Callable[[str], None],
+) -> PairedDifference:
+    """How much better the version is than the champion, on validation rows that neither was trained on.
+
+    Args:
+        uri: of the tracking store.
+        version: the new one.
+        champion: another version of the same registered model.
+        metric: the study's objective.
+        rows: rows.arrow of the study that made `version`. The test split is not in it, and stays sealed.
+        say: told before the two are asked, which takes as long as two evaluations of a trial.
+
+    Raises:
+        NotComparableError: the two do not answer the same question, or too few rows are new to both.
+        TrackingError: the version cannot be read.
+    """
+    table = read_table(rows)
+    labels = json.loads(table.schema.metadata[b"labels"])
+    ours = read_training(uri, version.name, version.version)
+    with _readable(champion):
+        theirs = read_training(uri, version.name, champion)
+    fresh = _new_to_both(
+        table.filter(pc.equal(table["split"], "validation")), *_of_one_kind(ours, theirs, champion)
+    )
+    say(
+        f"comparing version {version.version} of {version.name} with version {champion}, the champion, "
+        f"on {len(fresh):,} rows"
+    )
+    try:
+        with _readable(champion):
+            other = load_version(uri, version.name, champion)
+        _require_labels(other, labels, champion)
+        there = _logits(other, fresh, labels)
+        del other  # one at a time in the device's memory
+        here = _logits(load_version(uri, version.name, version.version), fresh, labels)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise NotComparableError(
+            "there is too little memory to ask the two models", for_good=False
+        ) from error
+    return paired_difference(metric, here, there, fresh["label"].to_numpy())
+
+
+@contextmanager
+def _readable(champion: int) -> Iterator[None]:
+    """A champion that is gone or damaged must not end a search."""
+    try:
+        yield
+    except (MissingVersionError, TrackingError) as error:
+        reason = str(error).rstrip(".")
+        raise NotComparableError(
+            f"version {champion}, the champion, cannot be read: {reason}", for_good=False
+        ) from error
+
+
+def _of_one_kind(ours: Training | None, theirs: Training | None, champion: int) -> tuple[Training, Training]:
+    """Both, where they say what they were trained on, and answer questions of the same form."""
+    if ours is None:
+        raise NotComparableError("it does not say which rows it was trained on: an earlier autoft made it")
+    if theirs is None:
+        raise NotComparableError(
+            f"version {champion}, the champion, does not say which rows it was trained on: autoft did not "
+            "make it, or an earlier version of autoft did"
+        )
+    if theirs.task != ours.task:
+        raise NotComparableError(
+            f"version {champion}, the champion, is for {theirs.task}, and this one for {ours.task}"
+        )
+    if theirs.inputs != ours.inputs:
+        raise NotComparableError(
+            f"version {champion}, the champion, takes {_INPUTS[theirs.inputs]}, and this one takes "
+            f"{_INPUTS[ours.inputs]}"
+        )
+    return ours, theirs
+
+
+def _new_to_both(validation: pa.Table, ours: Training, theirs: Training) -> pa.Table:
+    """The validation rows that neither was trained on."""
+    seen = np.isin(row_digests(validation), np.concatenate([ours.rows, theirs.rows]))
+    fresh = validation.filter(pa.array(~seen))
+    if len(fresh) < MIN_ROWS:
+        raise NotComparableError(
+            f"only {len(fresh):,} of the {len(validation):,} validation rows are new to both this version "
+            f"and the champion, and fewer than {MIN_ROWS} tell nothing"
+        )
+    return fresh
+
+
+def _require_labels(pipeline: Any, labels: Sequence[str], champion: int) -> None:
+    """The champion answers with the study's labels, in whatever order."""
+    theirs = list(pipeline.model.config.label2id)
+    lacks, has = (
+        [label for label in one if label not in other] for one, other in ((labels, theirs), (theirs, labels))
+    )
+    if lacks or has:
+        apart = [
+            f"{what} {listed(names, '`')}"
+            for what, names in (("it lacks", lacks), ("it alone has", has))
+            if names
+        ]
+        raise NotComparableError(f"version {champion}, the champion, has other labels: {' and '.join(apart)}")
+
+
+def _logits(pipeline: Any, rows: pa.Table, labels: Sequence[str]) -> np.ndarray:
+    """The log of the probabilities [n, classes] that a model gives the `labels`, in their order."""
+    columns = [rows[name].to_pylist() for name in rows.column_names if name.startswith("input_")]
+    tokenizer = pipeline.tokenizer
+    found = predict(pipeline.model, tokenizer, *columns, max_length=tokenizer.model_max_length)
+    order = [pipeline.model.config.label2id[label] for label in labels]
+    logits: np.ndarray = np.log(np.maximum(found[:, order], np.finfo(np.float64).tiny))
+    return logits

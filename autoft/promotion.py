@@ -1,0 +1,146 @@
+"""Whether a registered version becomes the champion: where there is none, or it is better than that one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from autoft.against_champion import NotComparableError, compare_with_champion
+from autoft.kernel.paired import LEVEL, PairedDifference
+from autoft.tracking.aliases import BY_HAND, CANDIDATE, CHAMPION, Aliases, Promotion
+from autoft.tracking.registry import Registered
+
+UNCONFIRMED = "no fresh seeds and no test split have confirmed it yet"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A version that may become the champion, and what that is decided by."""
+
+    uri: str | None
+    """Of the tracking store."""
+    version: Registered
+    study: str
+    rule: str
+    """`register.promote`."""
+    metric: str
+    """The study's objective."""
+    rows: Path
+    """rows.arrow of the study."""
+    unfinished: str | None
+    """How far the study has come, such as `3 of 24 trials`; None where its budget is met."""
+
+
+def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
+    """Decides what the version becomes, and sets the aliases so; `say` tells the user what takes long.
+
+    A version has its turn once: who has made another one champion since then is not overruled.
+
+    Raises:
+        TrackingError: the store does not answer, or another version has become champion in this moment.
+    """
+    aliases, number = Aliases(claim.uri, claim.version.name), claim.version.version
+    champion, decided = aliases.champion(), aliases.decided(number)
+    if champion == number:
+        return Promotion(CHAMPION, claim.rule, "is the champion.")
+    had_its_turn = decided is not None and decided.final and decided.rule in (claim.rule, BY_HAND)
+    if decided is not None and had_its_turn and champion is not None:
+        return decided if decided.alias == CANDIDATE else _passed_by(claim, decided, champion)
+    promotion = _decide(claim, champion, say)
+    aliases.settle(number, promotion, champion)
+    return promotion
+
+
+def promote_by_hand(uri: str | None, version: Registered) -> int | None:
+    """Makes the version the champion, whatever it is like; gives the one that was it before.
+
+    Raises:
+        TrackingError: the store does not answer.
+    """
+    aliases = Aliases(uri, version.name)
+    champion = aliases.champion()
+    if champion != version.version:
+        instead = "" if champion is None else f" in place of version {champion}"
+        evidence = f"was made champion{instead} by hand (autoft promote); nothing was compared."
+        promotion = Promotion(CHAMPION, BY_HAND, evidence, replaced=champion)
+        aliases.settle(version.version, promotion, champion)
+    return champion
+
+
+def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> Promotion:
+    if claim.rule == "never":
+        return _stays(claim, "register.promote is never.")
+    if champion is None:
+        return _first(claim)
+    if claim.rule == "always":
+        return _takes_over(claim, champion, "register.promote is always, so nothing was compared.")
+    if claim.unfinished is not None:
+        return _stays(
+            claim,
+            f"the budget is unfinished ({claim.unfinished}), and version {champion} is the champion.",
+            "The same command goes on, and compares the two when the budget is met.",
+            final=False,
+        )
+    try:
+        found = compare_with_champion(claim.uri, claim.version, champion, claim.metric, claim.rows, say)
+    except NotComparableError as error:
+        return _stays(claim, f"{error}.", "Compare the two on rows of your own.", final=error.for_good)
+    return _compared(claim, champion, found)
+
+
+def _first(claim: Claim) -> Promotion:
+    evidence = "became the champion, for there was none."
+    if claim.unfinished is None:
+        return Promotion(CHAMPION, claim.rule, f"{evidence} {_provisional()}")
+    return Promotion(
+        CHAMPION,
+        claim.rule,
+        f"{evidence} The budget is unfinished ({claim.unfinished}). {_provisional()}",
+        "What the study finds from here on takes over where it is better by more than chance.",
+    )
+
+
+def _compared(claim: Claim, champion: int, found: PairedDifference) -> Promotion:
+    said = (
+        f"{found.metric} is {found.one:.4f}, and {found.other:.4f} of version {champion}, on {found.rows:,} "
+        f"validation rows that neither was trained on. The difference of {found.one - found.other:+.4f} is "
+        f"between {found.low:+.4f} and {found.high:+.4f} on {LEVEL:.0%} of the draws from these rows"
+    )
+    figures = {**asdict(found), "champion": champion, "level": LEVEL}
+    if found.is_better:
+        return _takes_over(claim, champion, f"{said}.", "the study chose it on these rows, and ", figures)
+    return _stays(claim, f"{said}: not better by more than chance.", figures=figures)
+
+
+def _takes_over(
+    claim: Claim, champion: int, why: str, besides: str = "", figures: Mapping[str, str | float] | None = None
+) -> Promotion:
+    evidence = f"took over from version {champion}, which is previous now: {why} {_provisional(besides)}"
+    return Promotion(CHAMPION, claim.rule, evidence, replaced=champion, figures=figures or {})
+
+
+def _stays(
+    claim: Claim,
+    why: str,
+    advice: str = "",
+    *,
+    final: bool = True,
+    figures: Mapping[str, str | float] | None = None,
+) -> Promotion:
+    advice = f"{advice} To use it all the same: autoft promote {claim.study}".strip()
+    return Promotion(
+        CANDIDATE, claim.rule, f"stays candidate: {why}", advice, final=final, figures=figures or {}
+    )
+
+
+def _passed_by(claim: Claim, decided: Promotion, champion: int) -> Promotion:
+    """It was decided of it before, and another one has become champion since."""
+    return Promotion(
+        decided.alias,
+        decided.rule,
+        f"is not the champion: version {champion} is.",
+        f"To use it all the same: autoft promote {claim.study}",
+    )
+
+
+def _provisional(besides: str = "") -> str:
+    return f"This is provisional: {besides}{UNCONFIRMED}."

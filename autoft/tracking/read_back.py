@@ -1,0 +1,53 @@
+"""What was written to an artifact store is read back before anybody is told that it is there."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from mlflow.artifacts import download_artifacts
+
+from autoft.errors import TrackingError
+from autoft.tracking import store
+from autoft.tracking.retrieval import load_quietly
+from autoft.tracking.saving import TRAINED_ROWS, FineTuned
+
+SAME = 1e-3
+"""What probabilities may differ by: the model that comes back may be on a GPU."""
+
+
+def require_same_model(location: str, where: str, tuned: FineTuned) -> None:
+    """Downloads the model at `location` of the store at `where`, and has it answer the example row.
+
+    Raises TrackingError where it does not answer as `tuned` does, and what MLflow raises.
+    """
+    with TemporaryDirectory() as folder:
+        path = download_artifacts(location, dst_path=folder, tracking_uri=where)
+        back = load_quietly(path)
+        rows = np.load(Path(path) / TRAINED_ROWS, allow_pickle=False)
+    labels = [model.config.id2label for model in (back.model, tuned.model)]
+    there, here = (_answer(each.model, each.tokenizer, tuned) for each in (back, tuned))
+    if (
+        labels[0] != labels[1]
+        or not np.allclose(there, here, rtol=0, atol=SAME)
+        or not np.array_equal(rows, tuned.trained_rows)
+    ):
+        raise TrackingError(
+            f"tracking.uri: the model that comes back from the MLflow store at {store.redact(where)} is not "
+            f"the one that was written: it gives the first row {_shown(there)}, not {_shown(here)}. "
+            "Look at the artifact store, then run the same command again"
+        )
+
+
+def _answer(model: Any, tokenizer: Any, tuned: FineTuned) -> np.ndarray:
+    """The labels' probabilities for the example row."""
+    from autoft.kernel.tasks.text_classification import predict
+
+    answer: np.ndarray = predict(
+        model, tokenizer, *([text] for text in tuned.example), max_length=tuned.max_length
+    )[0]
+    return answer
+
+
+def _shown(answer: np.ndarray) -> str:
+    return f"label {answer.argmax()} with probability {answer.max():.4f}"

@@ -1,0 +1,153 @@
+"""A fine-tuned model in MLflow's transformers flavour: a folder that loads without autoft."""
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from autoft.data.overlap import ROW_DIGESTS
+from autoft.errors import TrackingError
+from autoft.tracking import store
+
+if TYPE_CHECKING:
+    from autoft.study.records import StudyInfo, TrialRecord
+
+TRAINED_ROWS = "trained_rows.npy"
+"""In a model's folder: the digests of the rows that it was trained on."""
+_PACKAGES = ("mlflow", "transformers", "torch", "tokenizers", "safetensors")
+"""What a process that loads the model must have; MLflow brings pandas and numpy."""
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """The winner's model, rebuilt, with what one must know to use it."""
+
+    model: Any
+    """A transformers sequence-classification model; its config has the label names."""
+    tokenizer: Any
+    """The pretrained tokenizer."""
+    reference: str
+    """The pretrained model as space.yaml names it."""
+    max_length: int
+    """Tokens a row in the winning trial; longer rows are cut."""
+    example: tuple[str, ...]
+    """One row: a text, or two for a pair."""
+    trained_rows: np.ndarray
+    """Of the rows that it was trained on (`data.overlap.row_digests`), uint64 [n]."""
+
+
+def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> Model:
+    """Writes the model to `path` in MLflow's transformers flavour, without a word of this machine.
+
+    Not by MLflow's `log_model`, which writes the place of a local artifact store into MLmodel. Nothing is
+    asked of the internet. Raises TrackingError where there is no room for it.
+    """
+    import mlflow.transformers
+    from transformers import TextClassificationPipeline
+
+    from autoft.tracking.self_truncating import self_truncating
+
+    reference = shareable(tuned.reference)
+    tokenizer = copy.deepcopy(tuned.tokenizer)
+    tuned.model.config._name_or_path = tokenizer.name_or_path = reference
+    tuned.model.name_or_path = ""  # else MLflow asks the hub for a license of that name
+    _forget_place(tokenizer)
+    signature, example = _signature(tuned.example)
+    about = {
+        "study": info.name,
+        "trial": trial.number,
+        "max_length": tuned.max_length,
+        "inputs": len(tuned.example),
+        "row_digests": ROW_DIGESTS,
+    }
+    described = Model(metadata=about)
+    try:
+        mlflow.transformers.save_model(
+            TextClassificationPipeline(  # type: ignore[no-untyped-call]
+                model=tuned.model.eval(),
+                tokenizer=self_truncating(tokenizer, tuned.max_length),
+                task="text-classification",
+                device=tuned.model.device,
+            ),
+            str(path),
+            task="text-classification",
+            mlflow_model=described,
+            signature=signature,
+            input_example=example,
+            pip_requirements=pip_requirements(),
+            model_card=_card(info, trial, reference),
+        )
+    except OSError as error:
+        raise TrackingError(
+            f"the winner's model cannot be written to {path.parent} before it is uploaded: "
+            f"{store.first_line(error)}. Make room there, or set TMPDIR to a folder that has some."
+        ) from error
+    tuned.model.name_or_path = described.flavors["transformers"]["source_model_name"] = reference
+    np.save(path / TRAINED_ROWS, tuned.trained_rows)
+    (path / "LICENSE.txt").write_text(f"A fine-tuned {reference}: the license of that model applies.\n")
+    return described
+
+
+def shareable(reference: str) -> str:
+    """A model reference as artifacts may show it: a folder's place on this machine is cut to its name.
+
+    >>> shareable("/home/me/models/minilm"), shareable("./minilm"), shareable("org/name")
+    ('minilm', './minilm', 'org/name')
+    """
+    outside = reference.startswith(("/", "~", "\\", "..")) or reference[1:2] == ":"
+    return PurePath(reference.replace("\\", "/")).name if outside else reference
+
+
+def pip_requirements() -> list[str]:
+    """What the model needs to run, at the versions that made it."""
+    return [f"{name}=={version(name).partition('+')[0]}" for name in _PACKAGES]
+
+
+def _forget_place(tokenizer: Any) -> None:
+    """Leaves out of the saved tokenizer how it was found here, and habits baked in for another use."""
+    for key in (
+        "is_local",
+        "local_files_only",
+        "max_length",
+        "stride",
+        "truncation_strategy",
+        "pad_to_multiple_of",
+    ):
+        tokenizer.init_kwargs.pop(key, None)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
+
+
+def _signature(example: Sequence[str]) -> tuple[ModelSignature, Any]:
+    """Inputs, outputs and an example row.
+
+    One text column has no name: pyfunc then takes a string, a list of them, or a frame with the column
+    `text`. A pair has the columns `text` and `text_pair`.
+    """
+    outputs = Schema([ColSpec("string", "label"), ColSpec("double", "score")])
+    if len(example) == 1:
+        return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=outputs), [example[0]]
+    names = ("text", "text_pair")
+    inputs = Schema([ColSpec("string", name) for name in names])
+    return ModelSignature(inputs=inputs, outputs=outputs), dict(zip(names, example, strict=True))
+
+
+def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:
+    """The model's card. Given, so that MLflow does not look for one of that name on the internet."""
+    from huggingface_hub import ModelCard
+
+    values = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in sorted(trial.values.items()))
+    return ModelCard(
+        f"---\nlicense: other\n---\n# {info.name}\n\n{reference}, fine-tuned for {info.task}: "
+        f"trial {trial.number} of the study {info.name}, {info.objective} {trial.score:.4f} on validation. "
+        f"The license of {reference} applies.\n\n{values}\n"
+    )
