@@ -8,14 +8,13 @@ import atexit
 import gc
 import json
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from autoft.errors import AutoftError, Interrupted
-from autoft.screen import open_closed_streams, settle
+from autoft.screen import open_closed_streams, protect
 from autoft.signals import INTERRUPTED, heeded
 
 MENDABLE, NO_WINNER, NOT_REGISTERED = 1, 3, 4
@@ -48,13 +47,10 @@ def main() -> None:
     try:
         app()
     except AutoftError as error:
-        with suppress(OSError):
-            typer.echo(f"autoft: {error}", err=True)
+        typer.echo(f"autoft: {error}", err=True)
         sys.exit(MENDABLE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    finally:
-        settle()
 
 
 @app.command()
@@ -69,14 +65,14 @@ def search(
 ) -> None:
     """Search, and register the best model. Run it again to go on where it stands."""
     overrides = _with_gpus(override, gpus)
+    protect()
     again = _command_again(space, overrides, for_, until)
     with heeded(f"{_NOT_OVER} Nothing that was measured is lost; go on with:\n{again}"):
         try:
             code = _search(space, [*overrides, *_time_limit(for_, until)])
         except KeyboardInterrupt as interrupt:
             said = f"{interrupt.said}\n" if isinstance(interrupt, Interrupted) else ""
-            with suppress(OSError):
-                typer.echo(f"\n{said}Interrupted. Nothing is lost; go on with:\n{again}")
+            typer.echo(f"\n{said}Interrupted. Nothing is lost; go on with:\n{again}")
             raise
     raise typer.Exit(code)
 

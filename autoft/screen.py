@@ -6,12 +6,12 @@ A night needs no screen. What cannot be printed is left out, and the log says so
 import logging
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_STDOUT, _STDERR = 1, 2
 _LOG = logging.getLogger(__name__)
 _UNSEEN = "%s. The search goes on without a screen; `autoft show` tells what was found"
 
@@ -54,9 +54,18 @@ def console() -> "Console":
     """A console on standard output that a search may print to."""
     from rich.console import Console
 
-    if getattr(sys.stdout, "name", None) == os.devnull:
+    if getattr(sys.stdout, "name", None) == _STDOUT:  # Python's own has a name in words
         _LOG.warning(_UNSEEN, "nothing can be printed: standard output is closed")
-    return Console(file=cast(TextIO, Screen(sys.stdout)))
+    return Console(file=cast(TextIO, _safe(sys.stdout)))
+
+
+def protect() -> None:
+    """For a process that searches: from now on nothing that is printed fails, in no library either."""
+    sys.stdout, sys.stderr = cast(TextIO, _safe(sys.stdout)), cast(TextIO, _safe(sys.stderr))
+
+
+def _safe(stream: TextIO | Screen) -> Screen:
+    return stream if isinstance(stream, Screen) else Screen(stream)
 
 
 def open_closed_streams() -> None:
@@ -69,16 +78,5 @@ def open_closed_streams() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number is this one
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it is the stream from now on
-
-
-def settle() -> None:
-    """At the end: Python flushes once more, and complains where that fails."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.stdout = sys.stdout or os.fdopen(_STDOUT, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", closefd=False)
