@@ -1,7 +1,7 @@
 """The command line. Thin: each command imports what it needs when it runs, so that `--help` is quick.
 
-Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, 4 done but the winner is
-not in MLflow, 130 interrupted and can go on.
+Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, 4 done but not all of
+it is in MLflow, 130 interrupted and can go on.
 """
 
 import atexit
@@ -17,12 +17,12 @@ from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
 from autoft.signals import INTERRUPTED, heeded
 
-MENDABLE, NO_WINNER, NOT_REGISTERED = 1, 3, 4
+MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
 app = typer.Typer(
     help="Hyperparameter search for fine-tuning pretrained models.",
     epilog="Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, "
-    "4 done but the winner is not in MLflow, 130 interrupted and can go on.",
+    "4 done but not all of it is in MLflow, 130 interrupted and can go on.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -105,7 +105,7 @@ def _search(space: Path, overrides: list[str]) -> int:
     print_outcome(outcome, console)
     if outcome.best is None and outcome.ended:
         return NO_WINNER
-    return NOT_REGISTERED if outcome.unrecorded else 0
+    return UNRECORDED if outcome.unrecorded else 0
 
 
 @app.command()

