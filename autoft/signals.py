@@ -33,10 +33,6 @@ INTERRUPTED = 130
 """The exit status."""
 
 
-class _TimeIsUp(KeyboardInterrupt):
-    """Ends a block of `alarm`. A KeyboardInterrupt is the one exception that Ray lets through as it is."""
-
-
 class _Means(Enum):
     """What a signal asks for."""
 
@@ -182,11 +178,13 @@ def alarm() -> Iterator[Callable[[float], None]]:
         yield lambda after_s: None
         return
     before = signal.getsignal(signal.SIGALRM)
-    rings_s = math.inf
+    rings_s, rang = math.inf, False
 
     def ring(number: int, frame: object) -> None:
+        nonlocal rang
         if rings_s < math.inf:
-            raise _TimeIsUp
+            rang = True
+            raise KeyboardInterrupt  # which Ray lets through, though as another one
 
     def ring_in(after_s: float) -> None:
         nonlocal rings_s
@@ -198,8 +196,9 @@ def alarm() -> Iterator[Callable[[float], None]]:
     signal.signal(signal.SIGALRM, ring)
     try:
         yield ring_in
-    except _TimeIsUp:
-        pass
+    except KeyboardInterrupt:
+        if not rang or (_state is not None and _state.requests.at_once):
+            raise
     finally:
         rings_s = math.inf
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -84,6 +84,8 @@ def main() -> None:
     data = REPOSITORY / "search_spaces" / "quickstart.csv"
     (root / "space.yaml").write_text(SPACE.format(data=data, seed=options.seed))
     print(ROW.format("stop", "how", "after s", "took s", "status", "done", "running", "best", ""), flush=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell or nohup may have had them ignored
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     ways, problems = options.how.split(","), list[str]()
     for number in range(options.stops):
         stop = Stop(ways[number % len(ways)], rng.uniform(options.earliest, options.latest))
