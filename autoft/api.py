@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from autoft.errors import SpecError, StudyError
 from autoft.report.show import ShownStudy
 from autoft.report.tables import frame
+from autoft.screen import console
 from autoft.spec import scalars
 from autoft.spec.places import Notes, Place
 from autoft.spec.read import read_spec
@@ -63,7 +62,7 @@ def search(
     from autoft.sitting import sit
 
     spec = read_spec(space, overrides, in_memory_data=data is not None)
-    outcome = sit(spec, Console(), frames=data)
+    outcome = sit(spec, console(), frames=data)
     if outcome.unrecorded:
         warnings.warn(outcome.unrecorded, stacklevel=2)
     best, promotion = outcome.best, outcome.promotion

@@ -1,7 +1,7 @@
 """The command line. Thin: each command imports what it needs when it runs, so that `--help` is quick.
 
-Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, 130 interrupted and
-can go on.
+Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, 4 done but not all of
+it is in MLflow, 130 interrupted and can go on.
 """
 
 import atexit
@@ -13,14 +13,16 @@ from typing import Annotated
 
 import typer
 
-from autoft.errors import AutoftError
+from autoft.errors import AutoftError, Interrupted
+from autoft.screen import open_closed_streams, protect
+from autoft.signals import INTERRUPTED, heeded
 
-MENDABLE, NO_WINNER, INTERRUPTED = 1, 3, 130
+MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
 app = typer.Typer(
     help="Hyperparameter search for fine-tuning pretrained models.",
     epilog="Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, "
-    "130 interrupted and can go on.",
+    "4 done but not all of it is in MLflow, 130 interrupted and can go on.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,6 +43,7 @@ Gpus = Annotated[
 def main() -> None:
     """Runs the command line; an `AutoftError` is printed without a traceback."""
     atexit.register(gc.freeze)  # else the interpreter looks for garbage in all that was imported, for 2 s
+    open_closed_streams()
     try:
         app()
     except AutoftError as error:
@@ -61,18 +64,32 @@ def search(
     until: Annotated[str | None, typer.Option(help="The same at this time of day: 07:00.")] = None,
 ) -> None:
     """Search, and register the best model. Run it again to go on where it stands."""
-    import shlex
+    overrides = _with_gpus(override, gpus)
+    protect()
+    again = _command_again(space, overrides, for_, until)
+    with heeded(f"{_NOT_OVER} Nothing that was measured is lost; go on with:\n{again}"):
+        try:
+            code = _search(space, [*overrides, *_time_limit(for_, until)])
+        except KeyboardInterrupt as interrupt:
+            said = f"{interrupt.said}\n" if isinstance(interrupt, Interrupted) else ""
+            typer.echo(f"\n{said}Interrupted. Nothing is lost; go on with:\n{again}")
+            raise
+    raise typer.Exit(code)
 
-    from rich.console import Console
 
-    from autoft.spec.environment import redact
+_NOT_OVER = (
+    "autoft: not over in time, so it is ended as it is, and whether the best is registered is not known."
+)
+
+
+def _search(space: Path, overrides: list[str]) -> int:
+    """Gives the exit code."""
     from autoft.spec.read import read_spec
 
-    overrides = _with_gpus(override, gpus)
     # Before torch and Ray are imported: a mistake is told at once.
-    spec = read_spec(space, [*overrides, *_time_limit(for_, until)])
+    spec = read_spec(space, overrides)
 
-    from autoft import quiet
+    from autoft import quiet, screen
     from autoft.collector import rare_collections
 
     with rare_collections():
@@ -81,25 +98,14 @@ def search(
         from autoft.study.places import study_folder
 
     gc.freeze()  # else each full collection walks over all that was imported, for 0.4 s
-    console = Console()
     with clear_disk_errors():
         quiet.log_to(study_folder(spec.study) / "autoft.log")
-    try:
-        outcome = sit(spec, console)
-    except KeyboardInterrupt:
-        options = [*(("-o", text) for text in overrides), ("--for", for_), ("--until", until)]
-        again = [
-            "autoft",
-            "search",
-            str(space),
-            *(word for name, text in options if text for word in (name, text)),
-        ]
-        console.print("\nInterrupted. Nothing is lost; go on with:", highlight=False)
-        console.print(redact(shlex.join(again)), markup=False, highlight=False, soft_wrap=True)
-        raise
+    console = screen.console()
+    outcome = sit(spec, console)
     print_outcome(outcome, console)
     if outcome.best is None and outcome.ended:
-        raise typer.Exit(NO_WINNER)
+        return NO_WINNER
+    return UNRECORDED if outcome.unrecorded else 0
 
 
 @app.command()
@@ -236,6 +242,17 @@ def schema() -> None:
     from autoft.spec.schema import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _command_again(space: Path, overrides: list[str], for_: str | None, until: str | None) -> str:
+    """The command as it was typed, as a shell takes it; without passwords."""
+    import shlex
+
+    from autoft.spec.environment import redact
+
+    options = [*(("-o", text) for text in overrides), ("--for", for_), ("--until", until)]
+    words = [word for name, text in options if text for word in (name, text)]
+    return redact(shlex.join(["autoft", "search", str(space), *words]))
 
 
 def _with_gpus(overrides: list[str], gpus: str | None) -> list[str]:

@@ -56,3 +56,12 @@ class ResourceError(AutoftError):
 
 class TrackingError(AutoftError):
     """The tracking server or its artifact store does not take what is written."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A search was stopped, and can go on."""
+
+    def __init__(self, said: str) -> None:
+        """`said` is a sentence on what became of the best so far."""
+        super().__init__(said)
+        self.said = said

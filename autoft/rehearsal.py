@@ -28,6 +28,7 @@ from autoft.kernel.steps import plan as plan_steps
 from autoft.kernel.workbench import Materials
 from autoft.report.forecast import DiskNeed, Pace, Tried
 from autoft.report.rehearsed import Page
+from autoft.signals import heeded
 from autoft.sitting import describe
 from autoft.spec.corners import corners
 from autoft.spec.space import Value
@@ -63,6 +64,7 @@ EVALUATED_ROWS = 32
 """Validation rows of the rehearsal: an evaluation is to be measured, not to be waited for."""
 
 
+@heeded()
 def rehearse(spec: StudySpec, console: Console) -> bool:
     """Tries the costliest and the cheapest trials, a checkpoint and an MLflow model; tells what they take.
 

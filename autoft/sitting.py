@@ -18,7 +18,8 @@ from rich.console import Console
 from autoft.champion import Searched
 from autoft.data.files import replacing
 from autoft.data.prepare import PreparedData, examine
-from autoft.errors import StudyError
+from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, interruption
+from autoft.errors import Interrupted, StudyError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import CachePlan
@@ -29,6 +30,7 @@ from autoft.kernel.workbench import Materials
 from autoft.report import cache, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
+from autoft.signals import heeded
 from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
@@ -70,16 +72,13 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 PACKAGES = ("autoft", "optuna", "ray", "torch", "transformers", "datasets", "mlflow")
-RECORD_PATIENCE_S = 60.0
-"""How long the end of a sitting waits for a tracking server, from one trial that it takes to the next."""
-REGISTER_TRIES = 3
-"""How often the winner is offered to a tracking server that does not take it."""
 STORAGE_PATIENCE_S = 600.0
 """How long a search waits for a database server that is gone."""
-INTERRUPTED_PATIENCE_S = 5.0
-"""The same where somebody has pressed Ctrl-C."""
+AT_ONCE_S = 1.0
+"""How long the recorder may finish what it has in hand where somebody wants the end at once."""
 
 
+@heeded()
 def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] | None" = None) -> Outcome:
     """Runs a study to its budget, publishes it and registers its winner.
 
@@ -90,7 +89,8 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
 
     Raises:
         AutoftError: something that the user can mend.
-        KeyboardInterrupt: it was interrupted or asked to stop; what is finished stands, the rest can go on.
+        Interrupted: it was asked to stop, by a signal or from another terminal; what is finished stands, the
+            rest can go on. A KeyboardInterrupt of another kind where it had not begun.
     """
     began_s = time.monotonic()
     folder = study_folder(spec.study)
@@ -137,6 +137,7 @@ def _search(
     console: Console,
     began_s: float,
 ) -> Outcome:
+    """The trials, and what follows from them."""
     before = len(_ended(study))
     recorder = Recorder(
         spec.tracking.uri,
@@ -145,44 +146,40 @@ def _search(
         lambda: read_info(study),
         lambda number: read_trial(study, number),
     )
+    searched = Searched(study, spec, prepared, folder)
     error: StudyError | None = None
-    stopped = False
+    stopped, patience_s = False, INTERRUPTED_PATIENCE_S
     try:
         recorder.catch_up(trial.number for trial in read_trials(study))
         try:
             stopped = _run_trials(study, spec, prepared, folder, recorder, console, began_s)
         except StudyError as raised:  # what is finished stands, and is published first
             error = raised
-        patience_s = INTERRUPTED_PATIENCE_S if stopped else RECORD_PATIENCE_S
-        unrecorded = recorder.flush(patience_s, while_it_moves=not stopped)
-        searched = Searched(study, spec, prepared, folder)
-        best, promotion = searched.winner(), None
-        if best is not None and unrecorded is None:
-            tries, say = 1 if stopped else REGISTER_TRIES, partial(console.print, markup=False)
-            best, promotion, unrecorded = searched.registered(best, say, tries)
-            if best.model_uri is not None:
-                recorder.registered(best.model_uri)
+        ending = conclude(searched, recorder, partial(console.print, markup=False), stopped=stopped)
         interrupted = trials_left(study, spec.budget) > 0
-        # Where something is unrecorded it has waited already.
-        unrecorded = recorder.close(0.0 if unrecorded else patience_s, interrupted=interrupted) or unrecorded
+        unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
+        patience_s = 0.0
         if not interrupted:
             drop_states(prepared.folder)
+    except KeyboardInterrupt:
+        patience_s = AT_ONCE_S
+        raise interruption(searched) from None
     finally:
         # Where all went well it is closed already.
-        recorder.close(INTERRUPTED_PATIENCE_S, interrupted=True)
+        recorder.close(patience_s, interrupted=True)
     if error is not None:
         raise error
     forget_stop(study)
     if stopped:
-        print_promotion(best, promotion, console)
-        raise KeyboardInterrupt
+        print_promotion(ending.best, ending.promotion, console)
+        raise Interrupted(ending.said)
     return Outcome(
         info=read_info(study),
         trials=read_trials(study),
         total=spec.budget.trials,
         ran=len(_ended(study)) - before,
-        best=best,
-        promotion=promotion,
+        best=ending.best,
+        promotion=ending.promotion,
         unrecorded=unrecorded,
     )
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from autoft.report.outcome import Outcome
 
 from .main_job import SHORT, SPACE, run, run_from_the_start, short_search
 from .report.records import info, trial
+from .test_champion import BEST
 
 HEAVY = {"torch", "ray", "mlflow", "optuna", "transformers", "datasets", "pandas", "sklearn", "pyarrow"}
 
@@ -33,7 +35,7 @@ def test_help_imports_nothing_heavy(tmp_path):
     assert imported & HEAVY == set()
     for command in ("search", "check", "best", "show", "ui", "explain", "schema"):
         assert f" {command} " in done.stdout
-    assert re.search(r"Exit codes: 0 done, 1 .* 2 usage, 3 .* 130", " ".join(done.stdout.split()))
+    assert re.search(r"Exit codes: 0 done, 1 .* 2 usage, 3 .* 4 .* 130", " ".join(done.stdout.split()))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,22 @@ def test_a_study_without_a_complete_trial_exits_with_3_and_says_why(monkeypatch,
         cli.main()
     assert ended.value.code == 3
     assert "1 x RuntimeError: boom" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("model_uri", [None, "models:/study/1"])
+def test_a_winner_or_record_that_mlflow_does_not_take_exits_with_4_and_says_why(
+    model_uri, monkeypatch, workdir, capsys
+):
+    best = replace(BEST, trial=0, model_uri=model_uri)
+    outcome = Outcome(info(), [trial(0, "COMPLETE")], total=1, ran=1, best=best, unrecorded="no room")
+    monkeypatch.setattr(sitting, "sit", lambda *_: outcome)
+    monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 4
+    out = capsys.readouterr().out
+    assert "not recorded: no room" in out
+    assert f"model      {model_uri or 'not registered'}" in out
 
 
 def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monkeypatch, workdir, capsys):

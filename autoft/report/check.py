@@ -19,6 +19,7 @@ from autoft.kernel.facts import ModelFacts, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials
 from autoft.report import cache, learned, words
+from autoft.signals import heeded
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
@@ -34,6 +35,7 @@ from autoft.tracking import store
 T = TypeVar("T")
 
 
+@heeded()
 def check(spec: StudySpec, console: Console) -> bool:
     """Prints the plan, section by section; True where nothing stands in the way.
 

@@ -7,11 +7,12 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import ray
+from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled code
 
 SWITCHES = {
@@ -31,8 +32,11 @@ SWITCHES = {
 }
 """How Ray behaves in this process while it runs for us."""
 
-GRACE_S = 20.0
-"""How long trials may take to stop; one that loads a model or fills a cache does not look up."""
+ENDS_AT_ONCE = {"RAY_DISABLE_FAILURE_SIGNAL_HANDLER": True, "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": 0.0}
+"""Ray's constants while it starts: SIGTERM brings no stack trace then, and nothing is waited for."""
+ON_LOOPBACK = {"ENABLE_RAY_CLUSTER": False}
+"""The same of a local Ray, which is to listen on 127.0.0.1 alone. Asked for that address, Ray takes this
+machine's other one, except on systems where it starts no clusters; so this is one of them meanwhile."""
 LONGEST_TEMPORARY_FOLDER = 24
 """Characters; Ray puts sockets below it, whose paths Linux limits to 107 bytes."""
 
@@ -89,8 +93,8 @@ def forget_authentication() -> None:
 
 @contextmanager
 def signal_handlers_kept() -> Iterator[None]:
-    """Ray, Tune and `heed_interrupts` install handlers of their own, which go with the block."""
-    if not _in_main_thread():
+    """Ray and Tune install handlers of their own, which go with the block."""
+    if threading.current_thread() is not threading.main_thread():  # Python sets none there
         yield
         return
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -102,79 +106,17 @@ def signal_handlers_kept() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_interrupted = threading.Event()
-
-
-def heed_interrupts() -> None:
-    """SIGTERM is a KeyboardInterrupt as SIGINT is, and none is lost.
-
-    Python drops what is raised in a destructor or in a callback from C; so `stops_gently` looks once more.
-    """
-    if not _in_main_thread():
-        return
-    _interrupted.clear()
-    signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    _interrupted.set()
-    raise KeyboardInterrupt
-
-
 @contextmanager
-def stops_gently(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """In the block the first SIGINT or SIGTERM calls `stop`; a second one is a KeyboardInterrupt.
-
-    GRACE_S after that the block is left as it is: what has not stopped by then keeps the place that it has.
-    Where something else than a signal has stopped it, the grace begins with a call of what this gives.
-
-    Raises:
-        KeyboardInterrupt: a second signal, or one before the block since `heed_interrupts`.
-    """
-    if not _in_main_thread():
-        yield lambda: None
-        return
-    if _interrupted.is_set():
-        _interrupted.clear()
-        raise KeyboardInterrupt
-    grace_is_over = False
-
-    def first(number: int, frame: object) -> None:
-        stop()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.default_int_handler)
-        begin_grace()
-
-    def begin_grace() -> None:
-        if signal.getsignal(signal.SIGALRM) is not give_up:
-            signal.signal(signal.SIGALRM, give_up)
-            signal.setitimer(signal.ITIMER_REAL, GRACE_S)
-
-    def give_up(number: int, frame: object) -> None:
-        nonlocal grace_is_over
-        grace_is_over = True
-        raise KeyboardInterrupt  # the one exception that Ray lets through as it is
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, first)
+def ray_constants_set(**changes: object) -> Iterator[None]:
+    """For the block. Ray takes them from the environment, but when it is imported, and workers inherit it."""
+    before = {name: getattr(ray_constants, name) for name in changes}
     try:
-        yield begin_grace
-    except KeyboardInterrupt:
-        if not grace_is_over:
-            raise
+        for name, value in changes.items():
+            setattr(ray_constants, name, value)
+        yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _in_main_thread() -> bool:
-    """Python allows signal handlers there only."""
-    return threading.current_thread() is threading.main_thread()
+        for name, value in before.items():
+            setattr(ray_constants, name, value)
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from ray.exceptions import RayError
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from autoft.signals import gently
 from autoft.spec.study import StudySpec
 from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler, StudySearcher
 from autoft.study.ray_tune.memory_kills import MemoryKills
 from autoft.study.ray_tune.messages import Shared
-from autoft.study.ray_tune.process import environment, stops_gently
+from autoft.study.ray_tune.process import environment
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.ray_tune.shipping import ship, write_token
 from autoft.study.ray_tune.trainable import ResidentTrainable
@@ -39,8 +40,8 @@ def run(
 ) -> bool:
     """Runs trials until the budget is met; does nothing where it is. Call it while holding the sitting.
 
-    Trials that an earlier sitting left RUNNING go on first, under their own numbers. SIGINT, SIGTERM and
-    `requests.request_stop` end it within seconds. Returns whether it was ended so; then what was running
+    Trials that an earlier sitting left RUNNING go on first, under their own numbers. SIGINT, SIGTERM, SIGHUP
+    and `requests.request_stop` end it within seconds. Returns whether it was ended so; then what was running
     stays RUNNING in the study, each trial with its place.
 
     Args:
@@ -55,7 +56,7 @@ def run(
 
     Raises:
         StudyError: trials fail one after another for one reason (GaveUp), or the disk is full.
-        KeyboardInterrupt: a second SIGINT or SIGTERM. What was running stays RUNNING in the study.
+        KeyboardInterrupt: a second signal. What was running stays RUNNING in the study.
     """
     if trials_left(study, spec.budget) == 0:
         return False
@@ -80,7 +81,7 @@ def run(
         shipments={} if runtime.local else ship(files),
         timeout_s=spec.faults.trial_timeout_s,
     )
-    with stops_gently(sitting.stop) as begin_grace:
+    with gently(sitting.stop) as begin_grace:
         while not _tuned(desk, shared, runtime, begin_grace):
             sitting.all_lost(LOST)
     sitting.sweep()

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,17 +12,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import ray
-from ray._private import ray_constants
 from ray.exceptions import AuthenticationError
 
 from autoft.errors import ResourceError
+from autoft.signals import heed_again, interrupted, on_leaving
 from autoft.spec.study import Resources
+from autoft.study.ray_tune.detached import detached, leave, shut_down
 from autoft.study.ray_tune.process import (
+    ENDS_AT_ONCE,
+    ON_LOOPBACK,
     SWITCHES,
     environment,
     forget_authentication,
-    heed_interrupts,
     own_authentication,
+    ray_constants_set,
     ray_log,
     scratch_folder,
     signal_handlers_kept,
@@ -106,8 +110,8 @@ def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
     """Starts a local Ray, or joins the cluster at `resources.address`, for the duration of the block.
 
     A local Ray is this block's own whatever else runs on the machine: `RAY_ADDRESS` is not looked at. At the
-    end it is stopped, its folder is deleted, and environment and signal handlers are as before. In the block
-    SIGTERM is a KeyboardInterrupt, like Ctrl-C.
+    end it is stopped, its folder is deleted, and environment and signal handlers are as before. Its processes
+    hear no signal of those that ask this one to stop (`signals`), however many processes they are sent to.
 
     Args:
         resources: what a trial gets and where it runs.
@@ -124,9 +128,10 @@ def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
         forget_authentication()
         stack.enter_context(ray_log(log))
         stack.enter_context(signal_handlers_kept())
-        stack.callback(ray.shutdown)
+        stack.enter_context(on_leaving(lambda: leave(scratch)))
+        stack.callback(shut_down, scratch)
         _start(resources, scratch)
-        heed_interrupts()
+        heed_again()
         yield _fit(resources, _alive(), scratch)
 
 
@@ -220,36 +225,24 @@ def _start(resources: Resources, scratch: Path) -> None:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
     }
     try:
-        if resources.address is None:
-            # Inherited: the workers that Ray starts in advance are for those who want no environment of it.
-            with _on_loopback(), environment(of_workers):
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    object_store_memory=LOCAL_OBJECT_STORE_BYTES,
-                    _temp_dir=str(scratch / "ray"),
-                    **settings,
-                )
-        else:
-            # Not the place for a secret: Ray writes a runtime environment into its logs.
-            ray.init(address=resources.address, runtime_env={"env_vars": of_workers}, **settings)
+        with ray_constants_set(**ENDS_AT_ONCE):
+            if resources.address is None:
+                # Inherited: workers that Ray starts in advance are for those who want no environment of it.
+                with detached(), ray_constants_set(**ON_LOOPBACK), environment(of_workers):
+                    ray.init(
+                        address="local",
+                        include_dashboard=False,
+                        object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+                        _temp_dir=str(scratch / "ray"),
+                        **settings,
+                    )
+            else:
+                # Not the place for a secret: Ray writes a runtime environment into its logs.
+                ray.init(address=resources.address, runtime_env={"env_vars": of_workers}, **settings)
+    except SystemExit:  # of Ray's own handler
+        interrupted(signal.SIGTERM)
     except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
         raise _refused(resources, error) from None
-
-
-@contextmanager
-def _on_loopback() -> Iterator[None]:
-    """Ray that is started in the block listens on 127.0.0.1 alone.
-
-    To ask for that address is not enough, for Ray takes this machine's other one for it, except on systems
-    where it starts no clusters; so this is one of them meanwhile.
-    """
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _refused(resources: Resources, error: Exception) -> ResourceError:

@@ -181,7 +181,7 @@ def end_leftovers() -> None:
 def test_what_does_not_look_up_is_left_as_it_is_at_the_end_of_the_grace(
     how: str, folder: Path, one_worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoft.study.ray_tune.process.GRACE_S", 2.0)
+    monkeypatch.setattr("autoft.signals.GRACE_S", 2.0)
     spec = make_spec(trials=2)
     study = open_study(spec, folder, identity_of(spec, "digest"))
 

@@ -2,11 +2,11 @@
 
 import os
 import signal
-import time
 
 import pytest
+from ray._private import ray_constants
 
-from autoft.study.ray_tune.process import environment, heed_interrupts, signal_handlers_kept, stops_gently
+from autoft.study.ray_tune.process import ENDS_AT_ONCE, environment, ray_constants_set, signal_handlers_kept
 
 
 def test_environment_is_set_and_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,42 +19,15 @@ def test_environment_is_set_and_set_back(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "AUTOFT_B" not in os.environ
 
 
-def test_sigterm_is_an_interrupt_until_the_end_of_the_block() -> None:
+def test_constants_of_ray_exist_and_are_set_back() -> None:
+    before = {name: getattr(ray_constants, name) for name in ENDS_AT_ONCE}
+    with ray_constants_set(**ENDS_AT_ONCE):
+        assert {name: getattr(ray_constants, name) for name in ENDS_AT_ONCE} == ENDS_AT_ONCE
+    assert {name: getattr(ray_constants, name) for name in ENDS_AT_ONCE} == before
+
+
+def test_a_handler_that_is_set_in_the_block_goes_with_it() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with signal_handlers_kept():
-        heed_interrupts()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-class Dropping:
-    """Python prints what its destructor raises, and goes on."""
-
-    def __del__(self) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_that_python_drops_is_heeded_before_the_first_trial() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    stopped: list[bool] = []
-    with signal_handlers_kept():
-        heed_interrupts()
-        Dropping()
-        with pytest.raises(KeyboardInterrupt), stops_gently(lambda: stopped.append(True)):
-            pytest.fail("it went on")
-        with stops_gently(lambda: stopped.append(True)):
-            signal.raise_signal(signal.SIGINT)
-    assert stopped == [True]
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_the_grace_begins_also_where_something_else_has_stopped_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoft.study.ray_tune.process.GRACE_S", 0.2)
-    began_s = time.monotonic()
-    with stops_gently(lambda: pytest.fail("nobody pressed Ctrl-C")) as begin_grace:
-        while time.monotonic() < began_s + 10:
-            begin_grace()
-            time.sleep(0.01)
-    assert 0.2 <= time.monotonic() - began_s < 5

@@ -1,6 +1,7 @@
 """What Ray is asked for, and that nothing of it stays."""
 
 import os
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ import psutil
 import pytest
 
 from autoft.errors import ResourceError
+from autoft.signals import heeded, left_s
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import Kind, Runtime, kinds, places, ray_runtime
+from autoft.study.ray_tune.runtime import Kind, Runtime, _start, kinds, places, ray_runtime
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,16 @@ def test_a_cluster_that_does_not_answer_is_told_without_its_address(tmp_path: Pa
     ):
         pass
     assert "127.0.0.1" not in str(refused.value)
+
+
+def test_sigterm_that_rays_own_handler_takes_while_ray_starts_is_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("ray.init", lambda **_: sys.exit(15))
+    with heeded():
+        with pytest.raises(KeyboardInterrupt):
+            _start(Resources(), tmp_path)
+        assert left_s() < 10
 
 
 def test_nodes_that_offer_the_same_are_of_one_kind() -> None:

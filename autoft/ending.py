@@ -1,0 +1,82 @@
+"""The end of a sitting: what is finished is published, the winner registered, in the time that there is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autoft.champion import Searched
+from autoft.errors import AutoftError, Interrupted
+from autoft.report import words
+from autoft.signals import alarm, left_s
+from autoft.study.storage import TROUBLE
+from autoft.tracking.aliases import Promotion
+from autoft.tracking.recorder import Recorder
+from autoft.tracking.retrieval import Best
+
+RECORD_PATIENCE_S = 60.0
+"""How long the end of a sitting waits for a tracking server, from one trial that it takes to the next."""
+INTERRUPTED_PATIENCE_S = 5.0
+"""The same where somebody has stopped it."""
+REGISTER_TRIES = 3
+"""How often the champion is offered to a tracking server that does not take it."""
+NO_TIME = "there was no time for it"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What became of the winner."""
+
+    best: Best | None
+    """None where no trial is COMPLETE; its `model_uri` is None where it is not registered."""
+    promotion: Promotion | None
+    """What its model has become; None where it is not registered."""
+    unrecorded: str | None
+    """What the tracking server did not take, in words; None where it took everything."""
+
+    @property
+    def said(self) -> str:
+        """A sentence for somebody who has stopped the search."""
+        if self.best is None:
+            return "No trial is complete yet, so none is registered."
+        best = (
+            f"The best so far, trial {self.best.trial} ({self.best.metric} {words.score(self.best.value)}),"
+        )
+        if self.best.model_uri is not None:
+            return f"{best} is registered: {self.best.model_uri}"
+        why = (self.unrecorded or "").rstrip(".")
+        return f"{best} is not registered: {why}. The same command registers the best at its end."
+
+
+def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None], *, stopped: bool) -> Ending:
+    """Publishes what is finished and registers the winner.
+
+    Where the sitting was `stopped` nothing is tried twice, and nothing goes on for longer than `left_s`.
+    """
+    patience_s = INTERRUPTED_PATIENCE_S if stopped else RECORD_PATIENCE_S
+    best, promotion = searched.winner(), None
+    ending = Ending(best, promotion, NO_TIME)
+    with alarm() as ring_in:
+        ring_in(left_s())
+        unrecorded = recorder.flush(patience_s, while_it_moves=not stopped)
+        if best is not None and unrecorded is None:
+            tries = 1 if stopped else REGISTER_TRIES
+            best, promotion, unrecorded = searched.registered(best, say, tries)
+            if best.model_uri is not None:
+                recorder.registered(best.model_uri)
+        ending = Ending(best, promotion, unrecorded)
+    return ending
+
+
+def close(recorder: Recorder, ending: Ending, *, stopped: bool, interrupted: bool) -> str | None:
+    """Ends the record; gives what it lacks, in words. What it lacks already has been waited for."""
+    patience_s = INTERRUPTED_PATIENCE_S if stopped else RECORD_PATIENCE_S
+    patience_s = 0.0 if ending.unrecorded else min(patience_s, max(0.0, left_s()))
+    return recorder.close(patience_s, interrupted=interrupted) or ending.unrecorded
+
+
+def interruption(searched: Searched) -> Interrupted:
+    """Where a signal has left the search at once."""
+    try:
+        best = searched.winner()
+    except (*TROUBLE, AutoftError):
+        return Interrupted("")
+    return Interrupted(Ending(best, None, "it was interrupted").said)

@@ -1,0 +1,82 @@
+"""Standard output may go away while a search runs: a pipe or terminal closes, the disk of its file is full.
+
+A night needs no screen. What cannot be printed is left out, and the log says so once.
+"""
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STDOUT, _STDERR = 1, 2
+_LOG = logging.getLogger(__name__)
+_UNSEEN = "%s. The search goes on without a screen; `autoft show` tells what was found"
+
+
+class Screen:
+    """A text stream that never fails: as `stream`, where that takes what is written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._told = False
+
+    def write(self, text: str) -> int:
+        """Writes what can be written, and gives the number of characters that it was asked for."""
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError as error:
+            self._stream.write(text.encode(error.encoding, "replace").decode(error.encoding))
+        except (OSError, ValueError) as error:  # ValueError: somebody has closed the stream
+            self._tell(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """As a stream's; room on the disk brings back what was written meanwhile, as far as it was kept."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        if not self._told:
+            self._told = True
+            reason = error.strerror if isinstance(error, OSError) else error
+            _LOG.warning(_UNSEEN, f"nothing can be printed any more: {reason}")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def console() -> "Console":
+    """A console on standard output that a search may print to."""
+    from rich.console import Console
+
+    if getattr(sys.stdout, "name", None) == _STDOUT:  # Python's own has a name in words
+        _LOG.warning(_UNSEEN, "nothing can be printed: standard output is closed")
+    return Console(file=cast(TextIO, _safe(sys.stdout)))
+
+
+def protect() -> None:
+    """For a process that searches: from now on nothing that is printed fails, in no library either."""
+    sys.stdout, sys.stderr = cast(TextIO, _safe(sys.stdout)), cast(TextIO, _safe(sys.stderr))
+
+
+def _safe(stream: TextIO | Screen) -> Screen:
+    return stream if isinstance(stream, Screen) else Screen(stream)
+
+
+def open_closed_streams() -> None:
+    """Gives this process the standard streams that it was started without (`>&-`).
+
+    Else the next file that is opened gets their number, a database, say, and what libraries print goes there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number is this one
+    sys.stdout = sys.stdout or os.fdopen(_STDOUT, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", closefd=False)

@@ -1,0 +1,270 @@
+"""The signals that ask this process to stop: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal closes).
+
+The first one stops it in order, the second at once. Who sends SIGTERM or SIGHUP kills what still runs some
+time later, Docker after ten seconds; so everything has to be over before that. Nobody does after Ctrl-C.
+"""
+
+import math
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LIMIT_S = 9.0
+"""From SIGTERM or SIGHUP to the end of the process."""
+END_S = 1.5
+"""Of that, what the process needs when all is done: to leave Python, with what was imported."""
+AT_ONCE_S = 5.0
+"""From the second signal to the end: that Ray ends its processes is waited for."""
+TOGETHER_S = 1.0
+"""Signals within so long are one request: `timeout` sends its process two, a closing terminal does too."""
+GRACE_S = 20.0
+"""How long trials may take to stop; one that loads a model or fills a cache does not look up."""
+SHORT_GRACE_S = 3.5
+"""The same after SIGTERM or SIGHUP: the rest of the time is for the winner."""
+LOOKED_EVERY_S = 0.2
+INTERRUPTED = 130
+"""The exit status."""
+
+
+class _Means(Enum):
+    """What a signal asks for."""
+
+    STOP = auto()
+    THE_SAME = auto()
+    AT_ONCE = auto()
+    NOTHING_NEW = auto()
+
+
+@dataclass
+class _Requests:
+    """What has come so far. Its method may run within itself: a signal interrupts the handler of another."""
+
+    first_s: float | None = None
+    """When the first signal came; on the monotonic clock."""
+    at_once: bool = False
+    until_s: float = math.inf
+    """When the process has to be over."""
+
+    def take(self, number: int) -> _Means:
+        """Notes a signal, and says what it means."""
+        now_s = time.monotonic()
+        if number != signal.SIGINT:
+            self.until_s = min(self.until_s, now_s + LIMIT_S)
+        if self.first_s is None:
+            self.first_s = now_s
+            return _Means.STOP
+        if now_s - self.first_s < TOGETHER_S:
+            return _Means.THE_SAME
+        if self.at_once:
+            return _Means.NOTHING_NEW
+        self.at_once = True
+        self.until_s = min(self.until_s, now_s + AT_ONCE_S)
+        return _Means.AT_ONCE
+
+
+@dataclass
+class _State:
+    requests: _Requests = field(default_factory=_Requests)
+    stop: Callable[[], None] | None = None
+    """What stops in order what runs now; None where nothing does."""
+    leave: list[Callable[[], None]] = field(default_factory=list)
+    """What to do before the process is ended from within."""
+
+
+_state: _State | None = None
+"""None outside of `heeded`."""
+
+
+@contextmanager
+def heeded(last_words: str | None = None) -> Iterator[None]:
+    """In the block a signal is a KeyboardInterrupt, unless `gently` says better; one ignored stays so.
+
+    With `last_words` the process is this block's own: where it is not over in time, in a library that does
+    not come back, say, it prints them and is ended. Within another such block, and outside of the main
+    thread, this one does nothing.
+    """
+    global _state
+    if _state is not None or not _in_main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    _state = _State()
+    with nullcontext() if last_words is None else _watched(_state, last_words):
+        heed_again()
+        try:
+            yield
+        finally:
+            _state = None
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def heed_again() -> None:
+    """To be called where a library may have set handlers of its own."""
+    if _state is None or not _in_main_thread():
+        return
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a job in a script's background
+            signal.signal(number, _heed)
+    look()
+
+
+def look() -> None:
+    """Raises the KeyboardInterrupt that Python dropped, as it does in a destructor or a callback from C."""
+    if _state is not None and _state.requests.first_s is not None:
+        raise KeyboardInterrupt
+
+
+def interrupted(number: int) -> None:
+    """A library's own handler has taken this signal: it counts as if it had come here.
+
+    Raises:
+        KeyboardInterrupt: always.
+    """
+    if _state is not None:
+        _state.requests.take(number)
+    raise KeyboardInterrupt
+
+
+def left_s() -> float:
+    """How long this process may still work; infinite where nobody has sent SIGTERM or SIGHUP."""
+    return math.inf if _state is None else _state.requests.until_s - time.monotonic() - END_S
+
+
+@contextmanager
+def gently(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """In the block the first signal calls `stop` instead, and a second one is a KeyboardInterrupt.
+
+    After GRACE_S, or SHORT_GRACE_S, the block is left as it is: what has not stopped by then keeps what it
+    has. Where something else than a signal has stopped it, the grace begins with a call of what this gives.
+
+    Raises:
+        KeyboardInterrupt: a second signal, or one that came before.
+    """
+    with heeded(), alarm() as ring_in:
+        if (state := _state) is None:  # signals reach the main thread only
+            yield lambda: None
+            return
+        look()
+
+        def begin_grace() -> None:
+            ring_in(GRACE_S if left_s() == math.inf else SHORT_GRACE_S)
+
+        def first() -> None:
+            stop()
+            begin_grace()
+
+        state.stop = first
+        try:
+            yield begin_grace
+        finally:
+            state.stop = None
+
+
+@contextmanager
+def alarm() -> Iterator[Callable[[float], None]]:
+    """Gives a function that sets the time in seconds after which the block is left; the earliest one counts.
+
+    An infinite time is none, and none rings outside of the main thread.
+    """
+    if not _in_main_thread():
+        yield lambda after_s: None
+        return
+    before = signal.getsignal(signal.SIGALRM)
+    rings_s, rang = math.inf, False
+
+    def ring(number: int, frame: object) -> None:
+        nonlocal rang
+        if rings_s < math.inf:
+            rang = True
+            raise KeyboardInterrupt  # which Ray lets through, though as another one
+
+    def ring_in(after_s: float) -> None:
+        nonlocal rings_s
+        if (at_s := time.monotonic() + after_s) < rings_s:
+            rings_s = at_s
+            # Again and again, for Python may drop what is raised.
+            signal.setitimer(signal.ITIMER_REAL, max(after_s, 0.001), 1.0)
+
+    signal.signal(signal.SIGALRM, ring)
+    try:
+        yield ring_in
+    except KeyboardInterrupt:
+        if not rang or (_state is not None and _state.requests.at_once):
+            raise
+    finally:
+        rings_s = math.inf
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def on_leaving(action: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, `action` is what is done before the process is ended from within."""
+    if (state := _state) is None:
+        yield
+        return
+    state.leave.append(action)
+    try:
+        yield
+    finally:
+        state.leave.remove(action)
+
+
+def _heed(number: int, frame: object) -> None:
+    means = _Means.STOP if _state is None else _state.requests.take(number)
+    stop = None if _state is None else _state.stop
+    if stop is not None and means in (_Means.STOP, _Means.THE_SAME):
+        stop()  # a second time where SIGTERM comes together with Ctrl-C, for a shorter grace
+    elif means in (_Means.STOP, _Means.AT_ONCE):
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _watched(state: _State, last_words: str) -> Iterator[None]:
+    """A thread that hears of signals also where the main thread does not come to handling them."""
+    heard, said = os.pipe()
+    os.set_blocking(said, False)
+    before = signal.set_wakeup_fd(said, warn_on_full_buffer=False)
+    thread = threading.Thread(
+        target=_watch, args=(heard, state, last_words), name="autoft-signals", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(said)
+        thread.join()
+        os.close(heard)
+
+
+def _watch(heard: int, state: _State, last_words: str) -> None:
+    requests = _Requests()
+    while time.monotonic() < requests.until_s:
+        if not select.select([heard], [], [], LOOKED_EVERY_S)[0]:
+            continue
+        numbers = os.read(heard, 64)
+        if not numbers:
+            return
+        for number in numbers:
+            if number in STOPPING:
+                requests.take(number)
+    with suppress(OSError):
+        os.write(2, f"\n{last_words}\n".encode())
+    for action in reversed(state.leave):
+        with suppress(Exception):
+            action()
+    os._exit(INTERRUPTED)
+
+
+def _in_main_thread() -> bool:
+    """Python allows signal handlers there only."""
+    return threading.current_thread() is threading.main_thread()

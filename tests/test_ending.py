@@ -1,0 +1,113 @@
+"""What becomes of the winner where a search is stopped, with a registry that is slow, absent or well."""
+
+import signal
+import time
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from autoft import signals
+from autoft.ending import Ending, conclude, interruption
+from autoft.signals import gently, heeded
+from autoft.tracking.aliases import Promotion
+
+from .test_champion import BEST
+
+FIRST = Promotion("champion", "if_better", "became the champion, for there was none.")
+GO_ON = " The same command registers the best at its end."
+
+
+class Recorder:
+    """Takes all at once, or says what it lacks."""
+
+    def __init__(self, lacks=None):
+        self.lacks, self.told = lacks, []
+
+    def flush(self, timeout_s, *, while_it_moves):
+        return self.lacks
+
+    def registered(self, model_uri):
+        self.told.append(model_uri)
+
+
+class Searched:
+    """Whose winner takes so long to be registered."""
+
+    def __init__(self, best=BEST, takes_s=0.0, lacks=None):
+        self.best, self.takes_s, self.lacks, self.asked = best, takes_s, lacks, []
+
+    def winner(self):
+        if isinstance(self.best, Exception):
+            raise self.best
+        return self.best
+
+    def registered(self, best, say, tries):
+        self.asked.append(tries)
+        time.sleep(self.takes_s)
+        if self.lacks:
+            return best, None, self.lacks
+        return replace(best, model_uri="models:/study/1"), FIRST, None
+
+
+def test_a_winner_that_is_registered_is_said_with_its_name():
+    recorder, searched = Recorder(), Searched()
+    ending = conclude(searched, recorder, print, stopped=True)
+    assert ending.said == "The best so far, trial 3 (macro_f1 0.8000), is registered: models:/study/1"
+    assert (searched.asked, recorder.told) == ([1], ["models:/study/1"])
+    assert ending.promotion == FIRST
+
+
+def test_a_search_that_was_not_stopped_tries_more_than_once():
+    searched = Searched(lacks="the champion's model: the server is gone")
+    ending = conclude(searched, Recorder(), print, stopped=False)
+    assert (ending.best, ending.unrecorded) == (BEST, "the champion's model: the server is gone")
+    assert searched.asked == [3]
+
+
+def test_a_server_that_lacks_the_runs_is_not_offered_the_model():
+    searched = Searched()
+    ending = conclude(searched, Recorder("MLflow does not answer."), print, stopped=True)
+    assert searched.asked == []
+    assert ending.said == (
+        "The best so far, trial 3 (macro_f1 0.8000), is not registered: MLflow does not answer." + GO_ON
+    )
+
+
+def test_after_sigterm_registering_takes_no_longer_than_there_is_time(monkeypatch):
+    monkeypatch.setattr(signals, "LIMIT_S", signals.END_S + 0.3)
+    searched = Searched(takes_s=30.0)
+    with heeded():
+        with gently(lambda: None):
+            signal.raise_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        ending = conclude(searched, Recorder(), print, stopped=True)
+    assert time.monotonic() - began_s < 5
+    assert ending.said == (
+        "The best so far, trial 3 (macro_f1 0.8000), is not registered: there was no time for it." + GO_ON
+    )
+
+
+def test_after_ctrl_c_it_takes_its_time(monkeypatch):
+    monkeypatch.setattr(signals, "LIMIT_S", signals.END_S + 0.3)
+    with heeded():
+        with gently(lambda: None):
+            signal.raise_signal(signal.SIGINT)
+        ending = conclude(Searched(takes_s=0.5), Recorder(), print, stopped=True)
+    assert ending.best.model_uri == "models:/study/1"
+
+
+def test_where_nothing_is_complete_nothing_is_registered():
+    assert conclude(Searched(None), Recorder(), print, stopped=True) == Ending(None, None, None)
+    assert Ending(None, None, None).said == "No trial is complete yet, so none is registered."
+
+
+@pytest.mark.parametrize(
+    ("winner", "said"),
+    [
+        (BEST, "The best so far, trial 3 (macro_f1 0.8000), is not registered: it was interrupted." + GO_ON),
+        (OperationalError("", {}, Exception("gone")), ""),
+    ],
+)
+def test_who_ends_it_at_once_is_told_that_it_is_not_registered_as_far_as_is_known(winner, said):
+    assert interruption(Searched(winner)).said == said
