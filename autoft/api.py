@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from autoft.errors import SpecError, StudyError
+from autoft.report.screen import new_console
 from autoft.report.show import ShownStudy
 from autoft.report.tables import frame
 from autoft.spec import scalars
@@ -61,7 +60,7 @@ def search(
     from autoft.sitting import sit
 
     spec = read_spec(space, overrides, in_memory_data=data is not None)
-    outcome = sit(spec, Console(), frames=data)
+    outcome = sit(spec, new_console(), frames=data)
     if outcome.unrecorded:
         warnings.warn(outcome.unrecorded, stacklevel=2)
     return SearchResult(spec.study, outcome.best, frame(outcome.trials))

@@ -22,13 +22,15 @@ from autoft.errors import StudyError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
 from autoft.kernel.facts import ModelFacts, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials
-from autoft.report import cache, learned
+from autoft.report import cache, findings, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome
+from autoft.report.screen import say
 from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
@@ -96,6 +98,7 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     folder = study_folder(spec.study)
     rows = examine(spec.data, frames)
     spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
+    findings.tell([*rows.findings, *cut_rows(spec, rows, facts)], console)
     lessons = lessons_of(spec, rows, facts)
     start = plan_start(spec, facts[0].blocks, lessons)
     with clear_disk_errors():
@@ -159,7 +162,7 @@ def _search(
         best = searched.winner()
         if best is not None and unrecorded is None:
             tries = 1 if stopped else REGISTER_TRIES
-            best, unrecorded = searched.registered(best, partial(console.print, markup=False), tries)
+            best, unrecorded = searched.registered(best, partial(say, console, wrap=True), tries)
             if best.model_uri is not None:
                 recorder.registered(best.model_uri)
         interrupted = trials_left(study, spec.budget) > 0

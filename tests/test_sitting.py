@@ -13,14 +13,16 @@ from autoft.study.places import study_folder
 from autoft.study.records import read_info
 from autoft.study.start import read_start
 
-from .report.test_check import learning_space
+from .report.test_check import checked, doubtful_space, learning_space, no_ray_and_no_tracking  # noqa: F401
 
 
 @pytest.fixture
 def begun(workdir, monkeypatch):
     """Begins a search as the command does; gives the study when its trials would run."""
     monkeypatch.setattr(sitting, "_search", lambda study, *_: study)
-    return lambda space: sitting.sit(read_spec(space), Console(file=io.StringIO()))
+    return lambda space, file=None: sitting.sit(
+        read_spec(space), Console(file=file or io.StringIO(), width=80)
+    )
 
 
 def test_a_new_study_keeps_what_it_learns_and_tries_the_best_of_it(begun, workdir):
@@ -40,3 +42,11 @@ def test_a_refused_study_leaves_nothing_behind(begun, workdir):
     with pytest.raises(StudyError, match=r"cannot learn from 'odl': .* did you mean 'old'"):
         begun({**space, "search": {"learn_from": ["odl"]}})
     assert not study_folder("new").exists()
+
+
+def test_what_check_finds_in_the_rows_is_told_at_the_start_in_the_same_words(begun, workdir):
+    space, file = doubtful_space(workdir), io.StringIO()
+    begun(space, file)
+    told = [line.removeprefix("data: ") for line in file.getvalue().splitlines()]
+    said = [line.strip() for line in checked(space=space)[1].splitlines() if "WARNING: " in line]
+    assert len(said) > 3 and told == said

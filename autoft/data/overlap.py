@@ -1,8 +1,9 @@
 """Which rows of one study are rows of another, however they are written."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from autoft.data.alike import normalized
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,16 +27,6 @@ def leaked(test: "pa.Table", own: Sequence["pa.Table"], earlier: "pa.Table") -> 
     if shared:
         shared -= {_key(inputs) for table in own for inputs in texts_of(table)}
     return [inputs for inputs, key in tested if key in shared]
-
-
-def normalized(text: str) -> str:
-    """`text` without what two copies of it may differ in: case, white space and forms of characters.
-
-    >>> normalized("  Fine   CAFÉ ")
-    'fine café'
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def _key(inputs: Sequence[str]) -> tuple[str, ...]:

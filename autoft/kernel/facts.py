@@ -12,6 +12,7 @@ from autoft.kernel.pretrained import (
     load_pretrained,
     require_max_length,
     resolve,
+    token_limit,
     weights_digest,
 )
 from autoft.spec.depth import deepest, narrow_depth
@@ -32,6 +33,8 @@ class ModelFacts:
     parameters: int
     trained: Mapping[Depth, int]
     """For each depth from 0 to all: how many numbers are trained."""
+    token_limit: int | None = None
+    """How many tokens a row can have; None where there is no end."""
 
     @property
     def build(self) -> str:
@@ -76,4 +79,5 @@ def _facts(name: str, loaded: Pretrained) -> ModelFacts:
         block_kind=type(loaded.anatomy.blocks[0]).__name__,
         parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
         trained=describe_depths(loaded.model, loaded.anatomy, depths),
+        token_limit=token_limit(loaded.model),
     )

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
+from autoft.report.screen import say
 from autoft.study.comparison import default_of
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.start import DEFAULT
@@ -214,13 +215,11 @@ class PlainView:
         trial = self._progress.finished(number)
         best = self._progress.best
         said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
-        self._console.print(
+        say(
+            self._console,
             f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
             f"{_in_brackets(trial)} · best {words.score(best.score if best else None)}"
             f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
         )
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from autoft.report import words
 from autoft.report.compared import print_scores, print_verdict
+from autoft.report.screen import say
 from autoft.report.tables import best_trials
 from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
@@ -47,7 +48,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     name = outcome.info.name
     champion = outcome.champion
     comparison = compare(champion, outcome.trials)
-    console.print(f"{_standing(outcome)}\n", highlight=False, markup=False)
+    say(console, f"{_standing(outcome)}\n", wrap=True)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
     if outcome.best is not None and champion is not None:
@@ -55,13 +56,11 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         console.print()
         print_scores(outcome.info, champion, comparison, console)
         model = outcome.best.model_uri or "not registered"
-        console.print(f"model      {model}", highlight=False, markup=False)
+        say(console, f"model      {model}", wrap=True)
     if outcome.unrecorded:
-        console.print(f"\nnot recorded: {outcome.unrecorded}", style="yellow", markup=False, highlight=False)
-    console.print(f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", highlight=False)
-    console.print(
-        f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", highlight=False
-    )
+        say(console, f"\nnot recorded: {outcome.unrecorded}", "yellow", wrap=True)
+    say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
+    say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
     print_verdict(comparison, console)
 
 
@@ -84,6 +83,6 @@ def _standing(outcome: Outcome) -> str:
 def _print_failures(outcome: Outcome, console: Console) -> None:
     """No winner: the reasons, most frequent first, are what the user needs."""
     reasons = [trial.reason or "no reason known" for trial in outcome.trials if trial.state == "FAIL"]
-    console.print("No trial succeeded, so there is no winner.", style="bold red")
+    say(console, "No trial succeeded, so there is no winner.", "bold red")
     for reason in sorted(set(reasons), key=reasons.count, reverse=True)[:3]:
-        console.print(f"  {reasons.count(reason)} x {reason}", markup=False, highlight=False)
+        say(console, f"  {reasons.count(reason)} x {reason}", wrap=True)

@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from autoft.data.overlap import leaked, normalized
+from autoft.data.alike import normalized
+from autoft.data.overlap import leaked
 
 
 def table(*texts, **more):
