@@ -7,6 +7,7 @@ from autoft.data.encode import tokenizer_fingerprint
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, require_depth
 from autoft.kernel.config import Depth
+from autoft.kernel.known_tokens import require_known_tokens
 from autoft.kernel.pretrained import (
     Pretrained,
     load_pretrained,
@@ -52,12 +53,14 @@ def fit_to_models(
     get the digests of their weights and of their tokenisers.
 
     Raises:
-        ModelError: a model cannot be loaded, or the user asks for more blocks or longer rows than it has.
+        ModelError: a model cannot be loaded, does not know the tokens of its tokenizer, or the user asks for
+            more blocks or longer rows than it has.
     """
     facts, models = [], []
     for ref in spec.models:
         loaded = load_pretrained(resolve(ref), labels, spec.task)
         try:
+            require_known_tokens(loaded.model, loaded.tokenizer, len(spec.data.inputs))
             require_depth(loaded.anatomy, deepest(spec))
             require_max_length(loaded.model, int(spec.space.ends("max_length")[1]))
         except ModelError as error:
