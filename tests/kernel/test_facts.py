@@ -127,5 +127,5 @@ def test_a_second_kind_of_token_that_the_model_lacks_is_refused_for_pairs_alone(
     one = spec(folder)
     fit_to_models(one, COLOURS, 100)
     pair = replace(one, data=replace(one.data, inputs=("question", "answer")))
-    with pytest.raises(ModelError, match="2 kinds of tokens apart .* embeddings for 1"):
+    with pytest.raises(ModelError, match=r"2 kinds of tokens apart .* embeddings for 1"):
         fit_to_models(pair, COLOURS, 100)
