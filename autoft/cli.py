@@ -77,12 +77,14 @@ def search(
         from autoft.report.outcome import print_outcome
         from autoft.report.screen import new_console, say
         from autoft.sitting import clear_disk_errors, sit
-        from autoft.study.places import study_folder
+        from autoft.study.places import LOG, study_folder
+        from autoft.study.writable import require_writable
 
     gc.freeze()  # else each full collection walks over all that was imported, for 0.4 s
     console = new_console()
     with clear_disk_errors():
-        quiet.log_to(study_folder(spec.study) / "autoft.log")
+        require_writable(study_folder(spec.study))
+        quiet.log_to(study_folder(spec.study) / LOG)
     try:
         outcome = sit(spec, console)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -25,11 +26,12 @@ from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
 from autoft.study.config import grid_of
 from autoft.study.learn import lessons_of
-from autoft.study.places import study_folder
+from autoft.study.places import study_folder, temporary_folder
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
 from autoft.study.start import plan_start, read_start
 from autoft.study.storage import MissingStudyError, Study, find_study, identity_of, require_same
+from autoft.study.writable import require_writable, written_by
 from autoft.tracking import store
 
 T = TypeVar("T")
@@ -49,10 +51,13 @@ class _Check:
 
     def run(self) -> bool:
         """All sections; rows and tokens that they need lie in a folder that does not stay."""
+        if self.attempt("writes", temporary_folder) is None:
+            return self.end()
         with TemporaryDirectory() as folder:
-            return self._run(Path(folder))
+            self._run(Path(folder))
+        return self.end()
 
-    def _run(self, scratch: Path) -> bool:
+    def _run(self, scratch: Path) -> None:
         self.line("study", f"{self.spec.study}: {self.spec.task}, best {self.spec.objective}")
         read = self.attempt("data", lambda: self.data(scratch))
         rows, data = read if read else (None, None)
@@ -79,6 +84,9 @@ class _Check:
             self.attempt("cache", lambda: self.cache(study, data, precision, blocks))
         self.attempt("tracking", self.tracking)
         self.writes()
+
+    def end(self) -> bool:
+        """The last word; True where nothing stands in the way."""
         if self.problems:
             said = f"\n{words.count(self.problems, 'problem')}; mend what is marked above."
             say(self.console, said, "red")
@@ -248,4 +256,6 @@ class _Check:
         self.line("writes", f"{study_folder(spec.study)}: logs, checkpoints, prepared data")
         if spec.search.storage:
             self.line("", f"{store.redact(spec.search.storage)}: the study")
+        for path in written_by(spec):
+            self.attempt("", partial(require_writable, path))
         self.line("", f"MLflow experiment {spec.tracking.experiment or spec.study}, model {spec.register}")

@@ -14,6 +14,8 @@ from pathlib import Path
 import ray
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled code
 
+from autoft.study.places import temporary_folder
+
 SWITCHES = {
     "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0, nothing on the screen
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -33,15 +35,12 @@ SWITCHES = {
 
 GRACE_S = 20.0
 """How long trials may take to stop; one that loads a model or fills a cache does not look up."""
-LONGEST_TEMPORARY_FOLDER = 24
-"""Characters; Ray puts sockets below it, whose paths Linux limits to 107 bytes."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder of this user's alone that is deleted at the end of the block."""
-    short = tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST_TEMPORARY_FOLDER else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix="autoft-", dir=short))
+    folder = Path(tempfile.mkdtemp(prefix="autoft-", dir=temporary_folder()))
     try:
         yield folder
     finally:
