@@ -95,11 +95,13 @@ def _search(space: Path, overrides: list[str]) -> int:
     with rare_collections():
         from autoft.report.outcome import print_outcome
         from autoft.sitting import clear_disk_errors, sit
-        from autoft.study.places import study_folder
+        from autoft.study.places import LOG, study_folder
+        from autoft.study.writable import require_writable
 
     gc.freeze()  # else each full collection walks over all that was imported, for 0.4 s
     with clear_disk_errors():
-        quiet.log_to(study_folder(spec.study) / "autoft.log")
+        require_writable(study_folder(spec.study))
+        quiet.log_to(study_folder(spec.study) / LOG)
     console = screen.console()
     outcome = sit(spec, console)
     print_outcome(outcome, console)
@@ -168,11 +170,10 @@ def check(
 
     spec = read_spec(space, _with_gpus(override, gpus))  # before torch and Ray are imported
 
-    from rich.console import Console
-
     from autoft.report.check import check as examine
+    from autoft.report.printing import new_console
 
-    console = Console()
+    console = new_console()
     if not examine(spec, console):
         raise typer.Exit(MENDABLE)
     if not rehearse:
@@ -201,16 +202,15 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
 @app.command()
 def show(study: Study, trial: Annotated[int | None, typer.Argument(help="A trial's number.")] = None) -> None:
     """Show a study's trials, or one trial's parameters, curve, log and traceback."""
-    from rich.console import Console
-
     from autoft import api
+    from autoft.report.printing import new_console
     from autoft.report.show import show_study, show_trial
 
     found = api.read_study(study)
     if trial is None:
-        show_study(found, Console())
+        show_study(found, new_console())
     else:
-        show_trial(found, trial, Console())
+        show_trial(found, trial, new_console())
 
 
 @app.command()

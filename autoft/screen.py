@@ -56,7 +56,7 @@ def console() -> "Console":
 
     if getattr(sys.stdout, "name", None) == _STDOUT:  # Python's own has a name in words
         _LOG.warning(_UNSEEN, "nothing can be printed: standard output is closed")
-    return Console(file=cast(TextIO, _safe(sys.stdout)))
+    return Console(file=cast(TextIO, _safe(sys.stdout)), markup=False, emoji=False, highlight=False)
 
 
 def protect() -> None:

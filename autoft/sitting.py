@@ -23,19 +23,21 @@ from autoft.errors import Interrupted, StudyError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
 from autoft.kernel.facts import ModelFacts, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials
-from autoft.report import cache, learned
+from autoft.report import cache, findings, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
+from autoft.report.printing import say
 from autoft.signals import heeded
 from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
-from autoft.study.failures import FULL_DISK
+from autoft.study.failures import DENIED, FULL_DISK
 from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
 from autoft.study.lock import hold_lease, hold_sitting
@@ -65,6 +67,7 @@ from autoft.study.storage import (
     trials_left,
     wait_for_storage,
 )
+from autoft.study.writable import require_writable, written_by
 from autoft.tracking.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -94,8 +97,12 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     """
     began_s = time.monotonic()
     folder = study_folder(spec.study)
+    with clear_disk_errors():
+        for path in written_by(spec):
+            require_writable(path)
     rows = examine(spec.data, frames)
     spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
+    findings.tell([*rows.findings, *cut_rows(spec, rows, facts)], console)
     lessons = lessons_of(spec, rows, facts)
     start = plan_start(spec, facts[0].blocks, lessons)
     with clear_disk_errors():
@@ -117,15 +124,16 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
 
 @contextmanager
 def clear_disk_errors() -> Iterator[None]:
-    """Turns a full disk, wherever it is noticed, into words."""
+    """Turns a full disk, and one that nothing may be written to, wherever it is noticed, into words."""
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL_DISK:
+        mend = "make room" if error.errno in FULL_DISK else "give yourself the right to write there"
+        if error.errno not in (*FULL_DISK, *DENIED):
             raise
         where = f" ({error.filename})" if error.filename else ""
         raise StudyError(
-            f"{error.strerror}{where}. Nothing is lost; make room, and the same command goes on"
+            f"{error.strerror}{where}. Nothing is lost; {mend}, and the same command goes on"
         ) from error
 
 
@@ -155,7 +163,7 @@ def _search(
             stopped = _run_trials(study, spec, prepared, folder, recorder, console, began_s)
         except StudyError as raised:  # what is finished stands, and is published first
             error = raised
-        ending = conclude(searched, recorder, partial(console.print, markup=False), stopped=stopped)
+        ending = conclude(searched, recorder, partial(say, console, wrap=True), stopped=stopped)
         interrupted = trials_left(study, spec.budget) > 0
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0

@@ -17,14 +17,22 @@ from autoft.study.start import read_start
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
 
-from .report.test_check import learning_space, tiny_space
+from .report.test_check import (  # noqa: F401
+    checked,
+    doubtful_space,
+    learning_space,
+    no_ray_and_no_tracking,
+    tiny_space,
+)
 
 
 @pytest.fixture
 def begun(workdir, monkeypatch):
     """Begins a search as the command does; gives the study when its trials would run."""
     monkeypatch.setattr(sitting, "_search", lambda study, *_: study)
-    return lambda space: sitting.sit(read_spec(space), Console(file=io.StringIO()))
+    return lambda space, file=None: sitting.sit(
+        read_spec(space), Console(file=file or io.StringIO(), width=80)
+    )
 
 
 def test_a_new_study_keeps_what_it_learns_and_tries_the_best_of_it(begun, workdir):
@@ -65,3 +73,11 @@ def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monk
         "models:/tickets/2 stays candidate: the budget is unfinished. The same command goes on."
     )
     assert told == ["models:/tickets/2"]
+
+
+def test_what_check_finds_in_the_rows_is_told_at_the_start_in_the_same_words(begun, workdir):
+    space, file = doubtful_space(workdir), io.StringIO()
+    begun(space, file)
+    told = [line.removeprefix("data: ") for line in file.getvalue().splitlines()]
+    said = [line.strip() for line in checked(space=space)[1].splitlines() if "WARNING: " in line]
+    assert len(said) > 3 and told == said

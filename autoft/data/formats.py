@@ -1,23 +1,26 @@
-"""The three file formats: csv, jsonl and parquet, read strictly and with line numbers."""
+"""The file formats: csv, tsv, jsonl and parquet, read strictly and with line numbers."""
 
 import csv
 import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from autoft.data.rows import RawSplit, listed, require_columns
+from autoft.data.encoding import read_text
+from autoft.data.rows import Finding, RawSplit, listed, require_columns
+from autoft.data.swallowed import swallowed_rows
 from autoft.data.values import class_names, text_column
 from autoft.errors import DataError
 
 
 def read_file(path: Path, wanted: Sequence[str]) -> RawSplit:
-    """The wanted columns of a csv, jsonl or parquet file.
+    """The wanted columns of a csv, tsv, jsonl or parquet file.
 
     Raises DataError for a format that is not read, an empty or broken file, and missing columns.
     """
@@ -47,6 +50,7 @@ def raw_split(
     numbers: np.ndarray,
     columns: Mapping[str, Sequence[object]],
     classes: Mapping[str, Sequence[str]] | None = None,
+    findings: Sequence[Finding | None] = (),
 ) -> RawSplit:
     """Values of any type as a `RawSplit`; columns in `classes` are numbers into its names."""
     texts = {
@@ -55,15 +59,17 @@ def raw_split(
         else text_column(values, source, name, numbers, unit)
         for name, values in columns.items()
     }
-    return RawSplit(source, unit, numbers, texts)
+    return RawSplit(source, unit, numbers, texts, tuple(each for each in findings if each is not None))
 
 
-def _read_csv(path: Path, wanted: Sequence[str]) -> RawSplit:
+def _read_separated(path: Path, wanted: Sequence[str], *, delimiter: str) -> RawSplit:
     """Everything is text, so that a label `007` survives. Blank lines are skipped."""
-    header, records, lines = _csv_records(path)
+    text, encoding = read_text(path)
+    header, records, lines = _records(path, text, delimiter)
+    separator = _SEPARATORS[delimiter]
     hint = ""
-    if len(header) == 1 and (found := next((mark for mark in ";\t|" if mark in header[0]), None)):
-        hint = f"; columns must be separated by commas, the header looks separated by {found!r}"
+    if len(header) == 1 and (found := next((mark for mark in ",;\t|" if mark in header[0]), None)):
+        hint = f"; columns must be separated by {separator}s, the header looks separated by {found!r}"
     require_columns(path.name, header, wanted, hint)
     ragged = [i for i, record in enumerate(records) if len(record) != len(header)]
     if ragged:
@@ -71,18 +77,20 @@ def _read_csv(path: Path, wanted: Sequence[str]) -> RawSplit:
         raise DataError(
             f"{path.name}:{lines[ragged[0]]}: each row must have {len(header)} fields, as the header, "
             f"got another number in line{'s' * (len(ragged) > 1)} {listed(counts)}; "
-            "put text that holds a comma in double quotes"
+            f"put text that holds a {separator} in double quotes"
         )
     at = {name: header.index(name) for name in wanted}
     columns = {name: [record[i] for record in records] for name, i in at.items()}
-    return raw_split(path.name, "line", np.array(lines, np.int64), columns)
+    swallowed = swallowed_rows(path.name, header, records, lines, wanted, delimiter)
+    numbers = np.array(lines, np.int64)
+    return raw_split(path.name, "line", numbers, columns, findings=(encoding, swallowed))
 
 
-def _csv_records(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
     """Header, records, and the line each record starts on (a quoted field may span lines)."""
     records, lines = [], []
     limit = csv.field_size_limit(sys.maxsize)  # a document may be longer than csv's 128 KiB
-    reader = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     start = 1
     try:
         for record in reader:
@@ -92,7 +100,8 @@ def _csv_records(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
             start = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
-            f'{path.name}:{start}: not valid csv: {error}; a quote inside quoted text is doubled: ""'
+            f"{path.name}:{start}: not valid {path.suffix.lower().removeprefix('.')}: {error}; "
+            'a quote inside quoted text is doubled: ""'
         ) from None
     finally:
         csv.field_size_limit(limit)
@@ -105,7 +114,8 @@ def _read_jsonl(path: Path, wanted: Sequence[str]) -> RawSplit:
     """One JSON object a line; a key that a line does not have is an empty cell."""
     rows: list[dict[str, object]] = []
     lines = []
-    for line, text in enumerate(_decode(path).split("\n"), start=1):
+    content, encoding = read_text(path)
+    for line, text in enumerate(content.split("\n"), start=1):
         if not text.strip():
             continue
         try:
@@ -125,7 +135,7 @@ def _read_jsonl(path: Path, wanted: Sequence[str]) -> RawSplit:
         raise DataError(f"{path.name} is empty")
     require_columns(path.name, list(dict.fromkeys(key for row in rows for key in row)), wanted)
     columns = {name: [row.get(name) for row in rows] for name in wanted}
-    return raw_split(path.name, "line", np.array(lines, np.int64), columns)
+    return raw_split(path.name, "line", np.array(lines, np.int64), columns, findings=(encoding,))
 
 
 def _read_parquet(path: Path, wanted: Sequence[str]) -> RawSplit:
@@ -150,23 +160,12 @@ def _class_labels(schema: pa.Schema) -> dict[str, list[str]]:
         return {}
 
 
-def _decode(path: Path) -> str:
-    data = path.read_bytes()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        kind = " (the file looks like UTF-16)" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-        raise DataError(
-            f"{path.name}:{line}: byte 0x{data[error.start]:02x} is not UTF-8{kind}; save the file as UTF-8"
-        ) from None
-
-
 def _mend(path: Path) -> str:
     mends = {
         ".json": "; rename it if it holds one object a line",
         ".ndjson": "; rename it to .jsonl",
-        ".tsv": "; save it separated by commas",
+        ".tab": "; rename it to .tsv",
+        ".txt": "; rename it to .csv or .tsv, by what separates its columns",
         ".xlsx": "; export the sheet as csv",
         ".xls": "; export the sheet as csv",
         ".gz": "; unpack it",
@@ -175,8 +174,11 @@ def _mend(path: Path) -> str:
     return mends.get(path.suffix.lower(), "")
 
 
+_SEPARATORS = {",": "comma", "\t": "tab"}
+
 READERS: Mapping[str, Callable[[Path, Sequence[str]], RawSplit]] = {
-    ".csv": _read_csv,
+    ".csv": partial(_read_separated, delimiter=","),
+    ".tsv": partial(_read_separated, delimiter="\t"),
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
 }

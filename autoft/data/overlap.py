@@ -1,12 +1,13 @@
 """Which rows of one study are rows of another, however they are written."""
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from autoft.data.alike import normalized
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,16 +43,6 @@ def row_digests(rows: "pa.Table") -> np.ndarray:
     """
     keys = (json.dumps(_key(inputs)).encode() for inputs in texts_of(rows))
     return np.array([int.from_bytes(blake2b(key, digest_size=8).digest(), "big") for key in keys], np.uint64)
-
-
-def normalized(text: str) -> str:
-    """`text` without what two copies of it may differ in: case, white space and forms of characters.
-
-    >>> normalized("  Fine   CAFÉ ")
-    'fine café'
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def _key(inputs: Sequence[str]) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from autoft.data import seal
+from autoft.data.alike import look_alikes, normalized
 from autoft.data.files import file_digest, hasher, read_table, write_table
 from autoft.data.load import load
-from autoft.data.rows import SHOWN, RawSplit, listed
+from autoft.data.repeated import repeated_rows
+from autoft.data.rows import SHOWN, Finding, RawSplit, listed
 from autoft.data.split import draw
 from autoft.data.values import natural_order
 from autoft.errors import DataError
@@ -64,6 +66,8 @@ class Rows(DataFacts):
 
     tables: Mapping[str, pa.Table]
     """By split, with the columns of rows.arrow."""
+    findings: tuple[Finding, ...] = ()
+    """What is no error but should be known before a search."""
 
     def write(self, folder: Path) -> PreparedData:
         """Writes `folder`/rows.arrow (train and validation) and, sealed, `folder`/test.arrow, atomically."""
@@ -116,6 +120,8 @@ def examine(spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None) ->
     digest = _digest(splits, spec, labels)
     metadata = {"digest": digest, "labels": json.dumps(labels)}
     counts = {name: Counter(split.columns[spec.target]) for name, split in splits.items()}
+    total = sum(counts.values(), Counter[str | None]())
+    alike = look_alikes(spec.target, {label: total[label] for label in labels})
     return Rows(
         tables={name: _table(split, name, spec, labels, metadata) for name, split in splits.items()},
         labels=labels,
@@ -123,6 +129,11 @@ def examine(spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None) ->
         digest=digest,
         n_inputs=len(spec.inputs),
         dropped=dropped,
+        findings=(
+            *(finding for split in loaded.values() for finding in split.findings),
+            *([alike] if alike else []),
+            *repeated_rows(splits, spec.inputs, spec.target),
+        ),
     )
 
 
@@ -156,11 +167,9 @@ def _without_empties(loaded: Mapping[str, RawSplit], spec: DataSpec) -> tuple[di
 def _with_stripped_labels(loaded: Mapping[str, RawSplit], target: str) -> dict[str, RawSplit]:
     """White space around a label is no part of its name: nobody could tell the two labels apart."""
     return {
-        name: RawSplit(
-            split.source,
-            split.unit,
-            split.numbers,
-            {**split.columns, target: [str(label).strip() for label in split.columns[target]]},
+        name: replace(
+            split,
+            columns={**split.columns, target: [str(label).strip() for label in split.columns[target]]},
         )
         for name, split in loaded.items()
     }
@@ -180,8 +189,17 @@ def _labels(loaded: Mapping[str, RawSplit], target: str) -> tuple[str, ...]:
             raise DataError(
                 f"{split.source}: label {listed(names, '`')} of column `{target}` is not in the train split "
                 f"({split.places(strange)}); train has {listed(natural_order(map(str, known)), '`')}"
+                f"{_alike(names, map(str, known))}"
             )
     return natural_order(str(label) for label in known)
+
+
+def _alike(names: Iterable[str], known: Iterable[str]) -> str:
+    """Which labels of train the strange `names` look like."""
+    by_look = {normalized(label): label for label in known}
+    pairs = [f"{name!a} is {by_look[look]!a}" for name in names if (look := normalized(name)) in by_look]
+    what = "case, white space, invisible characters or Unicode form"
+    return f"; {listed(pairs)} but for {what}" if pairs else ""
 
 
 def _with_drawn(loaded: Mapping[str, RawSplit], spec: DataSpec) -> dict[str, RawSplit]:

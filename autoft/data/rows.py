@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -10,6 +11,12 @@ from autoft.errors import DataError
 
 SHOWN = 5
 """How many lines or names an error lists before it says how many more there are."""
+
+
+class Finding(Protocol):
+    """What is no error but should be known before a night: a dataclass of the facts, in words by `str`."""
+
+    def __str__(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,8 @@ class RawSplit:
     """Where each row stands, int64 [n]."""
     columns: Mapping[str, Sequence[str | None]]
     """By column name, each of length n."""
+    findings: tuple[Finding, ...] = ()
+    """About the file as a whole."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -38,7 +47,7 @@ class RawSplit:
         """The rows of a mask or of indices."""
         indices = np.arange(len(self))[rows]
         columns = {name: [values[i] for i in indices] for name, values in self.columns.items()}
-        return RawSplit(self.source, self.unit, self.numbers[indices], columns)
+        return replace(self, numbers=self.numbers[indices], columns=columns)
 
 
 def listed(items: Sequence[object], quote: str = "") -> str:

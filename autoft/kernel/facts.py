@@ -7,11 +7,13 @@ from autoft.data.encode import tokenizer_fingerprint
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, require_depth
 from autoft.kernel.config import Depth
+from autoft.kernel.known_tokens import require_known_tokens
 from autoft.kernel.pretrained import (
     Pretrained,
     load_pretrained,
     require_max_length,
     resolve,
+    token_limit,
     weights_digest,
 )
 from autoft.spec.depth import deepest, narrow_depth
@@ -32,6 +34,8 @@ class ModelFacts:
     parameters: int
     trained: Mapping[Depth, int]
     """For each depth from 0 to all: how many numbers are trained."""
+    token_limit: int | None = None
+    """How many tokens a row can have; None where there is no end."""
 
     @property
     def build(self) -> str:
@@ -49,12 +53,14 @@ def fit_to_models(
     get the digests of their weights and of their tokenisers.
 
     Raises:
-        ModelError: a model cannot be loaded, or the user asks for more blocks or longer rows than it has.
+        ModelError: a model cannot be loaded, does not know the tokens of its tokenizer, or the user asks for
+            more blocks or longer rows than it has.
     """
     facts, models = [], []
     for ref in spec.models:
         loaded = load_pretrained(resolve(ref), labels, spec.task)
         try:
+            require_known_tokens(loaded.model, loaded.tokenizer, len(spec.data.inputs))
             require_depth(loaded.anatomy, deepest(spec))
             require_max_length(loaded.model, int(spec.space.ends("max_length")[1]))
         except ModelError as error:
@@ -76,4 +82,5 @@ def _facts(name: str, loaded: Pretrained) -> ModelFacts:
         block_kind=type(loaded.anatomy.blocks[0]).__name__,
         parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
         trained=describe_depths(loaded.model, loaded.anatomy, depths),
+        token_limit=token_limit(loaded.model),
     )

@@ -102,13 +102,19 @@ def load_pretrained(source: ModelSource, labels: Sequence[str], task: str) -> Pr
     """
     _quiet()
     model, missing = _from_cache_or_hub(source, lambda local: _load_weights(source, labels, task, local))
-    tokenizer = _from_cache_or_hub(source, lambda local: _load_tokenizer(source, local))
+    tokenizer = load_tokenizer(source)
     _set_padding(source, model, tokenizer)
     restore_dropout_places(model)
     evaluation_mode(model)
     anatomy = find_blocks(model)
     _require_blocks(source, anatomy, missing)
     return Pretrained(model, tokenizer, anatomy, fresh_parameters(model, missing))
+
+
+def load_tokenizer(source: ModelSource) -> Any:
+    """The model's tokenizer by itself. Raises ModelError as `load_pretrained` does."""
+    _quiet()
+    return _from_cache_or_hub(source, lambda local: _load_tokenizer(source, local))
 
 
 def weights_digest(model: PreTrainedModel, fresh: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.report import words
+from autoft.report.printing import say
 from autoft.spec.size import size_text
 
 _log = logging.getLogger(__name__)
@@ -36,9 +37,7 @@ def tell(plan: CachePlan, console: Console) -> None:
     for note in plan.notes:
         _log.info("cache: %s", note)
     line = "; ".join([f"cache: {headline(plan)}{places}", *plan.notes])
-    console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+    say(console, line, "dim")
     for warning in plan.warnings:
         _log.warning("cache: %s", warning)
-        console.print(
-            f"cache: WARNING: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True
-        )
+        say(console, f"cache: WARNING: {warning}", "yellow")

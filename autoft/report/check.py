@@ -3,33 +3,36 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from rich.console import Console
-from rich.table import Table
 
 from autoft.data.prepare import SPLITS, PreparedData, Rows, examine
 from autoft.errors import AutoftError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.config import Depth
+from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
 from autoft.kernel.facts import ModelFacts, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import Materials
 from autoft.report import cache, learned, words
+from autoft.report.printing import add_row, new_table, one_line, say
 from autoft.signals import heeded
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
 from autoft.study.config import grid_of
 from autoft.study.learn import lessons_of
-from autoft.study.places import study_folder
+from autoft.study.places import study_folder, temporary_folder
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
 from autoft.study.start import plan_start, read_start
 from autoft.study.storage import MissingStudyError, Study, find_study, identity_of, require_same
+from autoft.study.writable import require_writable, written_by
 from autoft.tracking import store
 
 T = TypeVar("T")
@@ -46,14 +49,17 @@ def check(spec: StudySpec, console: Console) -> bool:
 
 class _Check:
     def __init__(self, spec: StudySpec, console: Console) -> None:
-        self.spec, self.console, self.problems = spec, console, 0
+        self.spec, self.console, self.problems, self.warnings = spec, console, 0, 0
 
     def run(self) -> bool:
         """All sections; rows and tokens that they need lie in a folder that does not stay."""
+        if self.attempt("writes", temporary_folder) is None:
+            return self.end()
         with TemporaryDirectory() as folder:
-            return self._run(Path(folder))
+            self._run(Path(folder))
+        return self.end()
 
-    def _run(self, scratch: Path) -> bool:
+    def _run(self, scratch: Path) -> None:
         self.line("study", f"{self.spec.study}: {self.spec.task}, best {self.spec.objective}")
         read = self.attempt("data", lambda: self.data(scratch))
         rows, data = read if read else (None, None)
@@ -62,6 +68,9 @@ class _Check:
             self.spec, facts = fitted
             for fact in facts:
                 self.model(fact)
+            if rows:
+                for cut in cut_rows(self.spec, rows, facts):
+                    self.warn(cut)
         self.space()
         if data and fitted:
             self.start(fitted[1][0])
@@ -77,17 +86,27 @@ class _Check:
             self.attempt("cache", lambda: self.cache(study, data, precision, blocks))
         self.attempt("tracking", self.tracking)
         self.writes()
+
+    def end(self) -> bool:
+        """The last word; True where nothing stands in the way."""
         if self.problems:
-            self.console.print(
-                f"\n{words.count(self.problems, 'problem')}; mend what is marked above.", style="red"
-            )
+            said = f"\n{words.count(self.problems, 'problem')}; mend what is marked above."
+            say(self.console, said, "red")
+        elif self.warnings:
+            said = f"\nNothing stands in the way; {words.count(self.warnings, 'warning')} above."
+            say(self.console, said, "yellow")
         else:
-            self.console.print("\nNothing stands in the way.", style="green")
+            say(self.console, "\nNothing stands in the way.", "green")
         return not self.problems
 
     def line(self, label: str, text: str, style: str = "") -> None:
         """One labelled line; the label is left out where the line goes on with the one above."""
-        self.console.print(f"{label:<10} {text}", style=style, markup=False, highlight=False, soft_wrap=True)
+        say(self.console, f"{label:<10} {text}", style)
+
+    def warn(self, text: object) -> None:
+        """Something that stands in nobody's way, but that a person should know; of the section above."""
+        self.warnings += 1
+        self.line("", f"WARNING: {text}", style="yellow")
 
     def attempt(self, label: str, section: Callable[[], T]) -> T | None:
         """Runs a section; what the user can mend in it is printed in its place."""
@@ -104,13 +123,15 @@ class _Check:
         sizes = ", ".join(f"{data.size(s):,} {s}" for s in SPLITS if s in data.counts)
         dropped = f"; {words.count(data.dropped, 'row')} dropped as empty" if data.dropped else ""
         self.line("data", f"{sizes}{dropped}; {words.count(len(data.labels), 'label')}")
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for heading in ("label", *data.counts, "share of train"):
-            table.add_column(heading, justify="left" if heading == "label" else "right")
+        table = new_table("label", *data.counts, "share of train", left=("label",))
         for label in sorted(data.labels, key=lambda name: -data.counts["train"][name]):
             share = data.counts["train"][label] / data.size("train")
-            table.add_row(label, *(f"{data.counts[s][label]:,}" for s in data.counts), f"{share:.1%}")
+            add_row(
+                table, one_line(label), *(f"{data.counts[s][label]:,}" for s in data.counts), f"{share:.1%}"
+            )
         self.console.print(table)
+        for finding in rows.findings:
+            self.warn(finding)
         return rows, data
 
     def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
@@ -225,7 +246,7 @@ class _Check:
         for note in plan.notes:
             self.line("", note)
         for warning in plan.warnings:
-            self.line("", f"WARNING: {warning}", style="yellow")
+            self.warn(warning)
 
     def tracking(self) -> None:
         tracking = self.spec.tracking
@@ -237,6 +258,7 @@ class _Check:
         self.line("writes", f"{study_folder(spec.study)}: logs, checkpoints, prepared data")
         if spec.search.storage:
             self.line("", f"{store.redact(spec.search.storage)}: the study")
-        self.line(
-            "", f"MLflow experiment {spec.tracking.experiment or spec.study}, model {spec.register.name}"
-        )
+        for path in written_by(spec):
+            self.attempt("", partial(require_writable, path))
+        experiment = spec.tracking.experiment or spec.study
+        self.line("", f"MLflow experiment {experiment}, model {spec.register.name}")

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from autoft.report import words
+from autoft.report.printing import say
 from autoft.study.comparison import Comparison
 from autoft.study.records import StudyInfo, TrialRecord
 
@@ -18,10 +19,10 @@ def print_scores(
     lines = {alias or "winner": winner} | ({"default": comparison.default} if comparison else {})
     for name, trial in lines.items():
         said = f"{name:<10} trial {trial.number}, {info.objective} {words.score(trial.score)}"
-        console.print(said, highlight=False, markup=False)
+        say(console, said, wrap=True)
 
 
 def print_verdict(comparison: Comparison | None, console: Console) -> None:
     """Says where the winner has nothing over the default but noise; else nothing."""
     if comparison is not None and comparison.verdict is not None:
-        console.print(f"\n{comparison.verdict}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"\n{comparison.verdict}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from autoft.report import words
+from autoft.report.printing import say
 from autoft.study.lessons import Lesson
 from autoft.study.sampler import LEARNING
 from autoft.study.start import Start
@@ -26,7 +27,7 @@ def tell(lessons: Sequence[Lesson], sampler: str, start: Start | None, console: 
     """Says at the start of a sitting what was learned when the study was made."""
     for line in lines(lessons, sampler, start):
         _log.info("learned: %s", line)
-        console.print(f"learned: {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"learned: {line}", "dim")
 
 
 def _likeness(lesson: Lesson) -> str:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
+from autoft.report.printing import say
 from autoft.study.comparison import default_of, winner_of
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.start import DEFAULT
@@ -212,13 +213,11 @@ class PlainView:
         trial = self._progress.finished(number)
         winner = self._progress.winner
         said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
-        self._console.print(
+        say(
+            self._console,
             f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
             f"{_in_brackets(trial)} · winner {words.score(winner.score if winner else None)}"
             f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
         )
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from autoft.report import words
 from autoft.report.compared import print_scores, print_verdict
+from autoft.report.printing import say
 from autoft.report.tables import best_trials
 from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
@@ -51,7 +52,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     name = outcome.info.name
     winner = outcome.winner
     comparison = compare(winner, outcome.trials, outcome.info.direction)
-    console.print(f"{_standing(outcome)}\n", highlight=False, markup=False)
+    say(console, f"{_standing(outcome)}\n", wrap=True)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
     if outcome.best is not None and winner is not None:
@@ -60,13 +61,11 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         alias = outcome.promotion.alias if outcome.promotion else None
         print_scores(outcome.info, winner, comparison, console, alias)
         model = outcome.best.model_uri or "not registered"
-        console.print(f"model      {model}", highlight=False, markup=False)
+        say(console, f"model      {model}", wrap=True)
     if outcome.unrecorded:
-        console.print(f"\nnot recorded: {outcome.unrecorded}", style="yellow", markup=False, highlight=False)
-    console.print(f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", highlight=False)
-    console.print(
-        f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", highlight=False
-    )
+        say(console, f"\nnot recorded: {outcome.unrecorded}", "yellow", wrap=True)
+    say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
+    say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
     print_verdict(comparison, console)
     print_promotion(outcome.best, outcome.promotion, console)
 
@@ -74,7 +73,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
 def print_promotion(best: Best | None, promotion: Promotion | None, console: Console) -> None:
     """Says what the winner's model has become in the registry, where a person should hear of it."""
     if best is not None and promotion is not None and promotion.is_news:
-        console.print(f"\n{promotion.said_of(best.model_uri)}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"\n{promotion.said_of(best.model_uri)}")
 
 
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
@@ -96,6 +95,6 @@ def _standing(outcome: Outcome) -> str:
 def _print_failures(outcome: Outcome, console: Console) -> None:
     """No winner: the reasons, most frequent first, are what the user needs."""
     reasons = [trial.reason or "no reason known" for trial in outcome.trials if trial.state == "FAIL"]
-    console.print("No trial succeeded, so there is no winner.", style="bold red")
+    say(console, "No trial succeeded, so there is no winner.", "bold red")
     for reason in sorted(set(reasons), key=reasons.count, reverse=True)[:3]:
-        console.print(f"  {reasons.count(reason)} x {reason}", markup=False, highlight=False)
+        say(console, f"  {reasons.count(reason)} x {reason}", wrap=True)

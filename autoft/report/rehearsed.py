@@ -8,6 +8,7 @@ from rich.console import Console
 
 from autoft.report import words
 from autoft.report.forecast import DiskNeed, Pace, Tried, time_for, trials_within
+from autoft.report.printing import say
 from autoft.spec.size import size_text
 from autoft.study.ray_tune.runtime import Kind
 from autoft.study.records import TrialRecord
@@ -21,7 +22,7 @@ class Page:
 
     def line(self, label: str, text: str, style: str = "") -> None:
         """One labelled line; the label is left out where the line goes on with the one above."""
-        self.console.print(f"{label:<10} {text}", style=style, markup=False, highlight=False, soft_wrap=True)
+        say(self.console, f"{label:<10} {text}", style)
 
     def problem(self, label: str, text: str) -> None:
         """Something that has to be mended before the search."""
@@ -32,9 +33,9 @@ class Page:
         """The last word."""
         if self.problems:
             count = words.count(self.problems, "problem")
-            self.console.print(f"\n{count}; mend what is marked above.", style="red")
+            say(self.console, f"\n{count}; mend what is marked above.", "red")
         else:
-            self.console.print("\nThe rehearsal went well.", style="green")
+            say(self.console, "\nThe rehearsal went well.", "green")
 
     def begins(self, kinds: Sequence[Kind], corners: int, steps: int) -> None:
         """What is about to be done; the rest takes a while."""

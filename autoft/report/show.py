@@ -12,6 +12,7 @@ from autoft.errors import StudyError
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.compared import print_scores, print_verdict
+from autoft.report.printing import add_row, new_table, say
 from autoft.study.comparison import compare, ranked, winner_of
 from autoft.study.records import StudyInfo, TrialRecord
 
@@ -30,12 +31,12 @@ class ShownStudy:
 
 def show_study(study: ShownStudy, console: Console) -> None:
     """Prints every trial, the best first, and what the winner has over the default."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("trial", "state", study.info.objective, "time", "origin", "parameters"):
-        table.add_column(heading, justify="right" if heading in ("trial", study.info.objective) else "left")
+    headings = ("trial", "state", study.info.objective, "time", "origin", "parameters")
+    table = new_table(*headings, left=("state", "time", "origin", "parameters"))
     finished = ranked(study.trials, study.info.direction)
     for trial in [*finished, *(each for each in study.trials if each not in finished)]:
-        table.add_row(
+        add_row(
+            table,
             str(trial.number),
             trial.state.lower(),
             words.score(trial.score),
@@ -43,7 +44,7 @@ def show_study(study: ShownStudy, console: Console) -> None:
             trial.origin or "",
             _about(trial),
         )
-    console.print(table, markup=False)
+    console.print(table)
     winner = winner_of(study.trials, study.info.direction)
     if winner is not None:
         comparison = compare(winner, study.trials, study.info.direction)
@@ -70,23 +71,22 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
             f"no trial {number}: {study.info.name} has {words.count(len(study.trials), 'trial')}, from 0 on; "
             f"see them with: autoft show {study.info.name}"
         )
-    console.print(
+    say(
+        console,
         f"trial {number} of {study.info.name}: {found.state.lower()}, {study.info.objective} "
         f"{words.score(found.score)}, {words.duration(found.duration_s)}",
-        highlight=False,
+        wrap=True,
     )
     for line in _how_it_ran(found):
-        console.print(f"  {line}", markup=False, highlight=False)
+        say(console, f"  {line}", wrap=True)
     for name, value in found.values.items():
         marker = "searched" if name in found.params else ""
-        console.print(
-            f"  {name:<18} {words.value(value):<12} {marker}".rstrip(), markup=False, highlight=False
-        )
+        say(console, f"  {name:<18} {words.value(value):<12} {marker}".rstrip(), wrap=True)
     if found.measurements:
         console.print(_curve(found.measurements, study.info, found.best_index))
     _print_log(study.folder, number, console)
     if found.traceback:
-        console.print(f"\n{found.traceback.rstrip()}", style="red", markup=False, highlight=False)
+        say(console, f"\n{found.traceback.rstrip()}", "red", wrap=True)
 
 
 def _how_it_ran(trial: TrialRecord) -> list[str]:
@@ -109,12 +109,11 @@ def _curve(measurements: Sequence[Measurement], info: StudyInfo, best_index: int
     finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
     worst, best = (low, high) if info.direction == "maximize" else (high, low)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("epoch", info.objective, "train_loss", ""):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = new_table("epoch", info.objective, "train_loss", "", left=("",))
     for m, value in zip(measurements, values, strict=True):
         width = round(30 * (value - worst) / (best - worst)) if high > low and math.isfinite(value) else 0
-        table.add_row(
+        add_row(
+            table,
             f"{m.epoch:.2f}",
             words.score(value),
             words.number(m.metrics.get("train_loss")),
@@ -127,5 +126,5 @@ def _print_log(folder: Path, number: int, console: Console) -> None:
     path = folder / "logs" / f"trial-{number:04d}.log"
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     if lines:
-        console.print(f"\n{path} (last {min(LOG_LINES, len(lines))} of {len(lines)} lines)", style="dim")
-        console.print("\n".join(lines[-LOG_LINES:]), markup=False, highlight=False)
+        say(console, f"\n{path} (last {min(LOG_LINES, len(lines))} of {len(lines)} lines)", "dim", wrap=True)
+        say(console, "\n".join(lines[-LOG_LINES:]), wrap=True)

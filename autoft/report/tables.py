@@ -6,6 +6,7 @@ import pandas as pd
 from rich.table import Table
 
 from autoft.report import words
+from autoft.report.printing import add_row, new_table
 from autoft.study.comparison import ranked
 from autoft.study.records import StudyInfo, TrialRecord
 
@@ -14,12 +15,11 @@ def best_trials(info: StudyInfo, trials: Sequence[TrialRecord], limit: int = 5) 
     """The best COMPLETE trials, a column for each searched parameter."""
     shown = ranked(trials, info.direction)[:limit]
     names = list(dict.fromkeys(name for trial in shown for name in trial.params))
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("trial", info.objective, *names, "time"):
-        table.add_column(heading, justify="left" if heading == "model" else "right")
+    table = new_table("trial", info.objective, *names, "time", left=("model",))
     for trial in shown:
         params = [words.value(trial.params[name]) if name in trial.params else "" for name in names]
-        table.add_row(str(trial.number), words.score(trial.score), *params, words.duration(trial.duration_s))
+        score, time = words.score(trial.score), words.duration(trial.duration_s)
+        add_row(table, str(trial.number), score, *params, time)
     return table
 
 

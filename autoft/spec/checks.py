@@ -1,7 +1,10 @@
 """Rules that hold between values of space.yaml, each told even where other values are wrong."""
 
+import os
 from collections.abc import Mapping
 
+from autoft.spec.databases import same_database, tracking_uri
+from autoft.spec.environment import redact
 from autoft.spec.methods import Method
 from autoft.spec.places import Notes, Path, Tree
 from autoft.spec.shape import unknown_key
@@ -59,6 +62,22 @@ def check_learn_from(search: object, study: str, notes: Notes) -> None:
             ("search", "learn_from"),
             f"must name earlier studies, got {got(study)}, which is this one; remove it, or give the new "
             "search another name (study: ...)",
+        )
+
+
+def check_databases(uri: str | None, storage: str | None, study: str, notes: Notes) -> None:
+    """MLflow and the study in a database each. `uri` and `storage` are None where they are not given."""
+    own = storage or f"sqlite:///studies/{study}/study.db"
+    mend = "for the study, or leave search.storage out" if storage else "for MLflow"
+    places = {"tracking.uri" if uri else "MLFLOW_TRACKING_URI or its default": tracking_uri(uri)}
+    if registry := os.environ.get("MLFLOW_REGISTRY_URI"):
+        places["MLFLOW_REGISTRY_URI"] = registry
+    shared = next((name for name, where in places.items() if same_database(where, own)), None)
+    if shared is not None:
+        notes.add(
+            ("search", "storage") if storage else ("tracking", "uri"),
+            f"must be another database than MLflow's ({shared}), for both have tables of the same names; got "
+            f"{redact(own)!r}, and for MLflow {redact(places[shared])!r}. Name another one {mend}",
         )
 
 

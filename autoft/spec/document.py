@@ -79,7 +79,7 @@ class DataForm(Form):
     """Where the rows are and which columns count."""
 
     path: Text | None = None
-    """A csv, jsonl or parquet file or a folder of split files, relative to this file."""
+    """A csv, tsv, jsonl or parquet file or a folder of split files, relative to this file."""
     hub: Text | None = DataSpec.hub
     """A hub dataset, org/name."""
     config: Text | None = DataSpec.config

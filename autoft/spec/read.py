@@ -149,6 +149,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         notes.add(
             ("search", "storage"), "must be a database URL such as postgresql://host/name, got no `://`"
         )
+    checks.check_databases(uri, storage, name, notes)
     if notes.problems or document is None or sections.sampler is None or sections.pruner is None:
         raise SpecError(notes.problems)
     search, faults = document.search, document.faults

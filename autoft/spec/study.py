@@ -50,7 +50,7 @@ class DataSpec:
     """One text column, or two for a pair."""
     target: str
     path: Path | None = None
-    """A file (csv, jsonl, parquet) or a folder of split files; absolute."""
+    """A file (csv, tsv, jsonl, parquet) or a folder of split files; absolute."""
     hub: str | None = None
     config: str | None = None
     """The hub dataset's configuration, where it has several."""

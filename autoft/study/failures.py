@@ -11,6 +11,8 @@ from autoft.spec.study import Faults
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 """Numbers of the OSErrors that say so."""
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""The same of what may not be written to."""
 LONGEST_REASON = 300
 LONGEST_TRACEBACK = 20_000
 """Characters; the end of a traceback says most."""

@@ -1,7 +1,10 @@
 """Where a study keeps its files: every name below is relative to the study's folder."""
 
 import re
+import tempfile
 from pathlib import Path
+
+from autoft.errors import StudyError
 
 DATABASE = "study.db"
 SPACE = "space.yaml"
@@ -10,16 +13,32 @@ LOCK = "sitting.lock"
 """Held while a process searches; the operating system frees it when that process dies."""
 OWNER = "sitting.json"
 """Who holds it: host and process."""
+LOG = "autoft.log"
+"""What the libraries and autoft itself log on the driver."""
 DATA = "data"
 """Prepared rows, tokens and stored states."""
 LOGS = "logs"
 RAY_LOG = f"{LOGS}/ray.log"
 CHECKPOINTS = "checkpoints"
+LONGEST_TEMPORARY_FOLDER = 24
+"""Characters; Ray puts sockets below it, whose paths Linux limits to 107 bytes."""
 
 
 def study_folder(name: str) -> Path:
     """The folder of a study: `studies/<name>` in the working directory, absolute."""
     return Path.cwd() / "studies" / name
+
+
+def temporary_folder() -> Path:
+    """Where what Ray writes is put: the system's folder for that, unless its path is too long.
+
+    Raises StudyError where there is none that can be written to.
+    """
+    try:
+        usual = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise StudyError(f"{error.strerror}: set TMPDIR to a folder that can be written to") from None
+    return Path(usual if len(usual) <= LONGEST_TEMPORARY_FOLDER else "/tmp")
 
 
 def checkpoint_name(number: int, attempt: int) -> str:

@@ -14,11 +14,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from autoft.errors import AutoftError, TrackingError
+from autoft.spec.databases import tracking_uri
 from autoft.spec.environment import redact as redact  # callers say `store.redact`
 from autoft.tracking import tags
 
-DEFAULT_URI = "sqlite:///mlflow.db"
-"""MLflow's own default: a file in the working directory."""
 _SQLITE_FILE = "sqlite:///"
 
 _CAUSE = re.compile(r"Caused by \w+\([\"']?(?:\w+\(.*?\): )?(.*?)[\"']?\)+$")
@@ -30,7 +29,7 @@ def resolve(uri: str | None) -> str:
     An SQLite file gets its whole path: MLflow keeps one open store for a URI, so a process that changes
     its working directory would go on writing into the old one.
     """
-    where = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    where = tracking_uri(uri)
     file = where.removeprefix(_SQLITE_FILE)
     is_path = file != where and file and not file.startswith(("file:", ":memory:"))
     return f"{_SQLITE_FILE}{Path.cwd() / file}" if is_path else where

@@ -24,6 +24,11 @@ def test_csv_keeps_text_as_written_and_knows_the_line_a_row_starts_on(tmp_path):
     assert split.numbers.tolist() == [2, 5]
 
 
+def test_tsv_is_csv_with_tabs(tmp_path):
+    split = read_file(written(tmp_path, "t.tsv", 'text\tqueue\none, two\t007\n"a\tb"\t1\n'), WANTED)
+    assert split.columns == {"text": ["one, two", "a\tb"], "queue": ["007", "1"]}
+
+
 def test_a_csv_cell_may_be_longer_than_the_csv_modules_own_limit(tmp_path):
     split = read_file(written(tmp_path, "t.csv", f"text,queue\n{'x' * 200_000},a\n"), WANTED)
     assert len(split.columns["text"][0]) == 200_000
@@ -77,8 +82,13 @@ def test_parquet_class_labels_give_their_names(tmp_path):
         ),
         ("t.csv", 'text,queue\na,b\n"c,d\n', r"^t\.csv:3: not valid csv"),
         ("t.csv", 'text,queue\n"a" b,c\n', r"^t\.csv:2: not valid csv.*doubled"),
-        ("t.csv", b"text,queue\na,b\nM\xfcller,c\n", r"^t\.csv:3: byte 0xfc is not UTF-8; save"),
-        ("t.csv", "text,queue\na,b\n".encode("utf-16"), r"looks like UTF-16"),
+        (
+            "t.csv",
+            b"text,queue\na,b\nM\xfcller,c\n",
+            r"^t\.csv:3: byte 0xfc is not UTF-8; .*'Müller'",
+        ),
+        ("t.tsv", "text\tqueue\na\tb\nc, d\n", r"^t\.tsv:3: each row must have 2 fields.*holds a tab in"),
+        ("t.tsv", "text,queue\na,b\n", r"no column `text`, `queue`.* must be separated by tabs, .*','"),
         ("t.jsonl", '{"text": "a", "queue": "b"}\n{"text": }\n', r"^t\.jsonl:2: not valid JSON"),
         ("t.jsonl", '[\n{"text": "a"}]\n', r"^t\.jsonl:1: .*one object a line"),
         ("t.jsonl", '["a"]\n', r"^t\.jsonl:1: each line must be a JSON object, got a list"),
@@ -92,7 +102,7 @@ def test_parquet_class_labels_give_their_names(tmp_path):
         ("t.jsonl", '{"text": "a", "queu": "b"}\n', r"no column `queue`.* did you mean `queu`"),
         ("t.jsonl", " \n", r"^t\.jsonl is empty"),
         ("t.parquet", "not parquet at all", r"^t\.parquet: not a readable parquet file"),
-        ("t.xlsx", "x", r"must be \.csv, \.jsonl, \.parquet, got \.xlsx; export the sheet as csv"),
+        ("t.xlsx", "x", r"must be \.csv, \.tsv, \.jsonl, \.parquet, got \.xlsx; export the sheet as csv"),
         ("t.json", "{}", r"got \.json; rename it"),
         ("tickets", "x", r"got no suffix"),
     ],

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from autoft.data.overlap import leaked, normalized, row_digests
+from autoft.data.alike import normalized
+from autoft.data.overlap import leaked, row_digests
 
 
 def table(*texts, **more):

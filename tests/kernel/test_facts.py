@@ -1,7 +1,9 @@
+import json
 from dataclasses import replace
 
 import pytest
 from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from autoft.errors import ModelError
 from autoft.kernel.facts import fit_to_models
@@ -76,3 +78,54 @@ def test_every_model_of_a_searched_list_has_to_fit(folder, tmp_path):
     missing = replace(one.models[0], name="gone", location=str(tmp_path / "gone"))
     with pytest.raises(ModelError, match="gone"):
         fit_to_models(replace(one, models=(*one.models, missing)), COLOURS, 100)
+
+
+def added(folder, *tokens):
+    """The tokenizer in `folder` gets words that the model's embedding has no row for."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(list(tokens))
+    tokenizer.save_pretrained(folder)
+
+
+def test_tokens_beyond_the_embedding_are_refused_with_both_sizes_and_the_way_out(folder):
+    added(folder, "parcel", "invoice")
+    with pytest.raises(ModelError) as raised:  # 37 words, see tiny.py
+        fit_to_models(spec(folder), COLOURS, 100)
+    assert str(raised.value).startswith(
+        f"{folder}: its tokenizer has 39 tokens, but the model has embeddings for 37, so none for `invoice`, "
+        "`parcel`. Add them (model.resize_token_embeddings(39))"
+    )
+    model = AutoModel.from_pretrained(folder)
+    model.resize_token_embeddings(39)
+    model.save_pretrained(folder)
+    fit_to_models(spec(folder), COLOURS, 100)  # as told
+
+
+def test_a_padding_token_beyond_the_embedding_is_refused_too(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"pad_token": "<my pad>"})
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(ModelError, match="so none for `<my pad>`"):
+        fit_to_models(spec(folder), COLOURS, 100)
+
+
+def test_an_embedding_with_spare_rows_is_as_good(folder):
+    model = AutoModel.from_pretrained(folder)
+    model.resize_token_embeddings(64)
+    model.save_pretrained(folder)
+    added(folder, "parcel")
+    fit_to_models(spec(folder), COLOURS, 100)
+
+
+def test_a_second_kind_of_token_that_the_model_lacks_is_refused_for_pairs_alone(folder):
+    config = BertConfig.from_pretrained(folder)
+    config.type_vocab_size = 1
+    BertModel(config).save_pretrained(folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    one = spec(folder)
+    fit_to_models(one, COLOURS, 100)
+    pair = replace(one, data=replace(one.data, inputs=("question", "answer")))
+    with pytest.raises(ModelError, match=r"2 kinds of tokens apart .* embeddings for 1"):
+        fit_to_models(pair, COLOURS, 100)

@@ -224,3 +224,33 @@ def test_an_earlier_study_that_has_seen_test_rows_is_a_problem(workdir):
     assert re.search(
         r"learns     PROBLEM: study 'new' cannot learn from 'old': \d of this study's 9 test rows", said
     )
+
+
+def test_labels_are_shown_as_they_are(workdir):
+    space = tiny_space(workdir, "bert")
+    rows = (workdir / "rows.csv").read_text()
+    for label, name in ((",red", ",[/question]"), (",green", ',"two\nlines"'), (",blue", ",:smile:")):
+        rows = rows.replace(label, name)
+    (workdir / "rows.csv").write_text(rows)
+    good, said = checked(space=space)
+    assert good, said
+    for name in ("[/question]", r"two\nlines", ":smile:"):
+        assert re.search(rf"^{re.escape(name)} +14 +3 +3 +33.3%", said, re.M), said
+
+
+def doubtful_space(workdir):
+    """Rows with labels that look alike, texts that are there twice, and none that fits into `max_length`."""
+    space = tiny_space(workdir, "bert")
+    rows = [f"{'word ' * 20}{i // 2},{('Red', 'red', 'blue')[i % 3]}\n" for i in range(60)]
+    (workdir / "rows.csv").write_text("".join(["text,label\n", *rows]))
+    return space
+
+
+def test_what_is_found_in_the_rows_is_a_warning_and_no_problem(workdir):
+    good, said = checked(space=doubtful_space(workdir))
+    assert good, said
+    warnings = [line[20:] for line in said.splitlines() if line.startswith(" " * 11 + "WARNING: ")]
+    assert warnings[0].startswith("column `label`: labels that differ only in case")
+    assert "validation rows are also in train, " in warnings[1]
+    assert warnings[-1].startswith("`text`: 51 of 51 rows (100.0%) have more tokens than max_length 16")
+    assert said.endswith(f"\nNothing stands in the way; {len(warnings)} warnings above.\n")

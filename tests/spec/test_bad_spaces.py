@@ -726,7 +726,7 @@ def test_no_document_raises_anything_but_a_spec_error() -> None:
         },
         "budget": {"trials": 3, "time": "1h"},
         "resources": {"gpus": [0, 1], "gpus_per_trial": 0.5, "address": "auto"},
-        "tracking": {"uri": "sqlite:///a"},
+        "tracking": {"uri": "sqlite:///b"},
         "register": {"name": "a"},
     }
     read_spec(whole)

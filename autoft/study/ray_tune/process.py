@@ -15,6 +15,8 @@ import ray
 from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled code
 
+from autoft.study.places import temporary_folder
+
 SWITCHES = {
     "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0, nothing on the screen
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -37,15 +39,12 @@ ENDS_AT_ONCE = {"RAY_DISABLE_FAILURE_SIGNAL_HANDLER": True, "RAY_GRACEFUL_SHUTDO
 ON_LOOPBACK = {"ENABLE_RAY_CLUSTER": False}
 """The same of a local Ray, which is to listen on 127.0.0.1 alone. Asked for that address, Ray takes this
 machine's other one, except on systems where it starts no clusters; so this is one of them meanwhile."""
-LONGEST_TEMPORARY_FOLDER = 24
-"""Characters; Ray puts sockets below it, whose paths Linux limits to 107 bytes."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder of this user's alone that is deleted at the end of the block."""
-    short = tempfile.gettempdir() if len(tempfile.gettempdir()) <= LONGEST_TEMPORARY_FOLDER else "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix="autoft-", dir=short))
+    folder = Path(tempfile.mkdtemp(prefix="autoft-", dir=temporary_folder()))
     try:
         yield folder
     finally:

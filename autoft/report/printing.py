@@ -1,0 +1,48 @@
+"""How text reaches the screen: as it is. Labels, names, paths and errors of a user are never taken for rich's
+markup (`[red]`), emoji codes (`:smile:`) or a terminal's commands."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_CONTROLS = (
+    range(0x20),
+    range(0x7F, 0xA0),
+    range(0x202A, 0x202F),  # these turn the direction of writing
+    range(0x2066, 0x206A),
+    range(0xD800, 0xE000),  # halves of characters: bytes of a file's name that are not UTF-8
+)
+_ESCAPES = {code: ascii(chr(code))[1:-1] for codes in _CONTROLS for code in codes if chr(code) not in "\n\t"}
+
+
+def new_console() -> Console:
+    """Of standard output, for `say` and the tables below: rich adds nothing of its own to a text."""
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def say(console: Console, text: str, style: str = "", *, wrap: bool = False) -> None:
+    """Prints `text`; a long line stays one, for who searches or copies it, unless it is to be wrapped."""
+    console.print(literal(text, style), soft_wrap=not wrap)
+
+
+def literal(text: str, style: str = "") -> Text:
+    """`text` as it is, control characters as escapes such as `\\x1b`."""
+    return Text(text.translate(_ESCAPES), style)
+
+
+def new_table(*headings: str, left: tuple[str, ...] = ()) -> Table:
+    """A table without lines. Columns stand to the right, but for those in `left`."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings:
+        table.add_column(literal(heading), justify="left" if heading in left else "right")
+    return table
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """A row of cells as they are."""
+    table.add_row(*map(literal, cells))
+
+
+def one_line(text: str) -> str:
+    """`text` with its line breaks and tabs as escapes, too: a name in a table, say."""
+    return text.replace("\n", r"\n").replace("\t", r"\t")

@@ -1,0 +1,55 @@
+"""Labels that a person would take for one."""
+
+import pandas as pd
+import pytest
+
+from autoft.data.alike import look_alikes
+from autoft.data.prepare import examine
+from autoft.errors import DataError
+from autoft.spec.study import DataSpec
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("true", "True"),
+        ("straße", "STRASSE"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("ＶＩＰ", "VIP"),  # noqa: RUF001
+        ("new order", "new  order"),
+        ("new order", "new\u00a0order"),
+        ("refund", "re\u200bfund"),
+        ("refund", "refund\ufeff"),
+        ("heart \u2764", "heart \u2764\ufe0f"),
+        ("a\u00adb", "ab"),
+    ],
+)
+def test_labels_that_differ_only_in_what_hardly_shows_are_named_with_their_rows(one, other):
+    said = str(look_alikes("queue", {one: 7, other: 3, "else": 5}))
+    assert "(7) and " in said and "(3). If they mean the same" in said
+    assert "else" not in said
+    assert f"{other!a}: " in said or f"{other!r}: " in said  # the rarer one is to become the other
+
+
+def test_what_an_eye_cannot_see_is_escaped_and_the_plain_spelling_is_proposed():
+    said = str(look_alikes("queue", {"cafe\u0301": 4, "caf\u00e9": 4, "re\u200bfund": 9, "refund": 1}))
+    assert r"'café' (4) and 'cafe\u0301' (4)" in said
+    assert r"""frame["queue"].replace({'refund': 're\u200bfund', 'cafe\u0301': 'café'})""" in said
+
+
+def test_labels_that_differ_to_the_eye_are_nothing_to_tell():
+    assert look_alikes("queue", {"a": 1, "b": 2, "a b": 3, "a-b": 4, "ab": 5, "ä": 6}) is None
+
+
+def test_they_are_counted_over_all_splits_of_a_request():
+    rows = [(f"message {i}", ("true", "True", "no")[i % 3]) for i in range(60)]
+    frame = pd.DataFrame(rows, columns=["text", "queue"])
+    (finding,) = examine(DataSpec(inputs=("text",), target="queue"), {"train": frame}).findings
+    assert "'True' (20) and 'true' (20)" in str(finding)
+
+
+def test_a_label_that_train_spells_otherwise_is_refused_with_its_likeness():
+    train = pd.DataFrame([("a", "yes"), ("b", "no")] * 3, columns=["text", "queue"])
+    validation = pd.DataFrame([("c", "Yes")], columns=["text", "queue"])
+    with pytest.raises(DataError, match="'Yes' is 'yes' but for case, white space, invisible"):
+        examine(DataSpec(inputs=("text",), target="queue"), {"train": train, "validation": validation})
