@@ -40,7 +40,7 @@ def test_where_the_study_stands_is_said_in_a_sentence(trials, total, ran, senten
 
 def test_the_winner_its_model_and_the_commands_to_go_on_with():
     text = said([COMPLETE], total=1, ran=1, best=BEST, promotion=FIRST)
-    assert "winner     trial 0, macro_f1 0.7000\nmodel      models:/tickets/1" in text
+    assert "champion   trial 0, macro_f1 0.7000\nmodel      models:/tickets/1" in text
     assert [f"autoft {command} tickets" in text for command in ("show", "best", "ui")] == [True] * 3
 
 
@@ -79,7 +79,7 @@ def test_the_last_line_says_where_the_search_has_found_nothing_better_than_the_d
     text = said(trials, total=2, ran=2, best=best, promotion=FIRST)
     assert text.rstrip().splitlines()[-1] == last
     assert (
-        f"\n\nwinner     trial {winner.number}, macro_f1 {winner.score:.4f}\n"
+        f"\n\nchampion   trial {winner.number}, macro_f1 {winner.score:.4f}\n"
         "default    trial 0, macro_f1 0.7490\nmodel      models:/tickets/1\n"
     ) in text
 
