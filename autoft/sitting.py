@@ -68,6 +68,7 @@ from autoft.study.storage import (
     wait_for_storage,
 )
 from autoft.study.writable import require_writable, written_by
+from autoft.tracking.probe import require_usable
 from autoft.tracking.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     with clear_disk_errors():
         for path in written_by(spec):
             require_writable(path)
+    if trouble := require_usable(spec.tracking.uri, spec.tracking.experiment or spec.study):
+        say(console, f"tracking: WARNING: {trouble} The search goes on and publishes later.", "yellow")
     rows = examine(spec.data, frames)
     spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
     findings.tell([*rows.findings, *cut_rows(spec, rows, facts)], console)

@@ -111,7 +111,7 @@ def test_a_store_that_refuses_the_model_ends_with_1(workdir, no_ray_in_check, mo
         raise TrackingError("the artifact store is full")
 
     monkeypatch.setattr(rehearsal._Rehearsal, "run", refuse)
-    monkeypatch.setattr(check.store, "probe", lambda *_: None)
+    monkeypatch.setattr(check, "probe", lambda *_: "takes runs and files")
     ended = CliRunner().invoke(cli.app, words("sqlite:///elsewhere.db"))
     assert ended.exit_code == 1, ended.output
     assert "rehearsal  PROBLEM: the artifact store is full\n\n1 problem;" in ended.output

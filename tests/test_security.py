@@ -13,7 +13,7 @@ from autoft.kernel.checkpoint import load_checkpoint
 from autoft.kernel.pretrained import load_pretrained, resolve
 from autoft.spec.read import read_spec
 from autoft.study.storage import find_study
-from autoft.tracking import store
+from autoft.tracking.probe import probe
 
 from .kernel.tiny import save_pretrained
 from .main_job import run
@@ -207,7 +207,7 @@ def test_the_password_of_a_storage_is_in_no_error(url, tmp_path):
 
 def test_the_password_of_a_tracking_server_is_in_no_error(workdir):
     with pytest.raises(AutoftError) as error:
-        store.probe(f"http://me:{SECRET}@127.0.0.1:1", "experiment")
+        probe(f"http://me:{SECRET}@127.0.0.1:1", "experiment")
     assert SECRET not in str(error.value)
 
 

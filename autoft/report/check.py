@@ -34,6 +34,7 @@ from autoft.study.start import plan_start, read_start
 from autoft.study.storage import MissingStudyError, Study, find_study, identity_of, require_same
 from autoft.study.writable import require_writable, written_by
 from autoft.tracking import store
+from autoft.tracking.probe import probe
 
 T = TypeVar("T")
 
@@ -250,8 +251,8 @@ class _Check:
 
     def tracking(self) -> None:
         tracking = self.spec.tracking
-        store.probe(tracking.uri, tracking.experiment or self.spec.study)
-        self.line("tracking", f"{store.redact(store.resolve(tracking.uri))} takes runs and files")
+        takes = probe(tracking.uri, tracking.experiment or self.spec.study)
+        self.line("tracking", f"{store.redact(store.resolve(tracking.uri))} {takes}")
 
     def writes(self) -> None:
         spec = self.spec

@@ -26,6 +26,17 @@ def tracking_uri(given: str | None) -> str:
     return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
 
 
+def is_database(uri: str) -> bool:
+    """Whether a tracking URI names a database itself, not a server or a folder."""
+    return uri.partition(":")[0].partition("+")[0] in ("sqlite", "postgresql", "mysql", "mssql")
+
+
+def connect_timeout(url: str, seconds: int) -> dict[str, int]:
+    """What keeps a database's library from waiting longer for its server; nothing for one we do not know."""
+    driver = make_url(url).get_driver_name()
+    return {"connect_timeout": seconds} if driver in ("psycopg", "psycopg2", "mysqldb", "pymysql") else {}
+
+
 def same_database(one: str, other: str) -> bool:
     """Whether two database URLs mean the same database, however they are spelled.
 

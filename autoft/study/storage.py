@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SAWarning, SQLAlchemyError
 
 from autoft.errors import StudyError
+from autoft.spec.databases import connect_timeout
 from autoft.spec.environment import redact
 from autoft.spec.metrics import METRICS
 from autoft.spec.space import Parameter
@@ -35,6 +36,8 @@ Study = optuna.Study
 """What `open_study` gives; other rooms only hand it on."""
 PROBE_ATTR = "probe"
 """The study's attribute that is written to see whether the storage takes it."""
+CONNECT_TIMEOUT_S = 10
+"""How long a database server may take to answer."""
 ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
 FORMAT_ATTR = "format"
@@ -241,7 +244,14 @@ def _open_storage(url: str | None, folder: Path) -> BaseStorage:
                 return RDBStorage(
                     f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": 60}}
                 )
-            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+            connect_args = connect_timeout(url, CONNECT_TIMEOUT_S)
+            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": connect_args})
+    except RuntimeError as error:  # Optuna's word for tables that it does not know
+        shown = str(folder / DATABASE) if url is None else _without_password(url)
+        raise StudyError(
+            f"search.storage: {shown} holds the tables of another program, or of another version of Optuna: "
+            f"{error} Name a database of its own"
+        ) from None
     except (ArgumentError, ImportError, SQLAlchemyError) as error:
         shown = str(folder / DATABASE) if url is None else _without_password(url)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0].replace(url or shown, shown)

@@ -2,25 +2,33 @@
 
 import logging
 import os
-import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import RunTag
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from autoft.errors import AutoftError, TrackingError
-from autoft.spec.databases import tracking_uri
+from autoft.spec.databases import connect_timeout, is_database, tracking_uri
 from autoft.spec.environment import redact as redact  # callers say `store.redact`
-from autoft.tracking import tags
+from autoft.tracking.refusal import explain
+from autoft.tracking.refusal import first_line as first_line  # callers say `store.first_line`
 
+_REFUSALS = ("authentication failed", "does not exist", "pg_hba.conf", "access denied", "unknown database")
+"""What a database server answers that waiting does not change."""
 _SQLITE_FILE = "sqlite:///"
+CONNECT_TIMEOUT_S = 4
+"""How long a database server may take to answer; PostgreSQL's library asks each of its addresses so long."""
 
-_CAUSE = re.compile(r"Caused by \w+\([\"']?(?:\w+\(.*?\): )?(.*?)[\"']?\)+$")
+
+class UnreachableError(TrackingError):
+    """The store does not answer now; it may do so later."""
 
 
 def resolve(uri: str | None) -> str:
@@ -51,14 +59,38 @@ def connect(uri: str | None) -> MlflowClient:
     """A client of the tracking store at `uri`; the model registry is looked for in the same place.
 
     Makes no request yet, except that a database is created or checked. Raises TrackingError where the
-    URI is not one that MLflow can use.
+    URI is not one that MLflow can use; UnreachableError where a database server does not answer.
     """
     hush()
     where = resolve(uri)
+    models = registry_uri(where)
+    for each in dict.fromkeys((where, models)):
+        if is_database(each) and not each.startswith("sqlite"):
+            engine_of(each)
+    # Both are opened now, so that what is wrong is said here.
+    with clear_errors(models):
+        client = MlflowClient(where, registry_uri=models)
+        client._get_registry_client()  # type: ignore[no-untyped-call]
     with clear_errors(where):
-        client = MlflowClient(where, registry_uri=registry_uri(where))
-        client._tracking_client.store  # noqa: B018 - opens the database now, so that what is wrong is said here
+        client._tracking_client.store  # noqa: B018
     return client
+
+
+def engine_of(where: str) -> Engine:
+    """An engine for a few statements of our own, which keeps no connection; the database has answered.
+
+    MLflow itself would ask a server that is away for a minute and a half. Raises TrackingError, and
+    UnreachableError for a server that may come back.
+    """
+    try:
+        with clear_errors(where):
+            timeout = connect_timeout(where, CONNECT_TIMEOUT_S)
+            engine = create_engine(where, poolclass=NullPool, connect_args=timeout)
+        engine.connect().close()
+    except DBAPIError as error:
+        final = where.startswith("sqlite") or any(word in str(error).lower() for word in _REFUSALS)
+        raise error_of(where, error, away=not final) from error
+    return engine
 
 
 def registry_uri(where: str) -> str:
@@ -74,19 +106,17 @@ def clear_errors(uri: str) -> Iterator[None]:
     except AutoftError:
         raise
     except Exception as error:  # MLflow lets through what SQLAlchemy, requests and the artifact stores raise
-        raise TrackingError(
-            f"tracking.uri: the MLflow store at {redact(uri)} does not answer as it should: "
-            f"{first_line(error)}. Check the address, that the server runs and that you may write there."
-        ) from error
+        raise error_of(uri, error) from error
 
 
-def first_line(error: BaseException) -> str:
-    """What an exception says, in one line without secrets."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[0] if lines else type(error).__name__
-    if cause := _CAUSE.search(said):  # requests wraps "connection refused" in three layers
-        said = cause[1]
-    return redact(said)[:400].rstrip(".")
+def error_of(where: str, error: Exception, *, away: bool = False) -> TrackingError:
+    """What is wrong with the store at `where`, and what helps; `away`: it may be well again by itself."""
+    key = "tracking.uri"
+    if where == os.environ.get("MLFLOW_REGISTRY_URI"):
+        key = "MLFLOW_REGISTRY_URI"
+    elif os.environ.get("MLFLOW_TRACKING_URI") and where == resolve(None):
+        key = "MLFLOW_TRACKING_URI"
+    return (UnreachableError if away else TrackingError)(explain(key, where, error))
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
@@ -102,45 +132,14 @@ def experiment_id(client: MlflowClient, name: str) -> str:
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
-    if found.lifecycle_stage != "active":
-        raise TrackingError(
-            f"tracking.experiment: {name!r} is deleted in MLflow, and nothing can be written to it; "
-            "restore it there, or name another one"
-        )
+    require_active(found)
     return str(found.experiment_id)
 
 
-def probe(uri: str | None, experiment: str) -> None:
-    """Writes a run with a small artifact to the store and takes it away again.
-
-    Raises TrackingError where the server or its artifact store does not accept it. The experiment
-    stays: the search needs it anyway.
-    """
-    where = resolve(uri)
-    client = connect(where)
-    with clear_errors(where):
-        run = client.create_run(
-            experiment_id(client, experiment), tags={tags.ROLE: "probe"}, run_name="autoft-probe"
-        )
-    try:
-        with clear_errors(where):
-            client.log_batch(run.info.run_id, tags=[RunTag("autoft.probe", "1")])
-        _probe_artifacts(client, run.info.run_id, run.info.artifact_uri, where)
-    finally:
-        with suppress(Exception):
-            client.delete_run(run.info.run_id)
-
-
-def _probe_artifacts(client: MlflowClient, run_id: str, artifact_uri: str, where: str) -> None:
-    try:
-        client.log_text(run_id, "a write probe of autoft check\n", "probe.txt")
-        if [file.path for file in client.list_artifacts(run_id)] != ["probe.txt"]:
-            raise OSError("what was written is not there")
-    except Exception as error:  # each artifact store has its own exceptions
+def require_active(experiment: Experiment) -> None:
+    """Raises TrackingError where the experiment was deleted."""
+    if experiment.lifecycle_stage != "active":
         raise TrackingError(
-            f"tracking.uri: the MLflow server at {redact(where)} takes runs, but its artifact store "
-            f"{redact(artifact_uri)} does not take files: {first_line(error)}. "
-            "Give this machine the rights to write there, or let the server pass files on: --serve-artifacts."
-        ) from error
-    with suppress(Exception):  # not every artifact store can delete
-        get_artifact_repository(artifact_uri, tracking_uri=where).delete_artifacts()  # type: ignore[no-untyped-call]
+            f"tracking.experiment: {experiment.name!r} is deleted in MLflow, and nothing can be written to "
+            "it; restore it there, or name another one"
+        )

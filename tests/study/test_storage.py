@@ -1,5 +1,7 @@
 """Opening, continuing and protecting a study."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,3 +222,11 @@ def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
         opened(make_spec(), folder)
     with pytest.raises(StudyError, match=said):
         find_study("study", folder)
+
+
+def test_a_storage_with_the_tables_of_another_program_is_refused(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "other.db")) as file, file:
+        file.execute("CREATE TABLE alembic_version (version_num TEXT)")  # MLflow has one, for example
+        file.execute("INSERT INTO alembic_version VALUES ('0a8213491aaa')")
+    with pytest.raises(StudyError, match=r"other\.db holds the tables of another program, .* of its own$"):
+        find_study("mine", tmp_path, f"sqlite:///{tmp_path}/other.db")

@@ -1,0 +1,200 @@
+"""Whether a store takes a study's runs and files: tried before the first trial, without leaving a trace."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlparse
+from uuid import uuid4
+
+import sqlalchemy
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, RunTag
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from autoft.errors import TrackingError
+from autoft.spec.databases import is_database
+from autoft.spec.environment import redact
+from autoft.spec.sqlite import sqlite_file
+from autoft.study.writable import require_writable
+from autoft.tracking import store, tags
+from autoft.tracking.refusal import first_line
+
+FINAL = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")
+"""Answers of a server that waiting does not change."""
+ANSWER_S = "5"
+"""How long the start of a search waits for a server's answer, in seconds, as MLflow's variable wants it."""
+NEW_ARTIFACTS = "mlruns"
+"""MLflow's folder for files in the working directory, where it makes a database itself."""
+
+
+def probe(uri: str | None, experiment: str) -> str:
+    """Whether the store would take what a search writes; says in words what it takes.
+
+    In a database a statement is tried that changes nothing, for files one that is deleted again; on a server
+    a run that is deleted again, which the server shows as deleted until its `mlflow gc` is run.
+
+    Raises:
+        TrackingError: the store or its artifact store does not take it.
+        StudyError: its folder cannot be written to.
+    """
+    where = store.resolve(uri)
+    if is_database(where):
+        return _try_database(where, experiment, files_elsewhere=True)
+    _try_server(where, experiment)
+    return "takes runs and files"
+
+
+def require_usable(uri: str | None, experiment: str) -> str | None:
+    """Refuses, before the first trial, a store that will never take the study.
+
+    Returns:
+        What is wrong with a store that may be well again later, in words; None where nothing is.
+
+    Raises:
+        TrackingError: the store does not take it.
+        StudyError: its folder cannot be written to.
+    """
+    where = store.resolve(uri)
+    try:
+        if is_database(where):
+            _try_database(where, experiment, files_elsewhere=False)
+        else:
+            with _short_answers():
+                _find_experiment(store.connect(where), where, experiment)
+    except store.UnreachableError as error:
+        return str(error)
+    return None
+
+
+def _try_database(where: str, experiment: str, *, files_elsewhere: bool) -> str:
+    file = sqlite_file(where)
+    if file is not None:
+        require_writable(file.parent)
+        require_writable(file)
+        if not file.exists():
+            require_writable(Path.cwd() / NEW_ARTIFACTS)
+            return "is made by the search, and its folder takes files"
+    engine = store.engine_of(where)
+    with store.clear_errors(where):
+        tables = sqlalchemy.inspect(engine).get_table_names()
+        if "experiments" not in tables and "alembic_version" in tables:
+            raise TrackingError(
+                f"tracking.uri: the database at {redact(where)} holds the tables of another program; name "
+                "one of MLflow's own"
+            )
+        if "experiments" not in tables:
+            _try_table(engine)
+            require_writable(Path.cwd() / NEW_ARTIFACTS)
+            return "gets its tables by the search, and this folder takes files"
+        _try_statement(engine)
+    found = _find_experiment(store.connect(where), where, experiment)
+    # MLflow puts the files of a new experiment into the working directory.
+    location = found.artifact_location if found else str(Path.cwd() / NEW_ARTIFACTS)
+    _try_files(location, where, elsewhere=files_elsewhere)
+    return "takes runs and files"
+
+
+def _try_table(engine: sqlalchemy.Engine) -> None:
+    """Makes a table and takes it away again."""
+    table = sqlalchemy.Table(
+        f"autoft_probe_{uuid4().hex}", sqlalchemy.MetaData(), sqlalchemy.Column("id", sqlalchemy.Integer)
+    )
+    with engine.begin() as connection:
+        table.create(connection)
+        table.drop(connection)
+
+
+def _try_statement(engine: sqlalchemy.Engine) -> None:
+    """Writes no row into a table of MLflow's, for which one needs the right to write."""
+    table = sqlalchemy.Table("experiment_tags", sqlalchemy.MetaData(), autoload_with=engine)
+    nothing = sqlalchemy.select(table).where(sqlalchemy.false())
+    with engine.begin() as connection:
+        connection.execute(table.insert().from_select(list(table.columns), nothing))
+
+
+def _try_files(location: str, where: str, *, elsewhere: bool) -> None:
+    """Writes a file below `location` and deletes it; not on this machine only if `elsewhere`."""
+    path = urlparse(location)
+    try:
+        if path.scheme in ("", "file"):
+            require_writable(Path(unquote(path.path)))
+        elif elsewhere:
+            _there_and_away(f"{location.rstrip('/')}/autoft-probe-{uuid4().hex}", where)
+    except Exception as error:  # each artifact store has its own exceptions
+        raise _takes_no_files(location, where, error) from error
+
+
+def _there_and_away(location: str, where: str) -> None:
+    repository = get_artifact_repository(location, tracking_uri=where)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "probe.txt"
+        file.write_text("a write probe of autoft check\n")
+        repository.log_artifact(str(file))  # type: ignore[no-untyped-call]
+    if [found.path for found in repository.list_artifacts()] != ["probe.txt"]:
+        raise OSError("what was written is not there")
+    with suppress(Exception):  # not every artifact store can delete
+        repository.delete_artifacts()  # type: ignore[no-untyped-call]
+
+
+def _try_server(where: str, experiment: str) -> None:
+    with _short_answers():
+        client = store.connect(where)
+        found = _find_experiment(client, where, experiment)
+    with store.clear_errors(where), _some_experiment(client, found) as place:
+        run = client.create_run(place, tags={tags.ROLE: "probe"}, run_name="autoft-probe")
+        try:
+            client.log_batch(run.info.run_id, tags=[RunTag("autoft.probe", "1")])
+            try:
+                _there_and_away(run.info.artifact_uri, where)
+            except Exception as error:  # each artifact store has its own exceptions
+                raise _takes_no_files(run.info.artifact_uri, where, error) from error
+        finally:
+            with suppress(Exception):
+                client.delete_run(run.info.run_id)
+
+
+@contextmanager
+def _some_experiment(client: MlflowClient, found: Experiment | None) -> Iterator[str]:
+    """The id of the study's experiment, else of any: one that was not there is not to stay."""
+    there = [found] if found else client.search_experiments(max_results=1)
+    if there:
+        yield there[0].experiment_id
+        return
+    made = client.create_experiment(f"autoft-probe-{uuid4().hex}")
+    try:
+        yield made
+    finally:
+        with suppress(Exception):
+            client.delete_experiment(made)
+
+
+def _find_experiment(client: MlflowClient, where: str, name: str) -> Experiment | None:
+    """None where there is none. Raises TrackingError where it is deleted, or the store does not answer."""
+    try:
+        found = client.get_experiment_by_name(name)
+    except Exception as error:
+        final = getattr(error, "error_code", "") in FINAL
+        raise store.error_of(where, error, away=not final) from error
+    if found is not None:
+        store.require_active(found)
+    return found
+
+
+@contextmanager
+def _short_answers() -> Iterator[None]:
+    before = os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = ANSWER_S
+    try:
+        yield
+    finally:
+        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = before
+
+
+def _takes_no_files(location: str, where: str, error: Exception) -> TrackingError:
+    return TrackingError(
+        f"tracking.uri: the MLflow store at {redact(where)} takes runs, but its artifact store "
+        f"{redact(location)} does not take files: {first_line(error)}. Give this machine the rights to write "
+        "there, or let the server pass files on: --serve-artifacts."
+    )
