@@ -6,7 +6,6 @@ Every decision follows from the trials' measurements alone: asked again after a 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -16,27 +15,11 @@ from optuna.trial import FrozenTrial, TrialState
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
+from autoft.study.records import END_ATTR
+from autoft.study.stop import Stop
 
 FIRST_RUNG = 0.25
 """Share of a trial's budget before which nobody is judged: early values favor fast starters."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Why a trial was stopped: at `share` of its budget it was `behind` the trial `rival` there.
-
-    >>> str(Stop(rival=3, share=1 / 3, behind=0.073))
-    '0.0730 behind trial 3 at 33 % of the budget'
-    """
-
-    rival: int
-    share: float
-    behind: float
-    """By how much of the objective."""
-
-    def __str__(self) -> str:
-        """In words."""
-        return f"{self.behind:.4f} behind trial {self.rival} at {100 * self.share:.0f} % of the budget"
 
 
 class Pruner(ABC):
@@ -83,7 +66,8 @@ class SuccessiveHalving(Pruner):
     The rungs lie at `first`, `first * factor` and so on. A trial is judged at its first measurement at or
     after a rung, against where the others stood at the same step. One that was stopped before it counts as
     worse: else a trial that is judged after a rung would have to be among the best of those that had gone on
-    from it. Nobody is stopped before MIN_FINISHED trials have come to their end.
+    from it. Of equals, those that went on before keep their place. Nobody is stopped before MIN_FINISHED
+    trials have come to their end.
     """
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
@@ -92,19 +76,28 @@ class SuccessiveHalving(Pruner):
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """At a rung, whether it is not among the best."""
-        step = last_step(trial)
+        return self.among(trials, trial) if _enough_finished(trials) else None
+
+    def among(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """The same, however many have finished."""
+        step, stands = last_step(trial), self.curves.stands(trial)
         before = max((each for each in trial.intermediate_values if each < step), default=0)
-        finished = sum(each.state == TrialState.COMPLETE for each in trials)
-        if self._rung(step) == self._rung(before) or finished < MIN_FINISHED:
+        if self._rung(step) == self._rung(before):
             return None
         others = [each for each in trials if each.number != trial.number]
         rivals, stood = self.curves.at(step, others)
-        stopped = sum(each.state == TrialState.PRUNED and last_step(each) < step for each in others)
-        best = max(1, (len(rivals) + stopped + 1) // self.factor)
-        if len(rivals) < best:
+        losers = sum(_was_stopped(each) and last_step(each) < step for each in others)
+        best = max(1, (len(rivals) + losers + 1) // self.factor)
+        went_on = np.array([not self._stopped_at(each, step) for each in rivals], dtype=bool)
+        ahead = np.flatnonzero((stood > stands) | ((stood == stands) & went_on))
+        if len(ahead) < best:
             return None
-        last = int(np.argsort(-stood, kind="stable")[best - 1])
-        return self.behind(rivals[last], trial) if self.curves.stands(trial) < stood[last] else None
+        last = ahead[np.argsort(-stood[ahead], kind="stable")[best - 1]]
+        return self.behind(rivals[last], trial)
+
+    def _stopped_at(self, trial: FrozenTrial, step: int) -> bool:
+        """Whether it was stopped at the rung of `step`."""
+        return _was_stopped(trial) and self._rung(last_step(trial)) == self._rung(step)
 
     def _rung(self, step: int) -> int:
         """How many rungs lie at or before `step`."""
@@ -114,7 +107,8 @@ class SuccessiveHalving(Pruner):
 class Hyperband(Pruner):
     """Successive halving in several brackets that differ in their first rung (arXiv 1603.06560).
 
-    A trial's bracket follows from its number. Trials are compared within their bracket.
+    A trial's bracket follows from its number. Trials are compared within their bracket, once MIN_FINISHED of
+    all have come to their end.
     """
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
@@ -126,10 +120,12 @@ class Hyperband(Pruner):
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Within its bracket."""
+        if not _enough_finished(trials):
+            return None
         count = len(self._brackets)
         bracket = trial.number % count
         mates = [each for each in trials if each.number % count == bracket]
-        return self._brackets[bracket].judge(mates, trial)
+        return self._brackets[bracket].among(mates, trial)
 
 
 class Median(Pruner):
@@ -147,6 +143,15 @@ class Median(Pruner):
             return None
         rivals, stood = self.curves.at(last_step(trial), [e for e in trials if e.number != trial.number])
         return self.behind(rivals[int(np.argmax(stood))], trial)
+
+
+def _enough_finished(trials: Sequence[FrozenTrial]) -> bool:
+    return sum(each.state == TrialState.COMPLETE for each in trials) >= MIN_FINISHED
+
+
+def _was_stopped(trial: FrozenTrial) -> bool:
+    """By a pruner: one that was ended by hand, or for want of memory, says why it ended."""
+    return trial.state == TrialState.PRUNED and END_ATTR not in trial.user_attrs
 
 
 def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:

@@ -29,7 +29,7 @@ from autoft.spec.study import Budget, StudySpec
 from autoft.study.lessons import Lesson, write_lessons
 from autoft.study.places import DATABASE, make_folders
 from autoft.study.records import IDENTITY_ATTR
-from autoft.study.start import FIRST, ORIGIN_ATTR, Start, write_start
+from autoft.study.start import FIRST, ORIGIN_ATTR, Start, queue_default, write_start
 
 Study = optuna.Study
 """What `open_study` gives; other rooms only hand it on."""
@@ -154,10 +154,12 @@ def open_study(
         study.set_user_attr(FORMAT_ATTR, {"format": FORMAT, "autoft": version("autoft")})
         write_lessons(study, lessons)
         write_start(study, start)
+        # The last of these: a study that was killed before it is made anew, maybe by another request.
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
     else:
         _require_format(study)
         require_same(study, identity)
+    queue_default(study)
     _queue_first(study, spec)
     return study
 

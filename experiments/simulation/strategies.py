@@ -18,7 +18,7 @@ from autoft.spec.study import StudySpec
 from autoft.study.places import make_folders
 from autoft.study.records import IDENTITY_ATTR
 from autoft.study.sitting import Sitting, Verdict
-from autoft.study.start import Start, write_start
+from autoft.study.start import Start, queue_default, write_start
 from autoft.study.storage import identity_of
 
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -183,6 +183,7 @@ class Autoft:
         make_folders(self.folder)
         self.study.set_user_attr(IDENTITY_ATTR, identity_of(spec, "simulated"))
         write_start(self.study, start)
+        queue_default(self.study)
         self.objective = spec.objective
         self.sitting = Sitting(
             self.study,

@@ -17,11 +17,11 @@ from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure, GaveUp
 from autoft.study.lock import Owner
 from autoft.study.places import checkpoint_name
-from autoft.study.pruner import Stop
 from autoft.study.records import read_trial, read_trials
 from autoft.study.requests import forget_stop, request_end, request_stop
 from autoft.study.sitting import Sitting, Verdict
 from autoft.study.start import Start
+from autoft.study.stop import Stop
 from autoft.study.storage import find_study, identity_of, open_study
 
 from .scripted import CONDITIONAL, Clock, Diary, make_spec, measurement
