@@ -34,6 +34,7 @@ from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
 from autoft.study.failures import FULL_DISK
+from autoft.study.identity import as_made, identity_of
 from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
 from autoft.study.lock import hold_lease, hold_sitting
@@ -57,8 +58,8 @@ from autoft.study.storage import (
     StorageError,
     Study,
     clear_storage_errors,
-    identity_of,
     open_study,
+    standing,
     study_id,
     trials_left,
     wait_for_storage,
@@ -96,6 +97,8 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     folder = study_folder(spec.study)
     rows = examine(spec.data, frames)
     spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
+    if (before := standing(spec, folder)) is not None:
+        spec = as_made(spec, before)
     lessons = lessons_of(spec, rows, facts)
     start = plan_start(spec, facts[0].blocks, lessons)
     with clear_disk_errors():

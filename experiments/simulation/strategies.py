@@ -15,11 +15,11 @@ from curves.table import MEASUREMENTS, Values
 from autoft.kernel.measurement import Measurement
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.study.identity import identity_of
 from autoft.study.places import make_folders
 from autoft.study.records import IDENTITY_ATTR
 from autoft.study.sitting import Sitting, Verdict
 from autoft.study.start import Start, queue_default, write_start
-from autoft.study.storage import identity_of
 
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)

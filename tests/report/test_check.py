@@ -9,15 +9,17 @@ import pytest
 from rich.console import Console
 
 from autoft.data.prepare import prepare
+from autoft.kernel import facts
 from autoft.kernel.boundary import decide
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.facts import fit_to_models
 from autoft.report import check
 from autoft.spec.read import read_spec
+from autoft.study.identity import identity_of
 from autoft.study.places import study_folder
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import write_cache_plan
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from ..kernel.tiny import save_pretrained
 from ..main_job import SPACE
@@ -82,6 +84,15 @@ def test_a_search_that_would_be_refused_is_a_problem_with_the_difference(tmp_pat
     assert "so far     PROBLEM: study 'quickstart' was made from another request" in said
     assert "search.seed: was 0, is now 5" in said
     assert "Nothing stands in the way" not in said
+
+
+def test_the_space_is_told_with_the_values_that_the_study_was_made_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "recommended", lambda *_: {"warmup_ratio": 0.2})
+    begun(tmp_path)
+    monkeypatch.setattr(facts, "recommended", lambda *_: {"warmup_ratio": 0.3})
+    good, said = checked()
+    assert good, said
+    assert f"{'warmup_ratio':<16} 0.2 (default)" in said
 
 
 def test_a_storage_that_does_not_open_is_a_problem():

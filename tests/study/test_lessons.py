@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from autoft.spec.space import Choice, Parameter, Range, SearchSpace
+from autoft.study.identity import identity_of
 from autoft.study.lessons import EarlierTrial, Lesson, best_of, read_lessons
 from autoft.study.likeness import Likeness
-from autoft.study.storage import find_study, identity_of, open_study
+from autoft.study.storage import find_study, open_study
 
 from .scripted import make_spec
 

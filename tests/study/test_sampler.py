@@ -11,12 +11,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import SearchMethod
 from autoft.study.curves import Curves
+from autoft.study.identity import identity_of
 from autoft.study.lessons import EarlierTrial, Lesson
 from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
 from autoft.study.sampler import MOST, evidence, propose, remembered
 from autoft.study.sitting import Sitting
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 from autoft.study.suggest import distributions
 
 from .scripted import CONDITIONAL, make_spec, measurement

@@ -15,6 +15,7 @@ from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMethod, StudySpec
 from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure, GaveUp
+from autoft.study.identity import identity_of
 from autoft.study.lock import Owner
 from autoft.study.places import checkpoint_name
 from autoft.study.records import read_trial, read_trials
@@ -22,7 +23,7 @@ from autoft.study.requests import forget_stop, request_end, request_stop
 from autoft.study.sitting import Sitting, Verdict
 from autoft.study.start import Start
 from autoft.study.stop import Stop
-from autoft.study.storage import find_study, identity_of, open_study
+from autoft.study.storage import find_study, open_study
 
 from .scripted import CONDITIONAL, Clock, Diary, make_spec, measurement
 

@@ -13,12 +13,13 @@ from autoft.errors import StudyError
 from autoft.spec.read import read_spec
 from autoft.spec.recommended import learning_rate, recommended, with_recommended
 from autoft.spec.study import StudySpec
+from autoft.study.identity import identity_of
 from autoft.study.lessons import Lesson, read_lessons
 from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
 from autoft.study.sitting import Sitting
 from autoft.study.start import Start, plan_start, read_start
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from .scripted import CONDITIONAL, make_spec, measurement
 
@@ -159,11 +160,11 @@ def test_without_a_start_nothing_is_queued(folder: Path) -> None:
     assert study.get_trials() == []
 
 
-@pytest.mark.parametrize("writes", range(8))
+@pytest.mark.parametrize("writes", range(9))
 def test_killed_while_it_is_made_a_study_begins_as_the_next_request_says(
     writes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Six writes make a study, the last two are its identity and its first trial."""
+    """Seven writes make a study, the last two are its identity and its first trial."""
     was, now = make_spec(parameters=CONDITIONAL), make_spec(parameters=CONDITIONAL, fixed={"epochs": 3})
     lesson = Lesson("old", "id", Likeness(1, 1, 1, 1), 0.5, (), 0, 0)
     made = Start({"learning_rate": 1e-4}), (lesson,)
@@ -175,7 +176,7 @@ def test_killed_while_it_is_made_a_study_begins_as_the_next_request_says(
         _killed_after(writes, patched)
         with suppress(Killed):
             opened(was, *made)
-    has_identity = writes >= 5
+    has_identity = writes >= 6
     if not has_identity:
         study = opened(now, None, ())
         assert (read_start(study), read_lessons(study), study.get_trials()) == (None, (), [])
