@@ -44,6 +44,7 @@ from autoft.study.gauge import (
 )
 from autoft.study.identity import as_made, identity_of
 from autoft.study.places import study_folder
+from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Kind, Runtime, ray_runtime
 from autoft.study.ray_tune.shipping import forget
@@ -152,7 +153,8 @@ class _Rehearsal:
             return decided
         materials = Materials.of(self.spec, self.rows.write(self.scratch / "all-rows"))
         models = tuple(resolve(ref) for ref in self.spec.models)
-        return plan_cache(self.spec, replace(materials, models=models), precision, Path.cwd())
+        materials = replace(materials, models=models)
+        return plan_cache(self.spec, materials, precision, expected_passes(self.spec), Path.cwd())
 
     def _on(
         self,

@@ -39,6 +39,7 @@ from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
 from autoft.study.lock import hold_lease, hold_sitting
 from autoft.study.places import DATA, RAY_LOG, SPACE, study_folder
+from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import decided_precision, run
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.ray_tune.shipping import forget
@@ -250,7 +251,7 @@ def _decided_plan(study: Study, spec: StudySpec, materials: Materials, precision
     decided = read_cache_plan(study)
     if decided is None:
         models = tuple(resolve(ref) for ref in spec.models)
-        decided = plan_cache(spec, replace(materials, models=models), precision)
+        decided = plan_cache(spec, replace(materials, models=models), precision, expected_passes(spec))
         write_cache_plan(study, decided)
     return decided
 

@@ -26,6 +26,7 @@ from autoft.study.config import grid_of
 from autoft.study.identity import as_made, identity_of, require_same
 from autoft.study.learn import lessons_of
 from autoft.study.places import study_folder
+from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
 from autoft.study.start import plan_start, read_start
@@ -216,7 +217,7 @@ class _Check:
         if plan is None:
             materials, since = Materials.of(spec, data), ""
             materials = replace(materials, models=tuple(resolve(ref) for ref in spec.models))
-            plan = plan_cache(spec, materials, precision, study_folder(spec.study))
+            plan = plan_cache(spec, materials, precision, expected_passes(spec), study_folder(spec.study))
         self.line("cache", f"{cache.headline(plan)}{since}")
         lengths = {each.max_length for each in plan.boundaries}
         for each in reversed(plan.boundaries):  # by depth

@@ -13,7 +13,8 @@ from optuna.pruners import MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from autoft.spec.space import Value
-from autoft.spec.study import SearchMethod
+from autoft.spec.study import SearchMethod, StudySpec
+from autoft.study.config import grid_of
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
@@ -37,6 +38,11 @@ class Pruner(ABC):
         """Whether anybody is judged there."""
         return step >= self.first
 
+    @property
+    @abstractmethod
+    def expected_share(self) -> float:
+        """Of its budget, what a trial is expected to spend once trials are judged."""
+
     @abstractmethod
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether `trial`, one of `trials`, stops at its last measurement, and why."""
@@ -54,6 +60,11 @@ class Never(Pruner):
     def judges_at(self, step: int) -> bool:
         """Nobody."""
         return False
+
+    @property
+    def expected_share(self) -> float:
+        """All of it."""
+        return 1.0
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """None."""
@@ -73,6 +84,15 @@ class SuccessiveHalving(Pruner):
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
         super().__init__(curves, first)
         self.factor = factor
+
+    @property
+    def expected_share(self) -> float:
+        """Up to the first rung all of it, from rung to rung one in `factor`."""
+        share, going, last, rung = 0.0, 1.0, 0, self.first
+        while rung < self.curves.grid:
+            share += going * (rung - last)
+            going, last, rung = going / self.factor, rung, rung * self.factor
+        return (share + going * (self.curves.grid - last)) / self.curves.grid
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """At a rung, whether it is not among the best."""
@@ -118,6 +138,11 @@ class Hyperband(Pruner):
             SuccessiveHalving(curves, first * factor**bracket, factor) for bracket in range(count)
         ]
 
+    @property
+    def expected_share(self) -> float:
+        """The mean of the brackets."""
+        return sum(bracket.expected_share for bracket in self._brackets) / len(self._brackets)
+
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Within its bracket."""
         if not _enough_finished(trials):
@@ -134,6 +159,11 @@ class Median(Pruner):
     def __init__(self, curves: Curves, first: int, n_startup_trials: int) -> None:
         super().__init__(curves, first)
         self._optuna = MedianPruner(n_startup_trials=n_startup_trials, n_warmup_steps=first)
+
+    @property
+    def expected_share(self) -> float:
+        """Half of the trials stop at once."""
+        return (1 + min(1.0, self.first / self.curves.grid)) / 2
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether Optuna's pruner stops it; told against the best at the same step."""
@@ -177,3 +207,12 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
         "none": lambda: Never(curves, first),
     }
     return makers[method.pruner]()
+
+
+def expected_passes(spec: StudySpec) -> float:
+    """Over the training rows, by all trials of the study: the first few come to their end."""
+    curves = Curves(grid_of(spec), maximize=True)
+    pruner = make_pruner(spec.search, curves, spec.space.ends("warmup_ratio")[1])
+    whole = min(spec.budget.trials, MIN_FINISHED)
+    trials = whole + (spec.budget.trials - whole) * pruner.expected_share
+    return trials * sum(spec.space.ends("epochs")) / 2

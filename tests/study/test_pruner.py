@@ -2,17 +2,21 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoft.spec.study import SearchMethod
+from autoft.spec.space import Parameter, Range
+from autoft.spec.study import Budget, SearchMethod
 from autoft.study.config import report_step
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
-from autoft.study.pruner import Pruner, make_pruner
+from autoft.study.pruner import Pruner, expected_passes, make_pruner
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
+
+from .scripted import make_spec
 
 NAMES = ("successive_halving", "hyperband", "median")
 
@@ -189,6 +193,28 @@ def test_median_judges_as_optuna_does() -> None:
             theirs.tell(trial, max(curve.values()))
         assert (stop.share * 12 if stop else 12) == pytest.approx(step)
     assert {trial.state for trial in search.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "share"),
+    [
+        ("none", {}, 1),
+        ("median", {}, 0.625),  # half of them at a quarter
+        ("successive_halving", {}, 1 / 4 + 1 / 3 * 1 / 2 + 1 / 9 * 1 / 4),  # rungs at 3 and 9 of 12
+        ("hyperband", {}, (4 / 9 + 5 / 6) / 2),  # the second bracket's rung is at 9: 3/4 + 1/3 * 1/4
+        ("successive_halving", {"min_resource": 12}, 1),
+    ],
+)
+def test_what_a_trial_is_expected_to_spend(name: str, options: dict[str, int], share: float) -> None:
+    assert pruner(name, **options).expected_share == pytest.approx(share)
+
+
+def test_passes_that_a_study_is_expected_to_make() -> None:
+    epochs = Parameter("epochs", Range(2, 6, integer=True))
+    spec = make_spec(trials=13, parameters=[epochs], search=SearchMethod(pruner="successive_halving"))
+    # Four whole trials and nine of 4/9, of 4 epochs in the middle.
+    assert expected_passes(spec) == pytest.approx(4 * (4 + 9 * 4 / 9))
+    assert expected_passes(replace(spec, budget=Budget(trials=3))) == 12
 
 
 def test_none_stops_nothing() -> None:
