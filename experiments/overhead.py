@@ -21,10 +21,11 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.study.identity import identity_of
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import StudyInfo, read_info, read_trial, read_trials, write_info
-from autoft.study.storage import identity_of, open_study, study_id
+from autoft.study.storage import open_study, study_id
 from autoft.study.watch import Watcher
 from autoft.study.workbench import MakeWorkbench, Node, Workbench
 from autoft.tracking.recorder import Recorder

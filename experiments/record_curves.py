@@ -39,6 +39,7 @@ from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Materials, Workbench
 from autoft.spec.read import read_spec
 from autoft.study.config import fine_tune_config, trial_seed
+from autoft.study.pruner import expected_passes
 
 TABLE = Path(__file__).parent / "curves"
 SEED = 29
@@ -223,7 +224,7 @@ def _bench(each: CurveSet) -> tuple[Any, Workbench]:
         folder.mkdir(parents=True)
         materials = Materials.of(spec, examine(spec.data, None).write(folder))
         materials = replace(materials, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
-        plan = plan_cache(spec, materials, "fp32")
+        plan = plan_cache(spec, materials, "fp32", expected_passes(spec))
         BENCHES[each.name] = spec, Workbench(replace(materials, cache_plan=plan))
     return BENCHES[each.name]
 

@@ -5,9 +5,10 @@ import pytest
 from autoft import api
 from autoft.errors import SpecError, StudyError
 from autoft.spec.read import read_spec
+from autoft.study.identity import identity_of
 from autoft.study.places import SPACE, study_folder
 from autoft.study.records import write_info
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from .report.records import info
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from autoft import sitting
 from autoft.errors import StudyError
+from autoft.kernel import facts
 from autoft.spec.read import read_spec
 from autoft.study.lessons import read_lessons
 from autoft.study.places import study_folder
@@ -45,6 +46,16 @@ def test_a_new_study_keeps_what_it_learns_and_tries_the_best_of_it(begun, workdi
     assert [point["learning_rate"] for point in learned] == [1e-4, 2e-5]
     (build,) = read_info(study).architectures.values()
     assert build == "BertForSequenceClassification of 3 blocks"
+
+
+def test_a_study_goes_on_with_the_values_that_were_recommended_when_it_was_made(begun, workdir, monkeypatch):
+    values = {"epochs": 4, "batch_size": 8, "learning_rate": 5e-5}
+    monkeypatch.setattr(facts, "recommended", lambda *_: values)
+    space = {**learning_space(workdir), "search": {"sampler": "random"}}
+    made = read_info(begun(space)).fixed
+    monkeypatch.setattr(facts, "recommended", lambda *_: {**values, "epochs": 9})
+    assert read_info(begun(space)).fixed == made
+    assert made["batch_size"] == 8
 
 
 def test_a_refused_study_leaves_nothing_behind(begun, workdir):

@@ -201,9 +201,10 @@ class Workbench:
         """The splits' rows, and the boundary at which their states are stored, if they are."""
         tokens_key, encoded = self._encode(config, resident)
         frozen = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
-        planned = self.materials.cache_plan.of(config.model, config.max_length)
+        length = self.materials.cache_plan.length(config.model, config.max_length)
+        planned = self.materials.cache_plan.of(config.model, length)
         wanted = next((each for each in planned if each.boundary == frozen), None)
-        key = config.model, config.max_length, wanted
+        key = config.model, length, wanted
         if self._fed is None or self._fed[0] != key:
             self._fed = None  # its states may lie where this trial needs the room
             states: Mapping[str, States] = {}
@@ -231,13 +232,13 @@ class Workbench:
 
     def _encode(self, config: FineTuneConfig, resident: Resident) -> tuple[str, Encoded]:
         """The rows as tokens, and the key that names rows, tokeniser and length."""
-        key = config.model, config.max_length
+        materials, tokenizer = self.materials, resident.tokenizer
+        length = materials.cache_plan.length(config.model, config.max_length)
+        key = config.model, length
         if key not in self._encoded:
             require_max_length(resident.model, config.max_length)
-            materials, tokenizer = self.materials, resident.tokenizer
-            path = encoded_path(materials.cache, materials.rows_digest, tokenizer, config.max_length)
-            rows = read_table(materials.rows)
-            self._encoded[key] = path.stem, encode(rows, tokenizer, config.max_length, path)
+            path = encoded_path(materials.cache, materials.rows_digest, tokenizer, length)
+            self._encoded[key] = path.stem, encode(read_table(materials.rows), tokenizer, length, path)
         return self._encoded[key]
 
 

@@ -26,12 +26,14 @@ from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
 from autoft.study.config import grid_of
+from autoft.study.identity import as_made, identity_of, require_same
 from autoft.study.learn import lessons_of
 from autoft.study.places import study_folder, temporary_folder
+from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
 from autoft.study.start import plan_start, read_start
-from autoft.study.storage import MissingStudyError, Study, find_study, identity_of, require_same
+from autoft.study.storage import Study, standing
 from autoft.study.writable import require_writable, written_by
 from autoft.tracking import store
 from autoft.tracking.probe import probe
@@ -65,6 +67,7 @@ class _Check:
         read = self.attempt("data", lambda: self.data(scratch))
         rows, data = read if read else (None, None)
         fitted = self.attempt("model", lambda: self.fitted(data)) if data else None
+        study = None
         if fitted:
             self.spec, facts = fitted
             for fact in facts:
@@ -72,13 +75,13 @@ class _Check:
             if rows:
                 for cut in cut_rows(self.spec, rows, facts):
                     self.warn(cut)
+            study = self.attempt("so far", self.standing)
         self.space()
         if data and fitted:
             self.start(fitted[1][0])
         self.trials(data)
-        study = None
-        if data and fitted:  # both are part of what makes a study the same one
-            study = self.attempt("so far", lambda: self.so_far(data.digest))
+        if study and data:
+            self.attempt("so far", lambda: self.so_far(study, data.digest))
         if rows and fitted:
             self.attempt("learns", lambda: self.learned(study, rows, fitted[1]))
         precision = self.attempt("resources", self.resources)
@@ -187,19 +190,21 @@ class _Check:
         (few, many), (small, large) = self.spec.space.ends("epochs"), self.spec.space.ends("batch_size")
         return int(few) * math.ceil(rows / large), int(many) * math.ceil(rows / small)
 
-    def so_far(self, data_digest: str) -> Study | None:
-        """The study that the search would go on with; None where it would begin one."""
+    def standing(self) -> Study | None:
+        """The study that the search would go on with, and its defaults; None where it would begin one."""
+        study = standing(self.spec, study_folder(self.spec.study))
+        if study is not None:
+            self.spec = as_made(self.spec, study)
+        return study
+
+    def so_far(self, study: Study, data_digest: str) -> None:
+        """How far it is."""
         spec = self.spec
-        try:
-            study = find_study(spec.study, study_folder(spec.study), spec.search.storage)
-        except MissingStudyError:
-            return None
-        require_same(study, identity_of(spec, data_digest))
+        require_same(study, spec.space, identity_of(spec, data_digest))
         done, total = sum(trial.state != "RUNNING" for trial in read_trials(study)), spec.budget.trials
         met = "; nothing is left to run, a larger budget.trials goes on" if done >= total else ""
         verb = "is" if done == 1 else "are"
         self.line("so far", f"{done:,} of {words.count(total, 'trial')} {verb} done{met}")
-        return study
 
     def learned(self, study: Study | None, rows: Rows, models: Sequence[ModelFacts]) -> None:
         """From earlier studies, as the study has learned or would learn now."""
@@ -236,7 +241,7 @@ class _Check:
         if plan is None:
             materials, since = Materials.of(spec, data), ""
             materials = replace(materials, models=tuple(resolve(ref) for ref in spec.models))
-            plan = plan_cache(spec, materials, precision, study_folder(spec.study))
+            plan = plan_cache(spec, materials, precision, expected_passes(spec), study_folder(spec.study))
         self.line("cache", f"{cache.headline(plan)}{since}")
         lengths = {each.max_length for each in plan.boundaries}
         for each in reversed(plan.boundaries):  # by depth

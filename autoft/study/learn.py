@@ -24,8 +24,8 @@ from autoft.study.curves import Curves, last_step
 from autoft.study.lessons import EarlierTrial, Lesson, read_lessons
 from autoft.study.likeness import Likeness, Side, likeness
 from autoft.study.places import DATA, DATABASE, study_folder
-from autoft.study.records import IDENTITY_ATTR, INFO_ATTR
-from autoft.study.storage import MissingStudyError, clear_storage_errors, find_study, study_id
+from autoft.study.records import IDENTITY_ATTR, INFO_ATTR, TRIAL_ATTR
+from autoft.study.storage import MissingStudyError, clear_storage_errors, find_study, standing, study_id
 
 DEPTH = "unfreeze_depth"
 KEPT = 50
@@ -48,11 +48,8 @@ def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tup
     """
     if not spec.search.learn_from:
         return ()
-    try:
-        with clear_storage_errors(spec.study):
-            return read_lessons(find_study(spec.study, study_folder(spec.study), spec.search.storage))
-    except MissingStudyError:
-        return _learn(spec, rows, models)
+    study = standing(spec, study_folder(spec.study))
+    return read_lessons(study) if study else _learn(spec, rows, models)
 
 
 def _learn(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tuple[Lesson, ...]:
@@ -166,9 +163,10 @@ def lesson_of(study: optuna.Study, space: SearchSpace, alike: Likeness) -> Lesso
     turned = np.array([ends[number] for number in finished if number in ends])
     told: list[EarlierTrial] = []
     for trial in trials:
-        values = {**identity["space"]["fixed"], **trial.params}
-        params = inside(space, values) if trial.number in ends else None
-        if params is not None and len(turned):
+        if trial.number not in ends or not len(turned):
+            continue
+        params = inside(space, trial.user_attrs[TRIAL_ATTR]["values"])
+        if params is not None:
             end, done = ends[trial.number], trial.state == TrialState.COMPLETE
             told.append(EarlierTrial(params, curves.value(end), quantile(end, turned), done))
     told.sort(key=lambda each: -sign * each.score)

@@ -107,8 +107,7 @@ def _close(domain: Choice | Range, one: Value, other: Value) -> bool:
 
 def write_lessons(study: optuna.Study, lessons: Sequence[Lesson]) -> None:
     """Stores what a new study learns from earlier ones."""
-    if lessons:
-        study.set_user_attr(LESSONS_ATTR, [asdict(lesson) for lesson in lessons])
+    study.set_user_attr(LESSONS_ATTR, [asdict(lesson) for lesson in lessons])
 
 
 def read_lessons(study: optuna.Study) -> tuple[Lesson, ...]:

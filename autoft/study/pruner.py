@@ -6,7 +6,6 @@ Every decision follows from the trials' measurements alone: asked again after a 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import optuna
@@ -14,29 +13,14 @@ from optuna.pruners import MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from autoft.spec.space import Value
-from autoft.spec.study import SearchMethod
+from autoft.spec.study import SearchMethod, StudySpec
+from autoft.study.config import grid_of
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
+from autoft.study.records import END_ATTR
+from autoft.study.stop import Stop
 
 FIRST_RUNG = 0.25
 """Share of a trial's budget before which nobody is judged: early values favor fast starters."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Why a trial was stopped: at `share` of its budget it was `behind` the trial `rival` there.
-
-    >>> str(Stop(rival=3, share=1 / 3, behind=0.073))
-    '0.0730 behind trial 3 at 33 % of the budget'
-    """
-
-    rival: int
-    share: float
-    behind: float
-    """By how much of the objective."""
-
-    def __str__(self) -> str:
-        """In words."""
-        return f"{self.behind:.4f} behind trial {self.rival} at {100 * self.share:.0f} % of the budget"
 
 
 class Pruner(ABC):
@@ -53,6 +37,11 @@ class Pruner(ABC):
     def judges_at(self, step: int) -> bool:
         """Whether anybody is judged there."""
         return step >= self.first
+
+    @property
+    @abstractmethod
+    def expected_share(self) -> float:
+        """Of its budget, what a trial is expected to spend once trials are judged."""
 
     @abstractmethod
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
@@ -72,6 +61,11 @@ class Never(Pruner):
         """Nobody."""
         return False
 
+    @property
+    def expected_share(self) -> float:
+        """All of it."""
+        return 1.0
+
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """None."""
         return None
@@ -83,28 +77,47 @@ class SuccessiveHalving(Pruner):
     The rungs lie at `first`, `first * factor` and so on. A trial is judged at its first measurement at or
     after a rung, against where the others stood at the same step. One that was stopped before it counts as
     worse: else a trial that is judged after a rung would have to be among the best of those that had gone on
-    from it. Nobody is stopped before MIN_FINISHED trials have come to their end.
+    from it. Of equals, those that went on before keep their place. Nobody is stopped before MIN_FINISHED
+    trials have come to their end.
     """
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
         super().__init__(curves, first)
         self.factor = factor
 
+    @property
+    def expected_share(self) -> float:
+        """Up to the first rung all of it, from rung to rung one in `factor`."""
+        share, going, last, rung = 0.0, 1.0, 0, self.first
+        while rung < self.curves.grid:
+            share += going * (rung - last)
+            going, last, rung = going / self.factor, rung, rung * self.factor
+        return (share + going * (self.curves.grid - last)) / self.curves.grid
+
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """At a rung, whether it is not among the best."""
-        step = last_step(trial)
+        return self.among(trials, trial) if _enough_finished(trials) else None
+
+    def among(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
+        """The same, however many have finished."""
+        step, stands = last_step(trial), self.curves.stands(trial)
         before = max((each for each in trial.intermediate_values if each < step), default=0)
-        finished = sum(each.state == TrialState.COMPLETE for each in trials)
-        if self._rung(step) == self._rung(before) or finished < MIN_FINISHED:
+        if self._rung(step) == self._rung(before):
             return None
         others = [each for each in trials if each.number != trial.number]
         rivals, stood = self.curves.at(step, others)
-        stopped = sum(each.state == TrialState.PRUNED and last_step(each) < step for each in others)
-        best = max(1, (len(rivals) + stopped + 1) // self.factor)
-        if len(rivals) < best:
+        losers = sum(_was_stopped(each) and last_step(each) < step for each in others)
+        best = max(1, (len(rivals) + losers + 1) // self.factor)
+        went_on = np.array([not self._stopped_at(each, step) for each in rivals], dtype=bool)
+        ahead = np.flatnonzero((stood > stands) | ((stood == stands) & went_on))
+        if len(ahead) < best:
             return None
-        last = int(np.argsort(-stood, kind="stable")[best - 1])
-        return self.behind(rivals[last], trial) if self.curves.stands(trial) < stood[last] else None
+        last = ahead[np.argsort(-stood[ahead], kind="stable")[best - 1]]
+        return self.behind(rivals[last], trial)
+
+    def _stopped_at(self, trial: FrozenTrial, step: int) -> bool:
+        """Whether it was stopped at the rung of `step`."""
+        return _was_stopped(trial) and self._rung(last_step(trial)) == self._rung(step)
 
     def _rung(self, step: int) -> int:
         """How many rungs lie at or before `step`."""
@@ -114,7 +127,8 @@ class SuccessiveHalving(Pruner):
 class Hyperband(Pruner):
     """Successive halving in several brackets that differ in their first rung (arXiv 1603.06560).
 
-    A trial's bracket follows from its number. Trials are compared within their bracket.
+    A trial's bracket follows from its number. Trials are compared within their bracket, once MIN_FINISHED of
+    all have come to their end.
     """
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
@@ -124,12 +138,19 @@ class Hyperband(Pruner):
             SuccessiveHalving(curves, first * factor**bracket, factor) for bracket in range(count)
         ]
 
+    @property
+    def expected_share(self) -> float:
+        """The mean of the brackets."""
+        return sum(bracket.expected_share for bracket in self._brackets) / len(self._brackets)
+
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Within its bracket."""
+        if not _enough_finished(trials):
+            return None
         count = len(self._brackets)
         bracket = trial.number % count
         mates = [each for each in trials if each.number % count == bracket]
-        return self._brackets[bracket].judge(mates, trial)
+        return self._brackets[bracket].among(mates, trial)
 
 
 class Median(Pruner):
@@ -139,6 +160,11 @@ class Median(Pruner):
         super().__init__(curves, first)
         self._optuna = MedianPruner(n_startup_trials=n_startup_trials, n_warmup_steps=first)
 
+    @property
+    def expected_share(self) -> float:
+        """Half of the trials stop at once."""
+        return (1 + min(1.0, self.first / self.curves.grid)) / 2
+
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether Optuna's pruner stops it; told against the best at the same step."""
         memory = optuna.create_study(direction=self.curves.direction)
@@ -147,6 +173,15 @@ class Median(Pruner):
             return None
         rivals, stood = self.curves.at(last_step(trial), [e for e in trials if e.number != trial.number])
         return self.behind(rivals[int(np.argmax(stood))], trial)
+
+
+def _enough_finished(trials: Sequence[FrozenTrial]) -> bool:
+    return sum(each.state == TrialState.COMPLETE for each in trials) >= MIN_FINISHED
+
+
+def _was_stopped(trial: FrozenTrial) -> bool:
+    """By a pruner: one that was ended by hand, or for want of memory, says why it ended."""
+    return trial.state == TrialState.PRUNED and END_ATTR not in trial.user_attrs
 
 
 def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
@@ -172,3 +207,12 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
         "none": lambda: Never(curves, first),
     }
     return makers[method.pruner]()
+
+
+def expected_passes(spec: StudySpec) -> float:
+    """Over the training rows, by all trials of the study: the first few come to their end."""
+    curves = Curves(grid_of(spec), maximize=True)
+    pruner = make_pruner(spec.search, curves, spec.space.ends("warmup_ratio")[1])
+    whole = min(spec.budget.trials, MIN_FINISHED)
+    trials = whole + (spec.budget.trials - whole) * pruner.expected_share
+    return trials * sum(spec.space.ends("epochs")) / 2

@@ -15,8 +15,8 @@ from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
 from autoft.study.places import CHECKPOINTS
-from autoft.study.pruner import Stop
 from autoft.study.start import ORIGIN_ATTR
+from autoft.study.stop import Stop
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Precision = Literal["fp32", "bf16"]
@@ -104,7 +104,7 @@ class StudyInfo:
     text: str
     """The resolved space.yaml with environment variables unexpanded."""
     architectures: Mapping[str, str] = field(default_factory=dict)
-    """Of the models by name (`ModelFacts.build`); empty where the study was made before they were noted."""
+    """Of the models by name (`ModelFacts.build`)."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:

@@ -35,8 +35,12 @@ def propose(
     trials: Callable[[], Sequence[FrozenTrial]],
     number: int,
     lessons: Sequence[Lesson] = (),
+    fixed: Mapping[str, Value] | None = None,
 ) -> dict[str, Value]:
     """The parameters of trial `number`, from the `trials` that were begun before it.
+
+    What is `fixed` is taken as it is, and what counts with it is proposed for the rest. Optuna's samplers
+    model all parameters together but do not ask what goes with a given value.
 
     The sampler is asked on a study in memory, which is made anew for each trial and in which every trial that
     was measured stands with the value that it would have at its full budget. Optuna's own TPE ranks every
@@ -51,6 +55,8 @@ def propose(
         if method.sampler in LEARNING:
             memory.add_trials(remembered(lessons, space, curves, begun))
         memory.add_trials(evidence(curves, begun))
+    if fixed:
+        memory.enqueue_trial(dict(fixed))
     return suggest(memory.ask(), space)
 
 

@@ -33,7 +33,7 @@ from autoft.study.curves import Curves
 from autoft.study.disk import Disk
 from autoft.study.failures import Failure, Failures
 from autoft.study.lessons import read_lessons
-from autoft.study.pruner import Stop, make_pruner
+from autoft.study.pruner import make_pruner
 from autoft.study.records import (
     CRASHES_ATTR,
     END_ATTR,
@@ -46,8 +46,9 @@ from autoft.study.records import (
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
 from autoft.study.start import DEFAULT, LEARNED, ORIGIN_ATTR, Params, read_start
+from autoft.study.stop import Stop
 from autoft.study.storage import leftovers
-from autoft.study.suggest import fixed_to, suggest
+from autoft.study.suggest import fixed_to, queued_params, suggest
 from autoft.study.watch import Watcher
 
 STOPPED_REASON = "stopped by hand"
@@ -172,9 +173,8 @@ class Sitting:
         """Gives a trial its parameters; drawn again after a kill they are the same."""
         search, space = self.spec.search, self.spec.space
         others = partial(self._begun, without=trial.number)
-        params = self._learned(trial, others)
-        if params is None:
-            params = propose(search, space, self._curves, others, trial.number, self._lessons)
+        fixed = self._learned(trial, others) or queued_params(trial._cached_frozen_trial)
+        params = propose(search, space, self._curves, others, trial.number, self._lessons, fixed)
         self.study.sampler = fixed_to(
             params, trial_seed(search.seed, trial.number)
         )  # asked at the first suggestion

@@ -59,10 +59,16 @@ def _queued(spec: StudySpec) -> Iterator[Params]:
 
 
 def write_start(study: optuna.Study, start: Start | None) -> None:
-    """Stores what a new study begins with, and queues the recommended configuration."""
-    if start is not None:
-        study.set_user_attr(START_ATTR, asdict(start))
-        study.enqueue_trial(start.default, user_attrs={ORIGIN_ATTR: DEFAULT}, skip_if_exists=True)
+    """Stores what a new study begins with."""
+    study.set_user_attr(START_ATTR, asdict(start) if start else None)
+
+
+def queue_default(study: optuna.Study) -> None:
+    """Queues the recommended configuration that the study begins with, where it has not been yet."""
+    start = read_start(study)
+    trials = study.get_trials(deepcopy=False)
+    if start is not None and not any(each.user_attrs.get(ORIGIN_ATTR) == DEFAULT for each in trials):
+        study.enqueue_trial(start.default, user_attrs={ORIGIN_ATTR: DEFAULT})
 
 
 def read_start(study: optuna.Study) -> Start | None:

@@ -1,12 +1,10 @@
 """The study: opened or continued, and never mixed with another request's trials."""
 
-import json
 import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,13 +22,13 @@ from autoft.errors import StudyError
 from autoft.spec.databases import connect_timeout
 from autoft.spec.environment import redact
 from autoft.spec.metrics import METRICS
-from autoft.spec.space import Parameter
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
+from autoft.study.identity import require_same, write_defaults
 from autoft.study.lessons import Lesson, write_lessons
 from autoft.study.places import DATABASE, make_folders
 from autoft.study.records import IDENTITY_ATTR
-from autoft.study.start import FIRST, ORIGIN_ATTR, Start, write_start
+from autoft.study.start import FIRST, ORIGIN_ATTR, Start, queue_default, write_start
 
 Study = optuna.Study
 """What `open_study` gives; other rooms only hand it on."""
@@ -42,9 +40,10 @@ ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
 FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
-FORMAT = 6
-"""Of what a study and its trials hold. 1 had measurements without decisions, 2 and 3 models without weights
-and tokenisers, 4 other batches, 5 decisions without reasons."""
+FORMAT, READ = 7, (6, 7)
+"""Of what a study and its trials hold, and those that are read. 1 had measurements without decisions, 2 and 3
+models without weights and tokenisers, 4 other batches, 5 decisions without reasons; 6 has all defaults in its
+identity."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 
@@ -87,37 +86,6 @@ def wait_for_storage(study: optuna.Study, patience_s: float) -> bool:
     return False
 
 
-def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
-    """What makes a study the same study: when one of these changes, its trials no longer compare."""
-    search = spec.search
-    identity = {
-        "task": spec.task,
-        "models": {
-            model.name: {"revision": model.revision, "weights": model.weights, "tokenizer": model.tokenizer}
-            for model in spec.models
-        },
-        "data digest": data_digest,
-        "objective": spec.objective,
-        "space": {
-            "fixed": {**spec.space.defaults, **spec.space.fixed},
-            "searched": {
-                parameter.name: {"domain": asdict(parameter.domain), "conditions": _conditions(parameter)}
-                for parameter in spec.space.parameters
-            },
-        },
-        "search": {
-            "seed": search.seed,
-            "start": search.start,
-            "sampler": {"name": search.sampler, **search.sampler_options},
-            "pruner": {"name": search.pruner, **search.pruner_options},
-            "evaluations_per_epoch": search.evaluations_per_epoch,
-            **({"learn_from": search.learn_from} if search.learn_from else {}),
-        },
-    }
-    as_stored: dict[str, Any] = json.loads(json.dumps(identity))
-    return as_stored
-
-
 def open_study(
     spec: StudySpec,
     folder: Path,
@@ -130,9 +98,9 @@ def open_study(
     The configurations of `first` are queued, but for those that it has already.
 
     Args:
-        spec: the request.
+        spec: the request; of a study that stands, from `as_made`.
         folder: the study's folder; made if need be. SQLite lies here unless `search.storage` is given.
-        identity: from `identity_of`.
+        identity: from `identity_of`, of the same request.
         start: what a new study begins with; one that stands keeps its own.
         lessons: what a new study learns from earlier ones; the same.
 
@@ -155,21 +123,17 @@ def open_study(
             )
         study.set_user_attr(ID_ATTR, uuid4().hex)
         study.set_user_attr(FORMAT_ATTR, {"format": FORMAT, "autoft": version("autoft")})
+        write_defaults(study, spec.space)
         write_lessons(study, lessons)
         write_start(study, start)
+        # The last of these: a study that was killed before it is made anew, maybe by another request.
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
     else:
         _require_format(study)
-        require_same(study, identity)
+        require_same(study, spec.space, identity)
+    queue_default(study)
     _queue_first(study, spec)
     return study
-
-
-def require_same(study: optuna.Study, identity: Mapping[str, Any]) -> None:
-    """Raises StudyError where the study was made from another request; the message shows what differs."""
-    stored = study.user_attrs[IDENTITY_ATTR]
-    if stored != identity:
-        raise StudyError(_difference(study.study_name, stored, identity))
 
 
 def study_id(study: optuna.Study) -> str:
@@ -200,10 +164,23 @@ def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.St
     return study
 
 
+def standing(spec: StudySpec, folder: Path) -> optuna.Study | None:
+    """The study that a search of `spec` would go on with; None where it would begin one.
+
+    Raises:
+        StudyError: the storage does not open or answer, or holds it in a format that is not read.
+    """
+    try:
+        with clear_storage_errors(spec.study):
+            return find_study(spec.study, folder, spec.search.storage)
+    except MissingStudyError:
+        return None
+
+
 def _require_format(study: optuna.Study) -> None:
     """A study of another version of autoft may mean something else by the same words."""
     made = study.user_attrs.get(FORMAT_ATTR, {"format": 1, "autoft": "0.1.0 or before"})
-    if made["format"] != FORMAT:
+    if made["format"] not in READ:
         raise StudyError(
             f"study {study.study_name!r} was made by autoft {made['autoft']}, which stores studies in format "
             f"{made['format']}; this is autoft {version('autoft')}, with format {FORMAT}. Go on with that "
@@ -219,10 +196,6 @@ def trials_left(study: optuna.Study, budget: Budget) -> int:
 def leftovers(study: optuna.Study) -> list[FrozenTrial]:
     """Trials that an interrupted sitting left RUNNING, by number. Call it while holding the sitting."""
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-
-
-def _conditions(parameter: Parameter) -> list[dict[str, Any]]:
-    return [asdict(condition) for condition in parameter.conditions]
 
 
 def _queue_first(study: optuna.Study, spec: StudySpec) -> None:
@@ -270,31 +243,3 @@ def _without_password(url: str) -> str:
     except ArgumentError:
         return "the given URL"  # it may be a secret as a whole
     return redact(url)
-
-
-def _difference(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    was, now = dict(_flat(stored)), dict(_flat(asked))
-    lines = [
-        f"  {path}: was {_shown(was, path)}, is now {_shown(now, path)}"
-        for path in sorted({*was, *now})
-        if _shown(was, path) != _shown(now, path)
-    ]
-    return "\n".join(
-        [
-            f"study {name!r} was made from another request, so its trials do not compare with new ones:",
-            *lines,
-            "Give the new search another name (study: ...), or restore these values.",
-        ]
-    )
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _shown(tree: Mapping[str, Any], path: str) -> str:
-    return json.dumps(tree[path]) if path in tree else "absent"

@@ -12,6 +12,7 @@ from optuna.distributions import (
 )
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
+from optuna.trial import FrozenTrial
 
 from autoft.spec.space import Choice, Parameter, Range, SearchSpace, Value
 
@@ -48,6 +49,11 @@ def _distribution(domain: Choice | Range) -> BaseDistribution:
         step = 1 if domain.step is None else int(domain.step)
         return IntDistribution(int(domain.low), int(domain.high), log=domain.log, step=step)
     return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+
+
+def queued_params(trial: FrozenTrial) -> dict[str, Value]:
+    """What `enqueue_trial` was given for this trial; empty where it was not queued."""
+    return dict(trial.system_attrs.get("fixed_params", {}))
 
 
 def fixed_to(params: Mapping[str, Value], seed: int) -> BaseSampler:

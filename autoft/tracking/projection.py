@@ -131,10 +131,9 @@ class Projection:
         known = self.trials.get(trial.number)
         if known is None:
             known = self.trials[trial.number] = self._create(trial)
-        changed = {key: value for key, value in _tags_of(trial).items() if known.tags.get(key) != value}
         if known.shows(trial.state):
-            self._complete_tags(known, changed)
             return
+        changed = {key: value for key, value in _tags_of(trial).items() if known.tags.get(key) != value}
         new = [one for one in trial.measurements if self._key(one) not in known.measured]
         self.client.log_batch(
             known.run_id,
@@ -149,12 +148,6 @@ class Projection:
         if trial.state in STATUS:
             self.client.set_terminated(known.run_id, STATUS[trial.state], _milliseconds(trial.finished))
             known.status = STATUS[trial.state]
-
-    def _complete_tags(self, known: TrialRun, missing: Mapping[str, str]) -> None:
-        """Of a run that is over: an earlier version of autoft wrote fewer of them."""
-        if missing:
-            self.client.log_batch(known.run_id, tags=[RunTag(key, value) for key, value in missing.items()])
-            known.tags.update(missing)
 
     def _create(self, trial: "TrialRecord") -> TrialRun:
         wanted = {

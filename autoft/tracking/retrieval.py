@@ -39,8 +39,7 @@ class Best:
     model_uri: str | None
     """The registered version, such as `models:/support-tickets/1`; None while it is not registered."""
     values: dict[str, Value]
-    """Every hyperparameter's value: searched, fixed or default. Of a study that an earlier version of autoft
-    published: `params` alone, until `autoft sync` publishes it anew."""
+    """Every hyperparameter's value: searched, fixed or default; `params` alone where the run has no more."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `autoft best --json` prints: all fields, in their order."""

@@ -16,11 +16,11 @@ from autoft.kernel.measurement import Measurement
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
 from autoft.study.comparison import winner_of
+from autoft.study.identity import identity_of
 from autoft.study.places import make_folders
 from autoft.study.records import IDENTITY_ATTR, TrialRecord, read_trial
 from autoft.study.sitting import Sitting, Verdict
-from autoft.study.start import Start, write_start
-from autoft.study.storage import identity_of
+from autoft.study.start import Start, queue_default, write_start
 
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -202,6 +202,7 @@ class Autoft:
         make_folders(self.folder)
         self.study.set_user_attr(IDENTITY_ATTR, identity_of(spec, "simulated"))
         write_start(self.study, start)
+        queue_default(self.study)
         self.objective, self.rows = spec.objective, validation_rows
         self.finished: list[TrialRecord] = []
         self.champion: int | None = None

@@ -9,15 +9,17 @@ import pytest
 from rich.console import Console
 
 from autoft.data.prepare import prepare
-from autoft.kernel.boundary import decide
+from autoft.kernel import facts
+from autoft.kernel.boundary import worth
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.facts import fit_to_models
 from autoft.report import check
 from autoft.spec.read import read_spec
+from autoft.study.identity import identity_of
 from autoft.study.places import study_folder
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import write_cache_plan
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from ..kernel.tiny import save_pretrained
 from ..main_job import SPACE
@@ -84,6 +86,15 @@ def test_a_search_that_would_be_refused_is_a_problem_with_the_difference(tmp_pat
     assert "Nothing stands in the way" not in said
 
 
+def test_the_space_is_told_with_the_values_that_the_study_was_made_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "recommended", lambda *_: {"warmup_ratio": 0.2})
+    begun(tmp_path)
+    monkeypatch.setattr(facts, "recommended", lambda *_: {"warmup_ratio": 0.3})
+    good, said = checked()
+    assert good, said
+    assert f"{'warmup_ratio':<16} 0.2 (default)" in said
+
+
 def test_a_storage_that_does_not_open_is_a_problem():
     good, said = checked("search.storage=sqlite:////no/such/folder/study.db")
     assert not good
@@ -115,15 +126,23 @@ def tiny_space(workdir, name, **sections):
     }
 
 
-def test_the_cache_of_the_quickstart_is_what_its_rows_take():
-    good, said = checked()
+SELDOM = "nothing at max_length 16 to 61 (46 values) and depth 0, 1, 2, 4: too few trials would read it"
+LONGEST = "no row has more than 62 tokens, so a larger max_length is the same"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "before", "after"),
+    [((), [], []), (("budget.trials=150", "space.max_length={low: 16, high: 80}"), [SELDOM], [LONGEST])],
+)
+def test_the_cache_of_the_quickstart_is_what_its_rows_take_at_one_length(overrides, before, after):
+    good, said = checked(*overrides)
     assert good, said
     lines = section(said, "cache")
     # 633 + 136 rows; 384 numbers of 4 bytes each.
     assert lines[1] == f"depth 0: {769 * 384 * 4 / 1e6:.1f} MB, the first token of a row, after block 6"
     places = [re.sub(r": [\d.]+ MB", "", line) for line in lines[2:5]]
     assert places == [f"depth {depth}, whole rows, after block {6 - depth}" for depth in (1, 2, 4)]
-    assert lines[5:] == ["nothing at depth all: the embeddings are trained"]
+    assert lines[5:] == [*before, "nothing at depth all: the embeddings are trained", *after]
 
 
 def test_a_cache_without_room_says_what_is_left_out():
@@ -149,7 +168,7 @@ def test_albert_says_why_it_keeps_nothing(workdir):
 
 
 def test_a_difference_at_the_start_is_a_warning_and_no_problem(workdir, monkeypatch):
-    monkeypatch.setattr(decide, "difference", lambda *_: "the moon is full")
+    monkeypatch.setattr(worth, "difference", lambda *_: "the moon is full")
     good, said = checked(space=tiny_space(workdir, "bert"))
     assert good, said
     assert section(said, "cache")[2] == "WARNING: nothing at depth 0, 1: the moon is full"
@@ -158,6 +177,8 @@ def test_a_difference_at_the_start_is_a_warning_and_no_problem(workdir, monkeypa
 def test_lengths_and_models_are_named_where_there_are_several(workdir):
     space = tiny_space(workdir, "bert", space={"unfreeze_depth": 1, "max_length": [8, 16]})
     save_pretrained("gpt2", workdir / "gpt2")
+    rows = (workdir / "rows.csv").read_text()
+    (workdir / "rows.csv").write_text(rows.replace("word", "word " * 14))  # of more than 16 tokens
     lines = section(checked(space={**space, "model": [space["model"], str(workdir / "gpt2")]})[1], "cache")
     assert len(lines) == 5
     assert re.fullmatch(r".*/gpt2, max_length 8, depth 1: [\d.]+ KB, whole rows, after block 2", lines[2])

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from autoft.report.live import LiveView, PlainView, Progress, view
-from autoft.study.pruner import Stop
+from autoft.study.stop import Stop
 
 from .records import info, measurement, trial
 

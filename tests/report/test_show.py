@@ -6,7 +6,7 @@ from rich.console import Console
 
 from autoft.errors import StudyError
 from autoft.report.show import ShownStudy, show_study, show_trial
-from autoft.study.pruner import Stop
+from autoft.study.stop import Stop
 
 from .records import info, measurement, trial
 

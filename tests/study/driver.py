@@ -14,9 +14,10 @@ from typing import Any
 from ray import cloudpickle
 
 from autoft.spec.study import Resources
+from autoft.study.identity import identity_of
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import ray_runtime
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 sys.path.insert(0, str(Path(__file__).parent))
 scripted = importlib.import_module("scripted")

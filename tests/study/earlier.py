@@ -12,9 +12,10 @@ from autoft.data.prepare import Rows, examine
 from autoft.kernel.facts import ModelFacts
 from autoft.spec.space import Value
 from autoft.spec.study import DataSpec, ModelRef, StudySpec
+from autoft.study.identity import identity_of
 from autoft.study.places import DATA, study_folder
 from autoft.study.sitting import Sitting
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from .scripted import make_spec, measurement
 

@@ -13,6 +13,7 @@ from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range
 from autoft.spec.study import SearchMethod, StudySpec
 from autoft.study import learn as module
+from autoft.study.identity import identity_of
 from autoft.study.learn import inside, lessons_of, quantile
 from autoft.study.lessons import Lesson
 from autoft.study.likeness import Likeness
@@ -20,7 +21,7 @@ from autoft.study.places import study_folder
 from autoft.study.records import INFO_ATTR, read_trials
 from autoft.study.sitting import Sitting
 from autoft.study.start import plan_start
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from .earlier import MODEL, made, make_request, three_splits, write_rows
 from .scripted import CONDITIONAL, make_spec, measurement
@@ -379,7 +380,7 @@ def test_another_learn_from_is_another_study(new: StudySpec, old: StudySpec) -> 
     search(replace(new, search=TPE), 1)
     digest = examine(new.data).digest
     for names, shown in (
-        ((), 'was ["old"], is now absent'),
+        ((), 'was ["old"], is now []'),
         (("old", "b"), 'was ["old"], is now ["old", "b"]'),
     ):
         spec = replace(new, search=replace(TPE, learn_from=names))

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from autoft.spec.space import Choice, Parameter, Range, SearchSpace
-from autoft.study.lessons import EarlierTrial, Lesson, best_of, read_lessons, write_lessons
+from autoft.study.identity import identity_of
+from autoft.study.lessons import EarlierTrial, Lesson, best_of, read_lessons
 from autoft.study.likeness import Likeness
-from autoft.study.storage import find_study, identity_of, open_study
+from autoft.study.storage import find_study, open_study
 
 from .scripted import make_spec
 
@@ -107,9 +108,7 @@ def test_a_study_that_stands_keeps_its_own(folder: Path) -> None:
         assert read_lessons(study) == (lesson(0.9, trial(0.9)),)
 
 
-def test_a_study_without_lessons_stores_nothing(folder: Path) -> None:
+def test_a_study_without_lessons_has_none(folder: Path) -> None:
     spec = make_spec()
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    write_lessons(study, ())
-    assert "lessons" not in study.user_attrs
     assert read_lessons(study) == ()

@@ -2,15 +2,21 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoft.spec.study import SearchMethod
+from autoft.spec.space import Parameter, Range
+from autoft.spec.study import Budget, SearchMethod
 from autoft.study.config import report_step
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
-from autoft.study.pruner import Pruner, Stop, make_pruner
+from autoft.study.pruner import Pruner, expected_passes, make_pruner
+from autoft.study.records import END_ATTR
+from autoft.study.stop import Stop
+
+from .scripted import make_spec
 
 NAMES = ("successive_halving", "hyperband", "median")
 
@@ -53,9 +59,13 @@ class Search:
         ]
 
 
-def made(number: int, values: Mapping[int, float], state: TrialState) -> FrozenTrial:
+def made(
+    number: int, values: Mapping[int, float], state: TrialState, notes: Mapping[str, object] | None = None
+) -> FrozenTrial:
     value = max(values.values()) if state == TrialState.COMPLETE else None
-    trial = create_trial(state=state, value=value, intermediate_values=dict(values))
+    trial = create_trial(
+        state=state, value=value, intermediate_values=dict(values), user_attrs=dict(notes or {})
+    )
     trial.number = number
     return trial
 
@@ -83,15 +93,16 @@ def test_several_finish_before_anybody_is_stopped(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("maximize", [True, False])
-def test_on_one_and_the_same_curve_nothing_is_stopped_whatever_the_trials_lengths(
+def test_on_one_curve_raised_a_little_nothing_is_stopped_whatever_the_lengths(
     name: str, maximize: bool
 ) -> None:
     rng = random.Random(f"{name} {maximize}")
     for grid in (5, 12, 30):
         curve = sorted((rng.random() for _ in range(grid + 1)), reverse=not maximize)
         search = Search(pruner(name, grid, maximize))
-        for _ in range(30):
-            mine = {step: curve[step] for step in steps(rng.randint(1, grid), grid)}
+        for number in range(30):
+            raised = (1 if maximize else -1) * number * 1e-9  # of equals the later ones would stop
+            mine = {step: curve[step] + raised for step in steps(rng.randint(1, grid), grid)}
             assert search.follow(mine) is None
 
 
@@ -118,17 +129,33 @@ def test_successive_halving_takes_its_options() -> None:
     assert search.ends([0.5, 0.4, 0.3, 0.6, 0.45, 0.55]) == [12, 12, 12, 12, 2, 12]
 
 
-def test_a_tie_is_not_stopped() -> None:
-    assert Search(pruner("successive_halving")).ends([0.5] * 9) == [12] * 9
+@pytest.mark.parametrize("height", [0.0, 0.5])
+def test_of_equals_one_in_three_goes_on_and_whoever_went_on_keeps_its_place(height: float) -> None:
+    # Four finish; of 15 five go on, of 18 six: the 15th and the 18th find a place, the others none.
+    ends = Search(pruner("successive_halving")).ends([height] * 18)
+    assert ends == [12] * 4 + [3] * 10 + [12] + [3] * 2 + [12]
+    told = Search(pruner("successive_halving"))
+    told.ends([height] * 4)
+    assert told.follow(dict.fromkeys(range(1, 13), height)) == Stop(rival=0, share=0.25, behind=0.0)
+
+
+def test_what_was_ended_by_hand_or_did_not_fit_is_no_loser() -> None:
+    # The two at step 1 would make it one of nine, of which three go on; as it is, of seven two do.
+    for attributes, ends in (({END_ATTR: {"reason": "stopped by hand"}}, 3), ({}, 12)):
+        search = Search(pruner("successive_halving"))
+        search.ends([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+        for number in (6, 7):
+            search.trials.append(made(number, {1: 0.1}, TrialState.PRUNED, attributes))
+        assert search.ends([0.75]) == [ends]
 
 
 def test_a_long_trial_is_not_stopped_for_what_short_ones_reached_later() -> None:
-    # Three measurements of 9 lie at 3, 6 and 9; on the same curve the long trial stands lower before.
+    # Three measurements of 9 lie at 3, 6 and 9; on nearly the same curve the long trial stands lower before.
     curve = {1: 0.3, 2: 0.5, 3: 0.6, 4: 0.65, 5: 0.7, 6: 0.72, 7: 0.74, 8: 0.76, 9: 0.78}
     search = Search(pruner("successive_halving", 9, min_resource=1))
     for _ in range(4):
         assert search.follow({step: curve[step] for step in (3, 6, 9)}) is None
-    assert search.follow(curve) is None
+    assert search.follow({step: value + 1e-9 for step, value in curve.items()}) is None
     # At the third they do meet: what is better at step 1 and worse at step 3 stops there.
     assert search.follow({**curve, 1: 0.4, 2: 0.5, 3: 0.55}).share == pytest.approx(3 / 9)  # type: ignore[union-attr]
 
@@ -136,8 +163,14 @@ def test_a_long_trial_is_not_stopped_for_what_short_ones_reached_later() -> None
 def test_hyperband_compares_within_brackets_that_begin_later_and_later() -> None:
     # Of 27 measurements, from 1 on: brackets from 1, 3, 9 and 27 (arXiv 1603.06560); trial n is in n mod 4.
     search = Search(pruner("hyperband", 27, min_resource=1))
-    assert search.ends([0.5] * 16) == [27] * 16
+    assert search.ends([0.5 + n / 100 for n in range(16)]) == [27] * 16
     assert search.ends([0.1] * 4) == [1, 3, 9, 27]
+
+
+def test_hyperband_counts_the_finished_trials_of_all_brackets() -> None:
+    # After four there is one in each bracket, with which the fifth is compared.
+    search = Search(pruner("hyperband", 27, min_resource=1))
+    assert search.ends([0.5, 0.6, 0.7, 0.8, 0.1]) == [27, 27, 27, 27, 1]
 
 
 def test_median_judges_as_optuna_does() -> None:
@@ -160,6 +193,28 @@ def test_median_judges_as_optuna_does() -> None:
             theirs.tell(trial, max(curve.values()))
         assert (stop.share * 12 if stop else 12) == pytest.approx(step)
     assert {trial.state for trial in search.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "share"),
+    [
+        ("none", {}, 1),
+        ("median", {}, 0.625),  # half of them at a quarter
+        ("successive_halving", {}, 1 / 4 + 1 / 3 * 1 / 2 + 1 / 9 * 1 / 4),  # rungs at 3 and 9 of 12
+        ("hyperband", {}, (4 / 9 + 5 / 6) / 2),  # the second bracket's rung is at 9: 3/4 + 1/3 * 1/4
+        ("successive_halving", {"min_resource": 12}, 1),
+    ],
+)
+def test_what_a_trial_is_expected_to_spend(name: str, options: dict[str, int], share: float) -> None:
+    assert pruner(name, **options).expected_share == pytest.approx(share)
+
+
+def test_passes_that_a_study_is_expected_to_make() -> None:
+    epochs = Parameter("epochs", Range(2, 6, integer=True))
+    spec = make_spec(trials=13, parameters=[epochs], search=SearchMethod(pruner="successive_halving"))
+    # Four whole trials and nine of 4/9, of 4 epochs in the middle.
+    assert expected_passes(spec) == pytest.approx(4 * (4 + 9 * 4 / 9))
+    assert expected_passes(replace(spec, budget=Budget(trials=3))) == 12
 
 
 def test_none_stops_nothing() -> None:

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from autoft.errors import StudyError
-from autoft.study.pruner import Stop
+from autoft.study.identity import identity_of
 from autoft.study.records import StudyInfo, read_info, read_trial, read_trials, write_info
 from autoft.study.sitting import Sitting
 from autoft.study.start import Start
-from autoft.study.storage import find_study, identity_of, open_study
+from autoft.study.stop import Stop
+from autoft.study.storage import find_study, open_study
 
 from .scripted import make_spec, measurement
 

@@ -11,12 +11,14 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import SearchMethod
 from autoft.study.curves import Curves
+from autoft.study.identity import identity_of
 from autoft.study.lessons import EarlierTrial, Lesson
 from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
 from autoft.study.sampler import MOST, evidence, propose, remembered
 from autoft.study.sitting import Sitting
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
+from autoft.study.suggest import distributions
 
 from .scripted import CONDITIONAL, make_spec, measurement
 
@@ -130,6 +132,48 @@ def test_asked_twice_a_proposal_is_the_same(sampler: str) -> None:
     once, again = (propose(method, space, Curves(1, maximize=True), lambda: seen, 4) for _ in range(2))
     assert once == again
     assert once != propose(method, space, Curves(1, maximize=True), lambda: seen, 5)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_what_is_left_out_of_a_queued_configuration_is_proposed_by_the_sampler(sampler: str) -> None:
+    # Good is a dropout near 0.3, which counts at every depth but 0, whatever else holds.
+    method = SearchMethod(sampler=sampler, sampler_options={"n_startup_trials": 2}, seed=1)
+    space = make_spec(parameters=CONDITIONAL).space
+    seen = []
+    for number in range(24):
+        dropout = number / 60
+        params = {"unfreeze_depth": 2, "learning_rate": 1e-4, "dropout": dropout}
+        score = 1 - abs(dropout - 0.3)
+        seen.append(
+            create_trial(
+                value=score,
+                params=params,
+                distributions=distributions(space, params),
+                intermediate_values={1: score},
+            )
+        )
+        seen[-1].number = number
+    curves = Curves(1, maximize=True)
+    fixed = {"unfreeze_depth": "all", "learning_rate": 9e-4}
+    proposed = [propose(method, space, curves, lambda: seen, n, fixed=fixed) for n in range(24, 32)]
+    assert proposed[0] == propose(method, space, curves, lambda: seen, 24, fixed=fixed)
+    for params in proposed:
+        assert {name: params[name] for name in fixed} == fixed
+        assert params.keys() == {*fixed, "dropout", "weight_decay"}  # the latter counts at `all` alone
+    near = sum(0.2 < params["dropout"] < 0.4 for params in proposed)
+    assert near >= 7  # at random half of them
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
+def test_a_trial_that_was_queued_in_part_trains_what_is_proposed_with_it(sampler: str, folder: Path) -> None:
+    fixed = {"unfreeze_depth": "all", "learning_rate": 9e-4}
+    method = SearchMethod(sampler=sampler, sampler_options={}, pruner="none", seed=3)
+    spec = make_spec(parameters=CONDITIONAL, search=method, first=(fixed,))
+    study = open_study(spec, folder, identity_of(spec, "digest"))
+    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    assert sitting.next() is not None
+    curves = Curves(1, maximize=True)
+    assert read_trials(study)[0].params == propose(method, spec.space, curves, list, 0, fixed=fixed)
 
 
 RATES = (Parameter("learning_rate", Range(1e-5, 1e-3, integer=False, log=True)),)

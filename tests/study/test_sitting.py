@@ -16,14 +16,15 @@ from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMeth
 from autoft.study.assignment import Assignment
 from autoft.study.budget import unfinished
 from autoft.study.failures import Failure, GaveUp
+from autoft.study.identity import identity_of
 from autoft.study.lock import Owner
 from autoft.study.places import checkpoint_name
-from autoft.study.pruner import Stop
 from autoft.study.records import read_trial, read_trials
 from autoft.study.requests import forget_stop, request_end, request_stop
 from autoft.study.sitting import Sitting, Verdict
 from autoft.study.start import Start
-from autoft.study.storage import find_study, identity_of, open_study
+from autoft.study.stop import Stop
+from autoft.study.storage import find_study, open_study
 
 from .scripted import CONDITIONAL, Clock, Diary, make_spec, measurement
 

@@ -1,17 +1,25 @@
 """What a study begins with, in whatever space."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.storages import RDBStorage
 
+from autoft.errors import StudyError
 from autoft.spec.read import read_spec
 from autoft.spec.recommended import learning_rate, recommended, with_recommended
 from autoft.spec.study import StudySpec
+from autoft.study.identity import identity_of
+from autoft.study.lessons import Lesson, read_lessons
+from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
 from autoft.study.sitting import Sitting
-from autoft.study.start import Start, plan_start, read_start, write_start
-from autoft.study.storage import identity_of, open_study
+from autoft.study.start import Start, plan_start, read_start
+from autoft.study.storage import open_study
 
 from .scripted import CONDITIONAL, make_spec, measurement
 
@@ -148,6 +156,55 @@ def test_a_study_keeps_the_start_that_it_was_made_with(folder: Path) -> None:
 def test_without_a_start_nothing_is_queued(folder: Path) -> None:
     spec = make_spec(parameters=CONDITIONAL)
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    write_start(study, None)
     assert read_start(study) is None
     assert study.get_trials() == []
+
+
+@pytest.mark.parametrize("writes", range(9))
+def test_killed_while_it_is_made_a_study_begins_as_the_next_request_says(
+    writes: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven writes make a study, the last two are its identity and its first trial."""
+    was, now = make_spec(parameters=CONDITIONAL), make_spec(parameters=CONDITIONAL, fixed={"epochs": 3})
+    lesson = Lesson("old", "id", Likeness(1, 1, 1, 1), 0.5, (), 0, 0)
+    made = Start({"learning_rate": 1e-4}), (lesson,)
+
+    def opened(spec: StudySpec, start: Start | None, lessons: tuple[Lesson, ...]) -> optuna.Study:
+        return open_study(spec, folder, identity_of(spec, "digest"), start, lessons)
+
+    with monkeypatch.context() as patched:
+        _killed_after(writes, patched)
+        with suppress(Killed):
+            opened(was, *made)
+    has_identity = writes >= 6
+    if not has_identity:
+        study = opened(now, None, ())
+        assert (read_start(study), read_lessons(study), study.get_trials()) == (None, (), [])
+        return
+    with pytest.raises(StudyError, match="another request"):
+        opened(now, None, ())
+    study = opened(was, None, ())
+    assert (read_start(study), read_lessons(study)) == made
+    assert [trial.user_attrs for trial in study.get_trials()] == [{"origin": "default"}]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def _killed_after(writes: int, patched: pytest.MonkeyPatch) -> None:
+    """Of attributes of a study and of trials."""
+    left = writes
+
+    def deadly(write: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object, **options: object) -> object:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            return write(*arguments, **options)
+
+        return wrapped
+
+    for name in ("set_study_user_attr", "create_new_trial"):
+        patched.setattr(RDBStorage, name, deadly(getattr(RDBStorage, name)))

@@ -14,13 +14,13 @@ from optuna.storages import RDBStorage
 from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range
 from autoft.spec.study import Budget, ModelRef, Resources, SearchMethod, StudySpec
+from autoft.study.identity import identity_of
 from autoft.study.storage import (
     FORMAT_ATTR,
     MissingStudyError,
     StorageError,
     clear_storage_errors,
     find_study,
-    identity_of,
     leftovers,
     open_study,
     study_id,
@@ -216,8 +216,8 @@ def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytes
 
 def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
     study = opened(make_spec(), folder)
-    study.set_user_attr(FORMAT_ATTR, {"format": 7, "autoft": "3.1.4"})
-    said = r"made by autoft 3\.1\.4, which stores studies in format 7; this is autoft .*, with format 6"
+    study.set_user_attr(FORMAT_ATTR, {"format": 8, "autoft": "3.1.4"})
+    said = r"made by autoft 3\.1\.4, which stores studies in format 8; this is autoft .*, with format 7"
     with pytest.raises(StudyError, match=said):
         opened(make_spec(), folder)
     with pytest.raises(StudyError, match=said):

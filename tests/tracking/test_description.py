@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
-from autoft.study.pruner import Stop
 from autoft.study.records import StudyInfo
+from autoft.study.stop import Stop
 from autoft.tracking.description import STOPS_SHOWN, describe
 from autoft.tracking.tags import MAX_CHARS
 

@@ -5,8 +5,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from autoft.study.pruner import Stop
 from autoft.study.records import StudyInfo
+from autoft.study.stop import Stop
 from autoft.tracking import store, tags
 from autoft.tracking.projection import Projection
 
@@ -114,22 +114,6 @@ def test_a_run_says_where_it_comes_from_against_whom_it_was_stopped_and_every_va
         "unfreeze_depth": "all",
         "batch_size": 32,
     }
-
-
-def test_a_run_of_an_earlier_version_gets_the_tags_that_it_lacks_and_nothing_twice(
-    client: MlflowClient, reopen: Callable[..., Projection]
-) -> None:
-    projection = reopen()
-    projection.project(make_trial(0))
-    run = _run(client, projection, 0)
-    client.delete_tag(run.info.run_id, tags.VALUES)
-    history = _all_metrics(client, run)
-    again = reopen()
-    again.project(make_trial(0, origin="default"))
-    run = _run(client, again, 0)
-    assert run.data.tags[tags.ORIGIN] == "default"
-    assert json.loads(run.data.tags[tags.VALUES])["batch_size"] == 32
-    assert (_all_metrics(client, run), run.info.status) == (history, "FINISHED")
 
 
 def test_projecting_twice_and_from_a_second_process_changes_nothing(

@@ -45,7 +45,7 @@ def test_best_needs_the_name_and_the_address_only(
     }
 
 
-def test_a_study_of_an_earlier_version_has_its_searched_values(
+def test_a_run_that_does_not_tell_every_value_has_the_searched_ones(
     uri: str, study: str, publish: Callable[..., Projection]
 ) -> None:
     projection = publish([make_trial(0)])

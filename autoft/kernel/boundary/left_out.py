@@ -1,7 +1,7 @@
 """What a study does not keep at its boundaries, in words for a person."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autoft.kernel.config import Depth
@@ -17,6 +17,7 @@ class LeftOut:
     model: str
     """The reference from space.yaml."""
     max_length: int
+    """See `CachePlan.length`."""
     depth: Depth
     """The `unfreeze_depth` that would read it."""
     reason: str
@@ -24,15 +25,14 @@ class LeftOut:
     """Whether a run with stored states differed: nothing that the architecture lets expect."""
 
 
-def sentences(left_out: Sequence[LeftOut], models: int, lengths: int) -> list[str]:
+def sentences(left_out: Sequence[LeftOut], lengths: Mapping[str, int]) -> list[str]:
     """One for each reason, after what it holds for; models and lengths are named where there are several.
 
     Args:
         left_out: in any order.
-        models: how many the study has.
-        lengths: how many values of `max_length` it has.
+        lengths: by model of the study, at how many lengths its rows are encoded.
 
-    >>> sentences([LeftOut("m", 128, depth, "no block is frozen") for depth in (5, 6)], 1, 1)
+    >>> sentences([LeftOut("m", 128, depth, "no block is frozen") for depth in (5, 6)], {"m": 1})
     ['nothing at depth 5, 6: no block is frozen']
     """
     reached: dict[tuple[str, str, Depth], list[int]] = defaultdict(list)
@@ -43,10 +43,24 @@ def sentences(left_out: Sequence[LeftOut], models: int, lengths: int) -> list[st
         together[model, reason, tuple(sorted(at))].append(depth)
     told = []
     for (model, reason, found), depths in together.items():
-        of_model = f" of {model}" if models > 1 else ""
-        at_length = f"max_length {_listed(found)} and " if len(found) < lengths else ""
+        of_model = f" of {model}" if len(lengths) > 1 else ""
+        at_length = f"max_length {_listed(found)} and " if len(found) < lengths[model] else ""
         told.append(f"nothing{of_model} at {at_length}depth {_listed(depths)}: {reason}")
     return told
+
+
+def uncut(longest: Mapping[str, int], largest: int) -> list[str]:
+    """That `max_length` does not matter above the longest row, for each model of `longest`.
+
+    >>> uncut({"m": 62}, largest=80)
+    ['no row has more than 62 tokens, so a larger max_length is the same']
+    """
+    return [
+        f"no row{f' of {model}' if len(longest) > 1 else ''} has more than {tokens} tokens, so a larger "
+        "max_length is the same"
+        for model, tokens in longest.items()
+        if tokens < largest
+    ]
 
 
 def _listed(values: Sequence[Depth]) -> str:

@@ -22,6 +22,7 @@ class Boundary:
     model: str
     """The reference from space.yaml."""
     max_length: int
+    """As `CachePlan.length` gives it."""
     boundary: int
     """Blocks below."""
     reads: Reads
@@ -50,6 +51,12 @@ class CachePlan:
     """By model, the embeddings of which only those of tokens that occur are trained (`vocabulary`)."""
     fill_tokens: int = FORWARD_TOKENS["cpu"]
     """Of a batch that fills, with its padding; the rows' lengths alone decide which rows it holds."""
+    longest: Mapping[str, int] = field(default_factory=dict)
+    """By model, tokens of the longest row; empty where all trials have the same `max_length`."""
+
+    def length(self, model: str, max_length: int) -> int:
+        """At which length a trial's rows are encoded: where no row is cut, it is the longest row's."""
+        return min(max_length, self.longest.get(model, max_length))
 
     def of(self, model: str, max_length: int) -> tuple[Boundary, ...]:
         """What is kept of one model and length, from the lowest boundary to the highest."""
@@ -80,4 +87,5 @@ class CachePlan:
             first_token=dict(stored["first_token"]),
             tables=dict(stored["tables"]),
             fill_tokens=int(stored["fill_tokens"]),
+            longest=dict(stored.get("longest", {})),  # studies of format 6 have none
         )

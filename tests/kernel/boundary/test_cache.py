@@ -21,6 +21,7 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.config import Depth, FineTuneConfig
 from autoft.kernel.workbench import Materials, Workbench
 from autoft.spec.read import read_spec
+from autoft.study.pruner import expected_passes
 
 from ..tiny import config, materials, save_pretrained, write_rows
 
@@ -56,7 +57,8 @@ def request(name: str, trials: int = 60, cache: object = "20GB", **space: object
 def planned(folder: Path, name: str, precision="fp32", cpus: int = 1, **changes) -> Materials:
     source = replace(save_pretrained(name, folder / name), name=f"./{name}")
     things = materials(folder, source, cpus=cpus)
-    return replace(things, cache_plan=plan_cache(request(name, **changes), things, precision))
+    spec = request(name, **changes)
+    return replace(things, cache_plan=plan_cache(spec, things, precision, expected_passes(spec)))
 
 
 def results(things: Materials, path: Path, bench: Workbench | None = None, **changes: object):
@@ -151,6 +153,7 @@ def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any
         boundaries,
         first_token={model: part for one in plans for model, part in one.first_token.items()},
         tables={model: table for one in plans for model, table in one.tables.items()},
+        longest={model: tokens for one in plans for model, tokens in one.longest.items()},
     )
     assert (len(plan.first_token), len(plan.tables)) == (1, 2)  # BERT's; BERT's and GPT-2's
     things = replace(each[0], models=tuple(t.models[0] for t in each), cache_plan=plan)
@@ -173,6 +176,22 @@ def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any
             next(stopped)
             stopped.close()
         assert results_of(bench, trials[i], path) == alone[i], trials[i]
+
+
+def test_lengths_above_the_longest_row_share_its_tokens_and_states_and_change_no_bit(tmp_path):
+    things = planned(tmp_path, "bert", max_length=[8, 12, 14, 16])
+    plan = things.cache_plan
+    # FILLER words and a colour: at most 9, and BERT's two special tokens.
+    assert plan.longest == {"./bert": 11}
+    assert {each.max_length for each in plan.boundaries} == {8, 11}
+    assert "no row has more than 11 tokens, so a larger max_length is the same" in plan.notes
+    bench, path = Workbench(things), tmp_path / "7.safetensors"
+    found = [results(things, path, bench, unfreeze_depth=1, max_length=length) for length in (12, 16, 8)]
+    assert found[0] == found[1] != found[2]
+    assert len(state_files(things)) == 2 * 3 * 2  # lengths, boundaries, splits
+    fixed = planned(tmp_path / "fixed", "bert", max_length=16)
+    assert fixed.cache_plan.longest == {}
+    assert results(fixed, path, unfreeze_depth=1, max_length=16) == found[0]
 
 
 def random_trial(drawn: random.Random, model: str, depth: Depth, max_length: int) -> FineTuneConfig:

@@ -10,15 +10,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers.models.t5.modeling_t5 import T5Block
 
-from autoft.data.encode import encoded_path
 from autoft.data.files import file_digest, read_table, write_table
-from autoft.kernel.boundary import decide
+from autoft.kernel.boundary import decide, worth
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.left_out import LeftOut, sentences
 from autoft.kernel.boundary.plan import CachePlan
 
-from ..tiny import tiny_tokenizer
 from .test_cache import planned, request
+
+OFTEN = 100.0
+"""Passes over the rows."""
 
 
 def test_a_plan_is_json_and_comes_back(tmp_path):
@@ -39,29 +40,30 @@ def test_a_table_that_each_trial_draws_anew_is_trained_whole(tmp_path):
         weights,
         metadata={"format": "pt"},
     )
-    plan = plan_cache(request("bert"), things, "fp32")
+    plan = plan_cache(request("bert"), things, "fp32", OFTEN)
     assert plan.tables == {}
     assert plan.boundaries == things.cache_plan.boundaries
 
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Has the probe measure these seconds of computing for the depths 0, 1 and 2, and none of reading."""
+    """Has the probe measure these seconds of computing and reading for the depths 0, 1 and 2."""
 
-    def set_to(*compute_s):
-        seconds = cycle([s for each in compute_s for s in (each, 0.0)])
-        monkeypatch.setattr(decide, "_fastest", lambda action, device, times=3: next(seconds))
+    def set_to(*computed_and_read_s):
+        seconds = cycle([s for pair in computed_and_read_s for s in pair])
+        monkeypatch.setattr(worth, "_fastest", lambda action, device, times=3: next(seconds))
 
     return set_to
 
 
 def within(room, things):
     spec = request("bert")
-    return plan_cache(replace(spec, resources=replace(spec.resources, cache=room)), things, "fp32")
+    spec = replace(spec, resources=replace(spec.resources, cache=room))
+    return plan_cache(spec, things, "fp32", OFTEN)
 
 
 def test_what_saves_least_for_its_bytes_is_left_out_first(tmp_path, measured):
-    measured(3.0, 2.0, 1.0)
+    measured((3.0, 0.0), (2.0, 0.0), (1.0, 0.0))
     things = planned(tmp_path, "bert")
     one, two, three = things.cache_plan.boundaries
     assert one.bytes == two.bytes
@@ -75,7 +77,8 @@ def test_what_saves_least_for_its_bytes_is_left_out_first(tmp_path, measured):
 
 
 def test_what_a_boundary_saves_is_the_time_that_was_measured(tmp_path, measured):
-    measured(3.0, 1.0, 2.0)  # more blocks lie below the trained one of depth 1 than below the two of depth 2
+    # More blocks lie below the trained one of depth 1 than below the two of depth 2.
+    measured((3.0, 0.0), (1.0, 0.0), (2.0, 0.0))
     things = planned(tmp_path, "bert")
     one, two, three = things.cache_plan.boundaries
     assert within(two.bytes + three.bytes, things).boundaries == (one, three)
@@ -103,7 +106,7 @@ def test_blocks_that_still_run_below_a_boundary_count_as_reading_and_are_not_spa
         action()
         return len(ran) or read_s
 
-    monkeypatch.setattr(decide, "_fastest", a_second_a_block)
+    monkeypatch.setattr(worth, "_fastest", a_second_a_block)
     # Boundaries 5, 4 and 3 of three blocks and three: at 5, four run still; at 4, all do.
     plan = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3]).cache_plan
     assert any("depth 2" in note and "all frozen blocks have to run" in note for note in plan.notes)
@@ -126,31 +129,45 @@ def test_a_cache_of_0_keeps_nothing(tmp_path):
     assert plan.first_token == {"./bert": "bert.encoder.layer.2.attention.output"}  # needs no room
 
 
-def test_a_boundary_that_is_read_less_than_once_is_not_kept(tmp_path):
-    plan = planned(tmp_path, "bert", trials=3, epochs=1).cache_plan
-    assert plan.boundaries == ()
-    assert "nothing at depth 0, 1, 2: too few trials would read it" in plan.notes
+@pytest.mark.parametrize(("passes", "kept"), [(7.9, []), (8.1, [1]), (11.9, [1, 2]), (12.1, [1, 2, 3])])
+def test_a_boundary_has_to_save_more_than_it_takes_to_fill(tmp_path, measured, passes, kept):
+    # Each depth has a quarter of the passes. Below the boundaries 1, 2 and 3 reading takes 0, 1/3 and 1/2 of
+    # computing: p - 1, (p - 1) 2/3 and (p - 1) / 2 of a pass are saved; more than one from p = 2, 2.5, 3 on.
+    things = planned(tmp_path, "bert")
+    measured((6.0, 3.0), (6.0, 2.0), (6.0, 0.0))
+    plan = plan_cache(request("bert"), things, "fp32", passes)
+    assert [each.boundary for each in plan.boundaries] == kept
 
 
-def test_of_lengths_that_are_read_too_seldom_only_the_longest_is_tokenised(tmp_path):
-    things = planned(tmp_path, "bert", trials=6, max_length={"low": 8, "high": 16})
-    assert things.cache_plan.notes == (
-        "nothing at depth 0, 1, 2: too few trials would read it",
-        "nothing at depth all: the embeddings are trained",
-    )
-    # But the longest: with its rows it was seen what the head reads.
-    longest = encoded_path(things.cache, things.rows_digest, tiny_tokenizer(), 16)
-    assert list(things.cache.glob("*.arrow")) == [longest]
+def test_a_wide_range_of_lengths_costs_one_tokenisation_and_one_trial_run_a_depth(tmp_path, monkeypatch):
+    tried = []
+    difference = worth.difference
+    monkeypatch.setattr(worth, "difference", lambda *given: tried.append(given[2]) or difference(*given))
+    things = planned(tmp_path, "bert", trials=60, epochs=1, max_length={"low": 5, "high": 64})
+    # 54 of 60 lengths are above the longest row; a trial has each of the others too seldom.
+    assert {each.max_length for each in things.cache_plan.boundaries} == {11}
+    assert "nothing at max_length 5, 6, 7, 8, 9, 10 and depth 0, 1, 2: too few" in things.cache_plan.notes[0]
+    assert tried.count(1) == tried.count(2) == 1
+    assert len(list(things.cache.glob("*.arrow"))) == 1
+
+
+def test_of_very_many_boundaries_those_that_save_most_are_kept(tmp_path, measured, monkeypatch):
+    monkeypatch.setattr(decide, "MOST", 2)
+    measured((3.0, 0.0), (2.0, 0.0), (1.0, 0.0))  # the depths 0, 1 and 2
+    things = planned(tmp_path, "bert")
+    assert [each.boundary for each in things.cache_plan.boundaries] == [2, 3]
+    assert "nothing at depth 2: 2 others save more" in things.cache_plan.notes
 
 
 def test_lengths_and_models_are_named_where_it_depends_on_them():
     def at(model, max_length, depth):
         return LeftOut(model, max_length, depth, "it is full")
 
-    assert sentences([at("a", n, d) for n in (32, 64) for d in (0, 1)], models=1, lengths=3) == [
+    assert sentences([at("a", n, d) for n in (32, 64) for d in (0, 1)], {"a": 3}) == [
         "nothing at max_length 32, 64 and depth 0, 1: it is full"
     ]
-    assert sentences([at("a", n, 0) for n in range(32, 64)] + [at("b", 32, 1)], models=2, lengths=33) == [
+    several = [at("a", n, 0) for n in range(32, 64)] + [at("b", 32, 1)]
+    assert sentences(several, {"a": 33, "b": 33}) == [
         "nothing of a at max_length 32 to 63 (32 values) and depth 0: it is full",
         "nothing of b at max_length 32 and depth 1: it is full",
     ]
@@ -158,7 +175,7 @@ def test_lengths_and_models_are_named_where_it_depends_on_them():
 
 def test_where_reading_costs_more_than_computing_it_is_computed(tmp_path, monkeypatch):
     seconds = iter((1.0, 2.0) * 10)
-    monkeypatch.setattr(decide, "_fastest", lambda action, device, times=3: next(seconds))
+    monkeypatch.setattr(worth, "_fastest", lambda action, device, times=3: next(seconds))
     plan = planned(tmp_path, "bert").cache_plan
     assert plan.boundaries == ()
     assert any("reading takes 2000.00 ms, computing 1000.00 ms" in note for note in plan.notes)
@@ -174,7 +191,7 @@ def test_albert_keeps_nothing_and_says_why(tmp_path):
 
 
 def test_a_difference_turns_the_cache_off_with_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr(decide, "difference", lambda *_: "the moon is full")
+    monkeypatch.setattr(worth, "difference", lambda *_: "the moon is full")
     plan = planned(tmp_path, "bert").cache_plan
     assert plan.boundaries == ()
     assert plan.warnings == ("nothing at depth 0, 1, 2: the moon is full",)
@@ -188,7 +205,7 @@ def test_a_row_that_holds_the_padding_token_needs_all_tokens(tmp_path):
     changed = tmp_path / "changed.arrow"
     write_table(table.set_column(0, "input_0", pa.array(texts)), changed)
     things = replace(things, rows=changed, rows_digest=file_digest(changed))
-    assert plan_cache(request("gpt2"), things, "fp32").boundaries[-1].reads == "all"
+    assert plan_cache(request("gpt2"), things, "fp32", OFTEN).boundaries[-1].reads == "all"
 
 
 def test_the_process_is_left_as_it_was(tmp_path):

@@ -9,13 +9,14 @@ import pytest
 from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from autoft.spec.study import Faults
+from autoft.study.identity import identity_of
 from autoft.study.ray_tune import memory_kills
 from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler, StudySearcher
 from autoft.study.ray_tune.memory_kills import MemoryKills
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY
 from autoft.study.records import read_trial
 from autoft.study.sitting import Sitting
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from ..scripted import Clock, make_spec
 

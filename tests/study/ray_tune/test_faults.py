@@ -18,13 +18,14 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults
 from autoft.study.failures import GaveUp
+from autoft.study.identity import identity_of
 from autoft.study.lock import Owner
 from autoft.study.places import CHECKPOINTS, log_name, resume_name
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import TrialRecord, read_trials
 from autoft.study.requests import forget_stop, request_stop
-from autoft.study.storage import find_study, identity_of, open_study
+from autoft.study.storage import find_study, open_study
 
 from ..scripted import Diary, Die, Once, ScriptedWorkbench, make_spec, sleep, workbench
 

@@ -17,13 +17,14 @@ from autoft.errors import AutoftError, StudyError
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults, SearchMethod, StudySpec
+from autoft.study.identity import identity_of
 from autoft.study.places import checkpoint_name, log_name
 from autoft.study.ray_tune import run as run_module
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_trials
 from autoft.study.sitting import Sitting
-from autoft.study.storage import find_study, identity_of, open_study
+from autoft.study.storage import find_study, open_study
 from autoft.study.watch import Watcher
 from autoft.study.workbench import MakeWorkbench, Node, Workbench
 

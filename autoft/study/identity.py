@@ -1,0 +1,170 @@
+"""What makes a study the same study, and what differs where it is another one.
+
+What a request does not say of its space stays as it was when the study was made: a later version may
+recommend other values, search other ranges by default or have more hyperparameters.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import optuna
+
+from autoft.errors import StudyError
+from autoft.spec.space import Choice, Condition, Parameter, Range, SearchSpace, Value
+from autoft.spec.study import SearchMethod, StudySpec
+from autoft.study.records import IDENTITY_ATTR
+
+DEFAULTS_ATTR = "defaults"
+"""The study's attribute: what it has where its request said nothing. `values` of all hyperparameters, and the
+names of those `searched`, whose domains are in its identity."""
+_OPTIONAL = ("start", "evaluations_per_epoch", "learn_from")
+"""Of the search, what is left out of an identity where it stands at its default."""
+
+
+def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
+    """What makes a study the same study: when one of these changes, its trials no longer compare.
+
+    What stands at its default is left out, so that the identity does not change with what a later version
+    adds.
+
+    Args:
+        spec: the request, fitted to its models; of a study that stands, from `as_made`.
+        data_digest: of the rows of all splits.
+    """
+    search, space = spec.search, spec.space
+    asked = {name: getattr(search, name) for name in _OPTIONAL}
+    identity = {
+        "task": spec.task,
+        "models": {
+            model.name: {"revision": model.revision, "weights": model.weights, "tokenizer": model.tokenizer}
+            for model in spec.models
+        },
+        "data digest": data_digest,
+        "objective": spec.objective,
+        "space": {
+            "fixed": {
+                name: value
+                for name, value in space.fixed.items()
+                if name not in space.defaults or value != space.defaults[name]
+            },
+            "searched": {
+                parameter.name: {
+                    "domain": asdict(parameter.domain),
+                    "conditions": [asdict(condition) for condition in parameter.conditions],
+                }
+                for parameter in space.parameters
+            },
+        },
+        "search": {
+            "seed": search.seed,
+            "sampler": {"name": search.sampler, **search.sampler_options},
+            "pruner": {"name": search.pruner, **search.pruner_options},
+            **{name: value for name, value in asked.items() if value != getattr(SearchMethod(), name)},
+        },
+    }
+    as_stored: dict[str, Any] = json.loads(json.dumps(identity))
+    return as_stored
+
+
+def write_defaults(study: optuna.Study, space: SearchSpace) -> None:
+    """Stores what a new study has where its request says nothing."""
+    searched = [parameter.name for parameter in space.parameters if parameter.by_default]
+    study.set_user_attr(DEFAULTS_ATTR, {"values": dict(space.defaults), "searched": searched})
+
+
+def as_made(spec: StudySpec, study: optuna.Study) -> StudySpec:
+    """The request with what it does not mention as it was when the study was made.
+
+    A study of format 6 does not tell what its request mentioned: all of it stays as it was.
+
+    Args:
+        spec: the request, fitted to its models.
+        study: the one that it goes on with.
+    """
+    stored = study.user_attrs[IDENTITY_ATTR]["space"]
+    of_old = {"values": stored["fixed"], "searched": list(stored["searched"])}
+    made: dict[str, Any] = study.user_attrs.get(DEFAULTS_ATTR, of_old)
+    space = spec.space
+    values = {name: made["values"].get(name, value) for name, value in space.defaults.items()}
+    mentioned = {*space.fixed, *(each.name for each in space.parameters if not each.by_default)}
+    kept = {
+        name: Parameter(name, _domain(stored["searched"][name]["domain"]), by_default=True)
+        for name in made["searched"]
+        if name in space.defaults and name not in mentioned and not stored["searched"][name]["conditions"]
+    }
+    own = [
+        kept.pop(each.name, each)
+        for each in space.parameters
+        if not each.by_default or each.name in stored["searched"]
+    ]
+    # Those that the request would not search today come first, for others may hang on them.
+    return replace(spec, space=replace(space, defaults=values, parameters=(*kept.values(), *own)))
+
+
+def require_same(study: optuna.Study, space: SearchSpace, identity: Mapping[str, Any]) -> None:
+    """Raises StudyError where the study was made from another request; the message shows what differs.
+
+    Args:
+        study: the one that stands.
+        space: of the request, from `as_made`.
+        identity: of the same request.
+    """
+    was, now = (_whole(each, space.defaults) for each in (study.user_attrs[IDENTITY_ATTR], identity))
+    if was != now:
+        raise StudyError(_difference(study.study_name, was, now))
+
+
+def _domain(stored: Mapping[str, Any]) -> Choice | Range:
+    return Choice(tuple(stored["values"])) if "values" in stored else Range(**stored)
+
+
+def _whole(identity: Mapping[str, Any], defaults: Mapping[str, Value]) -> dict[str, Any]:
+    """With what an identity leaves out, or did not know of when it was stored."""
+    space = identity["space"]
+    usual = {name: value for name, value in asdict(SearchMethod()).items() if name in _OPTIONAL}
+    searched = {
+        name: {
+            "domain": _filled(each["domain"], Choice if "values" in each["domain"] else Range),
+            "conditions": [_filled(condition, Condition) for condition in each["conditions"]],
+        }
+        for name, each in space["searched"].items()
+    }
+    return {
+        **identity,
+        "space": {"fixed": {**defaults, **space["fixed"]}, "searched": searched},
+        "search": {**json.loads(json.dumps(usual)), **identity["search"]},
+    }
+
+
+def _filled(stored: Mapping[str, Any], kind: type[Choice | Range | Condition]) -> dict[str, Any]:
+    return {each.name: stored.get(each.name, each.default) for each in fields(kind)}
+
+
+def _difference(name: str, stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    was, now = dict(_flat(stored)), dict(_flat(asked))
+    lines = [
+        f"  {path}: was {_shown(was, path)}, is now {_shown(now, path)}"
+        for path in sorted({*was, *now})
+        if _shown(was, path) != _shown(now, path)
+    ]
+    return "\n".join(
+        [
+            f"study {name!r} was made from another request, so its trials do not compare with new ones:",
+            *lines,
+            "Give the new search another name (study: ...), or restore these values.",
+        ]
+    )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _shown(tree: Mapping[str, Any], path: str) -> str:
+    return json.dumps(tree[path]) if path in tree else "absent"
