@@ -16,4 +16,4 @@ class Assignment:
     """Measurements of earlier attempts that stand."""
     config: FineTuneConfig
     micro_batch: int | None = None
-    """At most so many rows at a time, where an earlier attempt was ended for want of memory."""
+    """At most so many rows at a time, where the worker died more than once."""

@@ -348,14 +348,12 @@ class Sitting:
         self._write_end(live, state, failure.reason, failure.traceback, node)
         return self._end(number, state)
 
-    def lost(
-        self, number: int, attempt: int, reason: str, *, with_node: bool = False, for_memory: bool = False
-    ) -> Verdict:
+    def lost(self, number: int, attempt: int, reason: str, *, with_node: bool = False) -> Verdict:
         """The worker's process is gone: the trial is tried again on another, up to `faults.retries` times.
 
         One that had said nothing for `faults.trial_timeout` was ended by its watchdog, and hangs again. That
-        its whole node is gone is no fault of the trial's, and not counted. One that was ended `for_memory` is
-        not counted either, but tried again with fewer rows at a time.
+        its whole node is gone is no fault of the trial's, and not counted. Where it dies again without a
+        measurement in between, it goes on with half of the rows at a time.
         """
         live = self._of(number, attempt)
         if live is None:
@@ -364,8 +362,6 @@ class Sitting:
         if self._clock() - live.heard_s >= timeout_s and not with_node:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
             return self.failed(number, attempt, Failure("error", hung, ""))
-        if for_memory:
-            return self._lost_for_memory(live, reason)
         measured = len(measurement_notes(live.trial._cached_frozen_trial))
         before = _crashes_of(live)
         # What has come further since its last crash does not crash of itself.
@@ -373,23 +369,24 @@ class Sitting:
         if crashes > self.spec.faults.retries:
             tried = f"{reason}, {crashes} times" if crashes > 1 else reason
             return self.failed(number, attempt, Failure("error", tried, ""))
-        return self._again(live, {**before, "count": crashes, "measured": measured})
+        note = {**before, "count": crashes, "measured": measured}
+        if crashes > 1:
+            note["micro_batch"] = self._half_the_rows(live)
+        return self._again(live, note)
 
-    def _lost_for_memory(self, live: _Live, reason: str) -> Verdict:
-        """Again with a quarter of the rows at a time, as far as is known how many these were.
+    def _half_the_rows(self, live: _Live) -> int:
+        """Half of the rows at a time of the last attempt: a worker that dies again may lack memory.
 
-        Not a half: unlike an allocation that fails, this costs the way from the last measurement. Where so
-        few rows lay in one piece anyhow, it changes nothing, and the next quarter does. Where it was not the
-        rows (the model alone does not fit), the trial is soon found out to be impossible.
+        To Ray a process that the system ended for want of memory is gone like any other.
         """
-        trial, before = live.trial._cached_frozen_trial, _crashes_of(live)
+        trial = live.trial._cached_frozen_trial
         told = [note["micro_batch"] for note in measurement_notes(trial)[-1:]]
-        known = [trial.user_attrs[TRIAL_ATTR]["values"]["batch_size"], before.get("micro_batch"), *told]
-        rows = min(each for each in known if each is not None)
-        if rows == 1:
-            failure = Failure("memory", f"{reason}, with one row at a time", "")
-            return self.failed(trial.number, live.attempt, failure)
-        return self._again(live, {**before, "micro_batch": max(1, rows // 4)})
+        known = [
+            trial.user_attrs[TRIAL_ATTR]["values"]["batch_size"],
+            _crashes_of(live).get("micro_batch"),
+            *told,
+        ]
+        return max(1, min(each for each in known if each is not None) // 2)
 
     def _again(self, live: _Live, note: dict[str, Any]) -> Verdict:
         """The trial is the next one to run."""

@@ -582,48 +582,29 @@ def test_a_trial_that_was_silent_for_long_hung_and_is_not_tried_again(folder: Pa
     assert (read_trial(sitting.study, 0).state, read_trial(sitting.study, 0).reason) == ("FAIL", reason)
 
 
-def test_a_trial_whose_process_was_ended_for_want_of_memory_is_tried_again_with_fewer_rows(
-    folder: Path,
-) -> None:
-    spec = make_spec(trials=2, faults=Faults(retries=0))
+def test_a_trial_whose_process_dies_again_goes_on_with_half_of_the_rows(folder: Path) -> None:
+    spec = make_spec(trials=1, faults=Faults(retries=3))
     sitting = sit(spec, folder)
-    finish(sitting, 0.5)
-    for attempt, rows in enumerate((None, 8, 2), start=1):
+    for attempt, rows in enumerate((None, None, 16), start=1):  # of 32
         trial = begin(sitting)
-        assert (trial.number, trial.attempt, trial.micro_batch) == (1, attempt, rows)
-        assert sitting.lost(1, attempt, "no memory", for_memory=True) is Verdict.KEPT
+        assert (trial.attempt, trial.micro_batch) == (attempt, rows)
+        assert sitting.lost(0, attempt, "it died") is Verdict.KEPT
     sitting = sit(spec, folder)  # another sitting has not forgotten it
     trial = begin(sitting)
-    assert (trial.attempt, trial.micro_batch) == (4, 1)
-    measured(sitting, trial, 1, 3, 0.9)
-    assert sitting.lost(1, 4, "no memory", for_memory=True) is Verdict.ENDED
-    record, frozen = read_trial(sitting.study, 1), sitting.study.get_trials()[1]
-    assert (record.state, record.reason) == ("PRUNED", "no memory, with one row at a time")
-    assert frozen.constraints == {"memory": 1.0}
+    assert (trial.attempt, trial.micro_batch) == (4, 8)
+    measured(sitting, trial, 1, 3, 0.9)  # it has come further, so it may die as often again
+    for rows in (8, 4):
+        assert sitting.lost(0, trial.attempt, "it died") is Verdict.KEPT
+        trial = begin(sitting)
+        assert trial.micro_batch == rows
 
 
-def test_want_of_memory_and_crashes_are_counted_apart(folder: Path) -> None:
-    sitting = sit(make_spec(trials=1, faults=Faults(retries=1)), folder)
-    assert sitting.lost(0, begin(sitting).attempt, "it died") is Verdict.KEPT
-    assert sitting.lost(0, begin(sitting).attempt, "no memory", for_memory=True) is Verdict.KEPT
-    assert sitting.lost(0, begin(sitting).attempt, "it died") is Verdict.ENDED
-
-
-def test_fewer_rows_are_fewer_than_were_tried(folder: Path) -> None:
+def test_half_of_the_rows_is_half_of_those_that_were_tried(folder: Path) -> None:
     sitting = sit(make_spec(trials=1), folder)
-    trial = begin(sitting)
-    measured(sitting, trial, 1, 3, 0.5, micro_batch=16)  # of 32: it had found out for itself
-    sitting.lost(0, 1, "no memory", for_memory=True)
-    assert begin(sitting).micro_batch == 4
-
-
-def test_a_trial_that_hung_is_not_tried_again_though_memory_was_short_meanwhile(folder: Path) -> None:
-    clock = Clock()
-    sitting = sit(make_spec(trials=1, faults=Faults(trial_timeout_s=30.0)), folder, clock=clock)
-    trial = begin(sitting)
-    clock.now_s = 30.0
-    assert sitting.lost(0, trial.attempt, "no memory", for_memory=True) is Verdict.ENDED
-    assert (read_trial(sitting.study, 0).reason or "").startswith("hung")
+    measured(sitting, begin(sitting), 1, 3, 0.5, micro_batch=16)  # of 32: it had found out for itself
+    sitting.lost(0, 1, "it died")
+    sitting.lost(0, begin(sitting).attempt, "it died")
+    assert begin(sitting).micro_batch == 8
 
 
 def test_out_of_memory_is_a_violated_constraint(folder: Path) -> None:

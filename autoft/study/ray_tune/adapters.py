@@ -19,7 +19,6 @@ from autoft.data.files import replacing
 from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure
 from autoft.study.places import checkpoint_name, log_name
-from autoft.study.ray_tune.memory_kills import MemoryKills
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Parcel, Report, WorkerError
 from autoft.study.sitting import Sitting, Verdict
 
@@ -28,7 +27,6 @@ COUNTED_EVERY_S = 2.0
 NODE_DIED = "its node has died"
 """How Ray words it; there is no type for it."""
 LOST = "the worker process died (out of memory, killed or crashed); its log may say more"
-STARVED = "out of memory: the system ended the worker process"
 
 
 class Desk:
@@ -38,12 +36,10 @@ class Desk:
     for `run` to raise, and the sitting winds down.
     """
 
-    def __init__(self, sitting: Sitting, folder: Path, memory_kills: MemoryKills | None = None) -> None:
-        """`memory_kills` is None where they say nothing: of workers elsewhere, or that compute on a GPU."""
+    def __init__(self, sitting: Sitting, folder: Path) -> None:
         self.sitting = sitting
         self.error: Exception | None = None
         self._folder = folder
-        self.memory_kills = memory_kills
 
     @property
     def closed(self) -> bool:
@@ -74,12 +70,7 @@ class Desk:
             self.attempt(lambda: sitting.failed(number, attempt, failure), Verdict.KEPT)
         else:
             with_node = NODE_DIED in str(error)
-            starved = not with_node and self.memory_kills is not None and self.memory_kills.tell()
-            reason = STARVED if starved else LOST
-            self.attempt(
-                lambda: sitting.lost(number, attempt, reason, with_node=with_node, for_memory=starved),
-                Verdict.KEPT,
-            )
+            self.attempt(lambda: sitting.lost(number, attempt, LOST, with_node=with_node), Verdict.KEPT)
 
     def _take(self, report: Report) -> Verdict:
         number, attempt, sitting = report.number, report.attempt, self.sitting
@@ -123,8 +114,6 @@ class StudySearcher(Searcher):
     def suggest(self, trial_id: str) -> Any:
         """The configuration of a Ray trial; None: not now; FINISHED: no more."""
         self._count_places()
-        if self._desk.memory_kills is not None:
-            self._desk.memory_kills.look()
         next_up = self._desk.attempt(self._desk.sitting.next, None)
         if self._desk.sitting.stopped:
             self._begin_grace()

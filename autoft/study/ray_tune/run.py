@@ -14,7 +14,6 @@ from ray.tune.search import Searcher
 from autoft.signals import gently
 from autoft.spec.study import StudySpec
 from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler, StudySearcher
-from autoft.study.ray_tune.memory_kills import MemoryKills
 from autoft.study.ray_tune.messages import Shared
 from autoft.study.ray_tune.process import environment
 from autoft.study.ray_tune.runtime import Runtime
@@ -71,8 +70,7 @@ def run(
         began_s=began_s,
     )
     # On a GPU the rows at a time have little to do with the machine's own memory.
-    memory_kills = MemoryKills() if runtime.local and runtime.gpus_per_trial == 0 else None
-    desk = Desk(sitting, folder, memory_kills)
+    desk = Desk(sitting, folder)
     shared = Shared(
         environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
         make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's

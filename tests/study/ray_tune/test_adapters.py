@@ -10,15 +10,13 @@ from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from autoft.spec.study import Faults
 from autoft.study.identity import identity_of
-from autoft.study.ray_tune import memory_kills
-from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler, StudySearcher
-from autoft.study.ray_tune.memory_kills import MemoryKills
+from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY
 from autoft.study.records import read_trial
 from autoft.study.sitting import Sitting
 from autoft.study.storage import open_study
 
-from ..scripted import Clock, make_spec
+from ..scripted import make_spec
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 ABSENT = ModuleNotFoundError("No module named 'autoft'")
@@ -62,44 +60,6 @@ def test_a_worker_that_failed_is_told_by_its_reason(
     found = read_trial(study, 0)
     assert (found.state, found.reason, sitting.stopped) == (state, reason, stops)
     assert desk.error is None
-
-
-def test_a_worker_that_the_kernel_ended_for_want_of_memory_is_no_crash(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kills = MemoryKills()
-    monkeypatch.setattr(kills, "tell", iter([True, False]).__next__)
-    spec = make_spec(faults=Faults(retries=0))
-    study = open_study(spec, folder, identity_of(spec, "digest"))
-    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-    desk, assignment = Desk(sitting, folder, kills), sitting.next()
-    assert assignment is not None
-    desk.lost(assignment, ActorDiedError())
-    again = sitting.next()
-    assert again is not None
-    assert (again.number, again.attempt, again.micro_batch) == (0, 2, 8)
-    desk.lost(again, ActorDiedError())
-    assert read_trial(study, 0).state == "FAIL"
-
-
-def test_a_kill_of_long_ago_explains_no_crash_though_nobody_reported_meanwhile(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counters, clock = tmp_path / "vmstat", Clock()
-    counters.write_text("oom_kill 0\n")
-    monkeypatch.setattr(memory_kills, "VMSTAT", counters)
-    spec = make_spec(faults=Faults(retries=0))
-    study = open_study(spec, folder, identity_of(spec, "digest"))
-    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-    desk = Desk(sitting, folder, MemoryKills(clock))
-    searcher = StudySearcher(desk, lambda: 1, lambda: None)
-    assignment = searcher.suggest("first")[ASSIGNMENT_KEY]
-    counters.write_text("oom_kill 1\n")
-    clock.now_s = 2.0
-    searcher.suggest("second")  # Ray asks all the time
-    clock.now_s = 60.0
-    desk.lost(assignment, ActorDiedError())
-    assert read_trial(study, 0).reason == LOST
 
 
 def test_the_trial_that_waits_is_found_among_those_that_are_not_over(folder: Path) -> None:
