@@ -381,12 +381,9 @@ class Sitting:
         """
         trial = live.trial._cached_frozen_trial
         told = [note["micro_batch"] for note in measurement_notes(trial)[-1:]]
-        known = [
-            trial.user_attrs[TRIAL_ATTR]["values"]["batch_size"],
-            _crashes_of(live).get("micro_batch"),
-            *told,
-        ]
-        return max(1, min(each for each in known if each is not None) // 2)
+        batch_size = int(trial.user_attrs[TRIAL_ATTR]["values"]["batch_size"])
+        known = [each for each in (_crashes_of(live).get("micro_batch"), *told) if each is not None]
+        return max(1, min([batch_size, *known]) // 2)
 
     def _again(self, live: _Live, note: dict[str, Any]) -> Verdict:
         """The trial is the next one to run."""
