@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any, Literal
 import ray
 from ray._private import ray_constants
 from ray.exceptions import AuthenticationError
+from ray.job_config import JobConfig
 
 from autoft.errors import ResourceError
+from autoft.search_path import python_path
 from autoft.spec.study import Resources
 from autoft.study.ray_tune.process import (
     SWITCHES,
@@ -213,8 +215,26 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
     )
 
 
+class _NoFolders(list[str]):
+    """Ray extends this list by the driver's working directory, where workers would look for modules first: a
+    file there may have the name of a library. Ray offers no other way to leave it out."""
+
+    def extend(self, folders: Iterable[str]) -> None:
+        """Stays empty."""
+
+
+def _job_config() -> JobConfig:
+    config = JobConfig()
+    config._py_driver_sys_path = _NoFolders()
+    return config
+
+
 def _start(resources: Resources, scratch: Path) -> None:
-    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    settings: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "job_config": _job_config(),
+    }
     of_workers = {
         "OMP_NUM_THREADS": str(resources.cpus_per_trial),
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
@@ -222,7 +242,7 @@ def _start(resources: Resources, scratch: Path) -> None:
     try:
         if resources.address is None:
             # Inherited: the workers that Ray starts in advance are for those who want no environment of it.
-            with _on_loopback(), environment(of_workers):
+            with _on_loopback(), environment({**of_workers, **python_path()}):
                 ray.init(
                     address="local",
                     include_dashboard=False,
