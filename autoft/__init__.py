@@ -5,6 +5,11 @@
 >>> autoft.best_config("quickstart").params  # doctest: +SKIP
 """
 
+from autoft import search_path
+
+if search_path.is_command():
+    search_path.leave_out_working_directory()
+
 from typing import TYPE_CHECKING
 
 from autoft.quiet import set_switches
@@ -63,7 +68,18 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'autoft' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except Exception as error:
+        if hiding := search_path.hiding_files():
+            from autoft.errors import AutoftError
+
+            listed = ", ".join(map(str, hiding))
+            raise AutoftError(
+                f"a library cannot be imported ({type(error).__name__}: {error}). Files beside your program "
+                f"hide installed modules of the same name: {listed}; rename them"
+            ) from error
+        raise
 
 
 def __dir__() -> list[str]:

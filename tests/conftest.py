@@ -1,8 +1,9 @@
 """What every test may use: an empty working directory, and no settings of the machine."""
 
 import os
+import shutil
 import signal
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,27 @@ def workdir(tmp_path, monkeypatch):
 def searched(tmp_path_factory):
     """A folder with a finished search of the quickstart, cut short, and what the command printed."""
     folder = tmp_path_factory.mktemp("main-job")
-    return folder, run_from_the_start(folder, *search_words("resources.max_concurrent=2"))
+    with hidden_libraries(folder):
+        ran = run_from_the_start(folder, *search_words("resources.max_concurrent=2"))
+    return folder, ran
+
+
+@contextmanager
+def hidden_libraries(folder):
+    """In the block, files and folders there have the names of libraries, as a user's may."""
+    names = ("tokenizers", "datasets", "queue", "logging", "sklearn", "peft", "yaml")
+    for name in names[:4]:
+        (folder / f"{name}.py").write_text('raise RuntimeError("mine")\n')
+    for name in names[4:]:
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text('raise RuntimeError("mine")\n')
+    try:
+        yield
+    finally:
+        for name in names[:4]:
+            (folder / f"{name}.py").unlink()
+        for name in names[4:]:
+            shutil.rmtree(folder / name)
 
 
 @pytest.fixture(scope="session")

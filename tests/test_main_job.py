@@ -42,6 +42,12 @@ def test_the_search_ends_well_and_says_a_line_a_trial_and_nothing_else(searched)
     assert "model      models:/quickstart/1" in ran.out
 
 
+def test_no_process_imports_a_file_of_the_folder_that_has_the_name_of_a_library(searched):
+    """While it ran there were some; see `hidden_libraries`. Each would have ended what imports it."""
+    _, ran = searched
+    assert "Study quickstart: 4 trials" in ran.out and "fail" not in ran.out
+
+
 def test_the_start_says_what_is_computed_once_and_the_log_says_it_too(folder, searched):
     _, ran = searched
     assert "cache: 28.3 MB of hidden states, computed once at 2 places\n" in ran.out

@@ -96,8 +96,7 @@ def _become(request: dict[str, Any]) -> None:
 if __name__ == "__main__":
     import importlib
 
-    del sys.path[0]  # this folder; the command's own is searched for modules instead, as with `python -m`
-    sys.path.insert(0, "")
+    del sys.path[0]  # this folder; the command's own is not searched for modules either
     for name in IMPORTED:
         importlib.import_module(name)
     gc.freeze()  # else a collection in each child would copy what it shares with this process

@@ -72,6 +72,7 @@ def start(where: str) -> "tuple[subprocess.Popen[bytes], str]":
             "MLFLOW_BACKEND_STORE_URI": where,
             "MLFLOW_TRACKING_URI": where,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "PYTHONSAFEPATH": "1",  # no module of the working directory hides one of the server's
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

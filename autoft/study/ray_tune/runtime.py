@@ -5,7 +5,7 @@ import math
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 import ray
 from ray.exceptions import AuthenticationError
+from ray.job_config import JobConfig
 
 from autoft.errors import ResourceError
+from autoft.search_path import python_path
 from autoft.signals import heed_again, interrupted, on_leaving
 from autoft.spec.study import Resources
 from autoft.study.ray_tune.detached import detached, leave, shut_down
@@ -218,8 +220,26 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
     )
 
 
+class _NoFolders(list[str]):
+    """Ray extends this list by the driver's working directory, where workers would look for modules first: a
+    file there may have the name of a library. Ray offers no other way to leave it out."""
+
+    def extend(self, folders: Iterable[str]) -> None:
+        """Stays empty."""
+
+
+def _job_config() -> JobConfig:
+    config = JobConfig()
+    config._py_driver_sys_path = _NoFolders()
+    return config
+
+
 def _start(resources: Resources, scratch: Path) -> None:
-    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    settings: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "job_config": _job_config(),
+    }
     of_workers = {
         "OMP_NUM_THREADS": str(resources.cpus_per_trial),
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
@@ -228,7 +248,8 @@ def _start(resources: Resources, scratch: Path) -> None:
         with ray_constants_set(**ENDS_AT_ONCE):
             if resources.address is None:
                 # Inherited: workers that Ray starts in advance are for those who want no environment of it.
-                with detached(), ray_constants_set(**ON_LOOPBACK), environment(of_workers):
+                inherited = environment({**of_workers, **python_path()})
+                with detached(), ray_constants_set(**ON_LOOPBACK), inherited:
                     ray.init(
                         address="local",
                         include_dashboard=False,
