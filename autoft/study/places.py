@@ -22,6 +22,11 @@ def study_folder(name: str) -> Path:
     return Path.cwd() / "studies" / name
 
 
+def sealed_folder(name: str) -> Path:
+    """Of a study's test rows: not in its folder, which its workers are given. No study has such a name."""
+    return Path.cwd() / "studies" / ".sealed" / name
+
+
 def checkpoint_name(number: int, attempt: int) -> str:
     """The best model of one attempt at a trial.
 
