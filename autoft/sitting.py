@@ -18,6 +18,7 @@ from rich.console import Console
 from autoft.champion import Searched
 from autoft.data.files import replacing
 from autoft.data.prepare import PreparedData, examine
+from autoft.data.seal import move
 from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, interruption
 from autoft.errors import Interrupted, StudyError
 from autoft.kernel.boundary.decide import plan_cache
@@ -42,7 +43,7 @@ from autoft.study.identity import as_made, identity_of
 from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
 from autoft.study.lock import hold_lease, hold_sitting
-from autoft.study.places import DATA, RAY_LOG, SPACE, study_folder
+from autoft.study.places import DATA, RAY_LOG, SPACE, sealed_folder, study_folder
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import decided_precision, run
 from autoft.study.ray_tune.runtime import ray_runtime
@@ -123,6 +124,8 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
             held.enter_context(hold_lease(study, _interrupt))
         # Written only now: a request that is refused leaves the study's files alone.
         prepared = rows.write(folder / DATA)
+        move(folder / DATA, sealed_folder(spec.study))
+        rows.seal(sealed_folder(spec.study))
         with replacing(folder / SPACE) as temporary:
             temporary.write_text(spec.text)
         write_info(study, describe(spec, prepared, facts))

@@ -29,6 +29,7 @@ import autoft
 from autoft.data.files import read_table
 from autoft.data.seal import open_test
 from autoft.spec.read import read_spec
+from autoft.study.places import sealed_folder
 
 QUICKSTART = Path(__file__).parents[1] / "search_spaces" / "quickstart.yaml"
 SVM_C = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -81,13 +82,14 @@ def compare(space: Path, seed: int, overrides: list[str]) -> Comparison:
         autoft.search(space, overrides=overrides)
         champion = autoft.load_best_model(f"quality-{seed}")
         data = folder / "studies" / f"quality-{seed}" / "data"
+        sealed = sealed_folder(f"quality-{seed}")
         rows = read_table(data / "rows.arrow")
         labels = json.loads(rows.schema.metadata[b"labels"])
         held_out = {
             "validation": _texts(
                 rows.filter(pa.compute.equal(rows["split"], "validation")), labels, n_inputs
             ),
-            "test": _texts(open_test(data, "experiments/quality.py"), labels, n_inputs),
+            "test": _texts(open_test(sealed, "experiments/quality.py"), labels, n_inputs),
         }
         train = _texts(rows.filter(pa.compute.equal(rows["split"], "train")), labels, n_inputs)
         svm = fit_svm(*train, *held_out["validation"])

@@ -1,18 +1,25 @@
 """What a sitting decides before the first trial."""
 
 import io
-from dataclasses import replace
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import is_dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from autoft import sitting
+from autoft.data.files import read_table
+from autoft.data.seal import TEST_FILE
 from autoft.errors import StudyError
 from autoft.kernel import facts
 from autoft.spec.read import read_spec
 from autoft.study.lessons import read_lessons
-from autoft.study.places import study_folder
+from autoft.study.places import DATA, sealed_folder, study_folder
+from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_info
 from autoft.study.start import read_start
 from autoft.tracking.aliases import Promotion
@@ -56,6 +63,52 @@ def test_a_study_goes_on_with_the_values_that_were_recommended_when_it_was_made(
     monkeypatch.setattr(facts, "recommended", lambda *_: {**values, "epochs": 9})
     assert read_info(begun(space)).fixed == made
     assert made["batch_size"] == 8
+
+
+def test_nothing_that_workers_are_given_leads_to_the_test_rows(workdir, monkeypatch):
+    space = tiny_space(workdir, "bert", study="s")
+    texts = [f"row{i:03d}x {colour}" for i in range(20) for colour in ("red", "green", "blue")]
+    (workdir / "rows.csv").write_text("text,label\n" + "".join(f"{t},{t.split()[1]}\n" for t in texts))
+    given = []
+
+    def run(study, spec, make_workbench, *, folder, files, **_):
+        given.extend(_paths([vars(make_workbench), folder, *files]))
+        return True  # stopped, before any trial
+
+    @contextmanager
+    def ray_runtime(resources, log):
+        yield Runtime(1, 0.0, 1, local=True, scratch=workdir / "scratch")
+
+    monkeypatch.setattr(sitting, "run", run)
+    monkeypatch.setattr(sitting, "ray_runtime", ray_runtime)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workdir}/mlflow.db")
+    earlier = study_folder("s") / DATA / TEST_FILE  # where it lay before
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    with pytest.raises(KeyboardInterrupt):
+        sitting.sit(read_spec(space), Console(file=io.StringIO()))
+
+    sealed = sealed_folder("s") / TEST_FILE
+    held_out = read_table(sealed).column("input_0").to_pylist()
+    assert len(held_out) == 9  # 15 % of each colour's 20
+    assert {study_folder("s"), study_folder("s") / DATA, workdir / "bert"} <= set(given)
+    assert not any(sealed.resolve().is_relative_to(path.resolve()) for path in given)
+    below = [Path(top) / name for path in given for top, _, names in os.walk(path) for name in names]
+    files = {*below, *(path for path in given if path.is_file())}
+    assert sum(b"row0" in path.read_bytes() for path in files) == 1  # rows.arrow
+    assert not any(text.encode() in path.read_bytes() for path in files for text in held_out)
+    assert not any(path.is_symlink() for path in files)
+
+
+def _paths(value):
+    """All absolute paths in a value and its parts."""
+    if isinstance(value, str | Path):
+        return [Path(value)] if Path(value).is_absolute() else []
+    if is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        value = [*value, *value.values()]
+    return [path for each in value for path in _paths(each)] if isinstance(value, Iterable) else []
 
 
 def test_a_refused_study_leaves_nothing_behind(begun, workdir):

@@ -48,7 +48,7 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class PreparedData(DataFacts):
-    """Rows in a study's folder. Those of the test split lie there under seal."""
+    """Training and validation rows in a study's folder."""
 
     folder: Path
     rows_digest: str
@@ -70,11 +70,14 @@ class Rows(DataFacts):
     """What is no error but should be known before a search."""
 
     def write(self, folder: Path) -> PreparedData:
-        """Writes `folder`/rows.arrow (train and validation) and, sealed, `folder`/test.arrow, atomically."""
+        """Writes `folder`/rows.arrow, atomically: the rows of training and validation."""
         write_table(pa.concat_tables([self.tables["train"], self.tables["validation"]]), folder / ROWS_FILE)
-        seal.write_test(self.tables.get("test"), folder)
         facts = {field.name: getattr(self, field.name) for field in fields(DataFacts)}
         return PreparedData(folder=folder, rows_digest=file_digest(folder / ROWS_FILE), **facts)
+
+    def seal(self, folder: Path) -> None:
+        """Lays the test rows down in `folder`, to which nothing that a worker is given may lead."""
+        seal.write_test(self.tables.get("test"), folder)
 
 
 def prepare(spec: DataSpec, folder: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> PreparedData:

@@ -26,6 +26,15 @@ class Opening:
     """Of the data whose test split was opened."""
 
 
+def move(earlier: Path, folder: Path) -> None:
+    """Empties the folder in which a study was sealed before; its log of openings goes along."""
+    log = earlier / OPENINGS_FILE
+    if log.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        os.replace(log, folder / OPENINGS_FILE)
+    (earlier / TEST_FILE).unlink(missing_ok=True)
+
+
 def write_test(rows: pa.Table | None, folder: Path) -> None:
     """Lays the test rows down in `folder`; None takes away those of an earlier request. Keeps the log."""
     if rows is None:

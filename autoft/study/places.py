@@ -29,6 +29,11 @@ def study_folder(name: str) -> Path:
     return Path.cwd() / "studies" / name
 
 
+def sealed_folder(name: str) -> Path:
+    """Of a study's test rows: not in its folder, which its workers are given. No study has such a name."""
+    return Path.cwd() / "studies" / ".sealed" / name
+
+
 def temporary_folder() -> Path:
     """Where what Ray writes is put: the system's folder for that, unless its path is too long.
 

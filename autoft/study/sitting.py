@@ -382,7 +382,7 @@ class Sitting:
         trial = live.trial._cached_frozen_trial
         told = [note["micro_batch"] for note in measurement_notes(trial)[-1:]]
         batch_size = int(trial.user_attrs[TRIAL_ATTR]["values"]["batch_size"])
-        known = [each for each in (_crashes_of(live).get("micro_batch"), *told) if each is not None]
+        known = [int(each) for each in (_crashes_of(live).get("micro_batch"), *told) if each is not None]
         return max(1, min([batch_size, *known]) // 2)
 
     def _again(self, live: _Live, note: dict[str, Any]) -> Verdict:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from autoft.data.files import read_table
-from autoft.data.prepare import prepare
+from autoft.data.prepare import examine
 from autoft.data.seal import open_test
 from autoft.spec.read import read_spec
 
@@ -32,7 +32,9 @@ class CurveSet:
 def _quickstart(data: Path) -> dict[str, pd.DataFrame]:
     """Split as autoft splits it: 633 rows for training, 136 each for validation and test."""
     folder = data / "quickstart-split"
-    prepared = prepare(read_spec(QUICKSTART).data, folder)
+    examined = examine(read_spec(QUICKSTART).data)
+    prepared = examined.write(folder)
+    examined.seal(folder)
     rows = read_table(prepared.rows_path).to_pandas()
     test = open_test(folder, "experiments/curves").to_pandas()
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from autoft.data.files import read_table
-from autoft.data.prepare import prepare, read_prepared
-from autoft.data.seal import open_test, openings
+from autoft.data.prepare import examine, prepare, read_prepared
+from autoft.data.seal import open_test
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec, SplitSpec
 
@@ -26,10 +26,12 @@ PAIRS = [("one", "a"), ("two", "b"), ("three", "a"), ("four", "b")]
 
 
 def test_rows_are_written_numbered_and_the_test_rows_lie_apart(tmp_path):
-    data = prepare(SPEC, tmp_path, {"train": FRAME})
+    examined = examine(SPEC, {"train": FRAME})
+    data = examined.write(tmp_path / "data")
+    examined.seal(tmp_path / "sealed")
     assert data.labels == ("a9", "a10", "b")
     assert data.counts["train"] == {"a9": 7, "a10": 7, "b": 14}  # 70 % of 10, 10, 20
-    rows, test = read_table(data.rows_path), open_test(tmp_path, "this test")
+    rows, test = read_table(data.rows_path), open_test(tmp_path / "sealed", "this test")
     assert rows.column_names == ["input_0", "label", "split"]
     assert set(rows.column("split").to_pylist()) == {"train", "validation"}
     seen = rows.to_pylist() + test.to_pylist()
@@ -95,8 +97,8 @@ def test_given_splits_are_kept_and_missing_ones_drawn(tmp_path, others, sizes):
 
 
 def test_without_a_test_split_none_of_an_earlier_request_is_left(tmp_path):
-    prepare(SPEC, tmp_path, {"train": FRAME})
-    prepare(replace(SPEC, split=SplitSpec(test=0)), tmp_path, {"train": FRAME})
+    examine(SPEC, {"train": FRAME}).seal(tmp_path)
+    examine(replace(SPEC, split=SplitSpec(test=0)), {"train": FRAME}).seal(tmp_path)
     with pytest.raises(DataError, match="no test split"):
         open_test(tmp_path, "this test")
 
@@ -143,7 +145,6 @@ def test_what_was_written_is_read_again_but_for_the_sealed_rows(tmp_path):
     seen = {split: counts for split, counts in written.counts.items() if split != "test"}
     assert set(seen) == {"train", "validation"}
     assert read_prepared(tmp_path) == replace(written, counts=seen)
-    assert not openings(tmp_path)
     with pytest.raises(DataError, match="no such file"):
         read_prepared(tmp_path / "elsewhere")
 
