@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoft.api import find, full_request, is_file, request_of, study_tracking_uri
 from autoft.data.prepare import read_prepared
-from autoft.errors import StudyError
+from autoft.errors import AutoftError, StudyError
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
@@ -19,6 +20,9 @@ from autoft.study.storage import Study, clear_storage_errors, study_id, trials_l
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.registry import Registered, find_version
 from autoft.tracking.store import resolve
+
+if TYPE_CHECKING:
+    from autoft.champion import Searched
 
 SYNC_PATIENCE_S = 600.0
 """For one run after another, on a slow server."""
@@ -66,7 +70,7 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
 
 
 def sync(study: str | Path, uri: str | None = None) -> str:
-    """Publishes the whole study anew, to its own tracking store or to `uri`; what is there stays.
+    """Publishes the whole study with its model, to its own tracking store or to `uri`; what is there stays.
 
     Raises:
         StudyError: there is no such study, it is searched now and publishes itself, or the store does not
@@ -90,10 +94,32 @@ def sync(study: str | Path, uri: str | None = None) -> str:
     recorder.catch_up(trial.number for trial in trials)
     left = spec is None or trials_left(found, spec.budget) > 0
     unrecorded = recorder.flush(SYNC_PATIENCE_S, while_it_moves=True)
+    model_uri = None
+    if unrecorded is None and owner is None:
+        tracking = Tracking(uri or study_tracking_uri(study), experiment)
+        model_uri, unrecorded = _publish_model(study, found, folder, tracking)
+        if model_uri is not None:
+            recorder.registered(model_uri)
     unrecorded = recorder.close(0.0 if unrecorded else SYNC_PATIENCE_S, interrupted=left) or unrecorded
     if unrecorded is not None:
         raise StudyError(unrecorded)
-    return f"{len(trials)} trials of study {found.study_name} are in MLflow."
+    winner = f", and so is its winner: {model_uri}" if model_uri else ""
+    return f"{len(trials)} trials of study {found.study_name} are in MLflow{winner}."
+
+
+def _publish_model(
+    study: str | Path, found: Study, folder: Path, tracking: Tracking
+) -> tuple[str | None, str | None]:
+    """Registers the winner where it is not registered; its model, and what was not taken, in words."""
+    try:
+        searched = _searched(study, found, folder, tracking)
+        best = searched.winner()
+        if best is None:
+            return None, None
+        best, _, unrecorded = searched.registered(best, print, tries=1)
+    except AutoftError as error:
+        return None, f"the winner's model: {error}"
+    return best.model_uri, unrecorded
 
 
 def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) -> str:
@@ -139,7 +165,7 @@ def _version(
     say: Callable[[str], None],
 ) -> Registered:
     """The trial's model in the registry: as it is there, or else made from the trial's checkpoint."""
-    from autoft.champion import Searched, where_published
+    from autoft.champion import where_published
 
     asked = request_of(study, "register")
     name = asked.register.name if asked else found.study_name
@@ -147,7 +173,13 @@ def _version(
     version = find_version(*place, found.study_name, trial.number, name)
     if version is not None:
         return version
-    spec = read_spec(study) if is_file(study) else full_request(study, {})
-    searched = Searched(found, replace(spec, tracking=tracking), read_prepared(folder / DATA), folder)
     with hold_sitting(folder), clear_storage_errors(found.study_name):
-        return searched.version_of(trial, say)
+        return _searched(study, found, folder, tracking).version_of(trial, say)
+
+
+def _searched(study: str | Path, found: Study, folder: Path, tracking: Tracking) -> "Searched":
+    """The study as its search has left it, to be published at `tracking`."""
+    from autoft.champion import Searched  # torch comes with it
+
+    spec = read_spec(study) if is_file(study) else full_request(study, {})
+    return Searched(found, replace(spec, tracking=tracking), read_prepared(folder / DATA), folder)

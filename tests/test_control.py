@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from mlflow import MlflowClient
 
+import autoft
 from autoft import control
 from autoft.errors import StudyError
 from autoft.study.lock import LEASE_ATTR
@@ -84,7 +85,8 @@ def test_sync_rebuilds_all_runs_in_another_store_once_however_often(searched, tm
     count = len(read_trials(find_study("quickstart", study)))  # other tests go on with this search
     for _ in range(2):
         done = run(searched[0], "sync", "quickstart", "--uri", uri)
-        assert (done.code, done.out) == (0, f"{count} trials of study quickstart are in MLflow.\n"), done
+        said = "are in MLflow, and so is its winner: models:/quickstart/1"
+        assert (done.code, done.out) == (0, f"{count} trials of study quickstart {said}.\n"), done
     here, there = (MlflowClient(where) for where in (f"sqlite:///{searched[0]}/mlflow.db", uri))
 
     def runs(client):
@@ -98,6 +100,27 @@ def test_sync_rebuilds_all_runs_in_another_store_once_however_often(searched, tm
         }
 
     assert runs(there) == runs(here)
+
+
+def test_a_champion_moves_with_its_folder_and_comes_back_when_its_files_are_gone(
+    searched, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(shutil.copytree(searched[0], tmp_path / "night"))
+    first = autoft.best_config("quickstart")
+    monkeypatch.chdir((tmp_path / "night").rename(tmp_path / "renamed"))
+    assert autoft.best_config("quickstart") == first and first.model_uri is not None
+    answer = autoft.load_best_model("quickstart")("the parcel never came")
+    shutil.rmtree("mlruns")
+    assert autoft.best_config("quickstart").model_uri is None
+    with pytest.raises(
+        StudyError,
+        match=r"was registered as models:/quickstart/1, but its files are not at "
+        rf"{tmp_path}/renamed/mlruns/.*; bring them back, or publish .*: autoft sync quickstart",
+    ):
+        autoft.load_best_model("quickstart")
+    assert control.sync("quickstart").endswith("and so is its winner: models:/quickstart/2.")
+    assert autoft.load_best_model("quickstart")("the parcel never came") == answer
+    assert autoft.best_config("quickstart").model_uri == "models:/quickstart/2"
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,9 @@ def find_version(
     with store.clear_errors(store.resolve(uri)):
         run = find_trial_run(client, experiment, study, study_id, number)
         found = client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'")
-        ready = [int(one.version) for one in found if one.status == "READY"]
+        # Files are looked for: a folder may have been deleted since.
+        there = [one for one in found if store.holds_files(str(one.source), store.resolve(uri))]
+        ready = [int(one.version) for one in there if one.status == "READY"]
         if not ready:
             return None
         registered = Registered(name, max(ready), run.info.run_id)

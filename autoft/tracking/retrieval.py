@@ -37,7 +37,8 @@ class Best:
     run_id: str
     """Of the trial's run in MLflow."""
     model_uri: str | None
-    """The registered version, such as `models:/support-tickets/1`; None while it is not registered."""
+    """The registered version, such as `models:/support-tickets/1`; None while it is not registered, or where
+    its files are gone."""
     values: dict[str, Value]
     """Every hyperparameter's value: searched, fixed or default; `params` alone where the run has no more."""
 
@@ -61,6 +62,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
     with store.clear_errors(where):
         parent = _parent(client, study, where)
         run = _winner(client, parent)
+        registered = None if run is None else _registered(where, run)
     if run is None:
         raise StudyError(
             f"study {study!r} has no complete trial in {store.redact(where)}, so there is no winner; "
@@ -74,7 +76,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
         value=run.data.metrics[tags.OBJECTIVE_METRIC],
         trial=int(run.data.tags[tags.TRIAL]),
         run_id=run.info.run_id,
-        model_uri=run.data.tags.get(tags.MODEL_URI),
+        model_uri=registered,
         values=json.loads(run.data.tags[tags.VALUES]) if tags.VALUES in run.data.tags else params,
     )
 
@@ -89,15 +91,28 @@ def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
     where = store.resolve(tracking_uri)
     winner = best(study, where)
     if winner.model_uri is None:
-        raise StudyError(
-            f"the best trial of {study!r} ({winner.trial}) is not registered yet; "
+        raise _missing(_connect(where), where, winner)
+    _, name, version = winner.model_uri.rsplit("/", 2)
+    return load_version(where, name, int(version))
+
+
+def _missing(client: MlflowClient, where: str, winner: Best) -> StudyError:
+    """That there is no model, and why."""
+    claimed = client.get_run(winner.run_id).data.tags.get(tags.MODEL_URI)
+    if claimed is None:
+        return StudyError(
+            f"the best trial of {winner.study!r} ({winner.trial}) is not registered yet; "
             "run `autoft search` again: it registers the winner when the budget is met"
         )
-    _, name, version = winner.model_uri.rsplit("/", 2)
+    _, name, version = claimed.rsplit("/", 2)
     try:
-        return load_version(where, name, int(version))
-    except MissingVersionError as error:
-        raise StudyError(f"{error}; run `autoft search` again: it registers the winner anew") from None
+        there = f"its files are not at {store.redact(_source(where, name, int(version)))}"
+    except MissingVersionError:
+        there = "MLflow has it no longer"
+    return StudyError(
+        f"the best trial of {winner.study!r} ({winner.trial}) was registered as {claimed}, but {there}; "
+        f"bring them back, or publish the model again with: autoft sync {winner.study}"
+    )
 
 
 class MissingVersionError(StudyError):
@@ -207,6 +222,19 @@ def _parent(client: MlflowClient, study: str, where: str) -> Run:
     hint = f", did you mean {near[0]!r}?" if near else ""
     there = f"studies there: {', '.join(names[:20])}" if names else "there is no study there yet"
     raise StudyError(f"no study {study!r} in {store.redact(where)}{hint} ({there})")
+
+
+def _registered(where: str, run: Run) -> str | None:
+    """The model that the run says it is registered as, unless its files are gone."""
+    claimed: str | None = run.data.tags.get(tags.MODEL_URI)
+    if claimed is None:
+        return None
+    _, name, version = claimed.rsplit("/", 2)
+    try:
+        source = _source(where, name, int(version))
+    except MissingVersionError:
+        return None
+    return claimed if store.holds_files(source, where) else None
 
 
 def _winner(client: MlflowClient, parent: Run) -> Run | None:
