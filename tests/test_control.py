@@ -10,8 +10,9 @@ from mlflow import MlflowClient
 import autoft
 from autoft import control
 from autoft.errors import StudyError
+from autoft.study.comparison import ranked, winner_of
 from autoft.study.lock import LEASE_ATTR
-from autoft.study.records import best_trials, read_trials
+from autoft.study.records import read_trials
 from autoft.study.requests import STOP_ATTR
 from autoft.study.storage import find_study
 from autoft.tracking import retrieval
@@ -183,7 +184,8 @@ def test_a_worse_study_leaves_the_champion_alone_until_it_is_promoted_by_hand(se
     assert registered() == {"champion": new, "previous": before}
 
     study = find_study("quickstart", folder / "studies" / "quickstart")
-    second = best_trials(study, 2)[1].number  # its checkpoint is kept, and it is not registered yet
+    best, winner = ranked(read_trials(study), "maximize"), winner_of(read_trials(study), "maximize")
+    second = next(each.number for each in best if each != winner)  # kept, and not registered yet
     other = run(folder, "promote", "quickstart", "--trial", str(second))
     assert other.code == 0, other
     assert f"(trial {second} of quickstart) is the champion; version {new} is previous now." in other.out
