@@ -179,6 +179,8 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
         return
     for key, value in winner.to_dict().items():
         typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")
+    if winner.model_uri is None:
+        typer.echo(f"Its model is not there: autoft sync {study} publishes it.", err=True)
 
 
 @app.command()

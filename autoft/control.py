@@ -1,15 +1,20 @@
 """What another terminal does to a study: stop it, queue a configuration, publish it anew."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from autoft.api import find, full_request, request_of, study_tracking_uri
-from autoft.errors import StudyError
+from autoft.champion import Searched
+from autoft.data.prepare import reopen
+from autoft.errors import AutoftError, StudyError
+from autoft.spec.study import Tracking
 from autoft.study.lock import find_lessee, find_owner
+from autoft.study.places import DATA
 from autoft.study.records import read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
-from autoft.study.storage import clear_storage_errors, study_id, trials_left
+from autoft.study.storage import Study, clear_storage_errors, study_id, trials_left
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.store import resolve
 
@@ -59,7 +64,7 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
 
 
 def sync(study: str | Path, uri: str | None = None) -> str:
-    """Publishes the whole study anew, to its own tracking store or to `uri`; what is there stays.
+    """Publishes the whole study with its model, to its own tracking store or to `uri`; what is there stays.
 
     Raises:
         StudyError: there is no such study, it is searched now and publishes itself, or the store does not
@@ -83,7 +88,30 @@ def sync(study: str | Path, uri: str | None = None) -> str:
     recorder.catch_up(trial.number for trial in trials)
     left = spec is None or trials_left(found, spec.budget) > 0
     unrecorded = recorder.flush(SYNC_PATIENCE_S, while_it_moves=True)
+    model_uri = None
+    if unrecorded is None and owner is None:
+        model_uri, unrecorded = _publish_model(found, folder, uri or study_tracking_uri(study), experiment)
+        if model_uri is not None:
+            recorder.registered(model_uri)
     unrecorded = recorder.close(0.0 if unrecorded else SYNC_PATIENCE_S, interrupted=left) or unrecorded
     if unrecorded is not None:
         raise StudyError(unrecorded)
-    return f"{len(trials)} trials of study {found.study_name} are in MLflow."
+    champion = f", and so is its champion: {model_uri}" if model_uri else ""
+    return f"{len(trials)} trials of study {found.study_name} are in MLflow{champion}."
+
+
+def _publish_model(
+    study: Study, folder: Path, uri: str | None, experiment: str
+) -> tuple[str | None, str | None]:
+    """Registers the winner where it is not registered; its model, and what was not taken, in words."""
+    spec = full_request(study.study_name, {})
+    spec = replace(spec, tracking=Tracking(uri, experiment))
+    try:
+        searched = Searched(study, spec, reopen(folder / DATA), folder)
+        best = searched.winner()
+        if best is None:
+            return None, None
+        best, unrecorded = searched.registered(best, print, tries=1)
+    except AutoftError as error:
+        return None, f"the champion's model: {error}"
+    return best.model_uri, unrecorded

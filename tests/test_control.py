@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from mlflow import MlflowClient
 
+import autoft
 from autoft import control
 from autoft.errors import StudyError
 from autoft.study.lock import LEASE_ATTR
@@ -81,7 +82,8 @@ def test_sync_rebuilds_all_runs_in_another_store_once_however_often(searched, tm
     count = len(read_trials(find_study("quickstart", study)))  # other tests go on with this search
     for _ in range(2):
         done = run(searched[0], "sync", "quickstart", "--uri", uri)
-        assert (done.code, done.out) == (0, f"{count} trials of study quickstart are in MLflow.\n"), done
+        said = "are in MLflow, and so is its champion: models:/quickstart/1"
+        assert (done.code, done.out) == (0, f"{count} trials of study quickstart {said}.\n"), done
     here, there = (MlflowClient(where) for where in (f"sqlite:///{searched[0]}/mlflow.db", uri))
 
     def runs(client):
@@ -95,6 +97,25 @@ def test_sync_rebuilds_all_runs_in_another_store_once_however_often(searched, tm
         }
 
     assert runs(there) == runs(here)
+
+
+def test_a_champion_moves_with_its_folder_and_comes_back_when_its_files_are_gone(
+    searched, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(shutil.copytree(searched[0], tmp_path / "night"))
+    first = autoft.best_config("quickstart")
+    monkeypatch.chdir((tmp_path / "night").rename(tmp_path / "renamed"))
+    assert autoft.best_config("quickstart") == first and first.model_uri is not None
+    answer = autoft.load_best_model("quickstart")("the parcel never came")
+    shutil.rmtree("mlruns")
+    assert autoft.best_config("quickstart").model_uri is None
+    gone = rf"was registered as {first.model_uri}, but its files are not at .*/renamed/mlruns/.*; bring them"
+    with pytest.raises(StudyError, match=gone):
+        autoft.load_best_model("quickstart")
+    said = control.sync("quickstart")
+    again = autoft.best_config("quickstart").model_uri
+    assert again != first.model_uri and said.endswith(f"in MLflow, and so is its champion: {again}.")
+    assert autoft.load_best_model("quickstart")("the parcel never came") == answer
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from autoft.data import seal
 from autoft.data.alike import look_alikes, normalized
-from autoft.data.files import file_digest, hasher, write_table
+from autoft.data.files import file_digest, hasher, read_table, write_table
 from autoft.data.load import load
 from autoft.data.repeated import repeated_rows
 from autoft.data.rows import SHOWN, Finding, RawSplit, listed
@@ -75,6 +75,31 @@ class Rows(DataFacts):
         seal.write_test(self.tables.get("test"), folder)
         facts = {field.name: getattr(self, field.name) for field in fields(DataFacts)}
         return PreparedData(folder=folder, rows_digest=file_digest(folder / ROWS_FILE), **facts)
+
+
+def reopen(folder: Path) -> PreparedData:
+    """What `Rows.write` left in `folder`, but for the test split, which stays sealed.
+
+    Raises DataError where it is gone or damaged.
+    """
+    table = read_table(folder / ROWS_FILE)
+    metadata = table.schema.metadata
+    labels = tuple(json.loads(metadata[b"labels"]))
+    pairs = zip(table.column("split").to_pylist(), table.column("label").to_pylist(), strict=True)
+    counts = Counter(pairs)
+    return PreparedData(
+        folder=folder,
+        rows_digest=file_digest(folder / ROWS_FILE),
+        labels=labels,
+        counts={
+            split: {label: counts[split, i] for i, label in enumerate(labels)}
+            for split in SPLITS
+            if any(of == split for of, _ in counts)
+        },
+        digest=metadata[b"digest"].decode(),
+        n_inputs=sum(name.startswith("input_") for name in table.column_names),
+        dropped=0,
+    )
 
 
 def prepare(spec: DataSpec, folder: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> PreparedData:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import unquote, urlparse
 from uuid import uuid4
 
 import sqlalchemy
@@ -116,10 +115,16 @@ def _try_statement(engine: sqlalchemy.Engine) -> None:
 
 def _try_files(location: str, where: str, *, elsewhere: bool) -> None:
     """Writes a file below `location` and deletes it; not on this machine only if `elsewhere`."""
-    path = urlparse(location)
+    path = store.local_path(location)
+    if path is not None and path.parent.name == NEW_ARTIFACTS and not path.parent.parent.is_dir():
+        raise TrackingError(
+            f"tracking.uri: the MLflow store at {redact(where)} keeps its files in {path}, but that is gone. "
+            "Bring it back, or begin another store, such as tracking.uri: sqlite:///new.db; what there is of "
+            "the study goes there by `autoft sync STUDY --uri sqlite:///new.db`"
+        )
     try:
-        if path.scheme in ("", "file"):
-            require_writable(Path(unquote(path.path)))
+        if path is not None:
+            require_writable(path)
         elif elsewhere:
             _there_and_away(f"{location.rstrip('/')}/autoft-probe-{uuid4().hex}", where)
     except Exception as error:  # each artifact store has its own exceptions

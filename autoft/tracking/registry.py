@@ -135,7 +135,8 @@ def find_trial_run(client: MlflowClient, experiment: str, study: str, study_id: 
 def _registered(client: MlflowClient, name: str, run_id: str) -> ModelVersion | None:
     """The newest version of the registered model that comes from this run."""
     found = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
-    ready = [one for one in found if one.status == "READY"]
+    where = client.tracking_uri  # files are looked for: a folder may have been deleted since
+    ready = [one for one in found if one.status == "READY" and store.holds_files(str(one.source), where)]
     return max(ready, key=lambda one: int(one.version), default=None)
 
 

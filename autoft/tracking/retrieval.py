@@ -9,6 +9,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
 from autoft.errors import StudyError
 from autoft.spec.space import Value
@@ -31,7 +32,8 @@ class Best:
     run_id: str
     """Of the trial's run in MLflow."""
     model_uri: str | None
-    """The registered version, such as `models:/support-tickets/1`; None while it is not registered."""
+    """The registered version, such as `models:/support-tickets/1`; None while it is not registered, or where
+    its files are gone."""
     values: dict[str, Value]
     """Every hyperparameter's value: searched, fixed or default. Of a study that an earlier version of autoft
     published: `params` alone, until `autoft sync` publishes it anew."""
@@ -56,6 +58,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
     with store.clear_errors(where):
         parent = _parent(client, study, where)
         run = _winner(client, parent)
+        registered = None if run is None else _registered(client, run)
     if run is None:
         raise StudyError(
             f"study {study!r} has no complete trial in {store.redact(where)}, so there is no winner; "
@@ -69,7 +72,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
         value=run.data.metrics[tags.OBJECTIVE_METRIC],
         trial=int(run.data.tags[tags.TRIAL]),
         run_id=run.info.run_id,
-        model_uri=run.data.tags.get(tags.MODEL_URI),
+        model_uri=registered,
         values=json.loads(run.data.tags[tags.VALUES]) if tags.VALUES in run.data.tags else params,
     )
 
@@ -83,17 +86,29 @@ def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
     """
     where = store.resolve(tracking_uri)
     winner = best(study, where)
+    client = _connect(where)
     if winner.model_uri is None:
-        raise StudyError(
-            f"the best trial of {study!r} ({winner.trial}) is not registered yet; "
+        raise _missing(client, winner)
+    with TemporaryDirectory() as folder, store.clear_errors(where):
+        # Not `models:/...` itself, which is looked up wherever this process happens to point MLflow.
+        source = _source(client, winner.model_uri)
+        return load_quietly(download_artifacts(source, dst_path=folder, tracking_uri=where))
+
+
+def _missing(client: MlflowClient, winner: Best) -> StudyError:
+    """That there is no model, and why."""
+    claimed = client.get_run(winner.run_id).data.tags.get(tags.MODEL_URI)
+    if claimed is None:
+        return StudyError(
+            f"the best trial of {winner.study!r} ({winner.trial}) is not registered yet; "
             "run `autoft search` again: it registers the winner when the budget is met"
         )
-    client = _connect(where)
-    with TemporaryDirectory() as folder, store.clear_errors(where):
-        _, name, version = winner.model_uri.rsplit("/", 2)
-        # Not `models:/...` itself, which is looked up wherever this process happens to point MLflow.
-        source = client.get_model_version_download_uri(name, version)
-        return load_quietly(download_artifacts(source, dst_path=folder, tracking_uri=where))
+    source = _source(client, claimed)
+    there = f"its files are not at {store.redact(source)}" if source else "MLflow has it no longer"
+    return StudyError(
+        f"the best trial of {winner.study!r} ({winner.trial}) was registered as {claimed}, but {there}; "
+        f"bring them back, or publish the model again with: autoft sync {winner.study}"
+    )
 
 
 def load_quietly(path: str) -> Any:
@@ -134,6 +149,26 @@ def _parent(client: MlflowClient, study: str, where: str) -> Run:
     hint = f", did you mean {near[0]!r}?" if near else ""
     there = f"studies there: {', '.join(names[:20])}" if names else "there is no study there yet"
     raise StudyError(f"no study {study!r} in {store.redact(where)}{hint} ({there})")
+
+
+def _registered(client: MlflowClient, run: Run) -> str | None:
+    """The model that the run says it is registered as, unless its files are gone."""
+    claimed = run.data.tags.get(tags.MODEL_URI)
+    if claimed is None:
+        return None
+    source = _source(client, claimed)
+    return claimed if source is not None and store.holds_files(source, client.tracking_uri) else None
+
+
+def _source(client: MlflowClient, model_uri: str) -> str | None:
+    """Where the files of a registered version are; None where it was deleted."""
+    _, name, version = model_uri.rsplit("/", 2)
+    try:
+        return str(client.get_model_version_download_uri(name, version))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 def _winner(client: MlflowClient, parent: Run) -> Run | None:

@@ -6,10 +6,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -17,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from autoft.errors import AutoftError, TrackingError
 from autoft.spec.databases import connect_timeout, is_database, tracking_uri
 from autoft.spec.environment import redact as redact  # callers say `store.redact`
+from autoft.tracking.moved import follow
 from autoft.tracking.refusal import explain
 from autoft.tracking.refusal import first_line as first_line  # callers say `store.first_line`
 
@@ -64,6 +67,7 @@ def connect(uri: str | None) -> MlflowClient:
     hush()
     where = resolve(uri)
     models = registry_uri(where)
+    follow(where)
     for each in dict.fromkeys((where, models)):
         if is_database(each) and not each.startswith("sqlite"):
             engine_of(each)
@@ -117,6 +121,23 @@ def error_of(where: str, error: Exception, *, away: bool = False) -> TrackingErr
     elif os.environ.get("MLFLOW_TRACKING_URI") and where == resolve(None):
         key = "MLFLOW_TRACKING_URI"
     return (UnreachableError if away else TrackingError)(explain(key, where, error))
+
+
+def holds_files(location: str, where: str) -> bool:
+    """Whether a model's files are at `location`; taken for true where that cannot be looked at."""
+    path = local_path(location)
+    if path is not None:
+        return (path / "MLmodel").is_file()
+    try:
+        return bool(get_artifact_repository(location, tracking_uri=where).list_artifacts())
+    except Exception:  # each artifact store has its own; nothing is known
+        return True
+
+
+def local_path(location: str) -> Path | None:
+    """The folder on this machine behind an artifact location; None where it is elsewhere."""
+    parts = urlparse(location)
+    return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:

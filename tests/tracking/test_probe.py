@@ -51,7 +51,8 @@ def test_a_server_has_nothing_more_than_a_deleted_run(server: str, study: str) -
     before = there(ViewType.ACTIVE_ONLY)
     assert probe(server, study) == "takes runs and files"
     assert there(ViewType.ACTIVE_ONLY) == before
-    deleted = client.search_runs(["0"], "tags.`autoft.probe` = '1'", ViewType.DELETED_ONLY)
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    deleted = client.search_runs(experiments, "tags.`autoft.probe` = '1'", ViewType.DELETED_ONLY)
     assert [client.list_artifacts(run.info.run_id) for run in deleted] == [[]]
 
 
