@@ -15,7 +15,7 @@ import typer
 
 from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
-from autoft.signals import INTERRUPTED, heeded
+from autoft.signals import INTERRUPTED, heeded, look
 
 MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
@@ -97,6 +97,7 @@ def _search(space: Path, overrides: list[str]) -> int:
         from autoft.sitting import clear_disk_errors, sit
         from autoft.study.places import study_folder
 
+    look()
     gc.freeze()  # else each full collection walks over all that was imported, for 0.4 s
     with clear_disk_errors():
         quiet.log_to(study_folder(spec.study) / "autoft.log")

@@ -148,6 +148,30 @@ def test_another_thread_is_left_alone():
     assert done
 
 
+DROPS = """
+import signal, time
+from autoft import signals
+
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+with signals.heeded("not over in time"):
+    Dropping()
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        print("heard again", round(signals.left_s()), end="")
+"""
+
+
+def test_an_interrupt_that_python_drops_in_a_process_of_its_own_comes_again_without_a_word():
+    done = subprocess.run(
+        [sys.executable, "-c", DROPS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "heard again 7", "")
+
+
 STUCK = """
 import ctypes, signal
 from autoft import signals

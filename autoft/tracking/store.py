@@ -16,6 +16,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from autoft.errors import AutoftError, TrackingError
 from autoft.spec.environment import redact as redact  # callers say `store.redact`
 from autoft.tracking import tags
+from autoft.tracking.fresh import make_whole
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 """MLflow's own default: a file in the working directory."""
@@ -57,6 +58,7 @@ def connect(uri: str | None) -> MlflowClient:
     hush()
     where = resolve(uri)
     with clear_errors(where):
+        make_whole(where)
         client = MlflowClient(where, registry_uri=registry_uri(where))
         client._tracking_client.store  # noqa: B018 - opens the database now, so that what is wrong is said here
     return client
