@@ -80,7 +80,8 @@ class _State:
     number: int = signal.SIGINT
     """The last signal that was heeded."""
     dropped: bool = False
-    """Whether Python has dropped its KeyboardInterrupt."""
+    """Whether Python has dropped its KeyboardInterrupt, and it is to be sent again."""
+    sent_again: bool = False
 
 
 _state: _State | None = None
@@ -106,9 +107,12 @@ def heeded(last_words: str | None = None) -> Iterator[None]:
         try:
             yield
         finally:
-            _state = None
+            # A process that has been stopped is about to end: a signal meanwhile is to bring no traceback.
+            ending = last_words is not None and _state.requests.first_s is not None
             for number, handler in before.items():
-                signal.signal(number, handler)
+                is_ignored = signal.getsignal(number) is signal.SIG_IGN
+                signal.signal(number, signal.SIG_DFL if ending and not is_ignored else handler)
+            _state = None
 
 
 def heed_again() -> None:
@@ -226,8 +230,8 @@ def on_leaving(action: Callable[[], None]) -> Iterator[None]:
 def _heed(number: int, frame: object) -> None:
     if (state := _state) is None:
         raise KeyboardInterrupt
-    if state.dropped:
-        state.dropped = False
+    if state.sent_again:
+        state.sent_again = False
         raise KeyboardInterrupt
     state.number, means = number, state.requests.take(number)
     if state.stop is not None and means in (_Means.STOP, _Means.THE_SAME):
@@ -272,6 +276,7 @@ def _watch(heard: int, state: _State, last_words: str) -> None:
     requests, main = _Requests(), threading.main_thread().ident or 0
     while time.monotonic() < requests.until_s:
         if state.dropped:
+            state.dropped, state.sent_again = False, True
             signal.pthread_kill(main, state.number)
         if not select.select([heard], [], [], LOOKED_EVERY_S)[0]:
             continue

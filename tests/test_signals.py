@@ -184,6 +184,24 @@ with signals.heeded("go on with: autoft search"), signals.on_leaving(lambda: pri
 """
 
 
+ENDS = """
+import signal
+from autoft import signals
+try:
+    with signals.heeded("not over in time"):
+        signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_signal_while_a_process_that_was_stopped_leaves_ends_it_without_a_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
 def test_a_process_that_is_stuck_in_a_library_is_ended_with_its_last_words():
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
