@@ -15,7 +15,7 @@ import typer
 
 from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
-from autoft.signals import INTERRUPTED, heeded
+from autoft.signals import INTERRUPTED, heeded, look
 
 MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
@@ -98,6 +98,7 @@ def _search(space: Path, overrides: list[str]) -> int:
         from autoft.study.places import LOG, study_folder
         from autoft.study.writable import require_writable
 
+    look()
     gc.freeze()  # else each full collection walks over all that was imported, for 0.4 s
     with clear_disk_errors():
         require_writable(study_folder(spec.study))

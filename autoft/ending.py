@@ -43,7 +43,7 @@ class Ending:
         if self.best.model_uri is not None:
             return f"{best} is registered: {self.best.model_uri}"
         why = (self.unrecorded or "").rstrip(".")
-        return f"{best} is not registered: {why}. The same command registers the best at its end."
+        return f"{best} was not registered now: {why}. The same command registers the best at its end."
 
 
 def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None], *, stopped: bool) -> Ending:

@@ -8,6 +8,7 @@ import math
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,6 +77,11 @@ class _State:
     """What stops in order what runs now; None where nothing does."""
     leave: list[Callable[[], None]] = field(default_factory=list)
     """What to do before the process is ended from within."""
+    number: int = signal.SIGINT
+    """The last signal that was heeded."""
+    dropped: bool = False
+    """Whether Python has dropped its KeyboardInterrupt, and it is to be sent again."""
+    sent_again: bool = False
 
 
 _state: _State | None = None
@@ -101,9 +107,12 @@ def heeded(last_words: str | None = None) -> Iterator[None]:
         try:
             yield
         finally:
-            _state = None
+            # A process that has been stopped is about to end: a signal meanwhile is to bring no traceback.
+            ending = last_words is not None and _state.requests.first_s is not None
             for number, handler in before.items():
-                signal.signal(number, handler)
+                is_ignored = signal.getsignal(number) is signal.SIG_IGN
+                signal.signal(number, signal.SIG_DFL if ending and not is_ignored else handler)
+            _state = None
 
 
 def heed_again() -> None:
@@ -219,17 +228,33 @@ def on_leaving(action: Callable[[], None]) -> Iterator[None]:
 
 
 def _heed(number: int, frame: object) -> None:
-    means = _Means.STOP if _state is None else _state.requests.take(number)
-    stop = None if _state is None else _state.stop
-    if stop is not None and means in (_Means.STOP, _Means.THE_SAME):
-        stop()  # a second time where SIGTERM comes together with Ctrl-C, for a shorter grace
+    if (state := _state) is None:
+        raise KeyboardInterrupt
+    if state.sent_again:
+        state.sent_again = False
+        raise KeyboardInterrupt
+    state.number, means = number, state.requests.take(number)
+    if state.stop is not None and means in (_Means.STOP, _Means.THE_SAME):
+        state.stop()  # a second time where SIGTERM comes together with Ctrl-C, for a shorter grace
     elif means in (_Means.STOP, _Means.AT_ONCE):
         raise KeyboardInterrupt
 
 
 @contextmanager
 def _watched(state: _State, last_words: str) -> Iterator[None]:
-    """A thread that hears of signals also where the main thread does not come to handling them."""
+    """A thread that hears of signals also where the main thread does not come to handling them.
+
+    It sends one again whose KeyboardInterrupt Python has dropped: what a destructor raises goes no further.
+    """
+    print_dropped = sys.unraisablehook
+
+    def drop(what: "sys.UnraisableHookArgs") -> None:
+        if isinstance(what.exc_value, KeyboardInterrupt):
+            state.dropped = True
+        else:
+            print_dropped(what)
+
+    sys.unraisablehook = drop
     heard, said = os.pipe()
     os.set_blocking(said, False)
     before = signal.set_wakeup_fd(said, warn_on_full_buffer=False)
@@ -240,6 +265,7 @@ def _watched(state: _State, last_words: str) -> Iterator[None]:
     try:
         yield
     finally:
+        sys.unraisablehook = print_dropped
         signal.set_wakeup_fd(before)
         os.close(said)
         thread.join()
@@ -247,8 +273,11 @@ def _watched(state: _State, last_words: str) -> Iterator[None]:
 
 
 def _watch(heard: int, state: _State, last_words: str) -> None:
-    requests = _Requests()
+    requests, main = _Requests(), threading.main_thread().ident or 0
     while time.monotonic() < requests.until_s:
+        if state.dropped:
+            state.dropped, state.sent_again = False, True
+            signal.pthread_kill(main, state.number)
         if not select.select([heard], [], [], LOOKED_EVERY_S)[0]:
             continue
         numbers = os.read(heard, 64)

@@ -9,7 +9,8 @@ stopped, and the same command follows:
     all       SIGTERM to the command and all that it has started, as systemd and Slurm do
     one       SIGTERM to the command alone, as Docker and Kubernetes do
     hangup    SIGHUP to its group, as a terminal that closes does
-    ctrl-c    SIGINT to its group, as a terminal does
+    ctrl-c    SIGINT to its group, as a terminal does; nobody kills after that, so trials get longer
+    gcs       Ray's GCS is killed, then SIGTERM to the group: what the search asks of Ray does not come back
 
 Each time the command has to end in time and say how to go on and what became of the best so far; no trial
 may be RUNNING without its place; no process and no temporary folder may stay. In the end the study has to be
@@ -54,7 +55,10 @@ HOW = {
     "one": signal.SIGTERM,
     "hangup": signal.SIGHUP,
     "ctrl-c": signal.SIGINT,
+    "gcs": signal.SIGTERM,
 }
+LIMIT_S = {"ctrl-c": 30.0}
+"""What a way may take, other than `--limit`."""
 ROW = "{:>4}  {:<8} {:>7}  {:>6}  {:>7}  {:>4}  {:>7}  {:<14} {}"
 HANGS_S = 120.0
 """What has not ended so long after it was stopped is killed."""
@@ -159,6 +163,9 @@ def _send(how: str, pid: int) -> None:
     elif how == "one":
         os.kill(pid, HOW[how])
     elif how != "timeout":  # which comes by itself
+        for each in psutil.Process(pid).children() if how == "gcs" else ():
+            if each.name() == "gcs_server":
+                each.kill()
         os.killpg(pid, HOW[how])
 
 
@@ -181,7 +188,7 @@ def _look(stop: Stop, root: Path, trials: list[TrialRecord], limit_s: float) -> 
         found.append(f"did not end in {HANGS_S:g} s")
     elif stop.code != 130:
         found.append(f"status {stop.code}")
-    if stop.took_s > limit_s:
+    if stop.took_s > LIMIT_S.get(stop.how, limit_s):
         found.append("took too long")
     if stop.code == 130 and "go on with:\nautoft search space.yaml" not in stop.out:
         found.append("does not say how to go on")
@@ -209,7 +216,7 @@ def _of_best(out: str) -> str:
     """What the command has said of the best so far, in two words."""
     said = [line for line in out.splitlines() if line.startswith(("The best so far", "No trial is complete"))]
     if not said:
-        return "nothing said"
+        return "not known" if "is not known" in out else "nothing said"
     if said[-1].startswith("No"):
         return "none yet"
     return "registered" if " is registered" in said[-1] else "not registered"

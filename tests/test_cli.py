@@ -9,13 +9,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autoft import cli, sitting
 from autoft.errors import AutoftError
 from autoft.report.outcome import Outcome
 
-from .main_job import SHORT, SPACE, run, run_from_the_start, short_search
+from .main_job import SHORT, SPACE, Running, run, run_from_the_start, short_search
 from .report.records import info, trial
 from .test_champion import BEST
 
@@ -171,26 +172,33 @@ def test_the_commands_that_the_end_names_find_a_study_that_is_stored_and_publish
     assert (refused.code, "search.seed: was 0, is now 5" in refused.out) == (1, True), refused
 
 
-def test_ctrl_c_ends_with_130_and_the_command_to_go_on_with_which_goes_on(tmp_path):
+@pytest.mark.parametrize("how", ["ctrl-c", "sigterm to all"])
+def test_a_stopped_search_ends_with_130_and_the_command_to_go_on_with_which_goes_on(how, tmp_path):
     options = [word for text in (*SHORT, "budget.trials=2") for word in ("-o", text)]
-    search = subprocess.Popen(
-        [sys.executable, "-m", "autoft", "search", str(SPACE), *options, "--for", "8h"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    search = Running(tmp_path, "search", str(SPACE), *options, "--for", "8h")
     log = tmp_path / "studies" / "quickstart" / "logs"
     until = time.monotonic() + 120
     while not list(log.glob("trial-*.log")) and time.monotonic() < until:
         time.sleep(0.1)
-    os.kill(search.pid, signal.SIGINT)
-    out, _ = search.communicate(timeout=60)
-    assert search.returncode == 130, out
-    assert "go on with:\nautoft search" in out
-    assert out.rstrip().endswith("--for 8h")
-    assert "Traceback" not in out
+    family = psutil.Process(search.pid).children(recursive=True)
+    folders = {
+        Path(found) for each in family for found in re.findall(r"/\S*?/autoft-\w+", " ".join(each.cmdline()))
+    }
+    assert len(folders) == 1 and all(folder.exists() for folder in folders)
+    if how == "ctrl-c":
+        os.kill(search.pid, signal.SIGINT)
+    else:  # as systemd and Slurm do
+        for each in [*family, psutil.Process(search.pid)]:
+            each.terminate()
+    ended = search.end(60)
+    assert (ended.code, ended.err) == (130, "")
+    assert "No trial is complete yet, so none is registered.\nInterrupted." in ended.out
+    assert "go on with:\nautoft search" in ended.out
+    assert ended.out.rstrip().endswith("--for 8h")
+    assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family)
+    assert not any(folder.exists() for folder in folders)
+    if how == "ctrl-c":
+        return  # the other one goes on below, and after `autoft stop` in test_control.py
     again = run(tmp_path, "search", str(SPACE), *options)
     assert again.code == 0, again
     assert "2 of 2" in again.out

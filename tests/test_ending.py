@@ -70,7 +70,7 @@ def test_a_server_that_lacks_the_runs_is_not_offered_the_model():
     ending = conclude(searched, Recorder("MLflow does not answer."), print, stopped=True)
     assert searched.asked == []
     assert ending.said == (
-        "The best so far, trial 3 (macro_f1 0.8000), is not registered: MLflow does not answer." + GO_ON
+        "The best so far, trial 3 (macro_f1 0.8000), was not registered now: MLflow does not answer." + GO_ON
     )
 
 
@@ -84,7 +84,8 @@ def test_after_sigterm_registering_takes_no_longer_than_there_is_time(monkeypatc
         ending = conclude(searched, Recorder(), print, stopped=True)
     assert time.monotonic() - began_s < 5
     assert ending.said == (
-        "The best so far, trial 3 (macro_f1 0.8000), is not registered: there was no time for it." + GO_ON
+        "The best so far, trial 3 (macro_f1 0.8000), was not registered now: there was no time for it."
+        + GO_ON
     )
 
 
@@ -105,7 +106,10 @@ def test_where_nothing_is_complete_nothing_is_registered():
 @pytest.mark.parametrize(
     ("winner", "said"),
     [
-        (BEST, "The best so far, trial 3 (macro_f1 0.8000), is not registered: it was interrupted." + GO_ON),
+        (
+            BEST,
+            "The best so far, trial 3 (macro_f1 0.8000), was not registered now: it was interrupted." + GO_ON,
+        ),
         (OperationalError("", {}, Exception("gone")), ""),
     ],
 )

@@ -148,6 +148,30 @@ def test_another_thread_is_left_alone():
     assert done
 
 
+DROPS = """
+import signal, time
+from autoft import signals
+
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+with signals.heeded("not over in time"):
+    Dropping()
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        print("heard again", round(signals.left_s()), end="")
+"""
+
+
+def test_an_interrupt_that_python_drops_in_a_process_of_its_own_comes_again_without_a_word():
+    done = subprocess.run(
+        [sys.executable, "-c", DROPS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "heard again 7", "")
+
+
 STUCK = """
 import ctypes, signal
 from autoft import signals
@@ -158,6 +182,24 @@ with signals.heeded("go on with: autoft search"), signals.on_leaving(lambda: pri
         print("ready", flush=True)
         ctypes.CDLL(None).sleep(1000)
 """
+
+
+ENDS = """
+import signal
+from autoft import signals
+try:
+    with signals.heeded("not over in time"):
+        signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_signal_while_a_process_that_was_stopped_leaves_ends_it_without_a_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_a_process_that_is_stuck_in_a_library_is_ended_with_its_last_words():

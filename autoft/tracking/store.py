@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from autoft.errors import AutoftError, TrackingError
 from autoft.spec.databases import connect_timeout, is_database, tracking_uri
 from autoft.spec.environment import redact as redact  # callers say `store.redact`
+from autoft.tracking.fresh import make_whole
 from autoft.tracking.moved import follow
 from autoft.tracking.refusal import explain
 from autoft.tracking.refusal import first_line as first_line  # callers say `store.first_line`
@@ -72,6 +73,8 @@ def connect(uri: str | None) -> MlflowClient:
         if is_database(each) and not each.startswith("sqlite"):
             engine_of(each)
     # Both are opened now, so that what is wrong is said here.
+    with clear_errors(where):
+        make_whole(where)
     with clear_errors(models):
         client = MlflowClient(where, registry_uri=models)
         client._get_registry_client()  # type: ignore[no-untyped-call]
