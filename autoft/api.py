@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from autoft.errors import SpecError, StudyError
+from autoft.report.screen import screen
 from autoft.report.show import ShownStudy
 from autoft.report.tables import frame
 from autoft.spec import scalars
@@ -61,7 +60,7 @@ def search(
     from autoft.sitting import sit
 
     spec = read_spec(space, overrides, in_memory_data=data is not None)
-    outcome = sit(spec, Console(), frames=data)
+    outcome = sit(spec, screen(), frames=data)
     if outcome.unrecorded:
         warnings.warn(outcome.unrecorded, stacklevel=2)
     return SearchResult(spec.study, outcome.best, frame(outcome.trials))
@@ -114,12 +113,14 @@ def read_study(study: str | Path) -> ShownStudy:
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
+    from autoft.study.lock import searched_by
     from autoft.study.records import read_info, read_trials
     from autoft.study.storage import clear_storage_errors
 
     found, folder = find(study)
     with clear_storage_errors(found.study_name):
-        return ShownStudy(read_info(found), read_trials(found), folder)
+        searched = searched_by(found, folder) is not None
+        return ShownStudy(read_info(found), read_trials(found), folder, searched)
 
 
 def find(study: str | Path) -> "tuple[Study, Path]":

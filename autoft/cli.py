@@ -63,8 +63,7 @@ def search(
     """Search, and register the best model. Run it again to go on where it stands."""
     import shlex
 
-    from rich.console import Console
-
+    from autoft.report.screen import screen
     from autoft.spec.environment import redact
     from autoft.spec.read import read_spec
 
@@ -81,7 +80,7 @@ def search(
         from autoft.study.places import study_folder
 
     gc.freeze()  # else each full collection walks over all that was imported, for 0.4 s
-    console = Console()
+    console = screen()
     with clear_disk_errors():
         quiet.log_to(study_folder(spec.study) / "autoft.log")
     try:
@@ -151,11 +150,10 @@ def check(
 
     spec = read_spec(space, _with_gpus(override, gpus))  # before torch and Ray are imported
 
-    from rich.console import Console
-
     from autoft.report.check import check as examine
+    from autoft.report.screen import screen
 
-    console = Console()
+    console = screen()
     if not examine(spec, console):
         raise typer.Exit(MENDABLE)
     if not rehearse:
@@ -184,16 +182,15 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
 @app.command()
 def show(study: Study, trial: Annotated[int | None, typer.Argument(help="A trial's number.")] = None) -> None:
     """Show a study's trials, or one trial's parameters, curve, log and traceback."""
-    from rich.console import Console
-
     from autoft import api
+    from autoft.report.screen import screen
     from autoft.report.show import show_study, show_trial
 
     found = api.read_study(study)
     if trial is None:
-        show_study(found, Console())
+        show_study(found, screen())
     else:
-        show_trial(found, trial, Console())
+        show_trial(found, trial, screen())
 
 
 @app.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autoft.api import find, full_request, request_of, study_tracking_uri
 from autoft.errors import StudyError
-from autoft.study.lock import find_lessee, find_owner
+from autoft.study.lock import searched_by
 from autoft.study.records import read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
@@ -25,7 +25,7 @@ def stop(study: str | Path, trial: int | None = None) -> str:
     """
     found, folder = find(study)
     with clear_storage_errors(found.study_name):
-        owner = find_owner(folder) or find_lessee(found)
+        owner = searched_by(found, folder)
         if owner is None:
             raise StudyError(
                 f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
@@ -68,7 +68,7 @@ def sync(study: str | Path, uri: str | None = None) -> str:
     found, folder = find(study)
     spec = request_of(study, "tracking")
     published = spec.tracking.uri if spec else None
-    owner = find_owner(folder) or find_lessee(found)
+    owner = searched_by(found, folder)
     if owner is not None and resolve(uri or published) == resolve(published):
         raise StudyError(f"study {found.study_name!r}: {owner} searches it, and publishes it by itself")
     trials = read_trials(found)

@@ -33,6 +33,7 @@ from autoft.report.outcome import Outcome
 from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
+from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
 from autoft.study.failures import FULL_DISK
 from autoft.study.identity import as_made, identity_of
@@ -185,7 +186,8 @@ def _search(
     return Outcome(
         info=read_info(study),
         trials=read_trials(study),
-        total=spec.budget.trials,
+        budget=spec.budget,
+        limit=limit_reached(study, spec.budget),
         ran=len(_ended(study)) - before,
         best=best,
         unrecorded=unrecorded,

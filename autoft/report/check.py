@@ -146,7 +146,8 @@ class _Check:
         if start is None:
             self.line("start", "at random")
         else:
-            self.line("start", f"trial 0, as recommended: {words.parameters(start.default)}")
+            params = words.parameters(start.default)
+            self.line("start", "trial 0, as recommended" + (f": {params}" if params else ""))
         for params in self.spec.first:
             self.line("", f"first: {words.parameters(params)}")
 

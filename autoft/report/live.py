@@ -159,7 +159,7 @@ class LiveView:
         return Text.assemble(
             f"best {self._progress.info.objective}  ",
             (words.score(best.score), "bold green"),
-            f"  trial {best.number}: {words.parameters(best.params)}",
+            f"  trial {best.number}{': ' if best.params else ''}{words.parameters(best.params)}",
         )
 
     def _further_lines(self) -> list[Text]:
@@ -214,14 +214,15 @@ class PlainView:
         trial = self._progress.finished(number)
         best = self._progress.best
         said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
-        self._console.print(
+        parts = [
             f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
-            f"{_in_brackets(trial)} · best {words.score(best.score if best else None)}"
-            f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
-        )
+            f"{_in_brackets(trial)}",
+            f"best {words.score(best.score if best else None)}",
+            f"{len(self._progress.done)} of {self._progress.total}",
+            words.parameters(trial.params),
+        ]
+        line = " · ".join(filter(None, parts))
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _in_brackets(trial: TrialRecord) -> str:

@@ -17,9 +17,13 @@ def ranked(info: StudyInfo, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return sorted(complete, key=lambda t: (sign * (t.score or 0.0), t.number)) + others
 
 
-def best_trials(info: StudyInfo, trials: Sequence[TrialRecord], limit: int = 5) -> Table:
-    """The best COMPLETE trials, a column for each searched parameter."""
-    shown = [t for t in ranked(info, trials) if t.state == "COMPLETE"][:limit]
+LISTED = 5
+"""Trials in the table at the end of a search."""
+
+
+def best_trials(info: StudyInfo, trials: Sequence[TrialRecord]) -> Table:
+    """The LISTED best COMPLETE trials, a column for each searched parameter."""
+    shown = [t for t in ranked(info, trials) if t.state == "COMPLETE"][:LISTED]
     names = list(dict.fromkeys(name for trial in shown for name in trial.params))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("trial", info.objective, *names, "time"):

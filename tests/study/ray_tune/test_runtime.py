@@ -10,7 +10,7 @@ import pytest
 
 from autoft.errors import ResourceError
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import Kind, Runtime, kinds, places, ray_runtime
+from autoft.study.ray_tune.runtime import Kind, Runtime, _fit, kinds, places, ray_runtime
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,14 @@ def test_a_cluster_that_does_not_answer_is_told_without_its_address(tmp_path: Pa
     ):
         pass
     assert "127.0.0.1" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "expected"), [(None, 0.0, 5), (None, 1.0, 0), (12, 0.0, 12), (12, 1.0, 12), (0, 0.0, 0)]
+)
+def test_workers_give_way_on_cpus_and_not_on_a_gpu(asked: int | None, gpus: float, expected: int) -> None:
+    node = {"CPU": 2.0, "GPU": gpus}
+    assert _fit(Resources(nice=asked), [node], Path()).nice == expected
 
 
 def test_nodes_that_offer_the_same_are_of_one_kind() -> None:
