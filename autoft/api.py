@@ -117,12 +117,14 @@ def read_study(study: str | Path) -> ShownStudy:
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
+    from autoft.study.lock import searched_by
     from autoft.study.records import read_info, read_trials
     from autoft.study.storage import clear_storage_errors
 
     found, folder = find(study)
     with clear_storage_errors(found.study_name):
-        return ShownStudy(read_info(found), read_trials(found), folder)
+        searched = searched_by(found, folder) is not None
+        return ShownStudy(read_info(found), read_trials(found), folder, searched)
 
 
 def find(study: str | Path) -> "tuple[Study, Path]":

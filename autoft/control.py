@@ -11,7 +11,7 @@ from autoft.errors import AutoftError, StudyError
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
-from autoft.study.lock import find_lessee, find_owner, hold_sitting
+from autoft.study.lock import hold_sitting, searched_by
 from autoft.study.places import DATA
 from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
@@ -36,7 +36,7 @@ def stop(study: str | Path, trial: int | None = None) -> str:
     """
     found, folder = find(study)
     with clear_storage_errors(found.study_name):
-        owner = find_owner(folder) or find_lessee(found)
+        owner = searched_by(found, folder)
         if owner is None:
             raise StudyError(
                 f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
@@ -79,7 +79,7 @@ def sync(study: str | Path, uri: str | None = None) -> str:
     found, folder = find(study)
     spec = request_of(study, "tracking")
     published = spec.tracking.uri if spec else None
-    owner = find_owner(folder) or find_lessee(found)
+    owner = searched_by(found, folder)
     if owner is not None and resolve(uri or published) == resolve(published):
         raise StudyError(f"study {found.study_name!r}: {owner} searches it, and publishes it by itself")
     trials = read_trials(found)

@@ -22,6 +22,10 @@ SWITCHES = {
 }
 
 
+NEEDLESS = "Unable to find license information for this model"
+"""MLflow warns so of every model that does not come with a card of the hub: each one that was trained."""
+
+
 def set_switches() -> None:
     """Turns telemetry, progress bars and chatter off for this process and its children."""
     os.environ.update(SWITCHES)
@@ -38,6 +42,7 @@ def log_to(path: Path) -> None:
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.raiseExceptions = False  # a full disk is told by the search, not by the log that finds no room
+    handler.addFilter(lambda record: not record.getMessage().startswith(NEEDLESS))
     handler.autoft = True  # type: ignore[attr-defined]  # ours, so that a second study in this process replaces it
     root.addHandler(handler)
     root.setLevel(logging.INFO)

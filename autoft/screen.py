@@ -52,11 +52,11 @@ class Screen:
 
 def console() -> "Console":
     """A console on standard output that a search may print to."""
-    from rich.console import Console
+    from autoft.report.printing import new_console
 
     if getattr(sys.stdout, "name", None) == _STDOUT:  # Python's own has a name in words
         _LOG.warning(_UNSEEN, "nothing can be printed: standard output is closed")
-    return Console(file=cast(TextIO, _safe(sys.stdout)), markup=False, emoji=False, highlight=False)
+    return new_console(cast(TextIO, _safe(sys.stdout)))
 
 
 def protect() -> None:

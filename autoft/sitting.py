@@ -37,6 +37,7 @@ from autoft.signals import heeded
 from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
+from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
 from autoft.study.failures import DENIED, FULL_DISK
 from autoft.study.identity import as_made, identity_of
@@ -194,7 +195,8 @@ def _search(
     return Outcome(
         info=read_info(study),
         trials=read_trials(study),
-        total=spec.budget.trials,
+        budget=spec.budget,
+        limit=limit_reached(study, spec.budget),
         ran=len(_ended(study)) - before,
         best=ending.best,
         promotion=ending.promotion,

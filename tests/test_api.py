@@ -6,6 +6,7 @@ from autoft import api
 from autoft.errors import SpecError, StudyError
 from autoft.spec.read import read_spec
 from autoft.study.identity import identity_of
+from autoft.study.lock import hold_sitting
 from autoft.study.places import SPACE, study_folder
 from autoft.study.records import write_info
 from autoft.study.storage import open_study
@@ -62,6 +63,14 @@ def test_a_study_in_another_storage_is_read_by_its_name(workdir):
     write_info(open_study(spec, study_folder("tickets"), identity_of(spec, "digest")), info())
     assert not (study_folder("tickets") / "study.db").exists()
     assert api.read_study("tickets").info.name == "tickets"
+
+
+def test_whether_a_process_searches_a_study_is_read_with_it(workdir):
+    spec = request()
+    write_info(open_study(spec, study_folder("tickets"), identity_of(spec, "digest")), info())
+    with hold_sitting(study_folder("tickets")):
+        assert api.read_study("tickets").searched
+    assert not api.read_study("tickets").searched
 
 
 def test_of_the_copy_only_what_says_where_is_looked_at(workdir, monkeypatch):

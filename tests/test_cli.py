@@ -15,6 +15,7 @@ import pytest
 from autoft import cli, sitting
 from autoft.errors import AutoftError
 from autoft.report.outcome import Outcome
+from autoft.spec.study import Budget
 
 from .main_job import SHORT, SPACE, Running, run, run_from_the_start, short_search
 from .report.records import info, trial
@@ -71,7 +72,7 @@ def test_explain_and_schema_print_what_the_parser_knows(tmp_path):
 
 def test_a_study_without_a_complete_trial_exits_with_3_and_says_why(monkeypatch, workdir, capsys):
     failed = trial(0, "FAIL", values=(), reason="RuntimeError: boom")
-    outcome = Outcome(info(), [failed], total=1, ran=1, best=None, unrecorded=None)
+    outcome = Outcome(info(), [failed], budget=Budget(1), limit=None, ran=1, best=None, unrecorded=None)
     monkeypatch.setattr(sitting, "sit", lambda *_: outcome)
     monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
     with pytest.raises(SystemExit) as ended:

@@ -141,7 +141,7 @@ def test_at_the_end_of_its_time_a_sitting_says_so_and_registers_the_best_so_far(
     words = search_words("budget.trials=200", "register.name=so-far")
     ended = run(folder, *words, "--for", "20s")
     assert ended.code == 0, ended
-    assert "A limit of the budget is reached" in ended.out
+    assert "The time of 20 s is over: study quickstart has" in ended.out
     assert "models:/so-far/1" in ended.out
     trials = read_trials(find_study("quickstart", folder / "studies" / "quickstart"))
     assert 4 <= len(trials) < 200

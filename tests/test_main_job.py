@@ -134,6 +134,7 @@ def test_the_champion_scores_what_the_study_says(folder):
 def test_show_tells_every_trial_and_one_trial(folder):
     everything = run(folder, "show", "quickstart").out
     assert [f"  {number}  " in everything for number in range(4)] == [True] * 4
+    assert "license" not in (folder / "studies/quickstart/autoft.log").read_text()
     one = run(folder, "show", "quickstart", "0").out
     assert "learning_rate" in one
     assert "train_loss" in one

@@ -170,7 +170,8 @@ class _Check:
         if start is None:
             self.line("start", "at random")
         else:
-            self.line("start", f"trial 0, as recommended: {words.parameters(start.default)}")
+            shown = words.parameters(start.default)
+            self.line("start", "trial 0, as recommended" + (f": {shown}" if shown else ""))
         for params in self.spec.first:
             self.line("", f"first: {words.parameters(params)}")
 

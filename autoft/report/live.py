@@ -158,7 +158,7 @@ class LiveView:
         return Text.assemble(
             f"winner {self._progress.info.objective}  ",
             (words.score(winner.score), "bold green"),
-            f"  trial {winner.number}: {words.parameters(winner.params)}",
+            f"  trial {winner.number}{': ' if winner.params else ''}{words.parameters(winner.params)}",
         )
 
     def _further_lines(self) -> list[Text]:
@@ -213,12 +213,14 @@ class PlainView:
         trial = self._progress.finished(number)
         winner = self._progress.winner
         said = trial.reason or "no reason known" if trial.state == "FAIL" else words.score(trial.score)
-        say(
-            self._console,
+        parts = [
             f"trial {number} {trial.state.lower()} {said} in {words.duration(trial.duration_s)}"
-            f"{_in_brackets(trial)} · winner {words.score(winner.score if winner else None)}"
-            f" · {len(self._progress.done)} of {self._progress.total} · {words.parameters(trial.params)}",
-        )
+            f"{_in_brackets(trial)}",
+            f"winner {words.score(winner.score if winner else None)}",
+            f"{len(self._progress.done)} of {self._progress.total}",
+            words.parameters(trial.params),
+        ]
+        say(self._console, " · ".join(filter(None, parts)))
 
 
 def _in_brackets(trial: TrialRecord) -> str:

@@ -8,7 +8,9 @@ from rich.console import Console
 from autoft.report import words
 from autoft.report.compared import print_scores, print_verdict
 from autoft.report.printing import say
-from autoft.report.tables import best_trials
+from autoft.report.tables import LISTED, best_trials
+from autoft.spec.study import Budget
+from autoft.study.budget import Limit
 from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.aliases import Promotion
@@ -21,8 +23,9 @@ class Outcome:
 
     info: StudyInfo
     trials: Sequence[TrialRecord]
-    total: int
-    """Trials of the budget."""
+    budget: Budget
+    limit: Limit | None
+    """What else than its trials has ended the sitting; None where nothing has."""
     ran: int
     """Trials that ended in this sitting; 0 where the budget had been met before."""
     best: Best | None
@@ -33,9 +36,18 @@ class Outcome:
     """What its model has become in the registry; None where it is not there."""
 
     @property
+    def total(self) -> int:
+        """Trials of the budget."""
+        return self.budget.trials
+
+    @property
     def ended(self) -> int:
         """Trials that are COMPLETE, PRUNED or FAIL, over all sittings."""
         return sum(trial.state in _STATES for trial in self.trials)
+
+    def count(self, state: str) -> int:
+        """Trials in that state, over all sittings."""
+        return sum(trial.state == state for trial in self.trials)
 
     @property
     def winner(self) -> TrialRecord | None:
@@ -57,6 +69,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         _print_failures(outcome, console)
     if outcome.best is not None and winner is not None:
         console.print(best_trials(outcome.info, outcome.trials))
+        if (complete := outcome.count("COMPLETE")) > LISTED:
+            console.print(f"the best {LISTED} of {complete} complete trials", style="dim", highlight=False)
         console.print()
         alias = outcome.promotion.alias if outcome.promotion else None
         print_scores(outcome.info, winner, comparison, console, alias)
@@ -81,12 +95,17 @@ _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 def _standing(outcome: Outcome) -> str:
     """Where the study stands against its budget, in a sentence."""
-    states = [trial.state for trial in outcome.trials]
-    counts = ", ".join(f"{states.count(s)} {word}" for s, word in _STATES.items() if s in states)
+    counts = ", ".join(f"{n} {word}" for state, word in _STATES.items() if (n := outcome.count(state)))
     name, counted = outcome.info.name, f" ({counts})" if counts else ""
     if outcome.ended < outcome.total:
-        done = f"{outcome.ended} of {words.count(outcome.total, 'trial')}{counted}"
-        return f"A limit of the budget is reached: study {name} has {done}. The same command goes on."
+        done = f"{name} has {outcome.ended} of {words.count(outcome.total, 'trial')}{counted}"
+        if outcome.limit == "gpu_hours":
+            hours = f"{outcome.budget.gpu_hours:g} GPU hours"
+            return f"The {hours} of the budget are spent: study {done}. A larger budget.gpu_hours goes on."
+        if outcome.limit == "time":
+            time = words.duration(outcome.budget.time_s)
+            return f"The time of {time} is over: study {done}. The same command goes on."
+        return f"Study {done}. The same command goes on."
     if outcome.ran == 0:
         return f"The budget of study {name} is met{counted}; nothing was run."
     return f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}."

@@ -1,6 +1,9 @@
 """How text reaches the screen: as it is. Labels, names, paths and errors of a user are never taken for rich's
 markup (`[red]`), emoji codes (`:smile:`) or a terminal's commands."""
 
+import os
+from typing import TextIO
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,9 +18,20 @@ _CONTROLS = (
 _ESCAPES = {code: ascii(chr(code))[1:-1] for codes in _CONTROLS for code in codes if chr(code) not in "\n\t"}
 
 
-def new_console() -> Console:
-    """Of standard output, for `say` and the tables below: rich adds nothing of its own to a text."""
-    return Console(markup=False, emoji=False, highlight=False)
+WIDE = 10_000
+"""Characters; more than any table has."""
+
+
+def new_console(file: TextIO | None = None) -> Console:
+    """Of `file`, or standard output, for `say` and the tables below: rich adds nothing of its own to a text.
+
+    It is as wide as the terminal; in a file or a pipe as wide as need be, for there nobody can widen it. Rich
+    would take 80 columns there, and cut what does not fit. COLUMNS is heeded, as everywhere.
+    """
+    console = Console(file=file, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal and not console.is_jupyter and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
 
 
 def say(console: Console, text: str, style: str = "", *, wrap: bool = False) -> None:

@@ -27,6 +27,13 @@ class ShownStudy:
     trials: Sequence[TrialRecord]
     folder: Path
     """`studies/<study>`, where logs and checkpoints lie."""
+    searched: bool = True
+    """Whether a process searches it now."""
+
+    def state(self, trial: TrialRecord) -> str:
+        """In a word. What runs in no process was interrupted, and goes on with the next search."""
+        interrupted = trial.state == "RUNNING" and not self.searched
+        return "interrupted" if interrupted else trial.state.lower()
 
 
 def show_study(study: ShownStudy, console: Console) -> None:
@@ -38,7 +45,7 @@ def show_study(study: ShownStudy, console: Console) -> None:
         add_row(
             table,
             str(trial.number),
-            trial.state.lower(),
+            study.state(trial),
             words.score(trial.score),
             words.duration(trial.duration_s),
             trial.origin or "",
@@ -73,7 +80,7 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
         )
     say(
         console,
-        f"trial {number} of {study.info.name}: {found.state.lower()}, {study.info.objective} "
+        f"trial {number} of {study.info.name}: {study.state(found)}, {study.info.objective} "
         f"{words.score(found.score)}, {words.duration(found.duration_s)}",
         wrap=True,
     )

@@ -10,10 +10,13 @@ from autoft.report.printing import add_row, new_table
 from autoft.study.comparison import ranked
 from autoft.study.records import StudyInfo, TrialRecord
 
+LISTED = 5
+"""Trials in the table at the end of a search."""
 
-def best_trials(info: StudyInfo, trials: Sequence[TrialRecord], limit: int = 5) -> Table:
-    """The best COMPLETE trials, a column for each searched parameter."""
-    shown = ranked(trials, info.direction)[:limit]
+
+def best_trials(info: StudyInfo, trials: Sequence[TrialRecord]) -> Table:
+    """The LISTED best COMPLETE trials, a column for each searched parameter."""
+    shown = ranked(trials, info.direction)[:LISTED]
     names = list(dict.fromkeys(name for trial in shown for name in trial.params))
     table = new_table("trial", info.objective, *names, "time", left=("model",))
     for trial in shown:

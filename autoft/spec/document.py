@@ -147,6 +147,8 @@ class ResourcesForm(Form):
     """The CUDA device indices to use; absent, all."""
     max_concurrent: Count | None = Resources.max_concurrent
     """Trials at once; absent, as many as fit."""
+    nice: int | None = Field(default=Resources.nice, ge=0, le=19)
+    """How much trials give way to other processes of the machine; absent, 0 on a GPU and 5 on CPUs."""
     address: Text | None = Resources.address
     """A running Ray cluster to join; absent, a Ray of the study's own. Takes ${NAME}."""
     precision: Literal["auto", "fp32", "bf16"] = Resources.precision

@@ -119,6 +119,8 @@ class Resources:
     """Bytes on a node's disk that hidden states at the boundary of frozen blocks may take; 0 keeps none."""
     disk: int | None = None
     """Bytes that the study's folder may take, all in all; None is no bound."""
+    nice: int | None = None
+    """How much a trial's process gives way to others; None is 0 where a trial gets a GPU, else 5."""
 
 
 @dataclass(frozen=True)

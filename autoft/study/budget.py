@@ -1,6 +1,7 @@
 """What a sitting may still spend: trials, its time, GPU hours."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import optuna
 
@@ -74,6 +75,19 @@ def unfinished(study: optuna.Study, budget: Budget) -> str | None:
         if sum(by_trial.values()) + wasted >= 3600 * budget.gpu_hours:
             return None
     return f"{budget.trials - left} of {budget.trials} trials"
+
+
+Limit = Literal["time", "gpu_hours"]
+"""Of a budget, besides the trials."""
+
+
+def limit_reached(study: optuna.Study, budget: Budget) -> Limit | None:
+    """Which limit has ended a sitting that nobody stopped before all trials were done; None: neither."""
+    if budget.gpu_hours is not None:
+        spent, wasted = _gpu_seconds(study)
+        if budget.time_s is None or sum(spent.values()) + wasted >= 3600 * budget.gpu_hours:
+            return "gpu_hours"
+    return None if budget.time_s is None else "time"
 
 
 def _gpu_seconds(study: optuna.Study) -> tuple[dict[int, float], float]:

@@ -90,10 +90,13 @@ def hold_sitting(folder: Path) -> Iterator[None]:
 
 def find_owner(folder: Path) -> Owner | None:
     """The process that searches in this folder; None where none does, or it has not said so yet."""
-    lock = FileLock(folder / LOCK)
-    with suppress(Timeout), lock.acquire(timeout=0):
+    try:
+        with FileLock(folder / LOCK).acquire(timeout=0):
+            return None
+    except Timeout:
+        return _read_owner(folder)
+    except OSError:  # this user may only read here
         return None
-    return _read_owner(folder)
 
 
 def _read_owner(folder: Path) -> Owner | None:
@@ -150,6 +153,11 @@ def find_lessee(study: optuna.Study) -> Owner | None:
         return None
     owner = Owner(**lease["owner"])
     return None if owner.is_dead else owner
+
+
+def searched_by(study: optuna.Study, folder: Path) -> Owner | None:
+    """The process that searches the study, here or elsewhere; None where none does."""
+    return find_owner(folder) or find_lessee(study)
 
 
 def _lease(study: optuna.Study) -> dict[str, Any]:

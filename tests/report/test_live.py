@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -76,6 +77,16 @@ def test_a_plain_line_says_against_whom_a_trial_was_stopped_and_which_is_the_def
     behind = "0.0730 behind trial 3 at 33 % of the budget"
     assert lines[2].startswith(f"trial 7 pruned 0.4120 in 2 min ({behind}) · winner 0.7000 · 3 of 9")
     assert lines[3].startswith(f"trial 8 pruned 0.4000 in 2 min (the default; {behind}) · winner 0.7000")
+
+
+def test_nothing_dangles_where_nothing_is_searched():
+    only = replace(trial(0), params={})
+    plain, live = io.StringIO(), io.StringIO()
+    PlainView(progress(only), printed(plain)).finished(0)
+    assert plain.getvalue() == "trial 0 complete 0.7000 in 2 min · winner 0.7000 · 1 of 6\n"
+    view = LiveView(progress(only, done=(0,)), printed(io.StringIO(), terminal=True))
+    printed(live).print(view._draw())
+    assert "best macro_f1  0.7000  trial 0\n" in live.getvalue().replace(" \n", "\n")
 
 
 def test_the_view_shows_what_the_default_has_and_the_last_stops():

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from autoft.report.outcome import Outcome, print_outcome
+from autoft.spec.study import Budget
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
 
@@ -18,9 +19,9 @@ FAILED = trial(1, "FAIL", values=(), reason="RuntimeError: boom")
 FIRST = Promotion("champion", "if_better", "became the champion, for there was none.")
 
 
-def said(trials, *, total, ran, best=None, unrecorded=None, promotion=None):
+def said(trials, *, total, ran, best=None, unrecorded=None, promotion=None, limit=None, **budget):
     shown = io.StringIO()
-    outcome = Outcome(info(), trials, total, ran, best, unrecorded, promotion)
+    outcome = Outcome(info(), trials, Budget(total, **budget), limit, ran, best, unrecorded, promotion)
     print_outcome(outcome, Console(file=shown, width=110))
     return shown.getvalue()
 
@@ -30,12 +31,39 @@ def said(trials, *, total, ran, best=None, unrecorded=None, promotion=None):
     [
         ([COMPLETE, FAILED], 2, 2, "Study tickets: 2 trials (1 complete, 1 failed)."),
         ([COMPLETE], 1, 0, "The budget of study tickets is met (1 complete); nothing was run."),
-        ([COMPLETE], 3, 1, "study tickets has 1 of 3 trials (1 complete). The same command goes on."),
-        ([], 3, 0, "study tickets has 0 of 3 trials. The same command goes on."),
+        ([COMPLETE], 3, 1, "Study tickets has 1 of 3 trials (1 complete). The same command goes on."),
+        ([], 3, 0, "Study tickets has 0 of 3 trials. The same command goes on."),
     ],
 )
 def test_where_the_study_stands_is_said_in_a_sentence(trials, total, ran, sentence):
     assert sentence in said(trials, total=total, ran=ran, best=BEST if trials else None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        (
+            "time",
+            "The time of 8 h 00 min is over: study tickets has 1 of 3 trials (1 complete). "
+            "The same command goes on.",
+        ),
+        (
+            "gpu_hours",
+            "The 2.5 GPU hours of the budget are spent: study tickets has 1 of 3 trials (1 complete). "
+            "A larger budget.gpu_hours goes on.",
+        ),
+    ],
+)
+def test_which_limit_has_ended_it_is_said(limit, sentence):
+    text = said([COMPLETE], total=3, ran=1, best=BEST, limit=limit, time_s=28800.0, gpu_hours=2.5)
+    assert sentence in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("count", "told"), [(5, False), (6, True)])
+def test_that_the_table_holds_the_best_five_alone_is_said(count, told):
+    trials = [trial(number, values=(0.1 * number,)) for number in range(count)]
+    text = said(trials, total=count, ran=count, best=BEST)
+    assert ("the best 5 of 6 complete trials\n" in text) == told
 
 
 def test_the_winner_its_model_and_the_commands_to_go_on_with():

@@ -92,6 +92,13 @@ def test_the_bar_is_longest_at_the_best_also_where_less_is_better(tmp_path):
     assert curve[0].count("▇") == 2 * curve[1].count("▇")
 
 
+@pytest.mark.parametrize(("searched", "state"), [(True, "running"), (False, "interrupted")])
+def test_a_trial_that_runs_in_no_process_was_interrupted(tmp_path, searched, state):
+    study = ShownStudy(info(), [trial(0), trial(1, "RUNNING")], tmp_path, searched)
+    assert shown(lambda console: show_study(study, console)).splitlines()[2].split()[:2] == ["1", state]
+    assert f"trial 1 of tickets: {state}, macro_f1 0.7000" in shown(lambda out: show_trial(study, 1, out))
+
+
 def test_a_trial_that_there_is_not_is_an_error_that_says_which_there_are(tmp_path):
     with pytest.raises(StudyError, match="no trial 9: tickets has 1 trial, from 0 on"):
         show_trial(ShownStudy(info(), [trial(0)], tmp_path), 9, Console(file=io.StringIO()))

@@ -140,6 +140,7 @@ EXTRAS = {
         "did you mean 'if_better'?",
     ),
     "registered name with a quote": ("register: {name: o'neil}", 6, "register.name", "without `/`, `:` and"),
+    "a nice that takes from others": ("resources: {nice: -5}", 6, "resources.nice", "at least 0, got -5"),
     "no CPU": ("resources: {cpus_per_trial: 0}", 6, "resources.cpus_per_trial", "at least 1, got 0"),
     "two GPUs for a trial": (
         "resources: {gpus_per_trial: 2}",

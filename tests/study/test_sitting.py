@@ -14,7 +14,7 @@ from autoft.errors import StudyError
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMethod, StudySpec
 from autoft.study.assignment import Assignment
-from autoft.study.budget import unfinished
+from autoft.study.budget import limit_reached, unfinished
 from autoft.study.failures import Failure, GaveUp
 from autoft.study.identity import identity_of
 from autoft.study.lock import Owner
@@ -686,8 +686,13 @@ def test_gpu_hours_are_a_total_over_all_sittings(folder: Path) -> None:
     assert measured(first, trial, 1, 3, 0.5, elapsed_s=7000.0) is Verdict.GO_ON
     second = sit(spec, folder, gpus=0.5)
     trial = begin(second)
+    assert limit_reached(second.study, spec.budget) == "gpu_hours"  # nothing else could have ended it
+    both = replace(spec.budget, time_s=60.0)
+    assert limit_reached(second.study, both) == "time"
     assert measured(second, trial, 2, 3, 0.5, elapsed_s=7300.0) is Verdict.KEPT
     assert sit(spec, folder, gpus=0.5).over
+    assert limit_reached(second.study, both) == "gpu_hours"
+    assert limit_reached(second.study, Budget(trials=9)) is None
 
 
 def test_gpu_hours_count_what_led_to_no_measurement(folder: Path) -> None:

@@ -85,3 +85,5 @@ class Shared:
     shipments: Mapping[Path, Shipment]
     timeout_s: float
     """A step that takes longer hangs."""
+    nice: int
+    """See `Resources.nice`."""

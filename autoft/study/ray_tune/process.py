@@ -22,6 +22,8 @@ SWITCHES = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers run in this interpreter, however it was started
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Else it is 15, by which a worker gets a thirtieth of a core that another process wants; see `give_way`.
+    "RAY_worker_niceness": "0",
     # Ray's monitor kills a worker in a way that ends the whole run of Tune ("Caught unexpected exception");
     # the kernel's own killer ends that worker alone.
     "RAY_memory_monitor_refresh_ms": "0",
@@ -68,6 +70,14 @@ def _set_environment(changes: Mapping[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+def give_way(nice: int) -> None:
+    """Makes this process, and the threads that it starts from now on, at least so nice to others.
+
+    Ray's own threads, which are there already, answer as before. Nobody but root may take it back.
+    """
+    os.nice(max(0, nice - os.nice(0)))
 
 
 def own_authentication(scratch: Path) -> dict[str, str | None]:

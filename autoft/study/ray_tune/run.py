@@ -78,6 +78,7 @@ def run(
         token=write_token(folder),
         shipments={} if runtime.local else ship(files),
         timeout_s=spec.faults.trial_timeout_s,
+        nice=runtime.nice,
     )
     with gently(sitting.stop) as begin_grace:
         while not _tuned(desk, shared, runtime, begin_grace):

@@ -38,6 +38,9 @@ LOCAL_OBJECT_STORE_BYTES = 200 * 2**20
 CONNECT_TIMEOUT_S = 5.0
 
 
+NICE = 5
+"""Of workers on CPUs: whoever works at the machine, and the search itself, come first; but another job that
+computes leaves them a quarter of a core (the kernel's weights are 335 and 1024). A GPU would wait."""
 PINNED = 0.001
 """Of the resource that Ray gives each node under its address: enough to say where, and never used up."""
 
@@ -77,6 +80,8 @@ class Runtime:
     """A folder on the driver for what Ray must write; deleted at the end."""
     most: int | None = None
     """Trials at the same time that the user allows; None is as many as fit."""
+    nice: int = 0
+    """Of the workers; see `Resources.nice`."""
     pin: Mapping[str, float] = field(default_factory=dict)
     """What else a trial asks of its node, by Ray's resource: it keeps all of them on one node."""
 
@@ -217,6 +222,7 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
         most=resources.max_concurrent,
         local=resources.address is None,
         scratch=scratch,
+        nice=resources.nice if resources.nice is not None else (0 if gpus > 0 else NICE),
     )
 
 

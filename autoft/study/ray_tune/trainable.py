@@ -25,6 +25,7 @@ from autoft.study.ray_tune.messages import (
     Shared,
     WorkerError,
 )
+from autoft.study.ray_tune.process import give_way
 from autoft.study.ray_tune.shipping import WorkerNode
 from autoft.study.workbench import Workbench
 
@@ -46,6 +47,7 @@ class ResidentTrainable(tune.Trainable):
         """Called once a process, with its first trial."""
         assert shared is not None  # tune.with_parameters gives it
         os.environ.update(shared.environment)
+        give_way(shared.nice)
         self._shared = shared
         self._node = WorkerNode.of(shared)
         self._workbench: Workbench | None = None

@@ -12,7 +12,7 @@ import pytest
 from autoft.errors import ResourceError
 from autoft.signals import heeded, left_s
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import Kind, Runtime, _start, kinds, places, ray_runtime
+from autoft.study.ray_tune.runtime import Kind, Runtime, _fit, _start, kinds, places, ray_runtime
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,14 @@ def test_sigterm_that_rays_own_handler_takes_while_ray_starts_is_an_interrupt(
         with pytest.raises(KeyboardInterrupt):
             _start(Resources(), tmp_path)
         assert left_s() < 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "expected"), [(None, 0.0, 5), (None, 1.0, 0), (12, 0.0, 12), (12, 1.0, 12), (0, 0.0, 0)]
+)
+def test_workers_give_way_on_cpus_and_not_on_a_gpu(asked: int | None, gpus: float, expected: int) -> None:
+    node = {"CPU": 2.0, "GPU": gpus}
+    assert _fit(Resources(nice=asked), [node], Path()).nice == expected
 
 
 def test_nodes_that_offer_the_same_are_of_one_kind() -> None:
