@@ -86,7 +86,7 @@ def test_nothing_dangles_where_nothing_is_searched():
     assert plain.getvalue() == "trial 0 complete 0.7000 in 2 min · winner 0.7000 · 1 of 6\n"
     view = LiveView(progress(only, done=(0,)), printed(io.StringIO(), terminal=True))
     printed(live).print(view._draw())
-    assert "best macro_f1  0.7000  trial 0\n" in live.getvalue().replace(" \n", "\n")
+    assert "winner macro_f1  0.7000  trial 0\n" in live.getvalue().replace(" \n", "\n")
 
 
 def test_the_view_shows_what_the_default_has_and_the_last_stops():
