@@ -11,11 +11,11 @@ from autoft.report.show import ShownStudy
 from autoft.report.tables import frame
 from autoft.screen import console
 from autoft.spec import scalars
-from autoft.spec.places import Notes, Place
+from autoft.spec.location import Location, Notes
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
 from autoft.spec.yaml_lines import parse
-from autoft.study.places import SPACE, study_folder
+from autoft.study.layout import SPACE, study_folder
 from autoft.tracking import retrieval
 from autoft.tracking.retrieval import Best
 
@@ -52,17 +52,17 @@ def search(
         overrides: values to set over those of the space, as in `["budget.trials=5"]`.
 
     Raises:
-        AutoftError: something that you can mend; its message says how.
+        AutoftError: something that you can fix; its message says how.
         KeyboardInterrupt: as it came; finished trials stand, and the same call goes on.
 
     >>> result = search("search_spaces/quickstart.yaml")  # doctest: +SKIP
     >>> result.best.params["unfreeze_depth"]  # doctest: +SKIP
     4
     """
-    from autoft.sitting import sit
+    from autoft.session import run_session
 
     spec = read_spec(space, overrides, in_memory_data=data is not None)
-    outcome = sit(spec, console(), frames=data)
+    outcome = run_session(spec, console(), frames=data)
     if outcome.unrecorded:
         warnings.warn(outcome.unrecorded, stacklevel=2)
     best, promotion = outcome.best, outcome.promotion
@@ -196,7 +196,7 @@ def _copy(study: str | Path) -> dict[str, Any] | None:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    notes = Notes(Place(str(path), 0))
+    notes = Notes(Location(str(path), 0))
     tree = parse(path.read_text(encoding="utf-8"), str(path), notes)
     if notes.problems:
         raise SpecError(notes.problems)

@@ -16,12 +16,11 @@ from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import Materials, Workbench, rebuild
+from autoft.kernel.workbench import StudyInputs, Workbench, rebuild
 from autoft.promotion import Claim, settle
 from autoft.spec.study import StudySpec, Tracking
 from autoft.study.budget import unfinished
 from autoft.study.comparison import compare, winner_of
-from autoft.study.config import fine_tune_config
 from autoft.study.records import (
     TrialRecord,
     read_cache_plan,
@@ -31,6 +30,7 @@ from autoft.study.records import (
     read_trials,
 )
 from autoft.study.storage import Study, study_id
+from autoft.study.trial_config import fine_tune_config
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.registry import Registered, find_version, register_version
 from autoft.tracking.retrieval import Best
@@ -160,8 +160,8 @@ class Searched:
         spec = self.spec
         models = tuple(resolve(ref) for ref in spec.models)
         plan = read_cache_plan(self.study) or CachePlan()
-        bench = Workbench(replace(Materials.of(spec, self.prepared), models=models, cache_plan=plan))
-        training = bench.fine_tune(self._config_of(trial), self._checkpoint_of(trial))
+        context = Workbench(replace(StudyInputs.of(spec, self.prepared), models=models, cache_plan=plan))
+        training = context.fine_tune(self._config_of(trial), self._checkpoint_of(trial))
         made = next(each for each in training if each is not None and each.index == trial.best_index)
         training.close()
         score = made.metrics[spec.objective]

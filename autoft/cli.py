@@ -1,6 +1,6 @@
 """The command line. Thin: each command imports what it needs when it runs, so that `--help` is quick.
 
-Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, 4 done but not all of
+Exit codes: 0 done, 1 something that you can fix, 2 usage, 3 no trial succeeded, 4 done but not all of
 it is in MLflow, 130 interrupted and can go on.
 """
 
@@ -21,7 +21,7 @@ MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
 app = typer.Typer(
     help="Hyperparameter search for fine-tuning pretrained models.",
-    epilog="Exit codes: 0 done, 1 something that you can mend, 2 usage, 3 no trial succeeded, "
+    epilog="Exit codes: 0 done, 1 something that you can fix, 2 usage, 3 no trial succeeded, "
     "4 done but not all of it is in MLflow, 130 interrupted and can go on.",
     no_args_is_help=True,
     add_completion=False,
@@ -94,8 +94,8 @@ def _search(space: Path, overrides: list[str]) -> int:
 
     with rare_collections():
         from autoft.report.outcome import print_outcome
-        from autoft.sitting import clear_disk_errors, sit
-        from autoft.study.places import LOG, study_folder
+        from autoft.session import clear_disk_errors, run_session
+        from autoft.study.layout import LOG, study_folder
         from autoft.study.writable import require_writable
 
     look()
@@ -104,7 +104,7 @@ def _search(space: Path, overrides: list[str]) -> int:
         require_writable(study_folder(spec.study))
         quiet.log_to(study_folder(spec.study) / LOG)
     console = screen.console()
-    outcome = sit(spec, console)
+    outcome = run_session(spec, console)
     print_outcome(outcome, console)
     if outcome.best is None and outcome.ended:
         return NO_WINNER

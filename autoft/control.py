@@ -11,8 +11,8 @@ from autoft.errors import AutoftError, StudyError
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
-from autoft.study.lock import hold_sitting, searched_by
-from autoft.study.places import DATA
+from autoft.study.layout import DATA
+from autoft.study.lock import hold_session, searched_by
 from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
@@ -173,7 +173,7 @@ def _version(
     version = find_version(*place, found.study_name, trial.number, name)
     if version is not None:
         return version
-    with hold_sitting(folder), clear_storage_errors(found.study_name):
+    with hold_session(folder), clear_storage_errors(found.study_name):
         return _searched(study, found, folder, tracking).version_of(trial, say)
 
 

@@ -1,4 +1,4 @@
-"""The end of a sitting: what is finished is published, the winner registered, in the time that there is."""
+"""The end of a session: what is finished is published, the winner registered, in the time that there is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from autoft.tracking.recorder import Recorder
 from autoft.tracking.retrieval import Best
 
 RECORD_PATIENCE_S = 60.0
-"""How long the end of a sitting waits for a tracking server, from one trial that it takes to the next."""
+"""How long the end of a session waits for a tracking server, from one trial that it takes to the next."""
 INTERRUPTED_PATIENCE_S = 5.0
 """The same where somebody has stopped it."""
 REGISTER_TRIES = 3
@@ -49,7 +49,7 @@ class Ending:
 def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None], *, stopped: bool) -> Ending:
     """Publishes what is finished and registers the winner.
 
-    Where the sitting was `stopped` nothing is tried twice, and nothing goes on for longer than `left_s`.
+    Where the session was `stopped` nothing is tried twice, and nothing goes on for longer than `left_s`.
     """
     patience_s = INTERRUPTED_PATIENCE_S if stopped else RECORD_PATIENCE_S
     best, promotion = searched.winner(), None

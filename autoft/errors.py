@@ -1,4 +1,4 @@
-"""What can go wrong that a person can mend: one class for each kind of thing to mend.
+"""What can go wrong that a person can fix: one class for each kind of thing to fix.
 
 Every message says the rule, the value and the way out. The command line prints it without a
 traceback and exits with 1; anything that is not an `AutoftError` is a bug in autoft.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 class AutoftError(Exception):
-    """Base of every error that the user can mend."""
+    """Base of every error that the user can fix."""
 
 
 @dataclass(frozen=True, order=True)

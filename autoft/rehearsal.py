@@ -21,20 +21,19 @@ from autoft.errors import AutoftError, ResourceError, StudyError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.device import Precision
-from autoft.kernel.facts import fit_to_models
+from autoft.kernel.model_summary import fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.steps import Plan
 from autoft.kernel.steps import plan as plan_steps
-from autoft.kernel.workbench import Materials
+from autoft.kernel.workbench import StudyInputs
 from autoft.report.forecast import DiskNeed, Pace, Tried
 from autoft.report.rehearsed import Page
+from autoft.session import describe
 from autoft.signals import heeded
-from autoft.sitting import describe
 from autoft.spec.corners import corners
 from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
-from autoft.study.config import fine_tune_config
 from autoft.study.gauge import (
     CHECKPOINT_BYTES,
     GPU_BYTES,
@@ -44,7 +43,7 @@ from autoft.study.gauge import (
     BuildGauge,
 )
 from autoft.study.identity import as_made, identity_of
-from autoft.study.places import study_folder
+from autoft.study.layout import study_folder
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Kind, Runtime, ray_runtime
@@ -52,6 +51,7 @@ from autoft.study.ray_tune.shipping import forget
 from autoft.study.records import TrialRecord, read_cache_plan, read_info, read_trials, write_info
 from autoft.study.rehearsed import rehearsed
 from autoft.study.storage import Study, clear_storage_errors, open_study, standing, trials_left
+from autoft.study.trial_config import fine_tune_config
 from autoft.tracking.rehearsed import try_model
 
 EVALUATED_ROWS = 32
@@ -144,8 +144,8 @@ class _Rehearsal:
         self._tell_speed(stages, runtime, plan, precision)
         model_bytes = self._try_model(stages, prepared)
         tried = [each for stage in stages for each in stage.tried]
-        places = _places(stages, runtime)
-        need = DiskNeed.of(tried, self.spec.checkpoints.keep, round(places), plan.bytes, model_bytes)
+        slots = _slots(stages, runtime)
+        need = DiskNeed.of(tried, self.spec.checkpoints.keep, round(slots), plan.bytes, model_bytes)
         self.page.disk(need, self.free_bytes, self.spec.resources.disk, study_folder(self.spec.study))
 
     def _plan(self, precision: Precision) -> CachePlan:
@@ -153,10 +153,10 @@ class _Rehearsal:
         decided = None if self.standing is None else read_cache_plan(self.standing)
         if decided is not None:
             return decided
-        materials = Materials.of(self.spec, self.rows.write(self.scratch / "all-rows"))
+        study_inputs = StudyInputs.of(self.spec, self.rows.write(self.scratch / "all-rows"))
         models = tuple(resolve(ref) for ref in self.spec.models)
-        materials = replace(materials, models=models)
-        return plan_cache(self.spec, materials, precision, expected_passes(self.spec), Path.cwd())
+        study_inputs = replace(study_inputs, models=models)
+        return plan_cache(self.spec, study_inputs, precision, expected_passes(self.spec), Path.cwd())
 
     def _on(
         self,
@@ -176,14 +176,14 @@ class _Rehearsal:
         study = open_study(spec, folder, identity_of(spec, self.rows.digest))
         write_info(study, describe(spec, prepared))
         # Few rows hold few tokens: here all embeddings are trained, which takes as much as a search ever can.
-        materials = replace(Materials.of(spec, prepared), cache_plan=replace(plan, tables={}))
+        study_inputs = replace(StudyInputs.of(spec, prepared), cache_plan=replace(plan, tables={}))
         rows, models = prepared.rows_path, [Path(r.location) for r in spec.models if r.kind == "folder"]
         try:
             with clear_storage_errors(spec.study):
                 stopped = run(
                     study,
                     spec,
-                    BuildGauge(BuildWorkbench(spec.models, materials)),
+                    BuildGauge(BuildWorkbench(spec.models, study_inputs)),
                     watchers=[],
                     folder=folder,
                     runtime=pinned,
@@ -204,9 +204,9 @@ class _Rehearsal:
         self, stages: Sequence[_Stage], runtime: Runtime, plan: CachePlan, precision: Precision
     ) -> None:
         for stage in stages:
-            most = min(stage.kind.places, runtime.most or stage.kind.places)
+            most = min(stage.kind.slots, runtime.most or stage.kind.slots)
             self.page.tried(stage.tried, most)
-        held = _places(stages, runtime) / sum(stage.kind.total for stage in stages)
+        held = _slots(stages, runtime) / sum(stage.kind.total for stage in stages)
         paces = [self._pace(stage, precision, held) for stage in stages]
         tried = [each for stage in stages for each in stage.tried]
         # At most as long as it would take to compute each stored boundary through the whole model.
@@ -265,7 +265,7 @@ def _tried(trial: TrialRecord, evaluated: int) -> Tried:
     )
 
 
-def _places(stages: Sequence[_Stage], runtime: Runtime) -> float:
+def _slots(stages: Sequence[_Stage], runtime: Runtime) -> float:
     """Trials at the same time in a search."""
     fitting = sum(stage.kind.total for stage in stages)
     return min(fitting, runtime.most or fitting)

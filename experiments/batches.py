@@ -28,10 +28,10 @@ from autoft.kernel import steps
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.device import PIECE_TOKENS
 from autoft.kernel.pretrained import package_folder, resolve
-from autoft.kernel.workbench import Materials, Workbench
+from autoft.kernel.workbench import StudyInputs, Workbench
 from autoft.spec.read import read_spec
-from autoft.study.config import fine_tune_config, trial_seed
 from autoft.study.pruner import expected_passes
+from autoft.study.trial_config import fine_tune_config, trial_seed
 
 LEARNING_RATES = {1: 1e-3, 2: 6e-4, 4: 4e-4}
 """By depth."""
@@ -118,10 +118,10 @@ def _start(folder: Path, epochs: int) -> None:
     FOLDER = folder / multiprocessing.current_process().name
     FOLDER.mkdir()
     prepared = examine(SPEC.data, None).write(FOLDER)
-    materials = Materials.of(SPEC, prepared)
-    materials = replace(materials, cpus=1, models=tuple(resolve(ref) for ref in SPEC.models))
-    plan = plan_cache(SPEC, materials, "fp32", expected_passes(SPEC))
-    BENCH = Workbench(replace(materials, cache_plan=plan))
+    study_inputs = StudyInputs.of(SPEC, prepared)
+    study_inputs = replace(study_inputs, cpus=1, models=tuple(resolve(ref) for ref in SPEC.models))
+    plan = plan_cache(SPEC, study_inputs, "fp32", expected_passes(SPEC))
+    BENCH = Workbench(replace(study_inputs, cache_plan=plan))
 
 
 def _run(job: tuple[int, int, str]) -> float:

@@ -113,7 +113,7 @@ def _measure(job: Job, peers: list[str], pairs: int, with_gate: bool, console: C
 
 
 def _pair(peer: str, job: Job, *, autoft_first: bool, console: Console) -> Pair:
-    """Two runs in a row; who goes first changes from pair to pair, so that a drift favours nobody."""
+    """Two runs in a row; who goes first changes from pair to pair, so that a drift favors nobody."""
     order = (AUTOFT, peer) if autoft_first else (peer, AUTOFT)
     runs = {side: _run(side, job, console) for side in order}
     return Pair(runs[peer], runs[AUTOFT])

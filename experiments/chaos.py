@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from autoft.study.places import log_name
+from autoft.study.layout import log_name
 from tests.postgres import Postgres, postgres
 
 REPOSITORY = Path(__file__).resolve().parents[1]

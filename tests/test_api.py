@@ -6,8 +6,8 @@ from autoft import api
 from autoft.errors import SpecError, StudyError
 from autoft.spec.read import read_spec
 from autoft.study.identity import identity_of
-from autoft.study.lock import hold_sitting
-from autoft.study.places import SPACE, study_folder
+from autoft.study.layout import SPACE, study_folder
+from autoft.study.lock import hold_session
 from autoft.study.records import write_info
 from autoft.study.storage import open_study
 
@@ -30,7 +30,7 @@ def request(**sections):
 
 
 def left(spec, text=None):
-    """What a sitting leaves in the study's folder."""
+    """What a session leaves in the study's folder."""
     folder = study_folder(spec.study)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SPACE).write_text(text or spec.text, encoding="utf-8")
@@ -68,7 +68,7 @@ def test_a_study_in_another_storage_is_read_by_its_name(workdir):
 def test_whether_a_process_searches_a_study_is_read_with_it(workdir):
     spec = request()
     write_info(open_study(spec, study_folder("tickets"), identity_of(spec, "digest")), info())
-    with hold_sitting(study_folder("tickets")):
+    with hold_session(study_folder("tickets")):
         assert api.read_study("tickets").searched
     assert not api.read_study("tickets").searched
 

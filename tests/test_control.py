@@ -136,7 +136,7 @@ def test_a_time_that_is_none_is_refused(tmp_path, options, said):
     assert said in " ".join(done.err.replace("│", " ").split())
 
 
-def test_at_the_end_of_its_time_a_sitting_says_so_and_registers_the_best_so_far(searched, tmp_path):
+def test_at_the_end_of_its_time_a_session_says_so_and_registers_the_best_so_far(searched, tmp_path):
     folder = shutil.copytree(searched[0], tmp_path / "copy")
     words = search_words("budget.trials=200", "register.name=so-far")
     ended = run(folder, *words, "--for", "20s")

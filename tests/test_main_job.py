@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from safetensors.torch import load_file
 
 import autoft
-from autoft.study.lock import hold_sitting
+from autoft.study.lock import hold_session
 
 from .main_job import SPACE, run, short_search
 
@@ -185,7 +185,7 @@ def test_a_refused_command_changes_nothing(folder):
     before = rows.read_bytes(), [child.info.run_id for child in children(folder)]
     other_rows = short_search(folder, "data.split.seed=99")
     assert (other_rows.code, "data digest: was" in other_rows.err) == (1, True)
-    with hold_sitting(rows.parents[1]):
+    with hold_session(rows.parents[1]):
         second = short_search(folder, "budget.trials=9")
     assert (second.code, "is searching this study now" in second.err) == (1, True)
     assert (rows.read_bytes(), [child.info.run_id for child in children(folder)]) == before

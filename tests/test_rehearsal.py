@@ -57,7 +57,7 @@ def test_it_goes_well_and_tells_memory_speed_time_and_disk(rehearsed):
     found(ran, r"^trials +24 trials in .+ to .+: [\d :-]+ to [\d :-]+$")
     least, most = found(ran, r"^ +([\d,]+)(?: to ([\d,]+))? of them within budget.time, by ").groups()
     assert 0 < int(least) <= int(most or least) <= 24
-    # 22,716,681 numbers of 4 bytes, tokeniser and description.
+    # 22,716,681 numbers of 4 bytes, tokenizer and description.
     assert 90 < float(found(ran, r"^model +([\d.]+) MB: checkpoint and MLflow model")[1]) < 100
     found(
         ran,

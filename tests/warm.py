@@ -20,7 +20,7 @@ IMPORTED = (
     "autoft.cli",
     "autoft.report.check",
     "autoft.report.show",
-    "autoft.sitting",
+    "autoft.session",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.transformers",

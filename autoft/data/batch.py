@@ -17,7 +17,7 @@ LENGTHS = 2
 def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch.Tensor]:
     """The rows at `indices` [b], padded on the right to the longest of them.
 
-    Gives int64 tensors on the CPU: `input_ids`, `attention_mask` and, where the tokeniser makes them,
+    Gives int64 tensors on the CPU: `input_ids`, `attention_mask` and, where the tokenizer makes them,
     `token_type_ids`, each [b, longest]; and `labels` [b].
     """
     starts = tokens.offsets[indices]

@@ -1,4 +1,4 @@
-"""Tokenised once for each tokeniser and length, kept as Arrow, mapped into every worker of the node."""
+"""Tokenized once for each tokenizer and length, kept as Arrow, mapped into every worker of the node."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from autoft.errors import DataError
 _LOG = logging.getLogger(__name__)
 
 _CHUNK_ROWS = 1000
-"""Rows tokenised at a time: bounds what is held as python lists."""
+"""Rows tokenized at a time: bounds what is held as python lists."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Tokens:
     offsets: np.ndarray
     """int64 [n + 1], from 0."""
     token_type_ids: np.ndarray | None
-    """int8 [tokens]: which of a pair a token belongs to; None where the tokeniser gives none."""
+    """int8 [tokens]: which of a pair a token belongs to; None where the tokenizer gives none."""
     labels: np.ndarray
     """int32 [n]; -1 where a row has none."""
 
@@ -54,7 +54,7 @@ class Encoded:
 
 
 def encoded_path(folder: Path, rows_digest: str, tokenizer: Any, max_length: int) -> Path:
-    """Where these rows, tokenised so, belong in `folder`: named by all that decides the content."""
+    """Where these rows, tokenized so, belong in `folder`: named by all that decides the content."""
     import tokenizers
     import transformers
 
@@ -72,7 +72,7 @@ def encoded_path(folder: Path, rows_digest: str, tokenizer: Any, max_length: int
 
 
 def tokenizer_fingerprint(tokenizer: Any) -> str:
-    """32 hex digits of everything that decides how a tokeniser encodes."""
+    """32 hex digits of everything that decides how a tokenizer encodes."""
     key = hasher()
     key.update(
         json.dumps(
@@ -81,7 +81,7 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
     )
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        # Truncation and padding are the traces of the last call, not of the tokeniser.
+        # Truncation and padding are the traces of the last call, not of the tokenizer.
         state = {k: v for k, v in json.loads(backend.to_str()).items() if k not in ("truncation", "padding")}
         key.update(json.dumps(state, sort_keys=True).encode())
         return key.hexdigest()
@@ -96,7 +96,7 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
 def tokenize(
     inputs: Sequence[Sequence[str]], tokenizer: Any, max_length: int, labels: Sequence[int] | None = None
 ) -> Tokens:
-    """Tokenises one column of texts, or two for pairs, each [n].
+    """Tokenizes one column of texts, or two for pairs, each [n].
 
     Rows (of a pair, the longer one) are cut at max_length. A row without any token,
     which no model could read, gets one: the unknown, end or padding token.
@@ -131,7 +131,7 @@ def tokenize(
 def encode(rows: pa.Table, tokenizer: Any, max_length: int, path: Path) -> Encoded:
     """The tokens of `rows` (as `prepare` writes them), from the file at `path`, which is made if need be.
 
-    `path` comes from `encoded_path`. One process of the node tokenises while the others wait; a damaged file
+    `path` comes from `encoded_path`. One process of the node tokenizes while the others wait; a damaged file
     is noticed by its digest and made again.
     """
     encoded = _open(path)
@@ -140,7 +140,7 @@ def encode(rows: pa.Table, tokenizer: Any, max_length: int, path: Path) -> Encod
             encoded = _open(path)
             if encoded is None:
                 if path.exists():
-                    _LOG.warning("%s: the file is damaged; the rows are tokenised again", path.name)
+                    _LOG.warning("%s: the file is damaged; the rows are tokenized again", path.name)
                 _write(rows, tokenizer, max_length, path)
                 encoded = _open(path)
     if encoded is None:

@@ -33,7 +33,7 @@ def longest(rows: Rows, train: int, validation: int) -> FewRows:
 
 
 def _lengths(table: pa.Table) -> np.ndarray:
-    """Characters of each row's inputs, float64 [n]: which rows are long, before anything is tokenised."""
+    """Characters of each row's inputs, float64 [n]: which rows are long, before anything is tokenized."""
     texts = (table.column(name) for name in table.column_names if name.startswith("input_"))
     total: np.ndarray = np.sum([pc.utf8_length(text).to_numpy() for text in texts], axis=0, dtype=float)
     return total

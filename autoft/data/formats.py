@@ -161,7 +161,7 @@ def _class_labels(schema: pa.Schema) -> dict[str, list[str]]:
 
 
 def _mend(path: Path) -> str:
-    mends = {
+    fixes = {
         ".json": "; rename it if it holds one object a line",
         ".ndjson": "; rename it to .jsonl",
         ".tab": "; rename it to .tsv",
@@ -171,7 +171,7 @@ def _mend(path: Path) -> str:
         ".gz": "; unpack it",
         ".zip": "; unpack it",
     }
-    return mends.get(path.suffix.lower(), "")
+    return fixes.get(path.suffix.lower(), "")
 
 
 _SEPARATORS = {",": "comma", "\t": "tab"}

@@ -66,9 +66,9 @@ def _fetch(spec: DataSpec) -> Any:
     except ConnectionError:
         raise DataError(_missing(spec, why)) from None
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
-        mend = "; set data.config" if "Config name is missing" in str(error) else ""
+        fix = "; set data.config" if "Config name is missing" in str(error) else ""
         raise DataError(
-            f"{spec.hub}: the dataset cannot be read: {' '.join(str(error).split())}{mend}"
+            f"{spec.hub}: the dataset cannot be read: {' '.join(str(error).split())}{fix}"
         ) from None
 
 

@@ -27,7 +27,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class DataFacts:
+class DataSummary:
     """What is known of a study's rows, without the rows."""
 
     labels: tuple[str, ...]
@@ -47,7 +47,7 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
-class PreparedData(DataFacts):
+class PreparedData(DataSummary):
     """Training and validation rows in a study's folder."""
 
     folder: Path
@@ -61,7 +61,7 @@ class PreparedData(DataFacts):
 
 
 @dataclass(frozen=True)
-class Rows(DataFacts):
+class Rows(DataSummary):
     """Checked and split rows in memory; nothing is written yet."""
 
     tables: Mapping[str, pa.Table]
@@ -72,8 +72,8 @@ class Rows(DataFacts):
     def write(self, folder: Path) -> PreparedData:
         """Writes `folder`/rows.arrow, atomically: the rows of training and validation."""
         write_table(pa.concat_tables([self.tables["train"], self.tables["validation"]]), folder / ROWS_FILE)
-        facts = {field.name: getattr(self, field.name) for field in fields(DataFacts)}
-        return PreparedData(folder=folder, rows_digest=file_digest(folder / ROWS_FILE), **facts)
+        summary = {field.name: getattr(self, field.name) for field in fields(DataSummary)}
+        return PreparedData(folder=folder, rows_digest=file_digest(folder / ROWS_FILE), **summary)
 
     def seal(self, folder: Path) -> None:
         """Lays the test rows down in `folder`, to which nothing that a worker is given may lead."""
@@ -112,7 +112,7 @@ def examine(spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None) ->
 
     Splits that the data come with are kept. Where none is held out, validation and test are drawn; where only
     a test split comes with them, validation is; where only validation does, there is no test split.
-    Raises DataError for everything about the data that the user has to mend.
+    Raises DataError for everything about the data that the user has to fix.
     """
     loaded, dropped = _without_empties(load(spec, frames), spec)
     loaded = _with_stripped_labels(loaded, spec.target)

@@ -47,7 +47,7 @@ def draw(
         chosen = _draw_plain(len(labels), shares, rng)
     missing = np.setdiff1d(np.arange(len(names)), codes[chosen == 0])
     if len(missing):
-        mend = (
+        fix = (
             "or another data.split.seed"
             if stratify
             else "another data.split.seed, or data.split.stratify: true"
@@ -59,7 +59,7 @@ def draw(
         )
         raise DataError(
             f"label {listed([names[i] for i in missing], '`')} has no row in train: {why}; "
-            f"every label must be in train: add rows, {mend}"
+            f"every label must be in train: add rows, {fix}"
         )
     drawn: np.ndarray = splits[chosen]
     return drawn

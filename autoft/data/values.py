@@ -52,7 +52,7 @@ def text_column(
         except TypeError as error:
             raise DataError(f"{place} holds a {error}; it must be text, one value a row") from None
         if text is not None and not _is_unicode(text):
-            raise DataError(f"{place} holds half of a character (a lone surrogate); mend the text")
+            raise DataError(f"{place} holds half of a character (a lone surrogate); fix the text")
         texts.append(text)
     return texts
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from autoft.errors import ModelError
 from autoft.kernel.config import Depth
-from autoft.kernel.probe import Calls, Outlet, probe
+from autoft.kernel.probe import Calls, ReturnSpec, probe
 from autoft.kernel.stacks import find_stacks
 
 
@@ -32,7 +32,7 @@ class Anatomy:
     head_names: tuple[str, ...]
     block_parameters: tuple[tuple[str, ...], ...]
     """For each block, the names of its own parameters: without those that it shares."""
-    block_outlets: tuple[Outlet, ...]
+    block_outlets: tuple[ReturnSpec, ...]
     """For each block, how it returns its states."""
     block_runs: tuple[int, ...]
     """For each block, how often one forward pass runs it: more than once where layers share weights."""

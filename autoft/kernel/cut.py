@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from autoft.data.encode import tokenize
 from autoft.data.prepare import Rows
-from autoft.kernel.facts import ModelFacts
+from autoft.kernel.model_summary import ModelSummary
 from autoft.kernel.pretrained import load_tokenizer, resolve
 from autoft.spec.study import StudySpec
 
@@ -70,7 +70,7 @@ class CutRows:
         return f"Raise space.max_length to keep rows whole: {said}"
 
 
-def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> list[CutRows]:
+def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> list[CutRows]:
     """What is cut of the training and validation rows at the largest `max_length`, for each model.
 
     Args:
@@ -84,7 +84,7 @@ def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> list[
     texts = [table.column(f"input_{i}").to_pylist() for i in range(rows.n_inputs)]
     max_length = int(spec.space.ends("max_length")[1])
     found = []
-    for ref, facts in zip(spec.models, models, strict=True):
+    for ref, summary in zip(spec.models, models, strict=True):
         tokenizer = load_tokenizer(resolve(ref))
         lengths = tokenize(texts, tokenizer, _NO_LIMIT).lengths
         if (lengths <= max_length).all():
@@ -98,7 +98,7 @@ def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> list[
                 lengths=lengths,
                 alone=tuple(alone) if len(texts) > 1 else (),
                 rows=rows.size("train") + rows.size("validation"),
-                limit=facts.token_limit,
+                limit=summary.token_limit,
             )
         )
     return found

@@ -7,20 +7,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from autoft.kernel.bench import Bench
 from autoft.kernel.checkpoint import CheckpointWriter
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.kernel.steps import batches, plan
 from autoft.kernel.trial import Trial
+from autoft.kernel.trial_context import TrialContext
 
 TICK_S = 1.0
 """How often a trial whose place is kept can be closed between two measurements."""
 
 
 def run(
-    bench: Bench,
+    context: TrialContext,
     config: FineTuneConfig,
     checkpoint: Path,
     writer: CheckpointWriter,
@@ -33,7 +33,7 @@ def run(
     the trial's place is kept then.
 
     Args:
-        bench: changed in place: its model is trained.
+        context: changed in place: its model is trained.
         config: the trial.
         checkpoint: file to write whenever the objective improves; there at the last measurement.
         writer: writes it.
@@ -45,24 +45,24 @@ def run(
             next measurement, with `resume` within TICK_S of when it is sure.
         OutOfMemory: not even one row at a time fits.
     """
-    steps = plan(len(bench.train.lengths), config)
-    trial = Trial(bench, config, steps, checkpoint, writer, began_s, resume)
-    trial.go_back()
+    steps = plan(len(context.train.lengths), config)
+    trial = Trial(context, config, steps, checkpoint, writer, began_s, resume)
+    trial.restore_best()
     yield from trial.measurements[resume.measured if resume else 0 :]
-    trial.take_up()
+    trial.resume_training()
     said_s = time.monotonic()
-    for rows in batches(bench.train.lengths, config, trial.step):
+    for rows in batches(context.train.lengths, config, trial.step):
         trial.update(rows)
         measurement = trial.measure() if trial.is_due else None
         if measurement is None and (resume is None or time.monotonic() - said_s < TICK_S):
             continue
         if measurement is None:
             trial.refuse_broken_losses()
-        trial.lay_down()
+        trial.suspend()
         try:
             yield measurement
         except GeneratorExit:
-            trial.keep_place()
+            trial.save_state()
             raise
-        trial.take_up()
+        trial.resume_training()
         said_s = time.monotonic()

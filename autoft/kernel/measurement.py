@@ -14,7 +14,7 @@ class Measurement:
     fraction: float
     """Of the trial's own budget that is spent, in (0, 1]; the last measurement has 1."""
     step: int
-    """Optimiser updates so far."""
+    """Optimizer updates so far."""
     epoch: float
     """Passes over the training rows so far."""
     metrics: Mapping[str, float]

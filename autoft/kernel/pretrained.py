@@ -1,4 +1,4 @@
-"""Pretrained models and their tokenisers: from a hub, a folder, or an installed Python package."""
+"""Pretrained models and their tokenizers: from a hub, a folder, or an installed Python package."""
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from autoft.data.files import hasher
 from autoft.errors import ModelError
 from autoft.kernel.blocks import Anatomy, find_blocks
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places
-from autoft.kernel.initialise import fresh_parameters
+from autoft.kernel.initialize import fresh_parameters
 from autoft.kernel.tasks import TASKS
 from autoft.spec.study import ModelRef
 
@@ -61,7 +61,7 @@ def resolve(ref: ModelRef) -> ModelSource:
         return ModelSource(ref.name, folder, None, ref.trust_remote_code, ref.allow_pickle)
     if ref.kind == "folder" and not (Path(ref.location) / "config.json").is_file():
         raise ModelError(
-            f"{ref.name}: a model's folder must hold config.json, model.safetensors and the tokeniser's "
+            f"{ref.name}: a model's folder must hold config.json, model.safetensors and the tokenizer's "
             f"files, but {ref.location} has no config.json"
         )
     return ModelSource(ref.name, ref.location, ref.revision, ref.trust_remote_code, ref.allow_pickle)
@@ -164,7 +164,7 @@ def _reason(source: ModelSource, error: Exception) -> str:
     if isinstance(error, OSError) and not Path(source.path_or_id).is_dir():
         revision = f" --revision {source.revision}" if source.revision else ""
         return (
-            "config.json, *.safetensors or the tokeniser's files are neither in the local hub cache nor to "
+            "config.json, *.safetensors or the tokenizer's files are neither in the local hub cache nor to "
             f"be had from the hub; where there is a network run `hf download {source.path_or_id}{revision}` "
             f"(private and gated models need HF_TOKEN). The hub's answer: {text}"
         )
@@ -203,17 +203,17 @@ def _load_tokenizer(source: ModelSource, local: bool) -> Any:
     )
     # Without its files transformers makes an empty one and says nothing.
     if len(tokenizer) <= len(set(tokenizer.all_special_tokens)):
-        raise OSError("there are no tokeniser files (tokenizer.json or a vocabulary)")
+        raise OSError("there are no tokenizer files (tokenizer.json or a vocabulary)")
     return tokenizer
 
 
 def _set_padding(source: ModelSource, model: PreTrainedModel, tokenizer: Any) -> None:
-    """Give tokeniser and model the same padding token; GPT-2 and its like have none and take end-of-text."""
+    """Give tokenizer and model the same padding token; GPT-2 and its like have none and take end-of-text."""
     tokenizer.padding_side = "right"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token_id is None:
-        raise ModelError(f"{source.name}: its tokeniser has no padding, end or unknown token to pad with")
+        raise ModelError(f"{source.name}: its tokenizer has no padding, end or unknown token to pad with")
     if getattr(model.config.get_text_config(), "pad_token_id", None) is None:
         model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     model.config.pad_token_id = model.config.get_text_config().pad_token_id

@@ -23,7 +23,7 @@ PROBE_PIXELS = 64
 PROBE_SAMPLES = 4000
 """A quarter of a second of audio."""
 
-Outlet = tuple[int | str | None, ...] | None
+ReturnSpec = tuple[int | str | None, ...] | None
 """How a module returns its states: () as a tensor, n entries as the first of a tuple of n, None otherwise.
 
 Each entry is the position or keyword of the argument that the module hands on, untouched, in that place of
@@ -42,7 +42,7 @@ class Calls:
     """Addresses of the floating tensors that the module's first call received; the first are its states."""
     outputs: dict[nn.Module, int] = field(default_factory=dict)
     """Address of the first tensor that the module's last call returned."""
-    outlets: dict[nn.Module, Outlet] = field(default_factory=dict)
+    outlets: dict[nn.Module, ReturnSpec] = field(default_factory=dict)
     shapes: dict[nn.Module, torch.Size] = field(default_factory=dict)
     """Of the first tensor that the module's last call returned."""
     made: dict[int, int] = field(default_factory=dict)
@@ -150,7 +150,7 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
         calls.last_end[module] = calls.tick
         calls.runs[module] += 1
         given = arguments(args, kwargs)
-        calls.outlets[module] = _outlet(output, given)
+        calls.outlets[module] = _returns(output, given)
         tensors = list(_tensors(output))
         calls.kept.extend(tensors)
         for tensor in tensors:
@@ -172,13 +172,13 @@ def _hooked(model: nn.Module, calls: Calls) -> Iterator[None]:
 
 
 def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[int | str, Any]:
-    """What a call was given, by position and keyword, as an `Outlet` names it."""
+    """What a call was given, by position and keyword, as an `ReturnSpec` names it."""
     given: dict[int | str, Any] = dict(enumerate(args))
     given.update(kwargs.items())
     return given
 
 
-def _outlet(output: Any, given: Mapping[int | str, Any]) -> Outlet:
+def _returns(output: Any, given: Mapping[int | str, Any]) -> ReturnSpec:
     if isinstance(output, torch.Tensor):
         return ()
     if type(output) is tuple and output and isinstance(output[0], torch.Tensor):

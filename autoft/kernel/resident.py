@@ -6,7 +6,7 @@ from autoft.data.files import hasher
 from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.config import Depth, FineTuneConfig
 from autoft.kernel.freeze import set_depth, trained_statistics
-from autoft.kernel.initialise import initialise
+from autoft.kernel.initialize import initialize
 from autoft.kernel.pretrained import Pretrained, weights_digest
 
 
@@ -37,7 +37,7 @@ class Resident:
         for name, parameter in trained.items():
             if name not in self._pristine and name not in self.fresh:
                 self._pristine[name] = parameter.detach().to("cpu", copy=True)
-        initialise(self.model, self.fresh, config.seed)
+        initialize(self.model, self.fresh, config.seed)
         set_depth(self.model, self.anatomy, config.unfreeze_depth, config.dropout)
 
     @property

@@ -60,7 +60,7 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: 
         model: left frozen to depth 1 and in evaluation mode.
         anatomy: the model's.
         tokens: rows of different lengths.
-        pad_id: of the tokeniser.
+        pad_id: of the tokenizer.
 
     Returns:
         The module's name; None where the head reads other tokens too, or no module will do.

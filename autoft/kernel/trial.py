@@ -11,19 +11,19 @@ import numpy as np
 import torch
 
 from autoft.errors import AutoftError
-from autoft.kernel.bench import Bench, evaluate, largest_piece, update
 from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.checkpoint import MEASURED_KEY, CheckpointWriter
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.freeze import trained_statistics, training_mode
-from autoft.kernel.initialise import derive_seed
+from autoft.kernel.initialize import derive_seed
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.memory import OutOfMemory, is_out_of_memory
 from autoft.kernel.metrics import is_better
-from autoft.kernel.optimiser import build_optimiser, learning_rate
-from autoft.kernel.place import Place, header, read_place, restore, state_of
+from autoft.kernel.optimizer import build_optimizer, learning_rate
 from autoft.kernel.resume import Resume
+from autoft.kernel.resume_state import ResumeState, header, read_resume_state, restore, state_of
 from autoft.kernel.steps import Plan
+from autoft.kernel.trial_context import TrialContext, evaluate, largest_piece, update
 
 GROWTH = 10.0
 """So many times the first measurement's loss, or that of guessing if it is larger: no trial comes back."""
@@ -44,7 +44,7 @@ class Trial:
 
     def __init__(
         self,
-        bench: Bench,
+        context: TrialContext,
         config: FineTuneConfig,
         steps: Plan,
         checkpoint: Path,
@@ -52,39 +52,39 @@ class Trial:
         began_s: float,
         resume: Resume | None,
     ) -> None:
-        self.bench, self.config, self.steps = bench, config, steps
+        self.context, self.config, self.steps = context, config, steps
         self.checkpoint, self.writer, self.resume = checkpoint, writer, resume
         self.step = 0
         self.measurements: list[Measurement] = []
         self._began_s = began_s
-        self._trained = trained_parameters(bench.model, bench.anatomy, config.unfreeze_depth)
-        statistics = trained_statistics(bench.model, bench.anatomy, config.unfreeze_depth)
+        self._trained = trained_parameters(context.model, context.anatomy, config.unfreeze_depth)
+        statistics = trained_statistics(context.model, context.anatomy, config.unfreeze_depth)
         self._live: dict[str, torch.Tensor] = {**self._trained, **statistics}
-        self._optimiser = build_optimiser(bench.model, self._trained, config)
+        self._optimizer = build_optimizer(context.model, self._trained, config)
         self._losses: list[torch.Tensor] = []
         self._most_rows = (resume and resume.micro_batch) or config.batch_size
-        self._micro_batch = min(self._most_rows, bench.sizes.of(config))
+        self._micro_batch = min(self._most_rows, context.sizes.of(config))
         self._kept_step = 0
         self._training_s = 0.0
         self._took_up_s: float | None = None
-        self._last_place: Future[None] = Future()
-        self._last_place.set_result(None)
+        self._last_save: Future[None] = Future()
+        self._last_save.set_result(None)
         torch.manual_seed(derive_seed(config.seed, 1))
-        self._random_states = _random_states(bench.device)
+        self._random_states = _random_states(context.device)
 
-    def go_back(self) -> None:
+    def restore_best(self) -> None:
         """Takes the place that an earlier attempt left, if there is one to go on from."""
         for path in self.resume.earlier if self.resume else ():
             shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
-            place, why = read_place(self._held(path), self.config, self.bench.rows_key, shapes)
-            if place is None:
+            saved, why = read_resume_state(self._held(path), self.config, self.context.rows_key, shapes)
+            if saved is None:
                 print(f"No place to go on from in {path.name}: {why}.")
                 continue
-            self._random_states, self._losses = restore(place, self._live, self._optimiser, self._trained)
-            self.step = self._kept_step = place.step
-            self.measurements = place.measurements
-            self._micro_batch = min(self._most_rows, place.micro_batch or self.config.batch_size)
-            self._began_s -= place.elapsed_s
+            self._random_states, self._losses = restore(saved, self._live, self._optimizer, self._trained)
+            self.step = self._kept_step = saved.step
+            self.measurements = saved.measurements
+            self._micro_batch = min(self._most_rows, saved.micro_batch or self.config.batch_size)
+            self._began_s -= saved.elapsed_s
             print(f"The trial goes on from step {self.step}.")
             return
 
@@ -98,21 +98,21 @@ class Trial:
             return path
         return self.resume.path
 
-    def take_up(self) -> None:
+    def resume_training(self) -> None:
         """Before the next step: whoever used random numbers meanwhile changed nothing."""
-        _set_random_states(self.bench.device, self._random_states)
-        training_mode(self.bench.model, self.bench.anatomy, self.config.unfreeze_depth)
+        _set_random_states(self.context.device, self._random_states)
+        training_mode(self.context.model, self.context.anatomy, self.config.unfreeze_depth)
         self._took_up_s = time.monotonic()
 
-    def lay_down(self) -> None:
-        """After the last step, until `take_up`."""
+    def suspend(self) -> None:
+        """After the last step, until `resume_training`."""
         self._count_training()
-        self._random_states = _random_states(self.bench.device)
+        self._random_states = _random_states(self.context.device)
         if self.is_over:
             self.writer.finish()
         # A disk that still writes the last place gets no other one.
-        elif self.measurements and self.measurements[-1].step == self.step and self._last_place.done():
-            self.keep_place()
+        elif self.measurements and self.measurements[-1].step == self.step and self._last_save.done():
+            self.save_state()
 
     def _count_training(self) -> None:
         if self._took_up_s is not None:
@@ -129,37 +129,37 @@ class Trial:
         """Whether nothing is left to do."""
         return len(self.measurements) == len(self.steps.measured_at)
 
-    def keep_place(self) -> None:
+    def save_state(self) -> None:
         """Writes where the trial stands, unless it is written or nobody wants it."""
         if self.resume is None or self._kept_step == self.step or self.is_over:
             return
-        tensors = state_of(self._live, self._optimiser, self._trained, self._random_states, self._losses)
-        place = Place(self.step, self.measurements, self._elapsed_s, self._told_micro_batch, tensors)
-        self._last_place = self.writer.save(
-            tensors, self.resume.path, header(place, self.config, self.bench.rows_key)
+        tensors = state_of(self._live, self._optimizer, self._trained, self._random_states, self._losses)
+        saved = ResumeState(self.step, self.measurements, self._elapsed_s, self._told_micro_batch, tensors)
+        self._last_save = self.writer.save(
+            tensors, self.resume.path, header(saved, self.config, self.context.rows_key)
         )
         self._kept_step = self.step
 
     def update(self, rows: np.ndarray) -> None:
-        """One optimiser step. Where memory is short, the batch is computed in smaller and smaller pieces."""
+        """One optimizer step. Where memory is short, the batch is computed in smaller and smaller pieces."""
         self.step += 1
-        for group in self._optimiser.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.steps.steps, self.config)
         micro_batch = self._micro_batch
         while (loss := self._try_update(rows)) is None:
             self._free_memory()
-            if (tried := largest_piece(self.bench, rows, self._micro_batch)) == 1:
+            if (tried := largest_piece(self.context, rows, self._micro_batch)) == 1:
                 raise OutOfMemory(f"out of memory at step {self.step}, with one row at a time")
             self._micro_batch = tried // 2
         if self._micro_batch < micro_batch:
             print(f"Out of memory at step {self.step}: now {self._micro_batch} rows at a time.")
-            self.bench.sizes.remember(self.config, self._micro_batch)
+            self.context.sizes.remember(self.config, self._micro_batch)
         self._losses.append(loss)
 
     def _try_update(self, rows: np.ndarray) -> torch.Tensor | None:
         """The step's loss; None where memory is short."""
         try:
-            return update(self.bench, rows, self._micro_batch, self._optimiser, self._trained, self.config)
+            return update(self.context, rows, self._micro_batch, self._optimizer, self._trained, self.config)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -168,7 +168,7 @@ class Trial:
     def _free_memory(self) -> None:
         for parameter in self._trained.values():
             parameter.grad = None
-        if self.bench.device.type == "cuda":
+        if self.context.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def measure(self) -> Measurement:
@@ -180,7 +180,7 @@ class Trial:
         self._count_training()  # after the loss is read: until then a GPU may still compute
         training_s, self._training_s = self._training_s, 0.0
         evaluated_s = time.monotonic()
-        metrics, error = evaluate(self.bench, config)
+        metrics, error = evaluate(self.context, config)
         evaluation_s = time.monotonic() - evaluated_s
         value = metrics[config.objective]
         if math.isnan(value):
@@ -188,7 +188,7 @@ class Trial:
         index, count = len(self.measurements) + 1, len(self.steps.measured_at)
         improved = is_better(config.objective, value, self._best)
         if improved:
-            self.writer.save(self.bench.checkpointed(), self.checkpoint, {MEASURED_KEY: str(index)})
+            self.writer.save(self.context.checkpointed(), self.checkpoint, {MEASURED_KEY: str(index)})
         measurement = Measurement(
             index=index,
             fraction=index / count,
@@ -204,7 +204,7 @@ class Trial:
         )
         self.measurements.append(measurement)
         if self._most_rows < self.config.batch_size:  # an earlier attempt was ended for more, and these fit
-            self.bench.sizes.remember(self.config, self._micro_batch)
+            self.context.sizes.remember(self.config, self._micro_batch)
         return measurement
 
     def refuse_broken_losses(self) -> None:
@@ -218,7 +218,7 @@ class Trial:
         self._refuse_growth(mean * len(self._losses) / steps)
 
     def _refuse_growth(self, train_loss: float) -> None:
-        start = math.log(max(2, self.bench.model.config.num_labels or 2))  # what guessing has
+        start = math.log(max(2, self.context.model.config.num_labels or 2))  # what guessing has
         if self.measurements:
             start = max(start, self.measurements[0].metrics["train_loss"])
         if train_loss > GROWTH * start:

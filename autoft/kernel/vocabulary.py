@@ -106,7 +106,7 @@ def find_table(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id:
         model: left with everything trainable, in evaluation mode.
         anatomy: the model's.
         tokens: a few rows.
-        pad_id: of the tokeniser.
+        pad_id: of the tokenizer.
     """
     name = _lone_table(model)
     if name is None:

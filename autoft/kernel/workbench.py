@@ -16,7 +16,7 @@ from autoft.data.encode import Encoded, encode, encoded_path
 from autoft.data.files import read_table
 from autoft.data.prepare import PreparedData
 from autoft.kernel import loop
-from autoft.kernel.bench import Bench
+from autoft.kernel.batch_source import Batch, BatchSource
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import injected
@@ -25,7 +25,6 @@ from autoft.kernel.boundary.states import States
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process
-from autoft.kernel.feed import Batch, Feed
 from autoft.kernel.freeze import trained_statistics
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
@@ -35,6 +34,7 @@ from autoft.kernel.resume import Resume
 from autoft.kernel.tasks import TASKS
 from autoft.kernel.tasks.text_classification import forward
 from autoft.kernel.top_block import first_token_only
+from autoft.kernel.trial_context import TrialContext
 from autoft.kernel.vocabulary import occurring_tokens_only
 from autoft.spec.study import StudySpec
 
@@ -43,7 +43,7 @@ WORKING_SIZES = "working-sizes.json"
 
 
 @dataclass(frozen=True)
-class Materials:
+class StudyInputs:
     """What all trials of a study share. Small and picklable: paths and names, no tensors."""
 
     models: tuple[ModelSource, ...]
@@ -66,9 +66,9 @@ class Materials:
     """What is kept at boundaries; the study's."""
 
     @staticmethod
-    def of(spec: StudySpec, prepared: PreparedData) -> "Materials":
+    def of(spec: StudySpec, prepared: PreparedData) -> "StudyInputs":
         """A study's, without models: each node resolves these for itself."""
-        return Materials(
+        return StudyInputs(
             models=(),
             rows=prepared.rows_path,
             rows_digest=prepared.rows_digest,
@@ -91,15 +91,15 @@ class Workbench:
     One model is resident at a time: several would share one device's memory.
     """
 
-    def __init__(self, materials: Materials) -> None:
-        self.materials = materials
+    def __init__(self, study_inputs: StudyInputs) -> None:
+        self.study_inputs = study_inputs
         self.device = choose_device()
-        prepare_process(self.device, materials.cpus, materials.gpu_share)
+        prepare_process(self.device, study_inputs.cpus, study_inputs.gpu_share)
         self._resident: tuple[str, Resident] | None = None
         self._encoded: dict[tuple[str, int], tuple[str, Encoded]] = {}
         self._writer = CheckpointWriter()
-        self._states = BoundaryCache(materials.cache, materials.cache_plan)
-        self._fed: tuple[tuple[str, int, Boundary | None], dict[str, Feed]] | None = None
+        self._states = BoundaryCache(study_inputs.cache, study_inputs.cache_plan)
+        self._fed: tuple[tuple[str, int, Boundary | None], dict[str, BatchSource]] | None = None
 
     def fine_tune(
         self, config: FineTuneConfig, checkpoint: Path, resume: Resume | None = None
@@ -133,55 +133,63 @@ class Workbench:
         resident = self._load(config.model)
         tokens_key, _ = self._encode(config, resident)
         resident.renew(config)
-        feeds, boundary = self._feeds(config, resident)
-        with self._shortened(config, resident, feeds["validation"], boundary) as (forward, checkpointed):
-            bench = Bench(
+        batch_sources, boundary = self._batch_sources(config, resident)
+        with self._shortened(config, resident, batch_sources["validation"], boundary) as (
+            forward,
+            checkpointed,
+        ):
+            context = TrialContext(
                 model=resident.model,
                 anatomy=resident.anatomy,
                 forward=forward,
-                task=TASKS[self.materials.task],
-                train=feeds["train"],
-                validation=feeds["validation"],
+                task=TASKS[self.study_inputs.task],
+                train=batch_sources["train"],
+                validation=batch_sources["validation"],
                 device=self.device,
                 checkpointed=checkpointed,
                 piece_tokens=self._piece_tokens(config, resident),
-                sizes=WorkingSizes(self.materials.cache / WORKING_SIZES, device_name(self.device)),
+                sizes=WorkingSizes(self.study_inputs.cache / WORKING_SIZES, device_name(self.device)),
                 rows_key=tokens_key,
             )
             try:
-                yield from loop.run(bench, config, checkpoint, self._writer, began_s, resume)
+                yield from loop.run(context, config, checkpoint, self._writer, began_s, resume)
             finally:
                 self._writer.settle()
 
     def _piece_tokens(self, config: FineTuneConfig, resident: Resident) -> float:
-        """See `Bench.piece_tokens`.
+        """See `TrialContext.piece_tokens`.
 
         BatchNorm takes its statistics from the batch, which then has to be whole. And each piece would add up
         a gradient as large as the whole vocabulary, where that is not narrowed to the tokens that occur.
         """
         depth = config.unfreeze_depth
-        vocabulary = depth == "all" and config.model not in self.materials.cache_plan.tables
+        vocabulary = depth == "all" and config.model not in self.study_inputs.cache_plan.tables
         if vocabulary or trained_statistics(resident.model, resident.anatomy, depth):
             return math.inf
         return PIECE_TOKENS[self.device.type]
 
     @contextmanager
     def _shortened(
-        self, config: FineTuneConfig, resident: Resident, feed: Feed, boundary: int | None
+        self, config: FineTuneConfig, resident: Resident, batch_source: BatchSource, boundary: int | None
     ) -> Iterator[tuple[Callable[[Batch], torch.Tensor], Callable[[], Mapping[str, torch.Tensor]]]]:
         """The model as this trial runs it, without what no result depends on.
 
         Gives two functions: from a batch to logits, and to what a checkpoint holds.
         """
-        model, anatomy, plan = resident.model, resident.anatomy, self.materials.cache_plan
+        model, anatomy, plan = resident.model, resident.anatomy, self.study_inputs.cache_plan
         tensors = checkpointed_tensors(resident, config.unfreeze_depth)
-        held = chain = occurring = None
+        cached_output = chain = occurring = None
         table = plan.tables.get(config.model) if config.unfreeze_depth == "all" else None
         with ExitStack() as stack:
             if boundary is not None:
-                held = stack.enter_context(injected(model, anatomy, boundary))
-            if held is not None and boundary == len(anatomy.blocks):
-                chain = find_chain(model, anatomy, held, feed.batch(np.arange(min(2, len(feed.labels)))))
+                cached_output = stack.enter_context(injected(model, anatomy, boundary))
+            if cached_output is not None and boundary == len(anatomy.blocks):
+                chain = find_chain(
+                    model,
+                    anatomy,
+                    cached_output,
+                    batch_source.batch(np.arange(min(2, len(batch_source.labels)))),
+                )
             elif part := plan.first_token.get(config.model):
                 stack.enter_context(first_token_only(model, part))
             if table is not None:
@@ -190,19 +198,21 @@ class Workbench:
                 occurring = stack.enter_context(few)
 
             def logits(batch: Batch) -> torch.Tensor:
-                return call_in_turn(chain, batch["states"]) if chain else forward(model, batch, held)
+                return call_in_turn(chain, batch["states"]) if chain else forward(model, batch, cached_output)
 
             def checkpointed() -> Mapping[str, torch.Tensor]:
                 return {**tensors, **occurring.narrowed(table)} if occurring and table else tensors
 
             yield logits, checkpointed
 
-    def _feeds(self, config: FineTuneConfig, resident: Resident) -> tuple[dict[str, Feed], int | None]:
+    def _batch_sources(
+        self, config: FineTuneConfig, resident: Resident
+    ) -> tuple[dict[str, BatchSource], int | None]:
         """The splits' rows, and the boundary at which their states are stored, if they are."""
         tokens_key, encoded = self._encode(config, resident)
         frozen = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
-        length = self.materials.cache_plan.length(config.model, config.max_length)
-        planned = self.materials.cache_plan.of(config.model, length)
+        length = self.study_inputs.cache_plan.length(config.model, config.max_length)
+        planned = self.study_inputs.cache_plan.of(config.model, length)
         wanted = next((each for each in planned if each.boundary == frozen), None)
         key = config.model, length, wanted
         if self._fed is None or self._fed[0] != key:
@@ -214,31 +224,31 @@ class Workbench:
             self._fed = (
                 key,
                 {
-                    split: Feed(tokens, pad_id, self.device, states.get(split))
+                    split: BatchSource(tokens, pad_id, self.device, states.get(split))
                     for split, tokens in encoded.splits.items()
                 },
             )
-        for feed in self._fed[1].values():
-            feed.renew()
+        for batch_source in self._fed[1].values():
+            batch_source.renew()
         return self._fed[1], None if wanted is None else frozen
 
     def _load(self, name: str) -> Resident:
         if self._resident is None or self._resident[0] != name:
             self._resident = None  # make room before the next one comes
-            source = self.materials.model(name)
-            loaded = load_pretrained(source, self.materials.labels, self.materials.task)
+            source = self.study_inputs.model(name)
+            loaded = load_pretrained(source, self.study_inputs.labels, self.study_inputs.task)
             self._resident = name, Resident(loaded, self.device)
         return self._resident[1]
 
     def _encode(self, config: FineTuneConfig, resident: Resident) -> tuple[str, Encoded]:
-        """The rows as tokens, and the key that names rows, tokeniser and length."""
-        materials, tokenizer = self.materials, resident.tokenizer
-        length = materials.cache_plan.length(config.model, config.max_length)
+        """The rows as tokens, and the key that names rows, tokenizer and length."""
+        study_inputs, tokenizer = self.study_inputs, resident.tokenizer
+        length = study_inputs.cache_plan.length(config.model, config.max_length)
         key = config.model, length
         if key not in self._encoded:
             require_max_length(resident.model, config.max_length)
-            path = encoded_path(materials.cache, materials.rows_digest, tokenizer, length)
-            self._encoded[key] = path.stem, encode(read_table(materials.rows), tokenizer, length, path)
+            path = encoded_path(study_inputs.cache, study_inputs.rows_digest, tokenizer, length)
+            self._encoded[key] = path.stem, encode(read_table(study_inputs.rows), tokenizer, length, path)
         return self._encoded[key]
 
 
@@ -250,11 +260,11 @@ def rebuild(
     task: str = "text-classification",
     measurement: int | None = None,
 ) -> tuple[PreTrainedModel, Any]:
-    """A trial's model and its tokeniser, from the pretrained weights and the trial's checkpoint.
+    """A trial's model and its tokenizer, from the pretrained weights and the trial's checkpoint.
 
     `measurement` is the index of the one whose model the checkpoint has to hold; None takes any.
 
-    In evaluation mode, float32, on the CPU. The tokeniser knows the trial's max_length.
+    In evaluation mode, float32, on the CPU. The tokenizer knows the trial's max_length.
 
     Raises:
         ModelError: the model cannot be loaded, or the checkpoint is missing, damaged or of another trial.

@@ -16,24 +16,24 @@ from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.config import Depth
 from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
-from autoft.kernel.facts import ModelFacts, fit_to_models
+from autoft.kernel.model_summary import ModelSummary, fit_to_models
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import Materials
-from autoft.report import cache, learned, words
+from autoft.kernel.workbench import StudyInputs
+from autoft.report import cache_lines, learned, words
 from autoft.report.printing import add_row, new_table, one_line, say
 from autoft.signals import heeded
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
-from autoft.study.config import grid_of
 from autoft.study.identity import as_made, identity_of, require_same
+from autoft.study.layout import study_folder, temporary_folder
 from autoft.study.learn import lessons_of
-from autoft.study.places import study_folder, temporary_folder
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
 from autoft.study.start import plan_start, read_start
 from autoft.study.storage import Study, standing
+from autoft.study.trial_config import grid_of
 from autoft.study.writable import require_writable, written_by
 from autoft.tracking import store
 from autoft.tracking.probe import probe
@@ -69,11 +69,11 @@ class _Check:
         fitted = self.attempt("model", lambda: self.fitted(data)) if data else None
         study = None
         if fitted:
-            self.spec, facts = fitted
-            for fact in facts:
+            self.spec, summary = fitted
+            for fact in summary:
                 self.model(fact)
             if rows:
-                for cut in cut_rows(self.spec, rows, facts):
+                for cut in cut_rows(self.spec, rows, summary):
                     self.warn(cut)
             study = self.attempt("so far", self.standing)
         self.space()
@@ -94,7 +94,7 @@ class _Check:
     def end(self) -> bool:
         """The last word; True where nothing stands in the way."""
         if self.problems:
-            said = f"\n{words.count(self.problems, 'problem')}; mend what is marked above."
+            said = f"\n{words.count(self.problems, 'problem')}; fix what is marked above."
             say(self.console, said, "red")
         elif self.warnings:
             said = f"\nNothing stands in the way; {words.count(self.warnings, 'warning')} above."
@@ -113,7 +113,7 @@ class _Check:
         self.line("", f"WARNING: {text}", style="yellow")
 
     def attempt(self, label: str, section: Callable[[], T]) -> T | None:
-        """Runs a section; what the user can mend in it is printed in its place."""
+        """Runs a section; what the user can fix in it is printed in its place."""
         try:
             return section()
         except AutoftError as error:
@@ -138,35 +138,35 @@ class _Check:
             self.warn(finding)
         return rows, data
 
-    def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
+    def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelSummary, ...]]:
         return fit_to_models(self.spec, data.labels, data.size("train"))
 
-    def model(self, facts: ModelFacts) -> None:
+    def model(self, summary: ModelSummary) -> None:
         self.line(
             "model",
-            f"{facts.name}: {facts.architecture}, {facts.parameters:,} parameters, "
-            f"{words.count(facts.blocks, 'block')} ({facts.block_kind})",
+            f"{summary.name}: {summary.architecture}, {summary.parameters:,} parameters, "
+            f"{words.count(summary.blocks, 'block')} ({summary.block_kind})",
         )
-        depths = self.depths(facts)
+        depths = self.depths(summary)
         for depth in depths:
-            count = facts.trained[depth]
-            self.line("", f"depth {depth!s:<4} trains {count:>13,} ({count / facts.parameters:.1%})")
+            count = summary.trained[depth]
+            self.line("", f"depth {depth!s:<4} trains {count:>13,} ({count / summary.parameters:.1%})")
 
-    def depths(self, facts: ModelFacts) -> list[Depth]:
+    def depths(self, summary: ModelSummary) -> list[Depth]:
         """Those that the space can ask for."""
         searched = {parameter.name: parameter.domain for parameter in self.spec.space.parameters}
         domain = searched.get("unfreeze_depth", Choice((self.spec.space.resolve({})["unfreeze_depth"],)))
         if isinstance(domain, Choice):
-            return [depth for depth in facts.trained if depth in domain.values]
-        return [d for d in facts.trained if d != "all" and domain.low <= d <= domain.high]
+            return [depth for depth in summary.trained if depth in domain.values]
+        return [d for d in summary.trained if d != "all" and domain.low <= d <= domain.high]
 
     def space(self) -> None:
         for i, (name, domain, condition) in enumerate(describe(self.spec.space)):
             self.line("" if i else "space", f"{name:<16} {domain}{', ' if condition else ''}{condition}")
 
-    def start(self, facts: ModelFacts) -> None:
+    def start(self, summary: ModelSummary) -> None:
         """What is tried before the sampler learns, in order."""
-        start = plan_start(self.spec, facts.blocks)
+        start = plan_start(self.spec, summary.blocks)
         if start is None:
             self.line("start", "at random")
         else:
@@ -177,7 +177,7 @@ class _Check:
 
     def trials(self, data: PreparedData | None) -> None:
         search, budget = self.spec.search, self.spec.budget
-        limit = f", at most {words.duration(budget.time_s)} a sitting" if budget.time_s else ""
+        limit = f", at most {words.duration(budget.time_s)} a session" if budget.time_s else ""
         method = f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
         self.line("search", f"{words.count(budget.trials, 'trial')}{limit}; {method}")
         if data is None:
@@ -187,7 +187,7 @@ class _Check:
         self.line("", f"{steps} steps a trial, {words.count(min(grid_of(self.spec), most), 'measurement')}")
 
     def steps(self, rows: int) -> tuple[int, int]:
-        """Optimiser steps of the shortest and of the longest trial."""
+        """Optimizer steps of the shortest and of the longest trial."""
         (few, many), (small, large) = self.spec.space.ends("epochs"), self.spec.space.ends("batch_size")
         return int(few) * math.ceil(rows / large), int(many) * math.ceil(rows / small)
 
@@ -207,7 +207,7 @@ class _Check:
         verb = "is" if done == 1 else "are"
         self.line("so far", f"{done:,} of {words.count(total, 'trial')} {verb} done{met}")
 
-    def learned(self, study: Study | None, rows: Rows, models: Sequence[ModelFacts]) -> None:
+    def learned(self, study: Study | None, rows: Rows, models: Sequence[ModelSummary]) -> None:
         """From earlier studies, as the study has learned or would learn now."""
         spec = self.spec
         lessons = lessons_of(spec, rows, models)
@@ -240,16 +240,16 @@ class _Check:
         spec, since = self.spec, ", as decided when the study began"
         plan = None if study is None else read_cache_plan(study)
         if plan is None:
-            materials, since = Materials.of(spec, data), ""
-            materials = replace(materials, models=tuple(resolve(ref) for ref in spec.models))
-            plan = plan_cache(spec, materials, precision, expected_passes(spec), study_folder(spec.study))
-        self.line("cache", f"{cache.headline(plan)}{since}")
+            study_inputs, since = StudyInputs.of(spec, data), ""
+            study_inputs = replace(study_inputs, models=tuple(resolve(ref) for ref in spec.models))
+            plan = plan_cache(spec, study_inputs, precision, expected_passes(spec), study_folder(spec.study))
+        self.line("cache", f"{cache_lines.headline(plan)}{since}")
         lengths = {each.max_length for each in plan.boundaries}
         for each in reversed(plan.boundaries):  # by depth
             where = [each.model] if len(blocks) > 1 else []
             where += [f"max_length {each.max_length}"] if len(lengths) > 1 else []
             depth = f"depth {blocks[each.model] - each.boundary}"
-            self.line("", f"{', '.join([*where, depth])}: {cache.kept(each)}")
+            self.line("", f"{', '.join([*where, depth])}: {cache_lines.kept(each)}")
         for note in plan.notes:
             self.line("", note)
         for warning in plan.warnings:

@@ -45,7 +45,7 @@ class Tried:
 class Pace:
     """How fast trials can be on nodes of one kind."""
 
-    places: float
+    slots: float
     """Trials at the same time on all of them."""
     fastest_s: float
     """Of the cheapest trial that is stopped at its first measurement."""
@@ -61,8 +61,8 @@ def time_for(trials: int, paces: Sequence[Pace]) -> tuple[float, float]:
     """
     if trials == 0:
         return 0.0, 0.0
-    fast = sum(pace.places / pace.fastest_s for pace in paces)
-    slow = sum(pace.places / pace.slowest_s for pace in paces)
+    fast = sum(pace.slots / pace.fastest_s for pace in paces)
+    slow = sum(pace.slots / pace.slowest_s for pace in paces)
     at_least = min(pace.fastest_s for pace in paces)
     at_most = max(pace.slowest_s for pace in paces)
     return max(at_least, trials / fast), max(at_most, trials / slow)
@@ -74,8 +74,8 @@ def trials_within(seconds: float, paces: Sequence[Pace]) -> tuple[int, int]:
     >>> trials_within(100, [Pace(2, 1.0, 30.0)])
     (6, 200)
     """
-    fewest = sum(pace.places * math.floor(max(0.0, seconds) / pace.slowest_s) for pace in paces)
-    most = sum(pace.places * seconds / pace.fastest_s for pace in paces)
+    fewest = sum(pace.slots * math.floor(max(0.0, seconds) / pace.slowest_s) for pace in paces)
+    most = sum(pace.slots * seconds / pace.fastest_s for pace in paces)
     return math.floor(fewest), math.floor(most)
 
 
@@ -93,14 +93,14 @@ class DiskNeed:
     """The winner in MLflow's form, before and after it is uploaded."""
 
     @staticmethod
-    def of(tried: Sequence[Tried], keep: int, places: int, cache: int, model: int) -> "DiskNeed":
+    def of(tried: Sequence[Tried], keep: int, slots: int, cache: int, model: int) -> "DiskNeed":
         """For `keep` best trials and `places` running ones.
 
         A trial's file is replaced by a whole new one, so each that runs has two for a moment.
         """
         checkpoint = max(each.checkpoint_bytes for each in tried)
         place = max(each.place_bytes for each in tried)
-        return DiskNeed(checkpoint * (keep + 2 * places), 2 * place * places, cache, 2 * model)
+        return DiskNeed(checkpoint * (keep + 2 * slots), 2 * place * slots, cache, 2 * model)
 
     @property
     def total(self) -> int:

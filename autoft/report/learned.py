@@ -24,7 +24,7 @@ def lines(lessons: Sequence[Lesson], sampler: str, start: Start | None) -> list[
 
 
 def tell(lessons: Sequence[Lesson], sampler: str, start: Start | None, console: Console) -> None:
-    """Says at the start of a sitting what was learned when the study was made."""
+    """Says at the start of a session what was learned when the study was made."""
     for line in lines(lessons, sampler, start):
         _log.info("learned: %s", line)
         say(console, f"learned: {line}", "dim")

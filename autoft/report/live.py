@@ -31,8 +31,8 @@ class Progress:
 
     Args:
         info: the study.
-        total: trials to reach, over all sittings.
-        trials: every trial that an earlier sitting left.
+        total: trials to reach, over all sessions.
+        trials: every trial that an earlier session left.
         read_trial: a trial's record by its number.
     """
 
@@ -68,7 +68,7 @@ class Progress:
         return self.done[number]
 
     def count(self, state: str) -> int:
-        """How many trials ended in `state`, over all sittings."""
+        """How many trials ended in `state`, over all sessions."""
         return sum(trial.state == state for trial in self.done.values())
 
     @property
@@ -88,12 +88,12 @@ class Progress:
 
     @property
     def elapsed_s(self) -> float:
-        """Of this sitting."""
+        """Of this session."""
         return time.monotonic() - self._began
 
     @property
     def remaining_s(self) -> float | None:
-        """An estimate from this sitting's pace; None before its first trial ended."""
+        """An estimate from this session's pace; None before its first trial ended."""
         here = len(self.done) - self._done_before
         return None if here == 0 else self.elapsed_s / here * max(0, self.total - len(self.done))
 

@@ -19,15 +19,15 @@ from autoft.tracking.retrieval import Best
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a study stands when a sitting is over."""
+    """Where a study stands when a session is over."""
 
     info: StudyInfo
     trials: Sequence[TrialRecord]
     budget: Budget
     limit: Limit | None
-    """What else than its trials has ended the sitting; None where nothing has."""
+    """What else than its trials has ended the session; None where nothing has."""
     ran: int
-    """Trials that ended in this sitting; 0 where the budget had been met before."""
+    """Trials that ended in this session; 0 where the budget had been met before."""
     best: Best | None
     """None where no trial is COMPLETE."""
     unrecorded: str | None
@@ -42,11 +42,11 @@ class Outcome:
 
     @property
     def ended(self) -> int:
-        """Trials that are COMPLETE, PRUNED or FAIL, over all sittings."""
+        """Trials that are COMPLETE, PRUNED or FAIL, over all sessions."""
         return sum(trial.state in _STATES for trial in self.trials)
 
     def count(self, state: str) -> int:
-        """Trials in that state, over all sittings."""
+        """Trials in that state, over all sessions."""
         return sum(trial.state == state for trial in self.trials)
 
     @property

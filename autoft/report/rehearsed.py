@@ -25,7 +25,7 @@ class Page:
         say(self.console, f"{label:<10} {text}", style)
 
     def problem(self, label: str, text: str) -> None:
-        """Something that has to be mended before the search."""
+        """Something that has to be fixed before the search."""
         self.problems += 1
         self.line(label, f"PROBLEM: {text}", style="red")
 
@@ -33,7 +33,7 @@ class Page:
         """The last word."""
         if self.problems:
             count = words.count(self.problems, "problem")
-            say(self.console, f"\n{count}; mend what is marked above.", "red")
+            say(self.console, f"\n{count}; fix what is marked above.", "red")
         else:
             say(self.console, "\nThe rehearsal went well.", "green")
 
@@ -47,7 +47,7 @@ class Page:
         for kind in kinds:
             gpu = f" ({kind.accelerator})" if kind.accelerator else ""
             each = (
-                f"{kind.cpus:g} CPUs, {kind.gpus:g} GPUs{gpu}, {words.count(kind.places, 'trial')} at a time"
+                f"{kind.cpus:g} CPUs, {kind.gpus:g} GPUs{gpu}, {words.count(kind.slots, 'trial')} at a time"
             )
             self.line("", f"on {words.count(kind.nodes, 'node')} with {each}")
 
@@ -60,10 +60,10 @@ class Page:
                 told.add((trial.reason, str(shown)))
                 self.problem("trial", f"{words.parameters(shown)} on {trial.node or '?'}: {trial.reason}")
 
-    def tried(self, tried: Sequence[Tried], places: int) -> None:
+    def tried(self, tried: Sequence[Tried], slots: int) -> None:
         """Memory and speed on one kind of node, on which so many trials run at the same time."""
         host, gpu = max(each.host_bytes for each in tried), max(each.gpu_bytes for each in tried)
-        together = f", {size_text(places * host)} for {places} at a time" if places > 1 else ""
+        together = f", {size_text(slots * host)} for {slots} at a time" if slots > 1 else ""
         on_gpu = f"; {size_text(gpu)} of its GPU's" if gpu else ""
         node = tried[0].node
         self.line("memory", f"on {node}: at most {size_text(host)} a trial{together}{on_gpu}")

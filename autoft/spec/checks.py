@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from autoft.spec.databases import same_database, tracking_uri
 from autoft.spec.environment import redact
+from autoft.spec.location import Notes, Path, Tree
 from autoft.spec.methods import Method
-from autoft.spec.places import Notes, Path, Tree
 from autoft.spec.shape import unknown_key
 from autoft.spec.space import Value
 from autoft.spec.study import SplitSpec
@@ -68,7 +68,7 @@ def check_learn_from(search: object, study: str, notes: Notes) -> None:
 def check_databases(uri: str | None, storage: str | None, study: str, notes: Notes) -> None:
     """MLflow and the study in a database each. `uri` and `storage` are None where they are not given."""
     own = storage or f"sqlite:///studies/{study}/study.db"
-    mend = "for the study, or leave search.storage out" if storage else "for MLflow"
+    fix = "for the study, or leave search.storage out" if storage else "for MLflow"
     places = {"tracking.uri" if uri else "MLFLOW_TRACKING_URI or its default": tracking_uri(uri)}
     if registry := os.environ.get("MLFLOW_REGISTRY_URI"):
         places["MLFLOW_REGISTRY_URI"] = registry
@@ -77,7 +77,7 @@ def check_databases(uri: str | None, storage: str | None, study: str, notes: Not
         notes.add(
             ("search", "storage") if storage else ("tracking", "uri"),
             f"must be another database than MLflow's ({shared}), for both have tables of the same names; got "
-            f"{redact(own)!r}, and for MLflow {redact(places[shared])!r}. Name another one {mend}",
+            f"{redact(own)!r}, and for MLflow {redact(places[shared])!r}. Name another one {fix}",
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from autoft.spec.describe import domain_text
 from autoft.spec.domains import Entry, checked
 from autoft.spec.hyperparameters import Hyperparameter
-from autoft.spec.places import Notes, Path
+from autoft.spec.location import Notes, Path
 from autoft.spec.space import Condition, Range, Value
 from autoft.spec.wording import any_of, got, nearest
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autoft.spec.places import Tree
+from autoft.spec.location import Tree
 from autoft.spec.scalars import (
     Columns,
     Count,
@@ -118,11 +118,11 @@ class BudgetForm(Form):
     """When the search ends."""
 
     trials: Count = Field(examples=["trials: 60"])
-    """A total over all sittings."""
+    """A total over all sessions."""
     time: Duration | None = Budget.time_s
-    """Of one sitting, such as 8h or 1h30m; then running trials finish their measurement and are kept."""
+    """Of one session, such as 8h or 1h30m; then running trials finish their measurement and are kept."""
     gpu_hours: float | None = Field(default=Budget.gpu_hours, gt=0, le=1e7)
-    """A total over all sittings: hours of trials times the GPUs that each one holds."""
+    """A total over all sessions: hours of trials times the GPUs that each one holds."""
 
 
 class FaultsForm(Form):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autoft.spec.document import ChoiceForm, RangeForm
 from autoft.spec.hyperparameters import Hyperparameter
-from autoft.spec.places import Notes, Path
+from autoft.spec.location import Notes, Path
 from autoft.spec.shape import fit
 from autoft.spec.space import Choice, Range, Value, is_whole
 from autoft.spec.wording import any_of, got, number
@@ -107,8 +107,8 @@ def _read_range(hyperparameter: Hyperparameter, form: RangeForm, path: Path, not
         return None
     low, high = ends
     if low >= high:
-        mend = "; write the number alone to fix it" if low == high else "; swap them"
-        notes.add(path, f"low must be below high, got low={number(low)}, high={number(high)}{mend}")
+        fix = "; write the number alone to fix it" if low == high else "; swap them"
+        notes.add(path, f"low must be below high, got low={number(low)}, high={number(high)}{fix}")
     if form.log and low <= 0:
         notes.add(
             (*path, "low"), f"must be above 0 on a log scale, got low={number(low)}; raise low or remove log"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from autoft.spec.places import Notes, Path
+from autoft.spec.location import Notes, Path
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ONE_URL = re.compile(r"[\w+.-]+://(?!.*://)", re.S)

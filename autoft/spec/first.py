@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from autoft.spec.describe import domain_text
 from autoft.spec.domains import checked
 from autoft.spec.hyperparameters import Hyperparameter
-from autoft.spec.places import Notes, Path
+from autoft.spec.location import Notes, Path
 from autoft.spec.shape import unknown_key
 from autoft.spec.space import Parameter, SearchSpace, Value
 from autoft.spec.wording import any_of, got

@@ -124,7 +124,7 @@ _ALL_HYPERPARAMETERS = (
         10,
         searched=Range(1e-4, 0.3, integer=False, log=True),
     ),
-    Hyperparameter("batch_size", "int", 32, "rows in one optimiser step", 1, 65536),
+    Hyperparameter("batch_size", "int", 32, "rows in one optimizer step", 1, 65536),
     Hyperparameter(
         "batching",
         "choice",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 
 from autoft.spec.document import ModelForm
-from autoft.spec.places import Notes, Path
+from autoft.spec.location import Notes, Path
 from autoft.spec.shape import fit
 from autoft.spec.study import ModelRef
 from autoft.spec.wording import got

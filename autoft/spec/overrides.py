@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from autoft.errors import Problem
-from autoft.spec.places import Notes, Path, Place, dotted
+from autoft.spec.location import Location, Notes, Path, dotted
 from autoft.spec.wording import got
 from autoft.spec.yaml_lines import parse
 
@@ -20,17 +20,17 @@ def apply_overrides(tree: dict[str, object], overrides: Sequence[str], notes: No
         name, equals, text = override.partition("=")
         keys = [key.strip() for key in name.split(".")]
         if not equals or not all(keys):
-            notes.add_at(Place(_SOURCE, 0), (), f"must look like budget.trials=5, got {got(override)}")
+            notes.add_at(Location(_SOURCE, 0), (), f"must look like budget.trials=5, got {got(override)}")
             continue
-        value_notes = Notes(Place(_SOURCE, 0))
+        value_notes = Notes(Location(_SOURCE, 0))
         value = parse(text, _SOURCE, value_notes, lines=False)
         if value_notes.problems:
             notes.problems.extend(_under(problem, name) for problem in value_notes.problems)
             continue
         path = _set(tree, keys, value, notes)
         if path:
-            notes.forget_places(path)
-            notes.places[path] = Place(_SOURCE, 0)
+            notes.forget_locations(path)
+            notes.locations[path] = Location(_SOURCE, 0)
 
 
 def _under(problem: Problem, name: str) -> Problem:
@@ -55,12 +55,12 @@ def _set(tree: dict[str, object], keys: list[str], value: object, notes: Notes) 
             if last or here.get(key) is None:
                 here[key] = value if last else {}
                 # What is made on the way has no line in the file.
-                notes.places.setdefault(path, Place(_SOURCE, 0))
+                notes.locations.setdefault(path, Location(_SOURCE, 0))
             here = here[key]
         else:
             whole = dotted(path)
             what = f"a list of {len(here)}" if isinstance(here, list) else got(here)
             rule = f"cannot be set: {whole} is {what}; give {whole} as a whole"
-            notes.add_at(Place(_SOURCE, 0), tuple(keys), rule)
+            notes.add_at(Location(_SOURCE, 0), tuple(keys), rule)
             return ()
     return path

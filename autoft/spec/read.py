@@ -14,9 +14,9 @@ from autoft.spec.document import DataForm, Document, without_empty_keys
 from autoft.spec.environment import EXPANDED, expand, redact, refuse_elsewhere
 from autoft.spec.first import read_first
 from autoft.spec.hyperparameters import HYPERPARAMETERS
+from autoft.spec.location import Location, Notes, Tree
 from autoft.spec.models import read_models
 from autoft.spec.overrides import apply_overrides
-from autoft.spec.places import Notes, Place, Tree
 from autoft.spec.pruners import PRUNERS
 from autoft.spec.samplers import SAMPLERS
 from autoft.spec.scalars import study_name
@@ -68,11 +68,11 @@ def read_spec(
     """
     if isinstance(space, Mapping):
         file = None
-        notes = Notes(Place("space", 0))
+        notes = Notes(Location("space", 0))
         tree = plain(space, (), notes)
     else:
         file = Path(space)
-        notes = Notes(Place(str(file), 0))
+        notes = Notes(Location(str(file), 0))
         tree = _read_file(file, notes)
     if not isinstance(tree, dict):
         raise SpecError(notes.problems)
@@ -101,7 +101,7 @@ def _read_file(file: Path, notes: Notes) -> object:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         rule = f"must be UTF-8 text, got the byte 0x{content[error.start]:02x}; save the file as UTF-8"
-        notes.add_at(Place(str(file), line), (), rule)
+        notes.add_at(Location(str(file), line), (), rule)
         return None
     tree = parse(text, str(file), notes)
     if not isinstance(tree, dict) and not notes.problems:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from autoft.spec.conditions import in_order, read_conditions
 from autoft.spec.domains import Entry, read_entry
 from autoft.spec.hyperparameters import Hyperparameter
-from autoft.spec.places import Notes
+from autoft.spec.location import Notes
 from autoft.spec.shape import unknown_key
 from autoft.spec.space import Choice, Parameter, SearchSpace
 from autoft.spec.wording import got

@@ -25,7 +25,7 @@ class ModelRef:
     weights: str | None = None
     """Digest of the weights that were found there; None before anybody looked."""
     tokenizer: str | None = None
-    """The same of the tokeniser."""
+    """The same of the tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ class Budget:
     """When the search ends."""
 
     trials: int
-    """A total over all sittings; COMPLETE, PRUNED and FAIL count."""
+    """A total over all sessions; COMPLETE, PRUNED and FAIL count."""
     time_s: float | None = None
-    """Of one sitting, in seconds; at its end running trials finish their measurement and are kept."""
+    """Of one session, in seconds; at its end running trials finish their measurement and are kept."""
     gpu_hours: float | None = None
-    """A total over all sittings: hours of trials times the GPUs that each one holds."""
+    """A total over all sessions: hours of trials times the GPUs that each one holds."""
 
 
 @dataclass(frozen=True)

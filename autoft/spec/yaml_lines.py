@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from autoft.spec.places import Notes, Path, Place
+from autoft.spec.location import Location, Notes, Path
 from autoft.spec.wording import got
 
 _MAX_VALUES = 20_000  # far above any space; stops aliases of aliases from filling the memory
@@ -28,17 +28,17 @@ def parse(text: str, source: str, notes: Notes, *, lines: bool = True) -> object
     except RecursionError:
         notes.add((), "must not be nested hundreds of levels deep")
     except YAMLError as error:
-        notes.add_at(Place(source, _line(error) if lines else 0), (), _syntax(error))
+        notes.add_at(Location(source, _line(error) if lines else 0), (), _syntax(error))
     except ValueError as error:  # the reader refuses code points that are no characters
         notes.add((), f"is not YAML: {error}")
     return None
 
 
 def _line(error: YAMLError) -> int:
-    """The 1-based line where the mend belongs; 0 where the error has none."""
+    """The 1-based line where the fix belongs; 0 where the error has none."""
     if not isinstance(error, MarkedYAMLError):
         return 0
-    # What is never closed is found at the end of the file, but mended where it was opened.
+    # What is never closed is found at the end of the file, but fixed where it was opened.
     unclosed = "stream" in str(error.problem)
     mark = (error.context_mark if unclosed else None) or error.problem_mark
     return 0 if mark is None else int(mark.line) + 1
@@ -75,7 +75,7 @@ class _Reader:
             self.notes.add((), f"must hold fewer than {_MAX_VALUES} values; use fewer aliases")
         if self.count >= _MAX_VALUES:
             return None
-        self.notes.places.setdefault(path, self.place(node))
+        self.notes.locations.setdefault(path, self.location(node))
         if id(node) in self.above:
             self.notes.add(path, "must not hold itself, got an alias of what is around it")
             return None
@@ -91,30 +91,30 @@ class _Reader:
         finally:
             self.above.pop()
 
-    def place(self, node: Node) -> Place:
-        return Place(self.source, node.start_mark.line + 1 if self.lines else 0)
+    def location(self, node: Node) -> Location:
+        return Location(self.source, node.start_mark.line + 1 if self.lines else 0)
 
     def mapping(self, node: MappingNode, path: Path) -> dict[str, object]:
         self.plain_tag(node, path, "map")
         values: dict[str, object] = {}
         first_lines: dict[str, int] = {}
         for key_node, value_node in node.value:
-            place = self.place(key_node)
+            location = self.location(key_node)
             if not isinstance(key_node, ScalarNode) or str(key_node.tag) == _TAG + "merge":
                 rule = "must have plain names as keys, got " + (
                     "`<<`" if _is_text(key_node) else "a collection"
                 )
-                self.notes.add_at(place, path, rule + "; write the keys out")
+                self.notes.add_at(location, path, rule + "; write the keys out")
                 continue
             key = str(key_node.value)
             if key in values:
                 rule = (
                     f"must be given once, but stands on line {first_lines[key]} already; remove one of them"
                 )
-                self.notes.add_at(place, (*path, key), rule)
+                self.notes.add_at(location, (*path, key), rule)
                 continue
-            first_lines[key] = place.line
-            self.notes.places[(*path, key)] = place
+            first_lines[key] = location.line
+            self.notes.locations[(*path, key)] = location
             values[key] = self.value(value_node, (*path, key))
         return values
 

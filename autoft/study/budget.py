@@ -1,4 +1,4 @@
-"""What a sitting may still spend: trials, its time, GPU hours."""
+"""What a session may still spend: trials, its time, GPU hours."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -11,14 +11,14 @@ from autoft.study.storage import trials_left
 
 
 class Budgets:
-    """Counts down. Trials and GPU hours are totals over all sittings, time is this sitting's.
+    """Counts down. Trials and GPU hours are totals over all sessions, time is this session's.
 
     Args:
         study: from `open_study`.
         budget: the request's.
         gpus_per_trial: what a trial holds.
         clock: seconds, monotonic.
-        began_s: when the sitting began; None is now.
+        began_s: when the session began; None is now.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ Limit = Literal["time", "gpu_hours"]
 
 
 def limit_reached(study: optuna.Study, budget: Budget) -> Limit | None:
-    """Which limit has ended a sitting that nobody stopped before all trials were done; None: neither."""
+    """Which limit has ended a session that nobody stopped before all trials were done; None: neither."""
     if budget.gpu_hours is not None:
         spent, wasted = _gpu_seconds(study)
         if budget.time_s is None or sum(spent.values()) + wasted >= 3600 * budget.gpu_hours:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import Materials, Workbench
+from autoft.kernel.workbench import StudyInputs, Workbench
 from autoft.spec.study import ModelRef
-from autoft.study.workbench import Node
+from autoft.study.worker import Node
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class BuildWorkbench:
     """Makes the workbench in a worker process, out of what the worker's node finds."""
 
     models: tuple[ModelRef, ...]
-    materials: Materials
+    study_inputs: StudyInputs
     """As the driver sees them; without models, which each node resolves for itself."""
 
     def __call__(self, node: Node) -> Workbench:
@@ -29,9 +29,9 @@ class BuildWorkbench:
         ]
         return Workbench(
             replace(
-                self.materials,
+                self.study_inputs,
                 models=tuple(resolve(ref) for ref in here),
-                rows=node.locate(self.materials.rows),
-                cache=node.scratch(self.materials.cache),
+                rows=node.locate(self.study_inputs.rows),
+                cache=node.scratch(self.study_inputs.cache),
             )
         )

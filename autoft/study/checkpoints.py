@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from autoft.study.disk import Disk
-from autoft.study.places import CHECKPOINTS, trial_of
+from autoft.study.layout import CHECKPOINTS, trial_of
 from autoft.study.start import DEFAULT
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autoft.errors import StudyError
 from autoft.kernel.boundary.drop import drop_finished_states
-from autoft.study.places import DATA
+from autoft.study.layout import DATA
 
 _LOG = logging.getLogger(__name__)
 LOOKED_EVERY_S = 5.0

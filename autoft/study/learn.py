@@ -15,15 +15,15 @@ from autoft.data.overlap import leaked
 from autoft.data.prepare import ROWS_FILE, Rows
 from autoft.data.rows import listed
 from autoft.errors import AutoftError, DataError, StudyError
-from autoft.kernel.facts import ModelFacts
+from autoft.kernel.model_summary import ModelSummary
 from autoft.spec.metrics import METRICS
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
 from autoft.spec.wording import got, nearest
 from autoft.study.curves import Curves, last_step
+from autoft.study.layout import DATA, DATABASE, study_folder
 from autoft.study.lessons import EarlierTrial, Lesson, read_lessons
 from autoft.study.likeness import Likeness, Side, likeness
-from autoft.study.places import DATA, DATABASE, study_folder
 from autoft.study.records import IDENTITY_ATTR, INFO_ATTR, TRIAL_ATTR
 from autoft.study.storage import MissingStudyError, clear_storage_errors, find_study, standing, study_id
 
@@ -32,7 +32,7 @@ KEPT = 50
 """Trials of one earlier study that a snapshot holds."""
 
 
-def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tuple[Lesson, ...]:
+def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> tuple[Lesson, ...]:
     """What the study `spec.study` has learned from earlier ones, or would learn if it were made now.
 
     A study that stands keeps what it has learned, whatever has become of the earlier ones.
@@ -52,7 +52,7 @@ def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tup
     return read_lessons(study) if study else _learn(spec, rows, models)
 
 
-def _learn(spec: StudySpec, rows: Rows, models: Sequence[ModelFacts]) -> tuple[Lesson, ...]:
+def _learn(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> tuple[Lesson, ...]:
     architectures = {facts.name: facts.build for facts in models}
     known = {
         ref.name: {"weights": ref.weights, "architecture": architectures.get(ref.name)} for ref in spec.models

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from autoft.data.files import replacing
 from autoft.errors import StudyError
-from autoft.study.places import LOCK, OWNER
+from autoft.study.layout import LOCK, OWNER
 
 LEASE_ATTR = "lease"
 """The study's attribute: the process that searches it, and when it last said so."""
@@ -68,7 +68,7 @@ class Owner:
 
 
 @contextmanager
-def hold_sitting(folder: Path) -> Iterator[None]:
+def hold_session(folder: Path) -> Iterator[None]:
     """Keeps a second process from searching in the same folder at the same time.
 
     Raises:

@@ -14,10 +14,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod, StudySpec
-from autoft.study.config import grid_of
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
+from autoft.study.trial_config import grid_of
 
 FIRST_RUNG = 0.25
 """Share of a trial's budget before which nobody is judged: early values favor fast starters."""

@@ -14,7 +14,7 @@ from autoft.errors import StudyError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
-from autoft.study.places import CHECKPOINTS
+from autoft.study.layout import CHECKPOINTS
 from autoft.study.start import ORIGIN_ATTR
 from autoft.study.stop import Stop
 
@@ -100,15 +100,15 @@ class StudyInfo:
     data: Mapping[str, Any]
     """What the caller knows of the rows, such as source, digest and counts; JSON values only."""
     versions: Mapping[str, str]
-    """Of the packages that the last sitting ran with."""
+    """Of the packages that the last session ran with."""
     text: str
     """The resolved space.yaml with environment variables unexpanded."""
     architectures: Mapping[str, str] = field(default_factory=dict)
-    """Of the models by name (`ModelFacts.build`)."""
+    """Of the models by name (`ModelSummary.build`)."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:
-    """Stores `info` in the study; a later sitting's replaces it."""
+    """Stores `info` in the study; a later session's replaces it."""
     study.set_user_attr(INFO_ATTR, asdict(info))
 
 

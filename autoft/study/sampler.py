@@ -16,10 +16,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoft.spec.space import SearchSpace, Value
 from autoft.spec.study import SearchMethod
-from autoft.study.config import trial_seed
 from autoft.study.curves import MIN_FINISHED, Curves
 from autoft.study.lessons import Lesson
 from autoft.study.suggest import distributions, suggest
+from autoft.study.trial_config import trial_seed
 
 LEARNING = ("tpe", "gp")
 """The samplers that learn from results; the others hear nothing of earlier studies either."""

@@ -25,8 +25,8 @@ from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
 from autoft.study.identity import require_same, write_defaults
+from autoft.study.layout import DATABASE, make_folders
 from autoft.study.lessons import Lesson, write_lessons
-from autoft.study.places import DATABASE, make_folders
 from autoft.study.records import IDENTITY_ATTR
 from autoft.study.start import FIRST, ORIGIN_ATTR, Start, queue_default, write_start
 
@@ -42,7 +42,7 @@ FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
 FORMAT, READ = 7, (6, 7)
 """Of what a study and its trials hold, and those that are read. 1 had measurements without decisions, 2 and 3
-models without weights and tokenisers, 4 other batches, 5 decisions without reasons; 6 has all defaults in its
+models without weights and tokenizers, 4 other batches, 5 decisions without reasons; 6 has all defaults in its
 identity."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
@@ -194,7 +194,7 @@ def trials_left(study: optuna.Study, budget: Budget) -> int:
 
 
 def leftovers(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that an interrupted sitting left RUNNING, by number. Call it while holding the sitting."""
+    """Trials that an interrupted session left RUNNING, by number. Call it while holding the session."""
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 

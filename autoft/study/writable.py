@@ -8,7 +8,7 @@ from autoft.errors import StudyError
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.failures import FULL_DISK
-from autoft.study.places import DATABASE, LOCK, LOG, study_folder, temporary_folder
+from autoft.study.layout import DATABASE, LOCK, LOG, study_folder, temporary_folder
 
 _REWRITTEN = (DATABASE, LOCK, LOG)
 """Files of a study that are written where they are; all others are replaced."""

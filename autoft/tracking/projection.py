@@ -185,7 +185,7 @@ class Projection:
         self._tag_parent(wanted)
 
     def end(self, interrupted: bool = False) -> None:
-        """Marks the parent's run as over, or as interrupted; another sitting takes it up again."""
+        """Marks the parent's run as over, or as interrupted; another session takes it up again."""
         self._tag_parent({tags.STATE: "INTERRUPTED" if interrupted else "FINISHED"})
         self.client.set_terminated(self.parent_id, "KILLED" if interrupted else "FINISHED")
 

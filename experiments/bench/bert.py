@@ -20,7 +20,7 @@ def load(job: Job) -> tuple[PreTrainedModel, list[str]]:
 
 
 def load_tokenizer(job: Job) -> Any:
-    """The model's own tokeniser."""
+    """The model's own tokenizer."""
     return AutoTokenizer.from_pretrained(job.model)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoft.study.config import trial_seed
+from autoft.study.trial_config import trial_seed
 from bench.workloads import (
     DROPOUT,
     LEARNING_RATE,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from transformers import AutoConfig, AutoTokenizer
 
-from bench.rows import label_names, tokenise
+from bench.rows import label_names, tokenize
 from bench.workloads import WORKERS, Job
 
 MEASURED_S = 2.0
@@ -53,7 +53,7 @@ def describe(job: Job) -> Shape:
     config, tokenizer = AutoConfig.from_pretrained(job.model), AutoTokenizer.from_pretrained(job.model)
     hidden, inner = config.hidden_size, config.intermediate_size
     lengths = [
-        tokenise(job.rows, split, tokenizer, job.max_length).lengths for split in ("train", "validation")
+        tokenize(job.rows, split, tokenizer, job.max_length).lengths for split in ("train", "validation")
     ]
     return Shape(
         blocks=config.num_hidden_layers,

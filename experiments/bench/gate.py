@@ -25,7 +25,7 @@ Trials = Sequence[dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """The gate for one metric."""
 
     spearman: float
@@ -47,7 +47,7 @@ def without_chance(job: Job) -> Job:
     )
 
 
-def judge(alike: tuple[Trials, Trials], timed: tuple[Trials, Trials]) -> dict[str, Verdict]:
+def judge(alike: tuple[Trials, Trials], timed: tuple[Trials, Trials]) -> dict[str, Decision]:
     """The verdict by metric.
 
     Args:
@@ -63,14 +63,14 @@ def _values(sides: tuple[Trials, Trials], metric: str) -> tuple[list[float], lis
 
 def _judge(
     autoft: Sequence[float], handwritten: Sequence[float], noisy: Sequence[float], noisy_peer: Sequence[float]
-) -> Verdict:
+) -> Decision:
     differences = [own - theirs for own, theirs in zip(noisy, noisy_peer, strict=True)]
     # Chance has no direction, so the spread is taken around 0.
     spread = math.sqrt(statistics.fmean(difference**2 for difference in differences))
     tolerance = STANDARD_ERRORS * MEDIAN_EFFICIENCY * spread / math.sqrt(len(differences))
     median = statistics.median(differences)
     correlation = rank_correlation(autoft, handwritten)
-    return Verdict(
+    return Decision(
         spearman=correlation,
         largest_difference=max(abs(own - theirs) for own, theirs in zip(autoft, handwritten, strict=True)),
         spearman_as_timed=rank_correlation(noisy, noisy_peer),

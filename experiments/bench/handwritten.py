@@ -1,6 +1,6 @@
 """The peer `handwritten`: Ray Tune and a plain PyTorch loop, what an expert would write in a day.
 
-A worker process stays from trial to trial, with the model, its pristine weights and the tokenised rows. The
+A worker process stays from trial to trial, with the model, its pristine weights and the tokenized rows. The
 frozen prefix runs without gradients, batches hold rows of similar length, AdamW is fused, nothing is written
 to the disk. What it does not do is remember what the frozen prefix gave. Its batches are its own, except
 where the gate compares results (`Job.alike`).
@@ -21,9 +21,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from autoft.data.batch import evaluation_batches, random_batches
-from autoft.kernel.initialise import derive_seed
+from autoft.kernel.initialize import derive_seed
 from bench import bert
-from bench.rows import SPLITS, tokenise
+from bench.rows import SPLITS, tokenize
 from bench.workloads import WORKERS, Configuration, Job
 
 BatchOrder = Callable[[np.ndarray, int, int, int], list[np.ndarray]]
@@ -85,7 +85,7 @@ class FineTuner(tune.Trainable):
         self.pristine = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         tokenizer = bert.load_tokenizer(job)
         self.data = {
-            split: Split(tokenise(job.rows, split, tokenizer, job.max_length), tokenizer.pad_token_id)
+            split: Split(tokenize(job.rows, split, tokenizer, job.max_length), tokenizer.pad_token_id)
             for split in SPLITS
         }
         self.reset_config(config)
@@ -135,7 +135,7 @@ class FineTuner(tune.Trainable):
 
 
 class Split:
-    """Tokenised rows as tensors, and their batches."""
+    """Tokenized rows as tensors, and their batches."""
 
     def __init__(self, rows: Any, pad_id: int) -> None:
         self.lengths = rows.lengths

@@ -82,7 +82,7 @@ class ModelInit:
 
 
 def make_trainer(job: Job, model_init: Any, *, tuned: bool) -> Trainer:
-    """A Trainer for the whole search; rows are tokenised once, here."""
+    """A Trainer for the whole search; rows are tokenized once, here."""
     tokenizer = bert.load_tokenizer(job)
     train = _dataset(job, "train", tokenizer, tuned=tuned)
     return Trainer(

@@ -30,7 +30,7 @@ class Run:
 
     side: str
     wall_s: float
-    """From the start of the process to its end: imports, Ray's start and stop, tokenising, all of it."""
+    """From the start of the process to its end: imports, Ray's start and stop, tokenizing, all of it."""
     worker_bytes: int
     """The most private memory (RssAnon) that any one worker process had, as far as samples saw."""
     disk_bytes: int

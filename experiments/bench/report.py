@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import floor
-from bench.gate import METRICS, Verdict, rank_correlation
+from bench.gate import METRICS, Decision, rank_correlation
 from bench.measure import Run
 from bench.sides import PEERS
 from bench.workloads import WORKERS
@@ -53,7 +53,7 @@ def figures(pairs: dict[str, list[Pair]], least: Floor) -> dict[str, Any]:
     return result
 
 
-def of_gate(verdicts: dict[str, Verdict]) -> dict[str, Any]:
+def of_gate(verdicts: dict[str, Decision]) -> dict[str, Any]:
     """The quality gate's figures by metric, and whether it passed."""
     return {
         "passed": all(verdict.passed for verdict in verdicts.values()),

@@ -20,7 +20,7 @@ FEW_LABELS = 4
 
 @dataclass(frozen=True)
 class Rows:
-    """One split, tokenised."""
+    """One split, tokenized."""
 
     ids: list[list[int]]
     """Tokens of each row, special tokens included, cut at max_length."""
@@ -78,7 +78,7 @@ def label_names(folder: Path) -> list[str]:
     return list(natural_order(label for split in SPLITS for label in _read(folder, split)["label"]))
 
 
-def tokenise(folder: Path, split: str, tokenizer: Any, max_length: int) -> Rows:
+def tokenize(folder: Path, split: str, tokenizer: Any, max_length: int) -> Rows:
     """One split as token ids, without padding."""
     frame = read_rows(folder, split)
     encoded = tokenizer(frame["text"].tolist(), truncation=True, max_length=max_length)

@@ -17,10 +17,10 @@ from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
 from autoft.study.comparison import winner_of
 from autoft.study.identity import identity_of
-from autoft.study.places import make_folders
+from autoft.study.layout import make_folders
 from autoft.study.records import IDENTITY_ATTR, TrialRecord, read_trial
-from autoft.study.sitting import Sitting, Verdict
 from autoft.study.start import Start, queue_default, write_start
+from autoft.study.tuner import Decision, Tuner
 
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -206,7 +206,7 @@ class Autoft:
         self.objective, self.rows = spec.objective, validation_rows
         self.finished: list[TrialRecord] = []
         self.champion: int | None = None
-        self.sitting = Sitting(
+        self.tuner = Tuner(
             self.study,
             spec,
             precision="fp32",
@@ -217,8 +217,8 @@ class Autoft:
         )
 
     def ask(self) -> tuple[int, Values, int] | None:
-        """What the sitting hands out."""
-        assignment = self.sitting.next()
+        """What the session hands out."""
+        assignment = self.tuner.next()
         if assignment is None:
             return None
         config = assignment.config
@@ -227,19 +227,19 @@ class Autoft:
         return assignment.number, values, assignment.measured
 
     def measured(self, number: int, index: int, value: float) -> bool:
-        """The sitting's decision."""
+        """The session's decision."""
         share, error = index / MEASUREMENTS, np.sqrt(value * (1 - value) / self.rows)
         measurement = Measurement(
             index, share, index, share, {self.objective: value}, float(index), error=float(error)
         )
         attempt = 1
-        decision = self.sitting.measured(number, attempt, measurement, "node")
+        decision = self.tuner.measured(number, attempt, measurement, "node")
         if index == MEASUREMENTS:
-            self.sitting.completed(number, attempt)
+            self.tuner.completed(number, attempt)
             self.finished.append(read_trial(self.study, number))
             champion = winner_of(self.finished, "maximize")
             self.champion = champion.number if champion else None
-        return decision is Verdict.GO_ON
+        return decision is Decision.CONTINUE
 
     def winner(self) -> int | None:
         """The champion of the study."""

@@ -26,7 +26,7 @@ def test_rows_are_padded_on_the_right_to_the_longest_of_the_batch():
     assert {tensor.dtype for tensor in batch.values()} == {torch.int64}
 
 
-def test_no_token_types_where_the_tokeniser_makes_none():
+def test_no_token_types_where_the_tokenizer_makes_none():
     assert set(collate(tokens(False), np.array([1]), pad_id=0)) == {"input_ids", "attention_mask", "labels"}
 
 

@@ -38,7 +38,7 @@ def rows(tmp_path):
     return read_table(prepare(DataSpec(("a", "b"), "queue"), tmp_path, {"train": frame}).rows_path)
 
 
-def test_pairs_are_encoded_as_the_tokeniser_does_row_by_row(rows, tmp_path):
+def test_pairs_are_encoded_as_the_tokenizer_does_row_by_row(rows, tmp_path):
     tokenizer = make_tokenizer()
     encoded = encode(rows, tokenizer, 6, tmp_path / "tokens.arrow")
     for split, tokens in encoded.splits.items():
@@ -52,7 +52,7 @@ def test_pairs_are_encoded_as_the_tokeniser_does_row_by_row(rows, tmp_path):
             assert tokens.lengths[i] == len(one["input_ids"]) <= 6
 
 
-def test_long_columns_are_tokenised_in_chunks_without_a_seam(monkeypatch):
+def test_long_columns_are_tokenized_in_chunks_without_a_seam(monkeypatch):
     texts = [("lamp " * (i % 7)).strip() or "late" for i in range(23)]
     whole = tokenize([texts], make_tokenizer(), 5)
     monkeypatch.setattr(encode_module, "_CHUNK_ROWS", 4)
@@ -75,7 +75,7 @@ def test_no_rows_at_all():
 def test_the_file_is_mapped_and_made_once(rows, tmp_path, monkeypatch):
     path = tmp_path / "tokens.arrow"
     first = encode(rows, make_tokenizer(with_types=False), 6, path)
-    monkeypatch.setattr(encode_module, "tokenize", None)  # whoever tokenises now fails
+    monkeypatch.setattr(encode_module, "tokenize", None)  # whoever tokenizes now fails
     second = encode(rows, make_tokenizer(with_types=False), 6, path)
     assert second["train"].token_type_ids is None
     assert (first["validation"].ids == second["validation"].ids).all()
@@ -114,7 +114,7 @@ def test_the_files_name_is_a_key_over_all_that_decides_its_content(tmp_path):
     assert len({name, *others}) == 5
 
 
-def test_a_tokeniser_in_python_has_a_fingerprint_too():
+def test_a_tokenizer_in_python_has_a_fingerprint_too():
     assert tokenizer_fingerprint(CanineTokenizer()) == tokenizer_fingerprint(CanineTokenizer())
     assert tokenizer_fingerprint(CanineTokenizer()) != tokenizer_fingerprint(make_tokenizer())
 
@@ -132,7 +132,7 @@ def slow_encode(rows, path, log):
     encode(rows, make_tokenizer(), 6, path)
 
 
-def test_only_one_worker_of_a_node_tokenises(rows, tmp_path):
+def test_only_one_worker_of_a_node_tokenizes(rows, tmp_path):
     context = get_context("fork")  # cheap, and nothing has started a thread that matters here
     arguments = (rows, tmp_path / "tokens.arrow", tmp_path / "log")
     workers = [context.Process(target=slow_encode, args=arguments) for _ in range(3)]

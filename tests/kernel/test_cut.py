@@ -9,7 +9,7 @@ import pytest
 from autoft.data.prepare import examine
 from autoft.kernel import cut
 from autoft.kernel.cut import cut_rows
-from autoft.kernel.facts import fit_to_models
+from autoft.kernel.model_summary import fit_to_models
 from autoft.spec.read import read_spec
 
 from .tiny import COLOURS, save_pretrained
@@ -24,8 +24,8 @@ def said(tmp_path):
     def said(words, model="bert", second=None, **space):
         inputs = ["text"] if second is None else ["text", "more"]
         rows = [(" ".join(["word"] * n), COLOURS[i % 3]) for i, n in enumerate(words)]
-        frame = pd.DataFrame([*rows], columns=["text", "colour"])
-        other = pd.DataFrame([("one", "red")], columns=["text", "colour"])
+        frame = pd.DataFrame([*rows], columns=["text", "color"])
+        other = pd.DataFrame([("one", "red")], columns=["text", "color"])
         if second is not None:
             frame["more"], other["more"] = [" ".join(["more"] * n) for n in second], ["one"]
         spec = read_spec(
@@ -33,7 +33,7 @@ def said(tmp_path):
                 "study": "cut",
                 "task": "text-classification",
                 "model": [str(tmp_path / name) for name in model.split()],
-                "data": {"inputs": inputs, "target": "colour"},
+                "data": {"inputs": inputs, "target": "color"},
                 "objective": "macro_f1",
                 "budget": {"trials": 1},
                 "space": {"unfreeze_depth": 1, **space},
@@ -41,8 +41,8 @@ def said(tmp_path):
             in_memory_data=True,
         )
         data = examine(spec.data, {"train": frame, "validation": other})
-        spec, facts = fit_to_models(spec, data.labels, data.size("train"))
-        return [str(each) for each in cut_rows(spec, data, facts)]
+        spec, summary = fit_to_models(spec, data.labels, data.size("train"))
+        return [str(each) for each in cut_rows(spec, data, summary)]
 
     return said
 

@@ -63,11 +63,11 @@ def test_three_steps_change_exactly_the_trained_parameters(name, depth):
     model = tiny_model(name)
     before = {key: value.detach().clone() for key, value in model.named_parameters()}
     set_depth(model, find_blocks(model), depth, dropout=0.1)
-    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
     for _ in range(3):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss_of(model).backward()
-        optimiser.step()
+        optimizer.step()
     changed = {key for key, value in model.named_parameters() if not torch.equal(value, before[key])}
     assert changed == wanted(name, list(before), depth)
 

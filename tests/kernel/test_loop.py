@@ -7,8 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from autoft.data.batch import pieces
-from autoft.kernel import bench as kernel_bench
-from autoft.kernel import loop, workbench
+from autoft.kernel import loop, trial_context, workbench
 from autoft.kernel import trial as kernel_trial
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.resume import Resume
@@ -17,12 +16,12 @@ from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Workbench
 from autoft.spec.metrics import METRICS
 
-from .tiny import config, materials, save_pretrained
+from .tiny import config, save_pretrained, study_inputs
 
 
 @pytest.fixture
-def bench(tmp_path):
-    return Workbench(materials(tmp_path, save_pretrained("bert", tmp_path / "bert")))
+def context(tmp_path):
+    return Workbench(study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert")))
 
 
 @pytest.mark.parametrize(
@@ -40,8 +39,8 @@ def test_measurements_are_evenly_spaced_and_the_last_is_at_the_end(rows, epochs,
     assert found.steps == expected[-1]
 
 
-def test_a_measurement_says_all_of_itself(bench, tmp_path):
-    found = list(bench.fine_tune(config(measurements=4), tmp_path / "7.safetensors"))
+def test_a_measurement_says_all_of_itself(context, tmp_path):
+    found = list(context.fine_tune(config(measurements=4), tmp_path / "7.safetensors"))
     assert [m.index for m in found] == [1, 2, 3, 4]
     assert [m.fraction for m in found] == [0.25, 0.5, 0.75, 1.0]
     assert [m.step for m in found] == [2, 3, 5, 6]
@@ -55,36 +54,36 @@ def test_a_measurement_says_all_of_itself(bench, tmp_path):
     )
 
 
-def test_a_measurement_has_the_standard_error_of_its_objective(bench, tmp_path):
+def test_a_measurement_has_the_standard_error_of_its_objective(context, tmp_path):
     path = tmp_path / "7.safetensors"
-    by_share = list(bench.fine_tune(config(objective="accuracy"), path))
+    by_share = list(context.fine_tune(config(objective="accuracy"), path))
     for each in by_share:  # 20 validation rows
         right = each.metrics["accuracy"]
         assert each.error == pytest.approx(math.sqrt(right * (1 - right) / 20))
-    by_f1 = list(bench.fine_tune(config(objective="macro_f1"), path))
+    by_f1 = list(context.fine_tune(config(objective="macro_f1"), path))
     assert [each.metrics for each in by_f1] == [each.metrics for each in by_share]
     assert [each.error for each in by_f1] != [each.error for each in by_share]
     assert all(isinstance(each.error, float) for each in by_f1)
 
 
 @pytest.mark.parametrize("objective", ["macro_f1", "log_loss"])
-def test_the_checkpoint_is_that_of_the_best_measurement(bench, tmp_path, objective):
+def test_the_checkpoint_is_that_of_the_best_measurement(context, tmp_path, objective):
     path = tmp_path / "7.safetensors"
     best, at_best = None, None
     trial = config(objective=objective, epochs=6, measurements=12, learning_rate=3e-3)
-    for measurement in bench.fine_tune(trial, path):
+    for measurement in context.fine_tune(trial, path):
         value = measurement.metrics[objective]
         improved = best is None or (value > best if objective == "macro_f1" else value < best)
         assert (measurement.checkpoint == path) == improved
         if improved:
-            bench._writer.finish()
+            context._writer.finish()
             best, at_best = value, path.read_bytes()
     assert path.read_bytes() == at_best
 
 
 @pytest.mark.parametrize("depth", [0, 1, "all"])
-def test_a_checkpoint_holds_the_trained_tensors_only(bench, tmp_path, depth):
-    list(bench.fine_tune(config(unfreeze_depth=depth, measurements=1), tmp_path / "7.safetensors"))
+def test_a_checkpoint_holds_the_trained_tensors_only(context, tmp_path, depth):
+    list(context.fine_tune(config(unfreeze_depth=depth, measurements=1), tmp_path / "7.safetensors"))
     names = set(load_file(tmp_path / "7.safetensors"))
     top = {name for name in names if name.startswith("bert.encoder.layer.2.")}
     lower = {name for name in names if name.startswith(("bert.encoder.layer.0.", "bert.embeddings."))}
@@ -93,37 +92,37 @@ def test_a_checkpoint_holds_the_trained_tensors_only(bench, tmp_path, depth):
     assert bool(lower) == (depth == "all")
 
 
-def test_an_infinite_learning_rate_diverges_with_its_step_and_the_next_trial_is_well(bench, tmp_path):
+def test_an_infinite_learning_rate_diverges_with_its_step_and_the_next_trial_is_well(context, tmp_path):
     path = tmp_path / "7.safetensors"
-    good = [m.metrics for m in bench.fine_tune(config(), path)]
+    good = [m.metrics for m in context.fine_tune(config(), path)]
     with pytest.raises(Diverged, match="no longer finite at step 2") as error:
-        list(bench.fine_tune(config(learning_rate=math.inf, max_grad_norm=0.0), path))
+        list(context.fine_tune(config(learning_rate=math.inf, max_grad_norm=0.0), path))
     assert error.value.step == 2
-    assert [m.metrics for m in bench.fine_tune(config(), path)] == good
+    assert [m.metrics for m in context.fine_tune(config(), path)] == good
 
 
-def test_with_a_place_a_broken_loss_ends_the_trial_before_its_measurement(bench, tmp_path, monkeypatch):
+def test_with_a_place_a_broken_loss_ends_the_trial_before_its_measurement(context, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "TICK_S", 0.0)
     broken = config(learning_rate=math.inf, max_grad_norm=0.0, measurements=1)
-    trial = bench.fine_tune(broken, tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
+    trial = context.fine_tune(broken, tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
     assert next(trial) is None
     with pytest.raises(Diverged, match="no longer finite at step 2"):
         next(trial)
 
 
 def test_with_a_place_a_loss_beyond_measure_ends_the_trial_before_its_first_measurement(
-    bench, tmp_path, monkeypatch
+    context, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(loop, "TICK_S", 0.0)
     wild = config(learning_rate=1e3, warmup_ratio=0.0, max_grad_norm=0.0, measurements=1)
-    trial = bench.fine_tune(wild, tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
+    trial = context.fine_tune(wild, tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
     # Three labels: guessing has a loss of log 3.
     with pytest.raises(Diverged, match=r"has grown from 1\.1 to ") as error:
         list(trial)
     assert error.value.step < 6
 
 
-def test_a_passing_spike_ends_no_trial_whenever_it_is_looked_at(bench, tmp_path, monkeypatch):
+def test_a_passing_spike_ends_no_trial_whenever_it_is_looked_at(context, tmp_path, monkeypatch):
     """The losses of the first step: 20 times that of guessing, but less than 10 times over three steps."""
     plain, steps = kernel_trial.update, []
 
@@ -133,25 +132,27 @@ def test_a_passing_spike_ends_no_trial_whenever_it_is_looked_at(bench, tmp_path,
 
     monkeypatch.setattr(kernel_trial, "update", spiked)
     monkeypatch.setattr(loop, "TICK_S", 0.0)
-    found = bench.fine_tune(config(measurements=2), tmp_path / "7.safetensors", Resume(tmp_path / "7.resume"))
+    found = context.fine_tune(
+        config(measurements=2), tmp_path / "7.safetensors", Resume(tmp_path / "7.resume")
+    )
     measured = [each for each in found if each is not None]
     assert len(steps) == 6 and len(measured) == 2
     assert 22 / 3 < measured[0].metrics["train_loss"] < 10 * math.log(3)
 
 
-def test_the_pieces_of_a_batch_add_up_to_the_whole(bench, tmp_path, monkeypatch):
+def test_the_pieces_of_a_batch_add_up_to_the_whole(context, tmp_path, monkeypatch):
     cut = []
 
     def watched(lengths, piece_tokens):
         cut.append(len(pieces(lengths, piece_tokens)))
         return pieces(lengths, piece_tokens)
 
-    monkeypatch.setattr(kernel_bench, "pieces", watched)
+    monkeypatch.setattr(trial_context, "pieces", watched)
     found = {}
     for piece_tokens in (math.inf, 0.0):
-        monkeypatch.setattr(workbench, "PIECE_TOKENS", {bench.device.type: piece_tokens})
+        monkeypatch.setattr(workbench, "PIECE_TOKENS", {context.device.type: piece_tokens})
         found[piece_tokens] = list(
-            bench.fine_tune(config(dropout=0.0, unfreeze_depth=2), tmp_path / "7.safetensors")
+            context.fine_tune(config(dropout=0.0, unfreeze_depth=2), tmp_path / "7.safetensors")
         )
     assert set(cut[: len(cut) // 2]) == {1}
     assert min(cut[len(cut) // 2 :]) > 1
@@ -161,42 +162,44 @@ def test_the_pieces_of_a_batch_add_up_to_the_whole(bench, tmp_path, monkeypatch)
             assert cut_up.metrics[name] == pytest.approx(value, abs=1e-5)
 
 
-def test_a_batch_stays_whole_where_its_statistics_are_trained(bench, tmp_path, monkeypatch):
+def test_a_batch_stays_whole_where_its_statistics_are_trained(context, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        kernel_bench, "pieces", lambda lengths, cost: asked.append(cost) or pieces(lengths, cost)
+        trial_context, "pieces", lambda lengths, cost: asked.append(cost) or pieces(lengths, cost)
     )
-    monkeypatch.setattr(workbench, "PIECE_TOKENS", {bench.device.type: 7.0})
-    list(bench.fine_tune(config(unfreeze_depth=2), tmp_path / "7.safetensors"))
+    monkeypatch.setattr(workbench, "PIECE_TOKENS", {context.device.type: 7.0})
+    list(context.fine_tune(config(unfreeze_depth=2), tmp_path / "7.safetensors"))
     monkeypatch.setattr(workbench, "trained_statistics", lambda *_: {"norm.running_mean": None})
-    list(bench.fine_tune(config(unfreeze_depth=2), tmp_path / "7.safetensors"))
+    list(context.fine_tune(config(unfreeze_depth=2), tmp_path / "7.safetensors"))
     assert set(asked[: len(asked) // 2]) == {7.0}
     assert set(asked[len(asked) // 2 :]) == {math.inf}
 
 
-def test_a_batch_stays_whole_where_each_piece_would_add_up_the_whole_vocabulary(bench, tmp_path, monkeypatch):
+def test_a_batch_stays_whole_where_each_piece_would_add_up_the_whole_vocabulary(
+    context, tmp_path, monkeypatch
+):
     asked = []
     monkeypatch.setattr(
-        kernel_bench, "pieces", lambda lengths, cost: asked.append(cost) or pieces(lengths, cost)
+        trial_context, "pieces", lambda lengths, cost: asked.append(cost) or pieces(lengths, cost)
     )
-    monkeypatch.setattr(workbench, "PIECE_TOKENS", {bench.device.type: 7.0})
+    monkeypatch.setattr(workbench, "PIECE_TOKENS", {context.device.type: 7.0})
     for tables in ({}, {"bert": "bert.embeddings.word_embeddings"}):
-        bench.materials = replace(bench.materials, cache_plan=CachePlan(tables=tables))
-        list(bench.fine_tune(config(unfreeze_depth="all"), tmp_path / "7.safetensors"))
+        context.study_inputs = replace(context.study_inputs, cache_plan=CachePlan(tables=tables))
+        list(context.fine_tune(config(unfreeze_depth="all"), tmp_path / "7.safetensors"))
     assert set(asked[: len(asked) // 2]) == {math.inf}
     assert set(asked[len(asked) // 2 :]) == {7.0}
 
 
-def test_the_schedule_spans_the_whole_trial_whether_it_is_watched_or_not(bench, tmp_path):
-    few = list(bench.fine_tune(config(measurements=1), tmp_path / "7.safetensors"))
-    many = list(bench.fine_tune(config(measurements=6), tmp_path / "7.safetensors"))
+def test_the_schedule_spans_the_whole_trial_whether_it_is_watched_or_not(context, tmp_path):
+    few = list(context.fine_tune(config(measurements=1), tmp_path / "7.safetensors"))
+    many = list(context.fine_tune(config(measurements=6), tmp_path / "7.safetensors"))
     same = set(METRICS)
     assert {k: few[-1].metrics[k] for k in same} == {k: many[-1].metrics[k] for k in same}
 
 
-def test_closing_the_iterator_is_all_there_is_to_pruning(bench, tmp_path):
+def test_closing_the_iterator_is_all_there_is_to_pruning(context, tmp_path):
     folder = tmp_path / "trial"
-    trial = bench.fine_tune(config(measurements=6), folder / "7.safetensors")
+    trial = context.fine_tune(config(measurements=6), folder / "7.safetensors")
     next(trial)
     trial.close()
     assert [file.name for file in folder.iterdir()] == ["7.safetensors"]
@@ -204,12 +207,12 @@ def test_closing_the_iterator_is_all_there_is_to_pruning(bench, tmp_path):
 
 
 @pytest.mark.parametrize("max_grad_norm", [0.0, 1e-9])
-def test_the_gradient_is_clipped_unless_the_norm_is_0(bench, tmp_path, max_grad_norm):
+def test_the_gradient_is_clipped_unless_the_norm_is_0(context, tmp_path, max_grad_norm):
     # AdamW divides by the gradient's size, except where that is as small as its epsilon, 1e-8.
     path = tmp_path / "7.safetensors"
     trial = config(max_grad_norm=max_grad_norm, weight_decay=0.0, warmup_ratio=0.0, measurements=1)
-    list(bench.fine_tune(trial, path))
-    resident = bench._resident[1]
+    list(context.fine_tune(trial, path))
+    resident = context._resident[1]
     moved = max(
         (value - resident._pristine[name]).abs().max().item()
         for name, value in resident.model.named_parameters()
@@ -218,18 +221,18 @@ def test_the_gradient_is_clipped_unless_the_norm_is_0(bench, tmp_path, max_grad_
     assert (moved < 1e-3) == (max_grad_norm > 0)
 
 
-def test_label_smoothing_reaches_the_training_loss(bench, tmp_path):
+def test_label_smoothing_reaches_the_training_loss(context, tmp_path):
     losses = {
-        smoothing: next(bench.fine_tune(config(label_smoothing=smoothing), tmp_path / "7.safetensors"))
+        smoothing: next(context.fine_tune(config(label_smoothing=smoothing), tmp_path / "7.safetensors"))
         for smoothing in (0.0, 0.4)
     }
     assert losses[0.0].metrics["train_loss"] != losses[0.4].metrics["train_loss"]
 
 
-def test_mixed_precision_trains_and_keeps_weights_in_full_precision(bench, tmp_path):
+def test_mixed_precision_trains_and_keeps_weights_in_full_precision(context, tmp_path):
     path = tmp_path / "7.safetensors"
-    full = list(bench.fine_tune(config(), path))[-1].metrics["train_loss"]
-    mixed = list(bench.fine_tune(config(precision="bf16"), path))[-1].metrics["train_loss"]
+    full = list(context.fine_tune(config(), path))[-1].metrics["train_loss"]
+    mixed = list(context.fine_tune(config(precision="bf16"), path))[-1].metrics["train_loss"]
     assert mixed != full
     assert mixed == pytest.approx(full, rel=0.05)  # bf16 keeps 8 bits of a number
     assert {str(tensor.dtype) for tensor in load_file(path).values()} == {"torch.float32"}

@@ -11,8 +11,7 @@ import pytest
 import torch
 import transformers as hf
 
-from autoft.kernel import bench as kernel_bench
-from autoft.kernel import loop
+from autoft.kernel import loop, trial_context
 from autoft.kernel.checkpoint import load_checkpoint
 from autoft.kernel.device import device_name
 from autoft.kernel.memory import WorkingSizes, is_out_of_memory
@@ -20,7 +19,7 @@ from autoft.kernel.pretrained import ModelSource
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 
-from .tiny import ENCODER, config, materials, save_pretrained, tiny_tokenizer
+from .tiny import ENCODER, config, save_pretrained, study_inputs, tiny_tokenizer
 
 REPOSITORY = Path(__file__).parents[2]
 WIDE = {"batch_size": 48, "epochs": 2, "measurements": 2, "dropout": 0.0, "learning_rate": 3e-4}
@@ -74,7 +73,7 @@ def limited(folder: Path, limit_mb: int, **changes: object):
 
 
 def test_a_batch_that_does_not_fit_is_computed_in_pieces_with_the_same_result(wide):
-    whole = Workbench(materials(wide, ModelSource("bert", str(wide / "wide"))))
+    whole = Workbench(study_inputs(wide, ModelSource("bert", str(wide / "wide"))))
     expected = list(whole.fine_tune(config(**WIDE), wide / "whole.safetensors"))
     found = limited(wide, 60)
     assert [step for step, _, _ in found] == [m.step for m in expected]
@@ -93,19 +92,19 @@ def test_a_batch_that_does_not_fit_is_computed_in_pieces_with_the_same_result(wi
 
 
 def test_where_not_even_one_row_fits_the_trial_says_so(wide):
-    # At depth 0 the optimiser is small: it is the step that finds no room, with ever fewer rows.
+    # At depth 0 the optimizer is small: it is the step that finds no room, with ever fewer rows.
     found = limited(wide, -1000, unfreeze_depth=0)
     assert found == "OutOfMemory: out of memory at step 1, with one row at a time"
 
 
 def test_losses_count_rows_whatever_the_pieces(tmp_path, monkeypatch):
     """48 rows in pieces of 20, 20 and 8: each row counts the same."""
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     trial = config(batch_size=48, epochs=2, measurements=2, dropout=0.0)
     expected = list(Workbench(things).fine_tune(trial, tmp_path / "whole.safetensors"))
-    bench = Workbench(things)
+    context = Workbench(things)
     sizes_in(tmp_path).remember(trial, 20)
-    found = list(bench.fine_tune(trial, tmp_path / "pieces.safetensors"))
+    found = list(context.fine_tune(trial, tmp_path / "pieces.safetensors"))
     assert [m.micro_batch for m in found] == [20, 20]
     for a, b in zip(found, expected, strict=True):
         assert a.metrics["train_loss"] == pytest.approx(b.metrics["train_loss"], abs=1e-6)
@@ -113,7 +112,7 @@ def test_losses_count_rows_whatever_the_pieces(tmp_path, monkeypatch):
 
 
 def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path, monkeypatch):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     trial = config(batch_size=48, epochs=2, measurements=2, dropout=0.0)
     expected = list(Workbench(things).fine_tune(trial, tmp_path / "whole.safetensors"))
     place, checkpoint = tmp_path / "resume.1", tmp_path / "pieces.safetensors"
@@ -137,15 +136,15 @@ def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path, monk
 
 
 def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, monkeypatch):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     expected = [m.metrics for m in Workbench(things).fine_tune(config(), tmp_path / "a.safetensors")]
-    tried, plain = [], kernel_bench._try_logits
+    tried, plain = [], trial_context._try_logits
 
-    def short_of_memory(bench, precision):
-        tried.append(max(len(rows) for rows, _ in bench.validation.evaluation()))
-        return None if tried[-1] > 3 else plain(bench, precision)
+    def short_of_memory(context, precision):
+        tried.append(max(len(rows) for rows, _ in context.validation.evaluation()))
+        return None if tried[-1] > 3 else plain(context, precision)
 
-    monkeypatch.setattr(kernel_bench, "_try_logits", short_of_memory)
+    monkeypatch.setattr(trial_context, "_try_logits", short_of_memory)
     found = [m.metrics for m in Workbench(things).fine_tune(config(), tmp_path / "b.safetensors")]
     assert tried[0] > tried[-1] >= 1
     for a, b in zip(found, expected, strict=True):
@@ -153,14 +152,14 @@ def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, mo
 
 
 def test_the_next_trial_is_evaluated_as_if_there_had_been_room_before(tmp_path, monkeypatch):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
-    plain, sizes = kernel_bench._try_logits, []
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    plain, sizes = trial_context._try_logits, []
 
-    def watched(bench, precision):
-        sizes.append(max(len(rows) for rows, _ in bench.validation.evaluation()))
-        return None if short and sizes[-1] > 3 else plain(bench, precision)
+    def watched(context, precision):
+        sizes.append(max(len(rows) for rows, _ in context.validation.evaluation()))
+        return None if short and sizes[-1] > 3 else plain(context, precision)
 
-    monkeypatch.setattr(kernel_bench, "_try_logits", watched)
+    monkeypatch.setattr(trial_context, "_try_logits", watched)
     workbench, short = Workbench(things), True
     list(workbench.fine_tune(config(), tmp_path / "a.safetensors"))
     whole, smallest = sizes[0], sizes[-1]
@@ -193,14 +192,14 @@ def test_a_broken_memory_of_sizes_is_none(tmp_path):
 
 @pytest.mark.gpu
 def test_a_real_cuda_out_of_memory_gives_the_same_result(wide):
-    bench = Workbench(materials(wide, ModelSource("bert", str(wide / "wide"))))
-    expected = list(bench.fine_tune(config(**WIDE), wide / "whole.safetensors"))
+    context = Workbench(study_inputs(wide, ModelSource("bert", str(wide / "wide"))))
+    expected = list(context.fine_tune(config(**WIDE), wide / "whole.safetensors"))
     peak = torch.cuda.max_memory_allocated()
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction((peak * 0.6) / total)
     try:
-        found = list(bench.fine_tune(config(**WIDE), wide / "limited.safetensors"))
+        found = list(context.fine_tune(config(**WIDE), wide / "limited.safetensors"))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert found[-1].micro_batch is not None

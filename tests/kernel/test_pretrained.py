@@ -135,7 +135,7 @@ def no_tokenizer(folder):
         (unknown_architecture, "nobody-knows"),
         (no_text_head, "no head for this task"),
         (more_blocks_than_weights, "5 blocks, but 32 of their tensors are missing"),
-        (no_tokenizer, "no tokeniser files"),
+        (no_tokenizer, "no tokenizer files"),
     ],
 )
 def test_every_broken_folder_is_an_error_that_names_the_model_and_what_is_wrong(tmp_path, damage, message):

@@ -15,7 +15,7 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 
-from .tiny import config, materials, save_pretrained
+from .tiny import config, save_pretrained, study_inputs
 
 ARCHITECTURES = ("bert", "gpt2", "deberta-v2")
 LONG = {"epochs": 4, "measurements": 6, "dropout": 0.3}
@@ -57,7 +57,7 @@ def interrupted(things, folder, stop_after, **changes):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("depth", [0, 2, "all"])
 def test_stopped_after_any_number_of_steps_it_ends_with_the_same_bits(tmp_path, name, depth):
-    things = materials(tmp_path, save_pretrained(name, tmp_path / name))
+    things = study_inputs(tmp_path, save_pretrained(name, tmp_path / name))
     trial = {"model": name, "unfreeze_depth": depth, **LONG}
     expected = uninterrupted(things, tmp_path / "whole.safetensors", **trial)
     for stop_after in (1, 3, 5):
@@ -69,7 +69,7 @@ def test_stopped_after_any_number_of_steps_it_ends_with_the_same_bits(tmp_path, 
 
 
 def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     first = Resume(tmp_path / "1.resume")
     trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "1.safetensors", first)
     heard = [m for m in (next(trial) for _ in range(9)) if m is not None]
@@ -89,12 +89,12 @@ def test_a_measurement_in_a_file_of_an_earlier_version_has_no_error():
 
 
 def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(tmp_path):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     place = tmp_path / "1.resume"
-    bench = Workbench(things)
-    for measurement in bench.fine_tune(config(**LONG), tmp_path / "1.safetensors", Resume(place)):
+    context = Workbench(things)
+    for measurement in context.fine_tune(config(**LONG), tmp_path / "1.safetensors", Resume(place)):
         if measurement is not None and measurement.fraction < 1:
-            bench._writer.finish()
+            context._writer.finish()
             with safe_open(place, framework="pt") as file:
                 assert json.loads(file.metadata()["place"])["step"] == measurement.step
     assert place.exists()  # until the last measurement is recorded, which is the driver's to know
@@ -102,7 +102,7 @@ def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(t
 
 @pytest.mark.parametrize("cut", [0, 7, 100, 5000, -1])
 def test_a_place_that_is_cut_short_is_not_used_and_the_one_before_it_is(tmp_path, capsys, cut):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     expected = uninterrupted(things, tmp_path / "whole.safetensors", **LONG)
     for attempt, items in ((1, 5), (2, 5)):
         earlier = (tmp_path / "1.resume",) if attempt == 2 else ()
@@ -123,7 +123,7 @@ def test_a_place_that_is_cut_short_is_not_used_and_the_one_before_it_is(tmp_path
 
 
 def test_the_place_of_another_trial_is_not_taken(tmp_path, capsys):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "1.safetensors", Resume(tmp_path / "1.r"))
     next(trial)
     trial.close()
@@ -153,7 +153,7 @@ for m in Workbench(things).fine_tune(config(**{trial!r}), folder / "1.safetensor
 
 
 def test_killed_in_the_middle_it_ends_with_the_same_bits(tmp_path):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     expected = uninterrupted(things, tmp_path / "whole.safetensors", **LONG)
     repository = Path(__file__).parents[2]
     script = KILLED.format(tests=str(repository), folder=str(tmp_path), trial=LONG)

@@ -14,7 +14,7 @@ from autoft.kernel.workbench import Workbench
 
 from .boundary.test_injection import rows
 from .test_workbench import measured
-from .tiny import materials, save_pretrained, tiny_model
+from .tiny import save_pretrained, study_inputs, tiny_model
 
 PARTS = {
     "bert": "bert.encoder.layer.2.attention.output",
@@ -64,7 +64,7 @@ def test_logits_and_gradients_agree_at_every_depth(name, depth):
 
 
 def test_a_trial_measures_what_it_would_with_whole_rows(tmp_path):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     narrowing = replace(things, cache_plan=CachePlan(first_token={"bert": PARTS["bert"]}))
     path = tmp_path / "1.safetensors"
     differs = set()

@@ -19,7 +19,7 @@ from autoft.kernel.workbench import Workbench
 
 from .boundary.test_injection import rows
 from .test_workbench import measured
-from .tiny import WORDS, materials, save_pretrained, tiny_model
+from .tiny import WORDS, save_pretrained, study_inputs, tiny_model
 
 TABLES = {
     "bert": "bert.embeddings.word_embeddings",
@@ -65,11 +65,11 @@ def test_the_table_ends_as_if_all_of_it_had_been_trained():
     pristine = whole.weight.detach().clone()
 
     def train(module: nn.Module) -> None:
-        optimiser = torch.optim.AdamW(module.parameters(), lr=0.1, weight_decay=0.2, fused=True)
+        optimizer = torch.optim.AdamW(module.parameters(), lr=0.1, weight_decay=0.2, fused=True)
         for step in range(20):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             (module(batches[step % 2]) ** 2).sum().backward()
-            optimiser.step()
+            optimizer.step()
 
     train(few)
     assert torch.equal(whole.weight, pristine)
@@ -104,7 +104,7 @@ def test_a_token_that_was_not_announced_is_an_error_and_not_a_wrong_row():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_trial_measures_and_keeps_what_it_would_with_the_whole_table(tmp_path, monkeypatch, name):
-    whole = materials(tmp_path, save_pretrained(name, tmp_path / name))
+    whole = study_inputs(tmp_path, save_pretrained(name, tmp_path / name))
     things = replace(whole, cache_plan=CachePlan(tables={name: TABLES[name]}))
     path, model = tmp_path / "1.safetensors", things.models[0].name
     shapes = []
@@ -119,9 +119,12 @@ def test_a_trial_measures_and_keeps_what_it_would_with_the_whole_table(tmp_path,
     monkeypatch.setattr(Workbench, "_piece_tokens", lambda *_: 3.0)
     few = measured(Workbench(things), path, model=name, weight_decay=0.3)
     table = f"{TABLES[name]}.weight"
-    held, pretrained = load_file(path), hf.AutoModelForSequenceClassification.from_pretrained(tmp_path / name)
-    assert held[table].shape == (len(WORDS) - 1 + 1, 16)
-    kept = widen(held, dict(pretrained.named_parameters()))
+    cached_output, pretrained = (
+        load_file(path),
+        hf.AutoModelForSequenceClassification.from_pretrained(tmp_path / name),
+    )
+    assert cached_output[table].shape == (len(WORDS) - 1 + 1, 16)
+    kept = widen(cached_output, dict(pretrained.named_parameters()))
     assert shapes == [(len(WORDS) - 1 + 1, 16)]  # [UNK] never occurs; the row of ones
     everything = measured(Workbench(whole), path, model=model, weight_decay=0.3)
     assert len(shapes) == 1

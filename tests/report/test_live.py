@@ -11,7 +11,7 @@ from .records import info, measurement, trial
 
 
 def progress(*trials, done=(), total=6, direction="maximize"):
-    """A search over `trials`, of which those in `done` ended in an earlier sitting."""
+    """A search over `trials`, of which those in `done` ended in an earlier session."""
     records = {each.number: each for each in trials}
     return Progress(info(direction), total, [records[n] for n in done], records.__getitem__)
 
@@ -29,14 +29,14 @@ def test_the_best_is_the_best_complete_trial_and_the_earlier_of_equals():
     assert (p.count("COMPLETE"), p.count("PRUNED"), p.running) == (2, 1, {})
 
 
-def test_less_is_better_where_the_objective_is_minimised():
+def test_less_is_better_where_the_objective_is_minimized():
     p = progress(trial(0, values=(0.7,)), trial(1, values=(0.2,)), done=(0, 1), direction="minimize")
     assert p.winner.number == 1
 
 
-def test_the_estimate_rests_on_this_sittings_pace_alone(monkeypatch):
+def test_the_estimate_rests_on_this_sessions_pace_alone(monkeypatch):
     p = progress(*(trial(n) for n in range(3)), done=(0, 1), total=6)
-    assert p.remaining_s is None  # nothing ended in this sitting yet
+    assert p.remaining_s is None  # nothing ended in this session yet
     monkeypatch.setattr(type(p), "elapsed_s", property(lambda self: 50.0))
     p.finished(2)
     assert p.remaining_s == pytest.approx(150.0)  # one trial in 50 s, three to go

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from autoft.kernel.boundary.plan import CachePlan
-from autoft.report.cache import tell as tell_cache
+from autoft.report.cache_lines import tell as tell_cache
 from autoft.report.findings import tell as tell_findings
 from autoft.report.live import LiveView, PlainView, Progress
 from autoft.report.outcome import Outcome, print_outcome

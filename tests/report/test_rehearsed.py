@@ -27,7 +27,7 @@ def test_a_trial_that_fails_is_a_problem_told_once():
     said.end()
     assert said.problems == 1
     assert "trial      PROBLEM: unfreeze_depth=all on host: the worker process died\n" in text.getvalue()
-    assert text.getvalue().endswith("1 problem; mend what is marked above.\n")
+    assert text.getvalue().endswith("1 problem; fix what is marked above.\n")
 
 
 def test_a_disk_that_is_too_small_is_a_problem():

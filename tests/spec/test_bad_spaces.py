@@ -27,7 +27,7 @@ def problems(tmp_path: Path, content: str | bytes, *overrides: str) -> list[str]
     return str(caught.value).replace(f"{tmp_path}/", "").splitlines()
 
 
-# What follows GOOD, and the one problem: its line, its path, words of the rule, the value and the mend.
+# What follows GOOD, and the one problem: its line, its path, words of the rule, the value and the fix.
 EXTRAS = {
     "misspelt key at the top": ("serach: {seed: 1}", 6, "serach", "did you mean 'search'"),
     "key of another section": ("trials: 5", 6, "trials", "at the top", "did you mean budget.trials"),

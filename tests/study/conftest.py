@@ -13,7 +13,7 @@ from optuna.storages import RDBStorage
 from ray import cloudpickle
 
 from autoft.spec.study import Resources
-from autoft.study.places import DATABASE
+from autoft.study.layout import DATABASE
 from autoft.study.ray_tune.runtime import Runtime, ray_runtime
 
 from . import scripted

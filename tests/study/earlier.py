@@ -9,17 +9,17 @@ from typing import Any
 import optuna
 
 from autoft.data.prepare import Rows, examine
-from autoft.kernel.facts import ModelFacts
+from autoft.kernel.model_summary import ModelSummary
 from autoft.spec.space import Value
 from autoft.spec.study import DataSpec, ModelRef, StudySpec
 from autoft.study.identity import identity_of
-from autoft.study.places import DATA, study_folder
-from autoft.study.sitting import Sitting
+from autoft.study.layout import DATA, study_folder
 from autoft.study.storage import open_study
+from autoft.study.tuner import Tuner
 
 from .scripted import make_spec, measurement
 
-MODEL = ModelFacts("tiny", "TinyForSequenceClassification", 2, "TinyLayer", 1000, {})
+MODEL = ModelSummary("tiny", "TinyForSequenceClassification", 2, "TinyLayer", 1000, {})
 LABELS = ("red", "green")
 
 
@@ -58,17 +58,15 @@ def made(spec: StudySpec, trials: Sequence[tuple[Mapping[str, Value], Sequence[f
     asked = replace(spec, first=first)
     study = open_study(asked, folder, identity_of(asked, rows.digest))
     rows.write(folder / DATA)
-    sitting = Sitting(
-        study, asked, precision="fp32", watchers=[], folder=folder, max_concurrent=len(trials) + 1
-    )
+    tuner = Tuner(study, asked, precision="fp32", watchers=[], folder=folder, max_concurrent=len(trials) + 1)
     for _, values in trials:
-        assignment = sitting.next()
+        assignment = tuner.next()
         assert assignment is not None
         for index, value in enumerate(values, start=1):
             if value is not None:
                 told = measurement(index, len(values), value)
                 metrics = {spec.objective: value}
-                sitting.measured(assignment.number, 1, replace(told, metrics=metrics), "node")
+                tuner.measured(assignment.number, 1, replace(told, metrics=metrics), "node")
         if values[-1] is not None:
-            sitting.completed(assignment.number, 1)
+            tuner.completed(assignment.number, 1)
     return study

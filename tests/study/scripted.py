@@ -24,8 +24,8 @@ from autoft.spec.study import (
     StudySpec,
     Tracking,
 )
-from autoft.study.config import trial_seed
-from autoft.study.workbench import Node
+from autoft.study.trial_config import trial_seed
+from autoft.study.worker import Node
 
 SEED = 7
 DEFAULTS = {

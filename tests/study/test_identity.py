@@ -14,8 +14,8 @@ from autoft.spec.space import Choice, Condition, Parameter, Range, Value
 from autoft.spec.study import StudySpec
 from autoft.study.identity import DEFAULTS_ATTR, as_made, identity_of
 from autoft.study.records import IDENTITY_ATTR
-from autoft.study.sitting import Sitting
 from autoft.study.storage import FORMAT_ATTR, find_study, open_study, standing
+from autoft.study.tuner import Tuner
 
 from .scripted import DEFAULTS, make_spec, measurement
 
@@ -79,11 +79,11 @@ def opened(spec: StudySpec, folder: Path) -> tuple[optuna.Study, StudySpec]:
 def trained(spec: StudySpec, folder: Path) -> Mapping[str, Any]:
     """All values of the next trial, as it is given to a worker."""
     study, spec = opened(spec, folder)
-    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-    begun = sitting.next()
+    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    begun = tuner.next()
     assert begun is not None
-    sitting.measured(begun.number, 1, measurement(1, 1, 0.5), "node")
-    sitting.completed(begun.number, 1)
+    tuner.measured(begun.number, 1, measurement(1, 1, 0.5), "node")
+    tuner.completed(begun.number, 1)
     return vars(begun.config)
 
 

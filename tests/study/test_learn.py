@@ -14,14 +14,14 @@ from autoft.spec.space import Choice, Condition, Parameter, Range
 from autoft.spec.study import SearchMethod, StudySpec
 from autoft.study import learn as module
 from autoft.study.identity import identity_of
+from autoft.study.layout import study_folder
 from autoft.study.learn import inside, lessons_of, quantile
 from autoft.study.lessons import Lesson
 from autoft.study.likeness import Likeness
-from autoft.study.places import study_folder
 from autoft.study.records import INFO_ATTR, read_trials
-from autoft.study.sitting import Sitting
 from autoft.study.start import plan_start
 from autoft.study.storage import open_study
+from autoft.study.tuner import Tuner
 
 from .earlier import MODEL, made, make_request, three_splits, write_rows
 from .scripted import CONDITIONAL, make_spec, measurement
@@ -337,10 +337,10 @@ def search(spec: StudySpec, trials: int) -> list[tuple[str | None, float]]:
     found = lessons_of(spec, rows, [MODEL])
     start = plan_start(spec, 2, found)
     study = open_study(spec, folder, identity_of(spec, rows.digest), start, found)
-    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-    while len(read_trials(study)) < trials and (next_up := sitting.next()) is not None:
-        sitting.measured(next_up.number, 1, measurement(1, 1, next_up.config.learning_rate * 100), "node")
-        sitting.completed(next_up.number, 1)
+    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    while len(read_trials(study)) < trials and (next_up := tuner.next()) is not None:
+        tuner.measured(next_up.number, 1, measurement(1, 1, next_up.config.learning_rate * 100), "node")
+        tuner.completed(next_up.number, 1)
     return [(trial.origin, float(trial.params["learning_rate"])) for trial in read_trials(study)]
 
 

@@ -22,14 +22,14 @@ from autoft.study.lock import (
     find_lessee,
     find_owner,
     hold_lease,
-    hold_sitting,
+    hold_session,
 )
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from autoft.study.lock import hold_sitting
-with hold_sitting(Path(sys.argv[1])):
+from autoft.study.lock import hold_session
+with hold_session(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -47,7 +47,7 @@ def test_a_second_process_is_refused_with_the_first_ones_host_and_pid_until_that
     assert first.stdout is not None
     assert first.stdout.readline() == "held\n"
     who = rf"process {first.pid} on host {re.escape(platform.node())} \(since .*\) is searching this study"
-    with pytest.raises(StudyError, match=who), hold_sitting(tmp_path):
+    with pytest.raises(StudyError, match=who), hold_session(tmp_path):
         pass
     owner = find_owner(tmp_path)
     assert owner is not None
@@ -55,8 +55,8 @@ def test_a_second_process_is_refused_with_the_first_ones_host_and_pid_until_that
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert find_owner(tmp_path) is None
-    with hold_sitting(tmp_path):
-        assert json.loads((tmp_path / "sitting.json").read_text())["pid"] == os.getpid()
+    with hold_session(tmp_path):
+        assert json.loads((tmp_path / "session.json").read_text())["pid"] == os.getpid()
     assert find_owner(tmp_path) is None
 
 

@@ -10,11 +10,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, SearchMethod
-from autoft.study.config import report_step
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
 from autoft.study.pruner import Pruner, expected_passes, make_pruner
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
+from autoft.study.trial_config import report_step
 
 from .scripted import make_spec
 

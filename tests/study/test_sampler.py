@@ -16,9 +16,9 @@ from autoft.study.lessons import EarlierTrial, Lesson
 from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
 from autoft.study.sampler import MOST, evidence, propose, remembered
-from autoft.study.sitting import Sitting
 from autoft.study.storage import open_study
 from autoft.study.suggest import distributions
+from autoft.study.tuner import Tuner
 
 from .scripted import CONDITIONAL, make_spec, measurement
 
@@ -26,15 +26,15 @@ TRIALS = 12
 
 
 def proposals(folder: Path, method: SearchMethod, sittings: list[int]) -> list[dict[str, Any]]:
-    """The parameters of all trials; each sitting goes on to one of these totals. Scores follow a formula."""
+    """The parameters of all trials; each session goes on to one of these totals. Scores follow a formula."""
     for total in sittings:
         spec = make_spec(trials=total, parameters=CONDITIONAL, search=method)
         study = open_study(spec, folder, identity_of(spec, "digest"))
-        sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-        while (next_up := sitting.next()) is not None:
+        tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+        while (next_up := tuner.next()) is not None:
             score = 0.5 - abs(next_up.config.learning_rate - 3e-4) * 100 + next_up.config.dropout / 10
-            sitting.measured(next_up.number, 1, measurement(1, 1, score), "node")
-            sitting.completed(next_up.number, 1)
+            tuner.measured(next_up.number, 1, measurement(1, 1, score), "node")
+            tuner.completed(next_up.number, 1)
     return [dict(trial.params) for trial in read_trials(study)]
 
 
@@ -170,8 +170,8 @@ def test_a_trial_that_was_queued_in_part_trains_what_is_proposed_with_it(sampler
     method = SearchMethod(sampler=sampler, sampler_options={}, pruner="none", seed=3)
     spec = make_spec(parameters=CONDITIONAL, search=method, first=(fixed,))
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-    assert sitting.next() is not None
+    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    assert tuner.next() is not None
     curves = Curves(1, maximize=True)
     assert read_trials(study)[0].params == propose(method, spec.space, curves, list, 0, fixed=fixed)
 

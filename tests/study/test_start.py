@@ -17,9 +17,9 @@ from autoft.study.identity import identity_of
 from autoft.study.lessons import Lesson, read_lessons
 from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
-from autoft.study.sitting import Sitting
 from autoft.study.start import Start, plan_start, read_start
 from autoft.study.storage import open_study
+from autoft.study.tuner import Tuner
 
 from .scripted import CONDITIONAL, make_spec, measurement
 
@@ -121,18 +121,18 @@ def test_default_then_what_the_user_queued_then_earlier_studies_then_the_sampler
     first = ({"unfreeze_depth": "all", "learning_rate": 9e-4},)
     spec = make_spec(trials=6, parameters=CONDITIONAL, first=first)
 
-    def go_on(count: int) -> Sitting:
+    def go_on(count: int) -> Tuner:
         study = open_study(spec, folder, identity_of(spec, "digest"), start)
-        sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+        tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
         for _ in range(count):
-            begun = sitting.next()
+            begun = tuner.next()
             assert begun is not None
-            sitting.measured(begun.number, 1, measurement(1, 1, 0.5), "node")
-            sitting.completed(begun.number, 1)
-        return sitting
+            tuner.measured(begun.number, 1, measurement(1, 1, 0.5), "node")
+            tuner.completed(begun.number, 1)
+        return tuner
 
     go_on(1)
-    go_on(2)  # a later sitting goes on where the start stands
+    go_on(2)  # a later session goes on where the start stands
     study = go_on(3).study
     trials = read_trials(study)
     assert [trial.origin for trial in trials] == ["default", "first", "learned", "learned", None, None]

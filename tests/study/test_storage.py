@@ -42,7 +42,7 @@ def test_a_new_study_lies_in_its_folder(folder: Path) -> None:
     assert find_study("study", folder).study_name == "study"
 
 
-def test_a_loss_is_minimised(folder: Path) -> None:
+def test_a_loss_is_minimized(folder: Path) -> None:
     assert opened(make_spec(objective="log_loss"), folder).direction == optuna.study.StudyDirection.MINIMIZE
 
 

@@ -9,7 +9,7 @@ import pytest
 from autoft import cli
 from autoft.errors import StudyError
 from autoft.spec.read import read_spec
-from autoft.study.places import study_folder
+from autoft.study.layout import study_folder
 from autoft.study.writable import require_writable, written_by
 
 from ..main_job import SPACE
@@ -108,7 +108,7 @@ def test_files_of_a_study_that_are_written_in_place_count(forbidden, workdir):
 def test_the_folder_of_another_storage_and_that_for_temporary_files_count(forbidden, workdir, monkeypatch):
     elsewhere, temporary = forbidden("elsewhere"), forbidden("t")
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    monkeypatch.setattr("autoft.study.places.LONGEST_TEMPORARY_FOLDER", 200)
+    monkeypatch.setattr("autoft.study.layout.LONGEST_TEMPORARY_FOLDER", 200)
     storage = "search.storage=sqlite:///elsewhere/study.db"
     assert {path for path, _ in refused(storage)} == {temporary, elsewhere}
 

@@ -39,13 +39,13 @@ class BoundaryCache:
             resident: the model, just renewed.
             encoded: the rows.
             wanted: one of the plan's.
-            tokens_key: names rows, tokeniser and length (`encoded_path`).
+            tokens_key: names rows, tokenizer and length (`encoded_path`).
             precision: of the study.
         """
         key = self._key(resident, wanted, tokens_key, precision)
         flat = {
             split: self._split(
-                resident, tokens, _Place(self.folder, _device(resident), key, split), wanted, precision
+                resident, tokens, _CacheFiles(self.folder, _device(resident), key, split), wanted, precision
             )
             for split, tokens in encoded.splits.items()
         }
@@ -74,30 +74,30 @@ class BoundaryCache:
         return key.hexdigest()
 
     def _split(
-        self, resident: Resident, tokens: Tokens, place: "_Place", wanted: Boundary, precision: Precision
+        self, resident: Resident, tokens: Tokens, files: "_CacheFiles", wanted: Boundary, precision: Precision
     ) -> torch.Tensor:
-        flat = self._read(place, wanted, tokens)
+        flat = self._read(files, wanted, tokens)
         if flat is None:
-            with locked(place.lock):
-                flat = self._read(place, wanted, tokens)
+            with locked(files.lock):
+                flat = self._read(files, wanted, tokens)
                 if flat is None:
-                    flat = self._fill(resident, tokens, place, wanted, precision)
+                    flat = self._fill(resident, tokens, files, wanted, precision)
         return flat
 
-    def _read(self, place: "_Place", boundary: Boundary, tokens: Tokens) -> torch.Tensor | None:
-        return store.read(place.file(boundary), _shape(boundary, tokens), self.plan.torch_dtype)
+    def _read(self, files: "_CacheFiles", boundary: Boundary, tokens: Tokens) -> torch.Tensor | None:
+        return store.read(files.file(boundary), _shape(boundary, tokens), self.plan.torch_dtype)
 
     def _fill(
-        self, resident: Resident, tokens: Tokens, place: "_Place", wanted: Boundary, precision: Precision
+        self, resident: Resident, tokens: Tokens, files: "_CacheFiles", wanted: Boundary, precision: Precision
     ) -> torch.Tensor:
         """Fills what is missing of this model and length, all in one pass over the rows."""
         planned = self.plan.of(wanted.model, wanted.max_length)
-        found = {each: self._read(place, each, tokens) for each in planned}
+        found = {each: self._read(files, each, tokens) for each in planned}
         missing = [each for each, flat in found.items() if flat is None]
         for each in missing:
-            place.drop_leftovers(each)
-            if place.file(each).exists():
-                _log.warning("%s: the file is damaged; it is computed again", place.file(each).name)
+            files.drop_leftovers(each)
+            if files.file(each).exists():
+                _log.warning("%s: the file is damaged; it is computed again", files.file(each).name)
         base = _base(found, missing[0], tokens)
 
         def run(targets: Mapping[int, torch.Tensor]) -> None:
@@ -110,7 +110,7 @@ class BoundaryCache:
                 run(
                     {
                         each.boundary: stack.enter_context(
-                            store.writing(place.file(each), _shape(each, tokens), self.plan.torch_dtype)
+                            store.writing(files.file(each), _shape(each, tokens), self.plan.torch_dtype)
                         )
                         for each in missing
                     }
@@ -121,14 +121,14 @@ class BoundaryCache:
             run({wanted.boundary: memory})
             return memory
         for each in missing:
-            place.drop_others(each)
-        flat = self._read(place, wanted, tokens)
+            files.drop_others(each)
+        flat = self._read(files, wanted, tokens)
         if flat is None:
-            raise OSError(f"{place.file(wanted)}: cannot be read right after it was written")
+            raise OSError(f"{files.file(wanted)}: cannot be read right after it was written")
         return flat
 
 
-class _Place:
+class _CacheFiles:
     """Where the states of one split lie: files named by boundary and key."""
 
     def __init__(self, folder: Path, device: str, key: str, split: str) -> None:
@@ -157,9 +157,9 @@ class _Place:
                 path.unlink(missing_ok=True)
 
     def _prefix(self, boundary: Boundary) -> str:
-        place = hasher()
-        place.update(f"{boundary.model} {self._device}".encode())
-        name = f"{place.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.reads}"
+        digest = hasher()
+        digest.update(f"{boundary.model} {self._device}".encode())
+        name = f"{digest.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.reads}"
         return f"states-{name}-{self._split}"
 
 

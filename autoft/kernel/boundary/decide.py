@@ -13,9 +13,9 @@ from autoft.kernel.boundary.left_out import LeftOut, sentences, uncut
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.worth import Candidate, Probe
 from autoft.kernel.device import FORWARD_TOKENS, Precision, choose_device
-from autoft.kernel.initialise import initialise
+from autoft.kernel.initialize import initialize
 from autoft.kernel.pretrained import load_pretrained
-from autoft.kernel.workbench import Materials
+from autoft.kernel.workbench import StudyInputs
 from autoft.spec.size import size_text
 from autoft.spec.space import Choice, Value
 from autoft.spec.study import StudySpec
@@ -27,7 +27,11 @@ MOST = 32
 
 
 def plan_cache(
-    spec: StudySpec, materials: Materials, precision: Precision, passes: float, folder: Path | None = None
+    spec: StudySpec,
+    study_inputs: StudyInputs,
+    precision: Precision,
+    passes: float,
+    folder: Path | None = None,
 ) -> CachePlan:
     """Decide what the study keeps at its boundaries. To be called once; its result is stored in the study.
 
@@ -36,23 +40,23 @@ def plan_cache(
 
     Args:
         spec: the request, fitted to its models.
-        materials: as the workers get them, with this node's models.
+        study_inputs: as the workers get them, with this node's models.
         precision: of the study.
         passes: over the training rows, that all trials together are expected to make.
-        folder: where states will lie, for its free disk; None is `materials.cache`.
+        folder: where states will lie, for its free disk; None is `study_inputs.cache`.
 
     Raises:
         ModelError: a model cannot be loaded.
         DataError: the rows cannot be read.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(materials.cpus)
+    torch.set_num_threads(study_inputs.cpus)
     try:
         with torch.random.fork_rng():
-            found = _look(spec, materials, precision, passes)
+            found = _look(spec, study_inputs, precision, passes)
     finally:
         torch.set_num_threads(threads)
-    free = int(disk_usage(_existing(folder or materials.cache)).free * DISK_SHARE)
+    free = int(disk_usage(_existing(folder or study_inputs.cache)).free * DISK_SHARE)
     most = min(spec.resources.cache, free, (spec.resources.disk or math.inf) // 2)
     kept, too_large = _within(int(most), found.candidates)
     left_out = [*found.left_out, *too_large]
@@ -86,14 +90,14 @@ class _Found:
     """By model, how many lengths of rows it has."""
 
 
-def _look(spec: StudySpec, materials: Materials, precision: Precision, passes: float) -> _Found:
+def _look(spec: StudySpec, study_inputs: StudyInputs, precision: Precision, passes: float) -> _Found:
     found = _Found()
     lengths = {int(length): share for length, share in _shares(spec, "max_length").items()}
     for ref in spec.models:
-        pretrained = load_pretrained(materials.model(ref.name), materials.labels, materials.task)
+        pretrained = load_pretrained(study_inputs.model(ref.name), study_inputs.labels, study_inputs.task)
         pretrained.model.to(choose_device())  # type: ignore[arg-type]
-        initialise(pretrained.model, pretrained.fresh, seed=0)
-        probe = Probe(ref.name, pretrained, materials, max(lengths), precision)
+        initialize(pretrained.model, pretrained.fresh, seed=0)
+        probe = Probe(ref.name, pretrained, study_inputs, max(lengths), precision)
         if part := probe.first_token_part():
             found.first_token[ref.name] = part
         # One that each trial draws anew could not be made whole from the pretrained weights.

@@ -34,7 +34,7 @@ def fill(
         model: with its pretrained weights; left in evaluation mode.
         anatomy: the model's.
         tokens: the rows.
-        pad_id: of the tokeniser.
+        pad_id: of the tokenizer.
         plan: the study's.
         planned: every boundary that the plan has for this model and length; states are rounded at each, so
             it is the same whether one is filled from the rows or from a lower boundary.
@@ -47,15 +47,15 @@ def fill(
     first = 0 if base is None else base[0]
     through = [boundary for boundary in sorted(reads) if first < boundary <= max(targets)]
     with ExitStack() as stack:
-        held = stack.enter_context(injected(model, anatomy, first)) if first else None
+        cached_output = stack.enter_context(injected(model, anatomy, first)) if first else None
         for rows in evaluation_batches(tokens.lengths, plan.fill_tokens):
             inputs = {
                 name: tensor.to(model.device)
                 for name, tensor in collate(tokens, rows, pad_id).items()
                 if name != "labels"
             }
-            if held is not None and base is not None:
-                held.states = base[1].of(rows, model.device)
+            if cached_output is not None and base is not None:
+                cached_output.states = base[1].of(rows, model.device)
             with autocast(model.device, precision):
                 found = states_at(model, anatomy, through, inputs, plan.torch_dtype)
             for boundary, target in targets.items():

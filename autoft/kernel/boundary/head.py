@@ -8,13 +8,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import PreTrainedModel
 
 from autoft.kernel.blocks import Anatomy
-from autoft.kernel.boundary.inject import Held
+from autoft.kernel.boundary.inject import CachedOutput
 from autoft.kernel.freeze import evaluation_mode, training_mode
 from autoft.kernel.probe import Calls, record_calls
 
 
 def find_chain(
-    model: PreTrainedModel, anatomy: Anatomy, held: Held, batch: Mapping[str, torch.Tensor]
+    model: PreTrainedModel, anatomy: Anatomy, cached_output: CachedOutput, batch: Mapping[str, torch.Tensor]
 ) -> tuple[nn.Module, ...] | None:
     """The head's modules, if all that the model does with the states is to call one after the other.
 
@@ -22,12 +22,12 @@ def find_chain(
     the same random numbers, in training mode. Leaves the model in training mode.
 
     Args:
-        model: with `held` in place, frozen to depth 0.
+        model: with `cached_output` in place, frozen to depth 0.
         anatomy: the model's.
-        held: where the states go.
-        batch: a few rows, as `Feed` gives them.
+        cached_output: where the states go.
+        batch: a few rows, as `BatchSource` gives them.
     """
-    held.states = states = batch["states"]
+    cached_output.states = states = batch["states"]
     inputs = {name: tensor for name, tensor in batch.items() if name not in ("labels", "states")}
     chain = _called_in_turn(anatomy, record_calls(model, inputs), states)
     if chain is None:

@@ -14,29 +14,29 @@ import torch
 from torch import nn
 
 from autoft.kernel.blocks import Anatomy
-from autoft.kernel.probe import Outlet, arguments
+from autoft.kernel.probe import ReturnSpec, arguments
 
 
-class _Stand(nn.Module):
+class _PassThrough(nn.Module):
     """Stands for a part of a model that is not to run. What else the model asks of the part, it answers."""
 
-    def __init__(self, part: nn.Module, outlet: Outlet) -> None:
+    def __init__(self, part: nn.Module, returns: ReturnSpec) -> None:
         super().__init__()
         self.__dict__["_part"] = part  # not a child: its parameters are no part of what is trained
-        self._outlet = outlet
+        self._returns = returns
         self.training = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_part"], name)
 
     def _wrapped(self, states: torch.Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not self._outlet:
+        if not self._returns:
             return states
         given = arguments(args, kwargs)
-        return (states, *(None if place is None else given[place] for place in self._outlet[1:]))
+        return (states, *(None if place is None else given[place] for place in self._returns[1:]))
 
 
-class Passing(_Stand):
+class PassThrough(_PassThrough):
     """Stands for a frozen block whose result nobody reads: gives back the states that it is given."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -46,7 +46,7 @@ class Passing(_Stand):
         return self._wrapped(states, args, kwargs)
 
 
-class Held(_Stand):
+class CachedOutput(_PassThrough):
     """Stands for the top frozen block: gives the states that were computed before."""
 
     states: torch.Tensor | None = None
@@ -58,12 +58,12 @@ class Held(_Stand):
         return self._wrapped(self.states, args, kwargs)
 
 
-class _Stem(_Stand):
+class _CachedStem(_PassThrough):
     """Stands for the embeddings, whose result nobody reads either: gives something of its shape."""
 
-    def __init__(self, part: nn.Module, held: Held) -> None:
+    def __init__(self, part: nn.Module, cached_output: CachedOutput) -> None:
         super().__init__(part, ())
-        self.__dict__["_held"] = held
+        self.__dict__["_held"] = cached_output
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The stored states, from which a model takes shape, type and device."""
@@ -73,25 +73,25 @@ class _Stem(_Stand):
 
 
 @contextmanager
-def injected(model: nn.Module, anatomy: Anatomy, boundary: int) -> Iterator[Held]:
+def injected(model: nn.Module, anatomy: Anatomy, boundary: int) -> Iterator[CachedOutput]:
     """Replace the blocks below `boundary` (at least one) for a while; gives the place for the states.
 
     Those that still run stay, so a boundary right above them has nothing to replace (`refusal` says so).
     """
     first, top = anatomy.still_run[boundary], boundary - 1
-    held = Held(anatomy.blocks[top], anatomy.block_outlets[top])
+    cached_output = CachedOutput(anatomy.blocks[top], anatomy.block_outlets[top])
     stands: dict[str, nn.Module] = {
-        anatomy.block_names[i]: Passing(anatomy.blocks[i], anatomy.block_outlets[i])
+        anatomy.block_names[i]: PassThrough(anatomy.blocks[i], anatomy.block_outlets[i])
         for i in range(first, top)
     }
-    stands[anatomy.block_names[top]] = held
+    stands[anatomy.block_names[top]] = cached_output
     if anatomy.stem_name is not None and first == 0:
-        stands[anatomy.stem_name] = _Stem(model.get_submodule(anatomy.stem_name), held)
+        stands[anatomy.stem_name] = _CachedStem(model.get_submodule(anatomy.stem_name), cached_output)
     replaced = {name: model.get_submodule(name) for name in stands}
     try:
         for name, stand in stands.items():
             model.set_submodule(name, stand)
-        yield held
+        yield cached_output
     finally:
         for name, part in replaced.items():
             model.set_submodule(name, part)
@@ -117,13 +117,13 @@ def states_at(
     found: dict[int, torch.Tensor] = {}
 
     def keep(boundary: int, output: Any) -> Any:
-        outlet = anatomy.block_outlets[boundary - 1]
-        states = output[0] if outlet else output
+        returns = anatomy.block_outlets[boundary - 1]
+        states = output[0] if returns else output
         found[boundary] = states.to(dtype)
         if boundary == boundaries[-1]:
             raise _Reached
         rounded = found[boundary].to(states.dtype)
-        return (rounded, *output[1:]) if outlet else rounded
+        return (rounded, *output[1:]) if returns else rounded
 
     handles = [
         anatomy.blocks[boundary - 1].register_forward_hook(

@@ -82,8 +82,8 @@ def tokens_read(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id
     inputs = model_inputs(tokens, np.arange(len(tokens)), pad_id, model.device)
     boundary = len(anatomy.blocks)
     states = states_at(model, anatomy, [boundary], inputs)[boundary].requires_grad_()
-    with injected(model, anatomy, boundary) as held:
-        held.states = states
+    with injected(model, anatomy, boundary) as cached_output:
+        cached_output.states = states
         logits = model(**inputs).logits
     # Uneven weights, because some heads make the plain sum of all logits a constant.
     weights = torch.linspace(1, 2, logits.numel(), device=logits.device).view_as(logits)
@@ -135,8 +135,8 @@ def _same(
     if states.shape[:2] != inputs["input_ids"].shape:
         return False
     kept = States(flattened(states, tokens.lengths, reads), reads, positions(tokens, reads))
-    with injected(model, anatomy, boundary) as held:
-        held.states = kept.of(rows, model.device)
+    with injected(model, anatomy, boundary) as cached_output:
+        cached_output.states = kept.of(rows, model.device)
         short = model_inputs(narrowed(tokens, reads), rows, pad_id, model.device)
         if reads != "all":
             del short["attention_mask"]  # as `vectors` gives them

@@ -20,7 +20,7 @@ from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.pretrained import Pretrained
 from autoft.kernel.top_block import find_part
 from autoft.kernel.vocabulary import find_table
-from autoft.kernel.workbench import Materials
+from autoft.kernel.workbench import StudyInputs
 
 PROBED_ROWS = 8
 """Rows of the probe that compares reading with computing; more of them change both alike."""
@@ -50,15 +50,15 @@ class Probe:
         self,
         name: str,
         pretrained: Pretrained,
-        materials: Materials,
+        study_inputs: StudyInputs,
         max_length: int,
         precision: Precision,
     ) -> None:
         self._name, self._precision = name, precision
         self._model, self._anatomy = pretrained.model, pretrained.anatomy
         self._pad_id = pretrained.tokenizer.pad_token_id
-        path = encoded_path(materials.cache, materials.rows_digest, pretrained.tokenizer, max_length)
-        self._encoded = encode(read_table(materials.rows), pretrained.tokenizer, max_length, path)
+        path = encoded_path(study_inputs.cache, study_inputs.rows_digest, pretrained.tokenizer, max_length)
+        self._encoded = encode(read_table(study_inputs.rows), pretrained.tokenizer, max_length, path)
         self._sample = sample(self._encoded["train"])
         self._lengths = np.concatenate([tokens.lengths for tokens in self._encoded.splits.values()])
 

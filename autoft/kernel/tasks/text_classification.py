@@ -9,8 +9,8 @@ from torch.nn import functional
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from autoft.data.encode import tokenize
-from autoft.kernel.boundary.inject import Held
-from autoft.kernel.feed import Feed
+from autoft.kernel.batch_source import BatchSource
+from autoft.kernel.boundary.inject import CachedOutput
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.metrics import classification_metrics
 from autoft.kernel.noise import standard_error
@@ -45,11 +45,11 @@ class TextClassification:
 
 
 def forward(
-    model: PreTrainedModel, batch: Mapping[str, torch.Tensor], held: Held | None = None
+    model: PreTrainedModel, batch: Mapping[str, torch.Tensor], cached_output: CachedOutput | None = None
 ) -> torch.Tensor:
-    """Logits [n, classes] of a batch as `Feed` gives it; its states, if there are any, go to `held`."""
-    if held is not None:
-        held.states = batch["states"]
+    """Logits [n, classes] of a batch from a `BatchSource`; its states, if any, go to `cached_output`."""
+    if cached_output is not None:
+        cached_output.states = batch["states"]
     inputs = {name: tensor for name, tensor in batch.items() if name not in ("labels", "states")}
     logits: torch.Tensor = model(**inputs).logits
     return logits
@@ -63,7 +63,7 @@ def predict(model: PreTrainedModel, tokenizer: Any, *columns: Sequence[str], max
     """
     evaluation_mode(model)
     tokens = tokenize(columns, tokenizer, max_length)
-    batches = Feed(tokens, tokenizer.pad_token_id, model.device).evaluation()
+    batches = BatchSource(tokens, tokenizer.pad_token_id, model.device).evaluation()
     outputs = [forward(model, batch).double().softmax(dim=-1) for _, batch in batches]
     order = np.argsort(np.concatenate([rows for rows, _ in batches]))
     probabilities: np.ndarray = torch.cat(outputs).cpu().numpy()[order]

@@ -1,4 +1,4 @@
-"""What Ray Tune asks on the driver, answered from the sitting.
+"""What Ray Tune asks on the driver, answered from the session.
 
 Ray's own OptunaSearch is not used: it tells a trial that a scheduler stopped as COMPLETE with its truncated
 score, and leaves one with a NaN running, so the sampler would learn from what is not so.
@@ -18,9 +18,9 @@ from ray.tune.search import Searcher
 from autoft.data.files import replacing
 from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure
-from autoft.study.places import checkpoint_name, log_name
-from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Parcel, Report, WorkerError
-from autoft.study.sitting import Sitting, Verdict
+from autoft.study.layout import checkpoint_name, log_name
+from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Report, WorkerError, WorkerFiles
+from autoft.study.tuner import Decision, Tuner
 
 T = TypeVar("T")
 COUNTED_EVERY_S = 2.0
@@ -29,22 +29,22 @@ NODE_DIED = "its node has died"
 LOST = "the worker process died (out of memory, killed or crashed); its log may say more"
 
 
-class Desk:
-    """Takes what Ray brings to the sitting, for searcher and scheduler together.
+class TuneBridge:
+    """Takes what Ray brings to the session, for searcher and scheduler together.
 
     Ray swallows or rewraps what is raised in its callbacks, so the first error of our own is kept here
-    for `run` to raise, and the sitting winds down.
+    for `run` to raise, and the session winds down.
     """
 
-    def __init__(self, sitting: Sitting, folder: Path) -> None:
-        self.sitting = sitting
+    def __init__(self, tuner: Tuner, folder: Path) -> None:
+        self.tuner = tuner
         self.error: Exception | None = None
         self._folder = folder
 
     @property
     def closed(self) -> bool:
         """No trial is to start any more, and none that could be lost runs."""
-        return self.error is not None or (self.sitting.over and self.sitting.idle)
+        return self.error is not None or (self.tuner.over and self.tuner.idle)
 
     def attempt(self, action: Callable[[], T], otherwise: T) -> T:
         """Does `action` unless something broke before; gives `otherwise` also where it breaks."""
@@ -56,70 +56,70 @@ class Desk:
             self.error = error
             return otherwise
 
-    def take(self, report: Report) -> Verdict:
+    def take(self, report: Report) -> Decision:
         """Writes a worker's report into the study."""
-        return self.attempt(lambda: self._take(report), Verdict.KEPT)
+        return self.attempt(lambda: self._take(report), Decision.PAUSE)
 
     def lost(self, assignment: Assignment, error: BaseException | None) -> None:
         """A worker failed, or its process is gone."""
-        number, attempt, sitting = assignment.number, assignment.attempt, self.sitting
+        number, attempt, tuner = assignment.number, assignment.attempt, self.tuner
         cause = error.cause if isinstance(error, RayTaskError) else None
         if isinstance(cause, WorkerError):
             self.take(cause.report)
         elif failure := _failure_outside_a_step(error):
-            self.attempt(lambda: sitting.failed(number, attempt, failure), Verdict.KEPT)
+            self.attempt(lambda: tuner.failed(number, attempt, failure), Decision.PAUSE)
         else:
             with_node = NODE_DIED in str(error)
-            self.attempt(lambda: sitting.lost(number, attempt, LOST, with_node=with_node), Verdict.KEPT)
+            self.attempt(lambda: tuner.lost(number, attempt, LOST, with_node=with_node), Decision.PAUSE)
 
-    def _take(self, report: Report) -> Verdict:
-        number, attempt, sitting = report.number, report.attempt, self.sitting
-        if report.parcel is not None:
-            self._unpack(number, report.parcel)
+    def _take(self, report: Report) -> Decision:
+        number, attempt, tuner = report.number, report.attempt, self.tuner
+        if report.files is not None:
+            self._unpack(number, report.files)
         if report.failure is not None:
-            return sitting.failed(number, attempt, report.failure, report.node)
+            return tuner.failed(number, attempt, report.failure, report.node)
         if report.measurement is not None:
-            verdict = sitting.measured(number, attempt, report.measurement, report.node)
+            decision = tuner.measured(number, attempt, report.measurement, report.node)
         else:
-            verdict = Verdict.GO_ON if report.done else sitting.ticked(number, attempt)
-        if verdict is Verdict.GO_ON and report.done:
-            return sitting.completed(number, attempt, report.node)
-        return verdict
+            decision = Decision.CONTINUE if report.done else tuner.heartbeat(number, attempt)
+        if decision is Decision.CONTINUE and report.done:
+            return tuner.completed(number, attempt, report.node)
+        return decision
 
-    def _unpack(self, number: int, parcel: Parcel) -> None:
-        log, checkpoint = parcel.log, parcel.checkpoint
-        parcel.log, parcel.checkpoint = b"", None
+    def _unpack(self, number: int, files: WorkerFiles) -> None:
+        log, checkpoint = files.log, files.checkpoint
+        files.log, files.checkpoint = b"", None
         if log:
             with (self._folder / log_name(number)).open("ab") as file:
                 file.write(log)
         if checkpoint is not None:
-            with replacing(self._folder / checkpoint_name(number, parcel.attempt)) as temporary:
+            with replacing(self._folder / checkpoint_name(number, files.attempt)) as temporary:
                 temporary.write_bytes(checkpoint)
 
 
 class StudySearcher(Searcher):
     """Ray asks here for the next trial, and tells that one has come to its end."""
 
-    def __init__(self, desk: Desk, places: Callable[[], int], begin_grace: Callable[[], None]) -> None:
+    def __init__(self, bridge: TuneBridge, slots: Callable[[], int], begin_grace: Callable[[], None]) -> None:
         super().__init__()
-        self._desk, self._places, self._begin_grace = desk, places, begin_grace
+        self._bridge, self._slots, self._begin_grace = bridge, slots, begin_grace
         self._counted_s = time.monotonic()
 
-    def _count_places(self) -> None:
+    def _count_slots(self) -> None:
         """Ray asks many times a second, and nodes seldom come and go."""
         if time.monotonic() - self._counted_s >= COUNTED_EVERY_S:
-            self._desk.sitting.max_concurrent = self._places()
+            self._bridge.tuner.max_concurrent = self._slots()
             self._counted_s = time.monotonic()
 
     def suggest(self, trial_id: str) -> Any:
         """The configuration of a Ray trial; None: not now; FINISHED: no more."""
-        self._count_places()
-        next_up = self._desk.attempt(self._desk.sitting.next, None)
-        if self._desk.sitting.stopped:
+        self._count_slots()
+        next_up = self._bridge.attempt(self._bridge.tuner.next, None)
+        if self._bridge.tuner.stopped:
             self._begin_grace()
         if next_up is not None:
             return {ASSIGNMENT_KEY: next_up}
-        return Searcher.FINISHED if self._desk.closed else None
+        return Searcher.FINISHED if self._bridge.closed else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -130,7 +130,7 @@ class StudySearcher(Searcher):
         """
         report = (result or {}).get(REPORT_KEY)
         if report is not None and report.done:
-            self._desk.take(report)
+            self._bridge.take(report)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study is the record."""
@@ -142,9 +142,9 @@ class StudySearcher(Searcher):
 class StudyScheduler(FIFOScheduler):
     """Ray asks here whether a trial goes on."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, bridge: TuneBridge) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Ray's
-        self._desk = desk
+        self._bridge = bridge
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
         """The first that waits; None where none does. Ray's own would look at all that were ever run."""
@@ -153,12 +153,12 @@ class StudyScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """STOP where the study has ended the trial, or keeps it for later."""
-        goes_on = self._desk.take(result[REPORT_KEY]) is Verdict.GO_ON
+        goes_on = self._bridge.take(result[REPORT_KEY]) is Decision.CONTINUE
         return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A worker raised, or its process died. Ray has just written the error to a file of the trial."""
-        self._desk.lost(trial.config[ASSIGNMENT_KEY], _error_of(trial))
+        self._bridge.lost(trial.config[ASSIGNMENT_KEY], _error_of(trial))
 
 
 def _failure_outside_a_step(error: BaseException | None) -> Failure | None:

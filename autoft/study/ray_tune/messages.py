@@ -15,10 +15,10 @@ REPORT_KEY = "report"
 
 
 @dataclass
-class Parcel:
+class WorkerFiles:
     """Files of a worker that cannot write to the driver's disk.
 
-    Ray keeps a trial's last result to the end of the run, so the driver empties the parcel.
+    Ray keeps a trial's last result to the end of the run, so the driver empties the files.
     """
 
     log: bytes = field(default=b"", repr=False)
@@ -41,7 +41,7 @@ class Report:
     failure: Failure | None
     done: bool
     """Nothing follows."""
-    parcel: Parcel | None
+    files: WorkerFiles | None
     """None where the worker writes to the driver's disk itself."""
 
 
@@ -60,7 +60,7 @@ class WorkerError(Exception):
 
 
 @dataclass(frozen=True)
-class Shipment:
+class SharedFile:
     """A file or folder of the driver, for nodes that do not see it."""
 
     digest: str
@@ -72,7 +72,7 @@ class Shipment:
 
 @dataclass(frozen=True)
 class Shared:
-    """What every worker process of a sitting is given once."""
+    """What every worker process of a session is given once."""
 
     environment: Mapping[str, str] = field(repr=False)
     """May hold HF_TOKEN: this goes through Ray's object store, which is written into no log."""
@@ -82,7 +82,7 @@ class Shared:
     """The study's, on the driver."""
     token: str
     """Stands in a file of that folder: a node that reads it there sees the driver's disk."""
-    shipments: Mapping[Path, Shipment]
+    shipments: Mapping[Path, SharedFile]
     timeout_s: float
     """A step that takes longer hangs."""
     nice: int

@@ -15,7 +15,7 @@ import ray
 from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # compiled code
 
-from autoft.study.places import temporary_folder
+from autoft.study.layout import temporary_folder
 
 SWITCHES = {
     "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0, nothing on the screen

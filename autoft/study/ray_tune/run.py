@@ -13,17 +13,17 @@ from ray.tune.search import Searcher
 
 from autoft.signals import gently
 from autoft.spec.study import StudySpec
-from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler, StudySearcher
+from autoft.study.ray_tune.adapters import LOST, StudyScheduler, StudySearcher, TuneBridge
 from autoft.study.ray_tune.messages import Shared
 from autoft.study.ray_tune.process import environment
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.ray_tune.shipping import ship, write_token
 from autoft.study.ray_tune.trainable import ResidentTrainable
 from autoft.study.records import Precision, read_precision, write_precision
-from autoft.study.sitting import Sitting
 from autoft.study.storage import TROUBLE, trials_left
+from autoft.study.tuner import Tuner
 from autoft.study.watch import Watcher
-from autoft.study.workbench import MakeWorkbench
+from autoft.study.worker import MakeWorkbench
 
 
 def run(
@@ -37,9 +37,9 @@ def run(
     files: Iterable[Path] = (),
     began_s: float | None = None,
 ) -> bool:
-    """Runs trials until the budget is met; does nothing where it is. Call it while holding the sitting.
+    """Runs trials until the budget is met; does nothing where it is. Call it while holding the session.
 
-    Trials that an earlier sitting left RUNNING go on first, under their own numbers. SIGINT, SIGTERM, SIGHUP
+    Trials that an earlier session left RUNNING go on first, under their own numbers. SIGINT, SIGTERM, SIGHUP
     and `requests.request_stop` end it within seconds. Returns whether it was ended so; then what was running
     stays RUNNING in the study, each trial with its place.
 
@@ -51,7 +51,7 @@ def run(
         folder: the study's folder, absolute.
         runtime: from `ray_runtime`.
         files: the driver's files and folders that `make_workbench` locates; sent to the nodes of a cluster.
-        began_s: on the monotonic clock, when the sitting began, for `budget.time`; None is now.
+        began_s: on the monotonic clock, when the session began, for `budget.time`; None is now.
 
     Raises:
         StudyError: trials fail one after another for one reason (GaveUp), or the disk is full.
@@ -59,7 +59,7 @@ def run(
     """
     if trials_left(study, spec.budget) == 0:
         return False
-    sitting = Sitting(
+    tuner = Tuner(
         study,
         spec,
         precision=decided_precision(study, spec, runtime),
@@ -70,7 +70,7 @@ def run(
         began_s=began_s,
     )
     # On a GPU the rows at a time have little to do with the machine's own memory.
-    desk = Desk(sitting, folder)
+    bridge = TuneBridge(tuner, folder)
     shared = Shared(
         environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
         make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's
@@ -80,24 +80,24 @@ def run(
         timeout_s=spec.faults.trial_timeout_s,
         nice=runtime.nice,
     )
-    with gently(sitting.stop) as begin_grace:
-        while not _tuned(desk, shared, runtime, begin_grace):
-            sitting.all_lost(LOST)
-    sitting.sweep()
-    if isinstance(desk.error, TROUBLE) and sitting.stopped and sitting.stopped_by is None:
-        raise KeyboardInterrupt from desk.error  # who was to stop does not wait for the storage to come back
-    if error := desk.error or sitting.stopped_by:
+    with gently(tuner.stop) as begin_grace:
+        while not _tuned(bridge, shared, runtime, begin_grace):
+            tuner.all_lost(LOST)
+    tuner.sweep()
+    if isinstance(bridge.error, TROUBLE) and tuner.stopped and tuner.stopped_by is None:
+        raise KeyboardInterrupt from bridge.error  # whoever was to stop does not wait for storage
+    if error := bridge.error or tuner.stopped_by:
         raise error
-    return sitting.stopped
+    return tuner.stopped
 
 
-def _tuned(desk: Desk, shared: Shared, runtime: Runtime, begin_grace: Callable[[], None]) -> bool:
+def _tuned(bridge: TuneBridge, shared: Shared, runtime: Runtime, begin_grace: Callable[[], None]) -> bool:
     """Whether it came to its end; Ray Tune gives up where it cannot have a result, lost with a node, say."""
     try:
-        searcher = StudySearcher(desk, runtime.places, begin_grace)
-        _tune(searcher, StudyScheduler(desk), shared, runtime)
+        searcher = StudySearcher(bridge, runtime.slots, begin_grace)
+        _tune(searcher, StudyScheduler(bridge), shared, runtime)
     except RuntimeError as error:
-        if not isinstance(error.__cause__, RayError) or desk.sitting.idle:
+        if not isinstance(error.__cause__, RayError) or bridge.tuner.idle:
             raise
         return False
     return True
@@ -130,7 +130,7 @@ def _ray_name(trial: Any) -> str:
 
 
 def decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) -> Precision:
-    """Of the first sitting: a trial's result must not depend on where a later sitting runs."""
+    """Of the first session: a trial's result must not depend on where a later session runs."""
     decided = read_precision(study)
     if decided is None:
         decided = runtime.precision(spec.resources.precision)

@@ -1,4 +1,4 @@
-"""Ray for one sitting: started for it, or joined, and left without a trace."""
+"""Ray for one session: started for it, or joined, and left without a trace."""
 
 import logging
 import math
@@ -55,7 +55,7 @@ class Kind:
     gpus: float
     accelerator: str
     """What Ray calls its GPUs, such as `H100`; empty where it names none."""
-    places: int
+    slots: int
     """Trials at the same time on one of them."""
     nodes: int
     """How many there are."""
@@ -63,7 +63,7 @@ class Kind:
     @property
     def total(self) -> int:
         """Trials at the same time on all of them."""
-        return self.places * self.nodes
+        return self.slots * self.nodes
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Runtime:
     cpus_per_trial: int
     gpus_per_trial: float
     max_concurrent: int
-    """Trials at the same time when the sitting began: what fits, or what the user allows if that is less."""
+    """Trials at the same time when the session began: what fits, or what the user allows if that is less."""
     local: bool
-    """Started for this sitting; False where a cluster was joined."""
+    """Started for this session; False where a cluster was joined."""
     scratch: Path
     """A folder on the driver for what Ray must write; deleted at the end."""
     most: int | None = None
@@ -91,18 +91,18 @@ class Runtime:
 
     def pinned_to(self, kind: Kind) -> "Runtime":
         """The same with all trials on the node that stands for `kind`."""
-        most = min(kind.places, self.most or kind.places)
+        most = min(kind.slots, self.most or kind.slots)
         return replace(self, max_concurrent=most, most=most, pin={kind.resource: PINNED})
 
     def pins(self) -> list[Mapping[str, float]]:
         """What asks for one node each, for all of them."""
         return [{address: PINNED} for node in _alive() if (address := _address(node))]
 
-    def places(self) -> int:
+    def slots(self) -> int:
         """Trials at the same time, now: nodes of a cluster may have joined or left."""
         if self.local:
             return self.max_concurrent
-        fitting = places(_alive(), self.cpus_per_trial, self.gpus_per_trial)
+        fitting = slots(_alive(), self.cpus_per_trial, self.gpus_per_trial)
         return min(fitting, self.most or fitting)
 
     def precision(self, asked: Literal["auto", "fp32", "bf16"]) -> Literal["fp32", "bf16"]:
@@ -147,7 +147,7 @@ def _alive() -> list[Mapping[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]  # Ray's
 
 
-def places(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> int:
+def slots(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> int:
     """How many trials of `cpus` and `gpus` (a share of one GPU) fit on `nodes` at the same time."""
     fitting = 0
     for node in nodes:
@@ -162,7 +162,7 @@ def kinds(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[
     """The distinct kinds of `nodes` on which a trial of `cpus` and `gpus` fits, in the order of the nodes."""
     found: dict[tuple[float, float, str], Kind] = {}
     for node in nodes:
-        fitting = places([node], cpus, gpus)
+        fitting = slots([node], cpus, gpus)
         address = _address(node)
         if fitting == 0 or address is None:
             continue
@@ -208,7 +208,7 @@ def _check(resources: Resources) -> None:
 def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Path) -> Runtime:
     has_gpu = any(node.get("GPU", 0) >= 1 for node in nodes)
     gpus = resources.gpus_per_trial if resources.gpus_per_trial is not None else float(has_gpu)
-    fitting = places(nodes, resources.cpus_per_trial, gpus)
+    fitting = slots(nodes, resources.cpus_per_trial, gpus)
     if fitting == 0:
         offered = "; ".join(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
         raise ResourceError(

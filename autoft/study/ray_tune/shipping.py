@@ -15,9 +15,9 @@ from ray.exceptions import RayError
 
 from autoft.data.files import file_digest, hasher, locked, replacing
 from autoft.data.node import localise, node_folder
-from autoft.study.ray_tune.messages import Shared, Shipment
+from autoft.study.ray_tune.messages import Shared, SharedFile
 
-TOKEN_FILE = ".sitting"
+TOKEN_FILE = ".session"
 FORGET_PATIENCE_S = 20.0
 
 
@@ -29,21 +29,21 @@ def write_token(folder: Path) -> str:
     return token
 
 
-def ship(paths: Iterable[Path]) -> dict[Path, Shipment]:
+def ship(paths: Iterable[Path]) -> dict[Path, SharedFile]:
     """Hands files and folders to Ray's object store. A folder travels as an archive of its files."""
     shipments = {}
     for path in paths:
         content = _archive(path) if path.is_dir() else path.read_bytes()
         digest = hasher()
         digest.update(content)
-        shipments[path] = Shipment(digest.hexdigest(), ray.put(content), path.is_dir())
+        shipments[path] = SharedFile(digest.hexdigest(), ray.put(content), path.is_dir())
     return shipments
 
 
 class WorkerNode:
     """The node that this process runs on (see `study.workbench.Node`)."""
 
-    def __init__(self, folder: Path, token: str, shipments: Mapping[Path, Shipment]) -> None:
+    def __init__(self, folder: Path, token: str, shipments: Mapping[Path, SharedFile]) -> None:
         self._folder, self._shipments = folder, shipments
         self.sees_driver = _read(folder / TOKEN_FILE) == token
         """Whether this process writes into the study's folder itself."""
@@ -55,12 +55,12 @@ class WorkerNode:
 
     def locate(self, path: Path) -> Path:
         """Where this node finds the driver's `path`."""
-        shipment = self._shipments.get(path)
-        if shipment is None:
+        shared_file = self._shipments.get(path)
+        if shared_file is None:
             return path
-        if shipment.folder:
-            return path if _holds(path, shipment) else _unpacked(path, shipment)
-        return localise(path, shipment.digest, lambda: bytes(ray.get(shipment.content)))
+        if shared_file.folder:
+            return path if _holds(path, shared_file) else _unpacked(path, shared_file)
+        return localise(path, shared_file.digest, lambda: bytes(ray.get(shared_file.content)))
 
     def scratch(self, folder: Path) -> Path:
         """The driver's `folder`, or one of this node's own that is the same for all of its workers."""
@@ -126,21 +126,21 @@ def _archive(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _holds(path: Path, shipment: Shipment) -> bool:
+def _holds(path: Path, shared_file: SharedFile) -> bool:
     if not path.is_dir():
         return False
     digest = hasher()
     digest.update(_archive(path))
-    return digest.hexdigest() == shipment.digest
+    return digest.hexdigest() == shared_file.digest
 
 
-def _unpacked(path: Path, shipment: Shipment) -> Path:
+def _unpacked(path: Path, shared_file: SharedFile) -> Path:
     """A copy of the driver's folder on this node; whole or absent."""
-    copy = node_folder() / f"{shipment.digest}-{path.name}"
+    copy = node_folder() / f"{shared_file.digest}-{path.name}"
     with locked(copy):
         if not copy.is_dir():
             parts = Path(tempfile.mkdtemp(dir=copy.parent))
-            with tarfile.open(fileobj=io.BytesIO(ray.get(shipment.content))) as archive:
+            with tarfile.open(fileobj=io.BytesIO(ray.get(shared_file.content))) as archive:
                 archive.extractall(parts, filter="data")
             os.replace(parts, copy)
     return copy

@@ -15,19 +15,19 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.study.assignment import Assignment
 from autoft.study.failures import Failure
-from autoft.study.places import checkpoint_name, log_name, resume_name
+from autoft.study.layout import checkpoint_name, log_name, resume_name
 from autoft.study.ray_tune.capture import Capture
 from autoft.study.ray_tune.messages import (
     ASSIGNMENT_KEY,
     REPORT_KEY,
-    Parcel,
     Report,
     Shared,
     WorkerError,
+    WorkerFiles,
 )
 from autoft.study.ray_tune.process import give_way
 from autoft.study.ray_tune.shipping import WorkerNode
-from autoft.study.workbench import Workbench
+from autoft.study.worker import Workbench
 
 with rare_collections():  # a worker imports this module when it unpickles what is in it
     from ray import cloudpickle, tune
@@ -135,18 +135,18 @@ class ResidentTrainable(tune.Trainable):
             measurement=measurement,
             failure=failure,
             done=done,
-            parcel=None if self._node.sees_driver else self._parcel(done and failure is None),
+            files=None if self._node.sees_driver else self._parcel(done and failure is None),
         )
 
-    def _parcel(self, with_checkpoint: bool) -> Parcel:
+    def _parcel(self, with_checkpoint: bool) -> WorkerFiles:
         """The checkpoint may be an earlier attempt's, where this one has found nothing better."""
-        parcel, number = Parcel(self._capture.news()), self._assignment.number
+        files, number = WorkerFiles(self._capture.news()), self._assignment.number
         for attempt in range(self._assignment.attempt, 0, -1) if with_checkpoint else ():
             path = self._checkpoint.with_name(Path(checkpoint_name(number, attempt)).name)
             if path.exists():
-                parcel.checkpoint, parcel.attempt = path.read_bytes(), attempt
+                files.checkpoint, files.attempt = path.read_bytes(), attempt
                 break
-        return parcel
+        return files
 
     def _result(self, report: Report) -> dict[str, Any]:
         if report.done:

@@ -1,7 +1,8 @@
 """Training with stored states and without: the same logits, gradients and final weights, by architecture.
 
-The steps are made of the kernel's own pieces: `set_depth`, `Feed`, `fill`, the store, `injected`, `forward`
-and `build_optimiser`. Dropout is on: a frozen prefix draws no random numbers, so both ways draw the same.
+The steps are made of the kernel's own pieces: `set_depth`, `BatchSource`, `fill`, the store, `injected`,
+`forward` and `build_optimizer`. Dropout is on: a frozen prefix draws no random numbers, so both ways draw
+the same.
 """
 
 import copy
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from autoft.data.batch import batches_by_length
 from autoft.data.encode import Tokens
+from autoft.kernel.batch_source import Batch, BatchSource
 from autoft.kernel.blocks import find_blocks, trained_parameters
 from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
@@ -27,9 +29,8 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import States, positions
 from autoft.kernel.boundary.valid import refusal, tokens_read
 from autoft.kernel.device import prepare_process
-from autoft.kernel.feed import Batch, Feed
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_depth
-from autoft.kernel.optimiser import build_optimiser
+from autoft.kernel.optimizer import build_optimizer
 from autoft.kernel.tasks.text_classification import forward
 
 from ..tiny import VISION, config, configs, tiny_model
@@ -86,7 +87,7 @@ def texts() -> Tokens:
 
 
 class Images:
-    """For images what `Feed` is for texts; feature maps are no rows of tokens and are kept as they are."""
+    """A `BatchSource` for images; feature maps are no rows of tokens and are kept as they are."""
 
     def __init__(self, side: int, states: torch.Tensor | None = None) -> None:
         self.pixels = torch.randn(ROWS, 3, side, side, generator=torch.Generator().manual_seed(0))
@@ -97,10 +98,10 @@ class Images:
         return {name: tensor[rows] for name, tensor in whole.items() if tensor is not None}
 
 
-def feed(name: str, states: States | torch.Tensor | None = None) -> Feed | Images:
+def batch_source(name: str, states: States | torch.Tensor | None = None) -> BatchSource | Images:
     if name in VISION:
         return Images(getattr(configs()[name], "image_size", 64), states)
-    return Feed(texts(), 0, CPU, states)
+    return BatchSource(texts(), 0, CPU, states)
 
 
 def inputs(batch: Batch) -> Batch:
@@ -110,7 +111,7 @@ def inputs(batch: Batch) -> Batch:
 def of_the_same_batch(name: str, depth: int) -> Callable[[np.ndarray], Batch]:
     """States as the frozen prefix gives them for the very rows of a training batch."""
     model, anatomy, boundary = build(name, depth)
-    rows_alone = feed(name)
+    rows_alone = batch_source(name)
 
     def batch(rows: np.ndarray) -> Batch:
         whole = rows_alone.batch(rows)
@@ -124,10 +125,12 @@ def out_of_the_store(name: str, depth: int, path: Path) -> Callable[[np.ndarray]
     model, anatomy, boundary = build(name, depth)
     evaluation_mode(model)
     if name in VISION:
-        whole = states_at(model, anatomy, [boundary], inputs(feed(name).batch(np.arange(ROWS))))[boundary]
+        whole = states_at(model, anatomy, [boundary], inputs(batch_source(name).batch(np.arange(ROWS))))[
+            boundary
+        ]
         with store.writing(path, whole.shape, whole.dtype) as target:
             target.copy_(whole)
-        return feed(name, store.read(path, whole.shape, whole.dtype)).batch
+        return batch_source(name, store.read(path, whole.shape, whole.dtype)).batch
     tokens = texts()
     one_label = depth == 0 and name != "t5-encoder"
     reads = tokens_read(model, anatomy, tokens, 0) if one_label else "all"
@@ -135,7 +138,7 @@ def out_of_the_store(name: str, depth: int, path: Path) -> Callable[[np.ndarray]
     shape = int(positions(tokens, reads)[-1]), HIDDEN
     with store.writing(path, shape, plan.torch_dtype) as target:
         fill(model, anatomy, tokens, 0, plan, plan.boundaries, {boundary: target}, None, "fp32")
-    return feed(
+    return batch_source(
         name, States(store.read(path, shape, plan.torch_dtype), reads, positions(tokens, reads))
     ).batch
 
@@ -154,22 +157,22 @@ def train(name: str, depth: int, batch: Callable[[np.ndarray], Batch], cached: b
     prepare_process(CPU, cpus=1)
     model, anatomy, boundary = build(name, depth)
     trained = trained_parameters(model, anatomy, depth)
-    optimiser = build_optimiser(model, trained, config(learning_rate=1e-3))
+    optimizer = build_optimizer(model, trained, config(learning_rate=1e-3))
     batches = [
         rows for epoch in range(EPOCHS) for rows in batches_by_length(texts().lengths, BATCH_ROWS, 0, epoch)
     ]
     run = Run()
     torch.manual_seed(1)
-    with injected(model, anatomy, boundary) if cached else nullcontext() as held:
+    with injected(model, anatomy, boundary) if cached else nullcontext() as cached_output:
         for step, rows in enumerate(batches):
             given = batch(rows)
-            logits = forward(model, given, held)
+            logits = forward(model, given, cached_output)
             logits = logits[:, 0] if name == "t5-encoder" else logits  # labels of tokens: the first one's
             functional.cross_entropy(logits, given["labels"]).backward()
             run.logits[step] = logits.detach()
             run.gradients.update({(step, key): parameter.grad for key, parameter in trained.items()})
-            optimiser.step()
-            optimiser.zero_grad()
+            optimizer.step()
+            optimizer.zero_grad()
     run.weights.update(model.state_dict())
     return run
 
@@ -188,7 +191,7 @@ def furthest(one: dict, other: dict) -> float:
 def test_six_steps_with_stored_states_are_those_without(tmp_path, name, depth):
     model, anatomy, _ = build(name, depth)
     assert refusal(model, anatomy, depth) is None
-    plain = train(name, depth, feed(name).batch, cached=False)
+    plain = train(name, depth, batch_source(name).batch, cached=False)
     assert any(not torch.equal(plain.weights[key], value) for key, value in model.state_dict().items())
 
     # The same states: the same bits, so what is put in place of the prefix changes nothing by itself.

@@ -19,11 +19,11 @@ from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.config import Depth, FineTuneConfig
-from autoft.kernel.workbench import Materials, Workbench
+from autoft.kernel.workbench import StudyInputs, Workbench
 from autoft.spec.read import read_spec
 from autoft.study.pruner import expected_passes
 
-from ..tiny import config, materials, save_pretrained, write_rows
+from ..tiny import config, save_pretrained, study_inputs, write_rows
 
 ARCHITECTURES = (
     "bert",
@@ -54,23 +54,23 @@ def request(name: str, trials: int = 60, cache: object = "20GB", **space: object
     )
 
 
-def planned(folder: Path, name: str, precision="fp32", cpus: int = 1, **changes) -> Materials:
+def planned(folder: Path, name: str, precision="fp32", cpus: int = 1, **changes) -> StudyInputs:
     source = replace(save_pretrained(name, folder / name), name=f"./{name}")
-    things = materials(folder, source, cpus=cpus)
+    things = study_inputs(folder, source, cpus=cpus)
     spec = request(name, **changes)
     return replace(things, cache_plan=plan_cache(spec, things, precision, expected_passes(spec)))
 
 
-def results(things: Materials, path: Path, bench: Workbench | None = None, **changes: object):
-    return results_of(bench or Workbench(things), config(model=things.models[0].name, **changes), path)
+def results(things: StudyInputs, path: Path, context: Workbench | None = None, **changes: object):
+    return results_of(context or Workbench(things), config(model=things.models[0].name, **changes), path)
 
 
-def results_of(bench: Workbench, trial: FineTuneConfig, path: Path):
-    found = [dict(m.metrics) for m in bench.fine_tune(trial, path)]
+def results_of(context: Workbench, trial: FineTuneConfig, path: Path):
+    found = [dict(m.metrics) for m in context.fine_tune(trial, path)]
     return found, path.read_bytes()
 
 
-def state_files(things: Materials) -> list[Path]:
+def state_files(things: StudyInputs) -> list[Path]:
     return sorted(things.cache.glob("states-*.states"))
 
 
@@ -92,15 +92,15 @@ def test_final_weights_of_t5_agree_too(tmp_path, depth):
     assert_agrees_without_a_cache(with_t5(tmp_path), tmp_path / "7.safetensors", depth)
 
 
-def with_t5(folder: Path) -> Materials:
+def with_t5(folder: Path) -> StudyInputs:
     """With a plan of three boundaries that does not depend on how fast the machine is."""
     source = replace(save_pretrained("t5", folder / "t5"), name="./t5")
     kept = ((2, "all"), (3, "all"), (6, "last"))
     plan = CachePlan(tuple(Boundary("./t5", 16, boundary, reads, 16, 0) for boundary, reads in kept))
-    return replace(materials(folder, source), cache_plan=plan)
+    return replace(study_inputs(folder, source), cache_plan=plan)
 
 
-def assert_agrees_without_a_cache(things: Materials, path: Path, depth: int) -> None:
+def assert_agrees_without_a_cache(things: StudyInputs, path: Path, depth: int) -> None:
     changes = {"unfreeze_depth": depth, "dropout": 0.0, "objective": "log_loss"}
     plain, _ = results(replace(things, cache_plan=CachePlan()), path, **changes)
     weights = load_file(path)
@@ -130,17 +130,17 @@ def test_a_trial_gives_the_same_bits_in_any_order_with_caches_deleted_in_between
             file.unlink()
     drawn = random.Random(5)
     for _ in range(2):
-        bench = Workbench(things)
+        context = Workbench(things)
         for i in drawn.sample(range(len(trials)), len(trials)):
-            stopped = bench.fine_tune(config(model=things.models[0].name, **drawn.choice(trials)), path)
+            stopped = context.fine_tune(config(model=things.models[0].name, **drawn.choice(trials)), path)
             next(stopped)
             stopped.close()
-            assert results(things, path, bench, **trials[i]) == alone[i]
+            assert results(things, path, context, **trials[i]) == alone[i]
             for file in state_files(things):
                 if drawn.random() < 0.3:
                     file.unlink()
             if drawn.random() < 0.3:
-                bench = Workbench(things)
+                context = Workbench(things)
 
 
 def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any_order(tmp_path):
@@ -167,26 +167,26 @@ def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any
         for i, trial in enumerate(trials)
     ]
     assert len({weights for _, weights in alone}) == len(trials)
-    bench = Workbench(things)
+    context = Workbench(things)
     for i in drawn.choices(range(len(trials)), k=2 * len(trials)):
         if drawn.random() < 0.6:
             # One that is stopped, of the same model: it leaves the most behind.
             other = drawn.choice([trial for trial in trials if trial.model == trials[i].model])
-            stopped = bench.fine_tune(other, tmp_path / "stopped.safetensors")
+            stopped = context.fine_tune(other, tmp_path / "stopped.safetensors")
             next(stopped)
             stopped.close()
-        assert results_of(bench, trials[i], path) == alone[i], trials[i]
+        assert results_of(context, trials[i], path) == alone[i], trials[i]
 
 
 def test_lengths_above_the_longest_row_share_its_tokens_and_states_and_change_no_bit(tmp_path):
     things = planned(tmp_path, "bert", max_length=[8, 12, 14, 16])
     plan = things.cache_plan
-    # FILLER words and a colour: at most 9, and BERT's two special tokens.
+    # FILLER words and a color: at most 9, and BERT's two special tokens.
     assert plan.longest == {"./bert": 11}
     assert {each.max_length for each in plan.boundaries} == {8, 11}
     assert "no row has more than 11 tokens, so a larger max_length is the same" in plan.notes
-    bench, path = Workbench(things), tmp_path / "7.safetensors"
-    found = [results(things, path, bench, unfreeze_depth=1, max_length=length) for length in (12, 16, 8)]
+    context, path = Workbench(things), tmp_path / "7.safetensors"
+    found = [results(things, path, context, unfreeze_depth=1, max_length=length) for length in (12, 16, 8)]
     assert found[0] == found[1] != found[2]
     assert len(state_files(things)) == 2 * 3 * 2  # lengths, boundaries, splits
     fixed = planned(tmp_path / "fixed", "bert", max_length=16)
@@ -288,7 +288,7 @@ def test_of_two_processes_one_fills_and_the_other_waits_and_gets_the_same(tmp_pa
     assert leftovers(things) == []
 
 
-def leftovers(things: Materials) -> list[Path]:
+def leftovers(things: StudyInputs) -> list[Path]:
     """What a fill writes before it takes its place."""
     return [file for file in things.cache.glob(".states*") if file.suffix != ".lock"]
 
@@ -354,7 +354,7 @@ def test_damaged_states_are_computed_again(tmp_path):
     assert {file: file.read_bytes() for file in state_files(things)} == content
 
 
-def test_other_rows_and_another_tokeniser_have_other_states_and_the_old_ones_go(tmp_path):
+def test_other_rows_and_another_tokenizer_have_other_states_and_the_old_ones_go(tmp_path):
     things = planned(tmp_path, "bert")
     results(things, tmp_path / "7.safetensors", unfreeze_depth=1)
     first = state_files(things)
@@ -363,13 +363,13 @@ def test_other_rows_and_another_tokeniser_have_other_states_and_the_old_ones_go(
     are_as_with_an_empty_cache(changed, tmp_path)
     second = state_files(things)
     assert len(second) == len(first) == 6 and not set(first) & set(second)
-    tokeniser = tmp_path / "bert" / "tokenizer.json"
-    tokeniser.write_text(tokeniser.read_text().replace('"word3"', '"word33"'))
+    tokenizer = tmp_path / "bert" / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace('"word3"', '"word33"'))
     are_as_with_an_empty_cache(changed, tmp_path)
     assert not set(state_files(things)) & set(second)
 
 
-def are_as_with_an_empty_cache(things: Materials, folder: Path) -> None:
+def are_as_with_an_empty_cache(things: StudyInputs, folder: Path) -> None:
     path = folder / "7.safetensors"
     with tempfile.TemporaryDirectory(dir=folder) as empty:
         fresh = results(replace(things, cache=Path(empty)), path, unfreeze_depth=1)

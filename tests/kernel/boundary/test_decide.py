@@ -139,7 +139,7 @@ def test_a_boundary_has_to_save_more_than_it_takes_to_fill(tmp_path, measured, p
     assert [each.boundary for each in plan.boundaries] == kept
 
 
-def test_a_wide_range_of_lengths_costs_one_tokenisation_and_one_trial_run_a_depth(tmp_path, monkeypatch):
+def test_a_wide_range_of_lengths_costs_one_tokenization_and_one_trial_run_a_depth(tmp_path, monkeypatch):
     tried = []
     difference = worth.difference
     monkeypatch.setattr(worth, "difference", lambda *given: tried.append(given[2]) or difference(*given))

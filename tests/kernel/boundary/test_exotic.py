@@ -7,7 +7,7 @@ import transformers as hf
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.pretrained import ModelSource
 
-from ..tiny import ENCODER, WORDS, materials, tiny_tokenizer
+from ..tiny import ENCODER, WORDS, study_inputs, tiny_tokenizer
 from .test_cache import request
 
 SMALL = {"vocab_size": len(WORDS), "pad_token_id": 0, "num_labels": 3}
@@ -28,7 +28,7 @@ def plan_of(name, folder):
     torch.manual_seed(0)
     hf.AutoModel.from_config(CONFIGS[name]).save_pretrained(folder / name)
     tiny_tokenizer().save_pretrained(folder / name)
-    things = materials(folder, ModelSource(f"./{name}", str(folder / name)))
+    things = study_inputs(folder, ModelSource(f"./{name}", str(folder / name)))
     return plan_cache(request(name), things, "fp32", passes=100)
 
 

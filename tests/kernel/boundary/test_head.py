@@ -34,10 +34,10 @@ def chain_of(name):
     anatomy = find_blocks(model)
     batch = {**vectors(rows(), 0), "states": torch.randn(6, 1, 16)}
     batch = {key: tensor[:, :1] if tensor.ndim == 2 else tensor for key, tensor in batch.items()}
-    with injected(model, anatomy, len(anatomy.blocks)) as held:
-        chain = find_chain(model, anatomy, held, batch)
+    with injected(model, anatomy, len(anatomy.blocks)) as cached_output:
+        chain = find_chain(model, anatomy, cached_output, batch)
         model.eval()
-        held.states = batch["states"]
+        cached_output.states = batch["states"]
         logits = model(input_ids=batch["input_ids"]).logits
     return model, chain, batch["states"], logits
 

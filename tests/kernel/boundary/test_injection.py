@@ -23,7 +23,7 @@ MORE_THAN_STATES = "takes more than hidden states from below"
 
 
 def rows() -> Tokens:
-    """Six rows that begin and end with a special token, as tokenisers make them."""
+    """Six rows that begin and end with a special token, as tokenizers make them."""
     rng = np.random.default_rng(0)
     lengths = np.array([3, 5, 9, 9, 12, 16])
     ids = [np.array([1, *rng.integers(4, 30, length - 2), 2], np.int32) for length in lengths]
@@ -74,8 +74,8 @@ def test_a_position_bias_is_made_anew_by_the_block_that_makes_it_and_handed_on_b
         assert difference(model, anatomy, depth, rows(), 0, "all") is None
         ran.clear()
         boundary = 6 - depth
-        with injected(model, anatomy, boundary) as held:
-            held.states = torch.zeros(2, 5, 16)
+        with injected(model, anatomy, boundary) as cached_output:
+            cached_output.states = torch.zeros(2, 5, 16)
             model(input_ids=torch.full((2, 5), 2))
         assert ran == [anatomy.block_names[i] for i in run]
     for depth in (2, 5):
@@ -129,8 +129,8 @@ def test_images_go_through_stored_states_too_and_frozen_batch_norms_keep_still(n
         before = {key: value.clone() for key, value in model.state_dict().items()}
         plain = model(pixel_values=images).logits
         states = states_at(model, anatomy, [boundary], {"pixel_values": images})[boundary]
-        with injected(model, anatomy, boundary) as held:
-            held.states = states
+        with injected(model, anatomy, boundary) as cached_output:
+            cached_output.states = states
             cached = model(pixel_values=images).logits
         assert torch.equal(plain, cached)
         for one, other in zip(

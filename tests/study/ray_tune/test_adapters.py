@@ -10,11 +10,11 @@ from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 from autoft.spec.study import Faults
 from autoft.study.identity import identity_of
-from autoft.study.ray_tune.adapters import LOST, Desk, StudyScheduler
+from autoft.study.ray_tune.adapters import LOST, StudyScheduler, TuneBridge
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY
 from autoft.study.records import read_trial
-from autoft.study.sitting import Sitting
 from autoft.study.storage import open_study
+from autoft.study.tuner import Tuner
 
 from ..scripted import make_spec
 
@@ -53,13 +53,13 @@ def test_a_worker_that_failed_is_told_by_its_reason(
 ) -> None:
     spec = make_spec(faults=Faults(retries=0))
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    sitting = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
-    desk, assignment = Desk(sitting, folder), sitting.next()
+    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    bridge, assignment = TuneBridge(tuner, folder), tuner.next()
     assert assignment is not None
-    desk.lost(assignment, error)
+    bridge.lost(assignment, error)
     found = read_trial(study, 0)
-    assert (found.state, found.reason, sitting.stopped) == (state, reason, stops)
-    assert desk.error is None
+    assert (found.state, found.reason, tuner.stopped) == (state, reason, stops)
+    assert bridge.error is None
 
 
 def test_the_trial_that_waits_is_found_among_those_that_are_not_over(folder: Path) -> None:
@@ -68,6 +68,6 @@ def test_the_trial_that_waits_is_found_among_those_that_are_not_over(folder: Pat
         return SimpleNamespace(status=status, config=config)
 
     live = [trial(7, "PENDING"), trial(2, "RUNNING"), trial(5, "PENDING")]
-    scheduler = StudyScheduler(cast(Desk, None))
+    scheduler = StudyScheduler(cast(TuneBridge, None))
     assert scheduler.choose_trial_to_run(SimpleNamespace(get_live_trials=lambda: live)) is live[2]
     assert scheduler.choose_trial_to_run(SimpleNamespace(get_live_trials=lambda: live[1:2])) is None

@@ -15,7 +15,7 @@ import pytest
 
 from autoft.errors import StudyError
 from autoft.study.comparison import ranked
-from autoft.study.places import checkpoint_name, log_name
+from autoft.study.layout import checkpoint_name, log_name
 from autoft.study.records import TrialRecord, read_trials
 from autoft.study.storage import find_study
 

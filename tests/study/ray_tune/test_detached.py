@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from autoft.study.places import resume_name
+from autoft.study.layout import resume_name
 from autoft.study.ray_tune import detached
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime

@@ -19,8 +19,8 @@ from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults
 from autoft.study.failures import GaveUp
 from autoft.study.identity import identity_of
+from autoft.study.layout import CHECKPOINTS, log_name, resume_name
 from autoft.study.lock import Owner
-from autoft.study.places import CHECKPOINTS, log_name, resume_name
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import TrialRecord, read_trials

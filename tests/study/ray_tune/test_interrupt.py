@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autoft.study.places import checkpoint_name, log_name
+from autoft.study.layout import checkpoint_name, log_name
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_trials
@@ -43,7 +43,7 @@ def wait_until_gone(scratch: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
-def test_what_was_running_is_run_again_by_the_next_sitting(
+def test_what_was_running_is_run_again_by_the_next_session(
     kind: signal.Signals, folder: Path, two_workers: Runtime
 ) -> None:
     (folder / "tree/a").mkdir(parents=True)

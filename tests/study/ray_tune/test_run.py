@@ -18,15 +18,15 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults, SearchMethod, StudySpec
 from autoft.study.identity import identity_of
-from autoft.study.places import checkpoint_name, log_name
+from autoft.study.layout import checkpoint_name, log_name
 from autoft.study.ray_tune import run as run_module
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_trials
-from autoft.study.sitting import Sitting
 from autoft.study.storage import find_study, open_study
+from autoft.study.tuner import Tuner
 from autoft.study.watch import Watcher
-from autoft.study.workbench import MakeWorkbench, Node, Workbench
+from autoft.study.worker import MakeWorkbench, Node, Workbench
 
 from ..scripted import SEED, Diary, Die, ScriptedWorkbench, make_spec, workbench
 
@@ -154,7 +154,7 @@ def test_trials_run_side_by_side_and_the_search_goes_on_to_the_total(
 def test_a_trial_that_a_dead_driver_left_is_run_again(folder: Path, one_worker: Runtime) -> None:
     spec = make_spec(trials=2, search=HALVING)
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    dead = Sitting(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    dead = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
     lost = dead.next()
     assert lost is not None
 
@@ -243,7 +243,7 @@ def test_workers_get_threads_priority_and_the_hub_token_which_no_log_holds(
     assert [path for path in written if secret.encode() in path.read_bytes()] == []
 
 
-def test_the_precision_of_the_first_sitting_stays(folder: Path, one_worker: Runtime) -> None:
+def test_the_precision_of_the_first_session_stays(folder: Path, one_worker: Runtime) -> None:
     spec = make_spec(trials=1, resources=replace(make_spec().resources, precision="bf16"))
     study = search(spec, workbench(lambda number: [0.5]), folder, one_worker)
     assert study.user_attrs["precision"] == "bf16"

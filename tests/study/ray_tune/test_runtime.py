@@ -12,7 +12,7 @@ import pytest
 from autoft.errors import ResourceError
 from autoft.signals import heeded, left_s
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import Kind, Runtime, _fit, _start, kinds, places, ray_runtime
+from autoft.study.ray_tune.runtime import Kind, Runtime, _fit, _start, kinds, ray_runtime, slots
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from autoft.study.ray_tune.runtime import Kind, Runtime, _fit, _start, kinds, pl
     ],
 )
 def test_how_many_trials_fit(nodes: list[dict[str, float]], cpus: int, gpus: float, expected: int) -> None:
-    assert places(nodes, cpus, gpus) == expected
+    assert slots(nodes, cpus, gpus) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,17 +98,17 @@ def test_nodes_that_offer_the_same_are_of_one_kind() -> None:
     ]
     # A trial of two CPUs does not fit on the third.
     assert kinds(nodes, 2, 0.0) == [
-        Kind("node:10.0.0.1", 4, 0, "", places=2, nodes=1),
-        Kind("node:10.0.0.2", 8, 2, "H100", places=4, nodes=2),
+        Kind("node:10.0.0.1", 4, 0, "", slots=2, nodes=1),
+        Kind("node:10.0.0.2", 8, 2, "H100", slots=4, nodes=2),
     ]
-    assert kinds(nodes, 2, 0.5) == [Kind("node:10.0.0.2", 8, 2, "H100", places=4, nodes=2)]
+    assert kinds(nodes, 2, 0.5) == [Kind("node:10.0.0.2", 8, 2, "H100", slots=4, nodes=2)]
 
 
 def test_trials_are_pinned_to_the_node_that_stands_for_its_kind(two_workers: Runtime) -> None:
     runtime = replace(two_workers, most=1)
     (kind,) = runtime.kinds()
     pinned = runtime.pinned_to(kind)
-    assert kind.nodes == 1 and kind.total == kind.places
+    assert kind.nodes == 1 and kind.total == kind.slots
     assert (pinned.max_concurrent, pinned.pin) == (1, {kind.resource: 0.001})
 
 

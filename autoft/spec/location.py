@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from autoft.errors import Problem
 
 Path = tuple[str | int, ...]
-"""A place in the document: keys and list indices, such as `("first", 0, "dropout")`."""
+"""A location in the document: keys and list indices, such as `("first", 0, "dropout")`."""
 
 
 def dotted(path: Path) -> str:
@@ -20,7 +20,7 @@ def dotted(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a value comes from."""
 
     source: str
@@ -31,32 +31,32 @@ class Place:
 
 @dataclass
 class Notes:
-    """Collects the problems of one document, each with its place."""
+    """Collects the problems of one document, each with its location."""
 
-    top: Place
-    places: dict[Path, Place] = field(default_factory=dict)
+    top: Location
+    locations: dict[Path, Location] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, path: Path, rule: str) -> None:
         """Note that `rule` is broken at `path`, or, where nothing is written there, nearest above it."""
         known = path
-        while known and known not in self.places:
+        while known and known not in self.locations:
             known = known[:-1]
-        self.add_at(self.places.get(known, self.top), path, rule)
+        self.add_at(self.locations.get(known, self.top), path, rule)
 
-    def add_at(self, place: Place, path: Path, rule: str) -> None:
-        """Note that `rule` is broken at a place that the document's final text may no longer have."""
-        self.problems.append(Problem(place.line, dotted(path), rule, place.source))
+    def add_at(self, location: Location, path: Path, rule: str) -> None:
+        """Note that `rule` is broken at a location that the document's final text may no longer have."""
+        self.problems.append(Problem(location.line, dotted(path), rule, location.source))
 
     def inside(self, path: Path) -> bool:
         """Whether a problem is noted at `path` or below it."""
         name = dotted(path)
         return any(p.path == name or p.path.startswith((f"{name}.", f"{name}[")) for p in self.problems)
 
-    def forget_places(self, path: Path) -> None:
-        """Drop the places of `path` and of everything below it, because it is written anew."""
-        for known in [known for known in self.places if known[: len(path)] == path]:
-            del self.places[known]
+    def forget_locations(self, path: Path) -> None:
+        """Drop the locations of `path` and of everything below it, because it is written anew."""
+        for known in [known for known in self.locations if known[: len(path)] == path]:
+            del self.locations[known]
 
 
 Tree = Mapping[str, object]

@@ -1,9 +1,9 @@
-"""One sitting of a search: what to run next, and what each trial's report means. Knows nothing of Ray.
+"""One session of a search: what to run next, and what each trial's report means. Knows nothing of Ray.
 
 Every method is called on one thread, by whatever runs the trials; tests call them directly.
 
 What a report means is written together with it, as one attribute of the trial: whenever the process is
-killed, the next sitting finds a measurement with its decision, or neither.
+killed, the next session finds a measurement with its decision, or neither.
 """
 
 import math
@@ -28,7 +28,6 @@ from autoft.study.assignment import Assignment
 from autoft.study.budget import Budgets
 from autoft.study.checkpoints import Checkpoints
 from autoft.study.comparison import ranked
-from autoft.study.config import fine_tune_config, grid_of, report_step, trial_seed
 from autoft.study.curves import Curves
 from autoft.study.disk import Disk
 from autoft.study.failures import Failure, Failures
@@ -49,18 +48,19 @@ from autoft.study.start import DEFAULT, LEARNED, ORIGIN_ATTR, Params, read_start
 from autoft.study.stop import Stop
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, queued_params, suggest
+from autoft.study.trial_config import fine_tune_config, grid_of, report_step, trial_seed
 from autoft.study.watch import Watcher
 
 STOPPED_REASON = "stopped by hand"
 
 
-class Verdict(Enum):
+class Decision(Enum):
     """What becomes of a trial after a report."""
 
-    GO_ON = auto()
-    ENDED = auto()
+    CONTINUE = auto()
+    STOP = auto()
     """It is COMPLETE, PRUNED or FAIL."""
-    KEPT = auto()
+    PAUSE = auto()
     """It stays RUNNING in the study, and a later attempt goes on with it."""
 
 
@@ -81,7 +81,7 @@ class _Live:
     """When it was last measured, or given out."""
 
 
-class Sitting:
+class Tuner:
     """Hands out trials and writes what they say into the study, then tells the watchers.
 
     Args:
@@ -92,7 +92,7 @@ class Sitting:
         folder: the study's folder.
         max_concurrent: trials at the same time; may be changed at any time.
         gpus_per_trial: for `budget.gpu_hours`.
-        began_s: on that clock, when the sitting began, for `budget.time`; None is now.
+        began_s: on that clock, when the session began, for `budget.time`; None is now.
         clock: seconds, monotonic.
     """
 
@@ -123,7 +123,7 @@ class Sitting:
         self._requests = Requests(study, clock)
         self._budgets = Budgets(study, spec.budget, gpus_per_trial, clock, began_s)
         self.stopped = False
-        """Whether the sitting was told to stop, so that running trials are kept at their next report."""
+        """Whether the session was told to stop, so that running trials are kept at their next report."""
         self.stopped_by: StudyError | None = None
         """The error that did it, if one did."""
         disk = Disk(folder, spec.resources.disk, clock)
@@ -141,7 +141,7 @@ class Sitting:
 
     @property
     def over(self) -> bool:
-        """Whether no more trial will start in this sitting, unless one of those that run is lost."""
+        """Whether no more trial will start in this session, unless one of those that run is lost."""
         return self._winding_down or len(self._live) + len(self._kept) >= self._budgets.trials_left
 
     @property
@@ -208,11 +208,11 @@ class Sitting:
         began = datetime.now(UTC).isoformat()
         begun = {"attempt": attempt, "seed": seed, "values": values, "began": began}
         trial.set_user_attr(TRIAL_ATTR, begun)
-        live = self._live[trial.number] = self._enliven(trial, attempt)
+        live = self._live[trial.number] = self._reopen(trial, attempt)
         config = fine_tune_config(self.spec, values, seed, self.precision)
         return Assignment(trial.number, attempt, live.decided, config, _crashes_of(live).get("micro_batch"))
 
-    def _enliven(self, trial: Trial, attempt: int) -> _Live:
+    def _reopen(self, trial: Trial, attempt: int) -> _Live:
         notes = measurement_notes(trial._cached_frozen_trial)
         now_s = self._clock()
         return _Live(trial, attempt, len(notes), *self._best_of(notes), now_s, now_s)
@@ -235,7 +235,7 @@ class Sitting:
             return
         self._interrupted.remove(trial)
         attempt = int(trial.user_attrs[TRIAL_ATTR]["attempt"])
-        live = self._live[trial.number] = self._enliven(Trial(self.study, trial._trial_id), attempt)
+        live = self._live[trial.number] = self._reopen(Trial(self.study, trial._trial_id), attempt)
         if failed:
             self._end(trial.number, TrialState[trial.user_attrs[END_ATTR]["state"]])
         elif broken:
@@ -245,25 +245,25 @@ class Sitting:
         else:
             self._end(trial.number, TrialState.COMPLETE, live.best)
 
-    def ticked(self, number: int, attempt: int) -> Verdict:
+    def heartbeat(self, number: int, attempt: int) -> Decision:
         """The trial is at work."""
         live = self._of(number, attempt)
         if live is None:
-            return Verdict.ENDED
+            return Decision.STOP
         live.heard_s = self._clock()
         if self._requests.stops(number):
             return self._end_by_hand(number, live)
         # A budget that is spent lets trials finish their measurement; whoever stops the search does not.
-        return self._keep(number) if self._winding_down and self.stopped else Verdict.GO_ON
+        return self._keep(number) if self._winding_down and self.stopped else Decision.CONTINUE
 
-    def measured(self, number: int, attempt: int, measurement: Measurement, node: str) -> Verdict:
+    def measured(self, number: int, attempt: int, measurement: Measurement, node: str) -> Decision:
         """Writes a measurement, and what it means for the trial.
 
         The last measurement (fraction 1) is written like any other, but nothing is left to prune.
         """
         live = self._of(number, attempt)
         if live is None:
-            return Verdict.ENDED
+            return Decision.STOP
         live.heard_s = live.measured_s = self._clock()
         self._any_fits = True
         value = float(measurement.metrics.get(self.spec.objective, math.nan))
@@ -295,7 +295,7 @@ class Sitting:
         *,
         stop: Stop | None,
         node: str,
-    ) -> Verdict:
+    ) -> Decision:
         if not math.isfinite(value):
             return self._fail_as_broken(number, live, measurement.step, value, node)
         # From all notes, for an attempt that begins anew writes over those of the one before.
@@ -304,36 +304,38 @@ class Sitting:
             self._failures.forget()
             return self._end(number, TrialState.PRUNED)
         if measurement.fraction >= 1:
-            return Verdict.GO_ON
+            return Decision.CONTINUE
         if self._requests.stops(number):
             return self._end_by_hand(number, live)
-        return self._keep(number) if self._winding_down else Verdict.GO_ON
+        return self._keep(number) if self._winding_down else Decision.CONTINUE
 
-    def _fail_as_broken(self, number: int, live: _Live, step: int, value: float, node: str | None) -> Verdict:
+    def _fail_as_broken(
+        self, number: int, live: _Live, step: int, value: float, node: str | None
+    ) -> Decision:
         reason = f"{self.spec.objective} is {value} at step {step}"
         return self.failed(number, live.attempt, Failure("error", reason, ""), node)
 
-    def completed(self, number: int, attempt: int, node: str | None = None) -> Verdict:
+    def completed(self, number: int, attempt: int, node: str | None = None) -> Decision:
         """The trial's worker came to its end. A trial that has ended before is left as it is."""
         live = self._of(number, attempt)
         if live is None:
-            return Verdict.ENDED
+            return Decision.STOP
         if live.best is None:
             nothing = Failure("error", "the fine-tuning ended without a measurement", "")
             return self.failed(number, attempt, nothing, node)
         self._failures.forget()
         return self._end(number, TrialState.COMPLETE, live.best)
 
-    def failed(self, number: int, attempt: int, failure: Failure, node: str | None = None) -> Verdict:
+    def failed(self, number: int, attempt: int, failure: Failure, node: str | None = None) -> Decision:
         """The trial cannot go on; the search does, except where the disk is full: then it stops.
 
         Out of memory is a violated constraint for the sampler, not a bad score; but where nothing has fitted
-        in this sitting, somebody else may have the memory, and it counts as a failure too. A trial that has
+        in this session, somebody else may have the memory, and it counts as a failure too. A trial that has
         ended before is left as it is.
         """
         live = self._of(number, attempt)
         if live is None:
-            return Verdict.ENDED
+            return Decision.STOP
         if failure.kind == "disk":
             self.stop(StudyError(f"study {self.spec.study!r}: {failure.reason}"))
             return self._keep(number)
@@ -348,7 +350,7 @@ class Sitting:
         self._write_end(live, state, failure.reason, failure.traceback, node)
         return self._end(number, state)
 
-    def lost(self, number: int, attempt: int, reason: str, *, with_node: bool = False) -> Verdict:
+    def lost(self, number: int, attempt: int, reason: str, *, with_node: bool = False) -> Decision:
         """The worker's process is gone: the trial is tried again on another, up to `faults.retries` times.
 
         One that had said nothing for `faults.trial_timeout` was ended by its watchdog, and hangs again. That
@@ -357,7 +359,7 @@ class Sitting:
         """
         live = self._of(number, attempt)
         if live is None:
-            return Verdict.ENDED
+            return Decision.STOP
         timeout_s = self.spec.faults.trial_timeout_s
         if self._clock() - live.heard_s >= timeout_s and not with_node:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
@@ -385,13 +387,13 @@ class Sitting:
         known = [int(each) for each in (_crashes_of(live).get("micro_batch"), *told) if each is not None]
         return max(1, min([batch_size, *known]) // 2)
 
-    def _again(self, live: _Live, note: dict[str, Any]) -> Verdict:
+    def _again(self, live: _Live, note: dict[str, Any]) -> Decision:
         """The trial is the next one to run."""
         wasted_gpu_s = note.get("wasted_gpu_s", 0.0) + self._waste(live)
         live.trial.set_user_attr(CRASHES_ATTR, {**note, "wasted_gpu_s": wasted_gpu_s})
         del self._live[live.trial.number]
         self._interrupted.insert(0, self.study._storage.get_trial(live.trial._trial_id))
-        return Verdict.KEPT
+        return Decision.PAUSE
 
     def all_lost(self, reason: str) -> None:
         """The same for all that run: what runs them has broken down."""
@@ -403,7 +405,7 @@ class Sitting:
         live = self._live.get(number)
         return live if live is not None and live.attempt == attempt else None
 
-    def _end_by_hand(self, number: int, live: _Live) -> Verdict:
+    def _end_by_hand(self, number: int, live: _Live) -> Decision:
         """Counts as PRUNED where it was measured, for then the sampler can learn from it."""
         state = TrialState.FAIL if live.best is None else TrialState.PRUNED
         self._write_end(live, state, STOPPED_REASON, None, None)
@@ -421,12 +423,12 @@ class Sitting:
         self._budgets.waste(gpu_s)
         return gpu_s
 
-    def _keep(self, number: int) -> Verdict:
+    def _keep(self, number: int) -> Decision:
         self._kept.add(number)
         del self._live[number]
-        return Verdict.KEPT
+        return Decision.PAUSE
 
-    def _end(self, number: int, state: TrialState, value: float | None = None) -> Verdict:
+    def _end(self, number: int, state: TrialState, value: float | None = None) -> Decision:
         self.study.tell(number, value, state=state)
         live = self._live.pop(number)
         self._budgets.ended()
@@ -435,7 +437,7 @@ class Sitting:
         self._checkpoints.drop_lost(self._unfinished)
         for watcher in self.watchers:
             watcher.finished(number)
-        return Verdict.ENDED
+        return Decision.STOP
 
     def sweep(self) -> None:
         """At the end: what workers wrote while their trials were being ended."""

@@ -1,6 +1,6 @@
 """A trial's place: all that another process needs to go on with it as if nothing had happened.
 
-One safetensors file: the trained tensors, the optimiser's moments, the states of the random generators and
+One safetensors file: the trained tensors, the optimizer's moments, the states of the random generators and
 the losses since the last measurement; in its header the step and the measurements so far. The position in the
 data follows from the step, and so does the learning rate.
 """
@@ -27,7 +27,7 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass
-class Place:
+class ResumeState:
     """Where a trial stands."""
 
     step: int
@@ -37,12 +37,12 @@ class Place:
     micro_batch: int | None
     """See `Measurement`."""
     tensors: Mapping[str, torch.Tensor]
-    """By name: what training changes, the optimiser's moments, `random:0` and so on, and `losses`."""
+    """By name: what training changes, the optimizer's moments, `random:0` and so on, and `losses`."""
 
 
 def state_of(
     live: Mapping[str, torch.Tensor],
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     trained: Mapping[str, nn.Parameter],
     random_states: Sequence[torch.Tensor],
     losses: Sequence[torch.Tensor],
@@ -51,14 +51,14 @@ def state_of(
 
     Args:
         live: what training changes, by name.
-        optimiser: an AdamW over `trained`.
+        optimizer: an AdamW over `trained`.
         trained: its parameters by name.
         random_states: of the generators that training draws from.
         losses: scalars, since the last measurement.
     """
     found = {f"live:{name}": tensor.detach() for name, tensor in live.items()}
     for name, parameter in trained.items():
-        found |= {f"{moment}:{name}": optimiser.state[parameter][moment] for moment in _MOMENTS}
+        found |= {f"{moment}:{name}": optimizer.state[parameter][moment] for moment in _MOMENTS}
     found |= {f"random:{index}": state for index, state in enumerate(random_states)}
     if losses:
         found["losses"] = torch.stack(list(losses))
@@ -67,44 +67,44 @@ def state_of(
 
 @torch.no_grad()
 def restore(
-    place: Place,
+    saved: ResumeState,
     live: Mapping[str, torch.Tensor],
-    optimiser: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer,
     trained: Mapping[str, nn.Parameter],
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Copies a place's tensors to where training changes them; gives the random states and the losses.
 
     Args:
-        place: from `read_place`, with these tensors.
+        place: from `read_resume_state`, with these tensors.
         live: see `state_of`.
-        optimiser: an AdamW over `trained` whose state exists.
+        optimizer: an AdamW over `trained` whose state exists.
         trained: its parameters by name.
     """
-    tensors = place.tensors
+    tensors = saved.tensors
     for name, tensor in live.items():
         tensor.copy_(tensors[f"live:{name}"])
     for name, parameter in trained.items():
         for moment in _MOMENTS:
-            optimiser.state[parameter][moment].copy_(tensors[f"{moment}:{name}"])
+            optimizer.state[parameter][moment].copy_(tensors[f"{moment}:{name}"])
     count = sum(name.startswith("random:") for name in tensors)
     losses = [each.to(next(iter(live.values())).device) for each in tensors.get("losses", ())]
     return [tensors[f"random:{index}"] for index in range(count)], losses
 
 
-def header(place: Place, config: FineTuneConfig, rows_key: str) -> dict[str, str]:
+def header(saved: ResumeState, config: FineTuneConfig, rows_key: str) -> dict[str, str]:
     """A place without its tensors, for the header of its file."""
     state = {
-        "step": place.step,
-        "elapsed_s": place.elapsed_s,
-        "micro_batch": place.micro_batch,
-        "measurements": [_plain(one) for one in place.measurements],
+        "step": saved.step,
+        "elapsed_s": saved.elapsed_s,
+        "micro_batch": saved.micro_batch,
+        "measurements": [_plain(one) for one in saved.measurements],
     }
     return {_KEY: _key(config, rows_key), _STATE: json.dumps(state)}
 
 
-def read_place(
+def read_resume_state(
     path: Path, config: FineTuneConfig, rows_key: str, shapes: Mapping[str, torch.Size]
-) -> tuple[Place | None, str]:
+) -> tuple[ResumeState | None, str]:
     """The place in a file, and why there is none that this trial can go on from, in words.
 
     Args:
@@ -127,7 +127,7 @@ def read_place(
         return None, "its tensors are not this trial's"
     state: dict[str, Any] = json.loads(about[_STATE])
     measurements = [_measurement(each) for each in state.pop("measurements")]
-    return Place(**state, measurements=measurements, tensors=tensors), ""
+    return ResumeState(**state, measurements=measurements, tensors=tensors), ""
 
 
 def _key(config: FineTuneConfig, rows_key: str) -> str:

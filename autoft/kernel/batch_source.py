@@ -14,7 +14,7 @@ EVALUATION_VECTORS = 2048
 Batch = dict[str, torch.Tensor]
 
 
-class Feed:
+class BatchSource:
     """A split's rows, for one device and one boundary.
 
     `lengths` [rows] are those of the whole rows, also where only one token of each is read: whether states

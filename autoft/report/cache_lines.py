@@ -26,7 +26,7 @@ def kept(boundary: Boundary) -> str:
 
 
 def tell(plan: CachePlan, console: Console) -> None:
-    """Says at the start of a sitting what is kept: a line on the screen and all of it in the log.
+    """Says at the start of a session what is kept: a line on the screen and all of it in the log.
 
     That stored states changed a result is nothing to expect, so it is a warning in both.
     """

@@ -1,4 +1,4 @@
-"""What a sitting decides before the first trial."""
+"""What a session decides before the first trial."""
 
 import io
 import os
@@ -11,14 +11,14 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from autoft import sitting
+from autoft import session
 from autoft.data.files import read_table
 from autoft.data.seal import TEST_FILE
 from autoft.errors import StudyError
 from autoft.kernel import facts
 from autoft.spec.read import read_spec
+from autoft.study.layout import DATA, sealed_folder, study_folder
 from autoft.study.lessons import read_lessons
-from autoft.study.places import DATA, sealed_folder, study_folder
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_info
 from autoft.study.start import read_start
@@ -37,8 +37,8 @@ from .report.test_check import (  # noqa: F401
 @pytest.fixture
 def begun(workdir, monkeypatch):
     """Begins a search as the command does; gives the study when its trials would run."""
-    monkeypatch.setattr(sitting, "_search", lambda study, *_: study)
-    return lambda space, file=None: sitting.sit(
+    monkeypatch.setattr(session, "_search", lambda study, *_: study)
+    return lambda space, file=None: session.run_session(
         read_spec(space), Console(file=file or io.StringIO(), width=80)
     )
 
@@ -67,7 +67,7 @@ def test_a_study_goes_on_with_the_values_that_were_recommended_when_it_was_made(
 
 def test_nothing_that_workers_are_given_leads_to_the_test_rows(workdir, monkeypatch):
     space = tiny_space(workdir, "bert", study="s")
-    texts = [f"row{i:03d}x {colour}" for i in range(20) for colour in ("red", "green", "blue")]
+    texts = [f"row{i:03d}x {color}" for i in range(20) for color in ("red", "green", "blue")]
     (workdir / "rows.csv").write_text("text,label\n" + "".join(f"{t},{t.split()[1]}\n" for t in texts))
     given = []
 
@@ -79,18 +79,18 @@ def test_nothing_that_workers_are_given_leads_to_the_test_rows(workdir, monkeypa
     def ray_runtime(resources, log):
         yield Runtime(1, 0.0, 1, local=True, scratch=workdir / "scratch")
 
-    monkeypatch.setattr(sitting, "run", run)
-    monkeypatch.setattr(sitting, "ray_runtime", ray_runtime)
+    monkeypatch.setattr(session, "run", run)
+    monkeypatch.setattr(session, "ray_runtime", ray_runtime)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workdir}/mlflow.db")
     earlier = study_folder("s") / DATA / TEST_FILE  # where it lay before
     earlier.parent.mkdir(parents=True)
     earlier.touch()
     with pytest.raises(KeyboardInterrupt):
-        sitting.sit(read_spec(space), Console(file=io.StringIO()))
+        session.run_session(read_spec(space), Console(file=io.StringIO()))
 
     sealed = sealed_folder("s") / TEST_FILE
     held_out = read_table(sealed).column("input_0").to_pylist()
-    assert len(held_out) == 9  # 15 % of each colour's 20
+    assert len(held_out) == 9  # 15 % of each color's 20
     assert {study_folder("s"), study_folder("s") / DATA, workdir / "bert"} <= set(given)
     assert not any(sealed.resolve().is_relative_to(path.resolve()) for path in given)
     below = [Path(top) / name for path in given for top, _, names in os.walk(path) for name in names]
@@ -123,16 +123,16 @@ def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monk
     stays = Promotion("candidate", "if_better", "stays candidate: the budget is unfinished.", final=False)
     stays = replace(stays, advice="The same command goes on.")
     told = []
-    monkeypatch.setattr(sitting, "_run_trials", lambda *_: True)
-    monkeypatch.setattr(sitting.Searched, "winner", lambda _: best)
-    monkeypatch.setattr(sitting.Searched, "registered", lambda *_: (best, stays, None))
+    monkeypatch.setattr(session, "_run_trials", lambda *_: True)
+    monkeypatch.setattr(session.Searched, "winner", lambda _: best)
+    monkeypatch.setattr(session.Searched, "registered", lambda *_: (best, stays, None))
     recorder = SimpleNamespace(
         catch_up=list, flush=lambda *_, **__: None, registered=told.append, close=lambda *_, **__: None
     )
-    monkeypatch.setattr(sitting, "Recorder", lambda *_: recorder)
+    monkeypatch.setattr(session, "Recorder", lambda *_: recorder)
     said = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        sitting.sit(read_spec(tiny_space(workdir, "bert")), Console(file=said, width=60))
+        session.run_session(read_spec(tiny_space(workdir, "bert")), Console(file=said, width=60))
     assert said.getvalue().splitlines()[-1] == (
         "models:/tickets/2 stays candidate: the budget is unfinished. The same command goes on."
     )

@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
 from autoft.errors import ModelError
-from autoft.kernel.facts import fit_to_models
+from autoft.kernel.model_summary import fit_to_models
 from autoft.spec.read import read_spec
 
 from .tiny import COLOURS, save_pretrained
@@ -24,7 +24,7 @@ def spec(folder, **space):
             "study": "facts",
             "task": "text-classification",
             "model": str(folder),
-            "data": {"path": "rows.csv", "inputs": "text", "target": "colour"},
+            "data": {"path": "rows.csv", "inputs": "text", "target": "color"},
             "objective": "macro_f1",
             "budget": {"trials": 1},
             "space": {"max_length": 16, **space},
@@ -36,7 +36,7 @@ def depths(fitted):
     return next(p.domain.values for p in fitted.space.parameters if p.name == "unfreeze_depth")
 
 
-def test_a_model_is_known_by_its_weights_and_its_tokeniser(folder):
+def test_a_model_is_known_by_its_weights_and_its_tokenizer(folder):
     def digests():
         ref = fit_to_models(spec(folder), COLOURS, 100)[0].models[0]
         return ref.weights, ref.tokenizer
@@ -54,12 +54,12 @@ def test_a_model_is_known_by_its_weights_and_its_tokeniser(folder):
 
 
 def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):
-    fitted, (facts,) = fit_to_models(spec(folder), COLOURS, 100)
+    fitted, (summary,) = fit_to_models(spec(folder), COLOURS, 100)
     assert depths(fitted) == (0, 1, 2, "all")  # 4 is more than the model's three blocks
-    assert facts.blocks == 3
-    assert list(facts.trained) == [0, 1, 2, 3, "all"]
-    assert facts.trained["all"] == facts.parameters
-    assert sorted(facts.trained.values()) == list(facts.trained.values())
+    assert summary.blocks == 3
+    assert list(summary.trained) == [0, 1, 2, 3, "all"]
+    assert summary.trained["all"] == summary.parameters
+    assert sorted(summary.trained.values()) == list(summary.trained.values())
 
 
 def test_a_depth_that_the_user_asks_for_is_refused_with_the_model_and_its_blocks(folder):

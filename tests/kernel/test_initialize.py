@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from autoft.kernel.initialise import derive_seed, fresh_parameters, initialise
+from autoft.kernel.initialize import derive_seed, fresh_parameters, initialize
 
 from .tiny import tiny_model
 
@@ -24,7 +24,7 @@ def test_the_seed_alone_decides_the_head_and_nothing_else_moves(name):
             for key in fresh:
                 model.get_parameter(key).fill_(9.0)
         torch.rand(3)  # whatever used the random state before
-        initialise(model, fresh, seed)
+        initialize(model, fresh, seed)
         drawn.append({key: value.detach().clone() for key, value in model.named_parameters()})
     weight = next(key for key in fresh if key.endswith(("classifier.weight", "score.weight")))
     assert all(torch.equal(drawn[0][key], drawn[2][key]) for key in before)
@@ -34,7 +34,7 @@ def test_the_seed_alone_decides_the_head_and_nothing_else_moves(name):
 
 def test_initial_values_are_those_of_the_architecture():
     model = tiny_model("bert")
-    initialise(model, fresh_parameters(model, missing=()), seed=0)
+    initialize(model, fresh_parameters(model, missing=()), seed=0)
     # BERT: normal with config.initializer_range 0.02, biases 0. 48 weights: the spread is within 30 percent.
     assert model.classifier.weight.std().item() == pytest.approx(0.02, rel=0.3)
     assert model.classifier.bias.abs().sum().item() == 0

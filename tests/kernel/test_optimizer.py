@@ -3,7 +3,7 @@ import math
 import pytest
 
 from autoft.kernel.blocks import find_blocks, trained_parameters
-from autoft.kernel.optimiser import build_optimiser, learning_rate
+from autoft.kernel.optimizer import build_optimizer, learning_rate
 
 from .tiny import config, tiny_model
 
@@ -44,7 +44,7 @@ def test_an_unknown_schedule_is_refused():
 def test_weight_decay_is_on_matrices_and_not_on_biases_and_norms(name):
     model = tiny_model(name)
     trained = trained_parameters(model, find_blocks(model), "all")
-    decayed, spared = build_optimiser(model, trained, config(weight_decay=0.3)).param_groups
+    decayed, spared = build_optimizer(model, trained, config(weight_decay=0.3)).param_groups
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
     names = {parameter: key for key, parameter in model.named_parameters()}
     # In these three, what is a vector is a bias or a norm's weight.

@@ -9,7 +9,7 @@ from torch import nn
 from autoft.kernel.config import FineTuneConfig
 
 
-def build_optimiser(
+def build_optimizer(
     model: nn.Module, trained: Mapping[str, nn.Parameter], config: FineTuneConfig
 ) -> torch.optim.AdamW:
     """AdamW over the `trained` parameters (by name), with weight decay on matrices only."""
@@ -24,15 +24,15 @@ def build_optimiser(
             "weight_decay": 0.0,
         },
     ]
-    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
     # Made here and not in the first step: a step that runs out of memory half-way could not be repeated.
     for parameter in trained.values():
-        optimiser.state[parameter] = {
+        optimizer.state[parameter] = {
             "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
             "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
             "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
         }
-    return optimiser
+    return optimizer
 
 
 def _without_decay(model: nn.Module) -> list[nn.Parameter]:

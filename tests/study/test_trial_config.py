@@ -4,7 +4,7 @@ import pytest
 
 from autoft.spec.space import Choice, Parameter, Range
 from autoft.spec.study import SearchMethod
-from autoft.study.config import fine_tune_config, grid_of, measurements_of, report_step, trial_seed
+from autoft.study.trial_config import fine_tune_config, grid_of, measurements_of, report_step, trial_seed
 
 from .scripted import make_spec
 

@@ -22,7 +22,7 @@ from autoft.spec.study import StudySpec
 
 
 @dataclass(frozen=True)
-class ModelFacts:
+class ModelSummary:
     """One pretrained model, with a head for the study's labels."""
 
     name: str
@@ -45,18 +45,18 @@ class ModelFacts:
 
 def fit_to_models(
     spec: StudySpec, labels: Sequence[str], train_rows: int
-) -> tuple[StudySpec, tuple[ModelFacts, ...]]:
+) -> tuple[StudySpec, tuple[ModelSummary, ...]]:
     """The request as its models can fulfil it, and what these are made of.
 
     Depths that stand in the space only by default are dropped where a model has fewer blocks. What the user
     did not mention and the space does not search gets its recommended value for the first model. The models
-    get the digests of their weights and of their tokenisers.
+    get the digests of their weights and of their tokenizers.
 
     Raises:
         ModelError: a model cannot be loaded, does not know the tokens of its tokenizer, or the user asks for
             more blocks or longer rows than it has.
     """
-    facts, models = [], []
+    summary, models = [], []
     for ref in spec.models:
         loaded = load_pretrained(resolve(ref), labels, spec.task)
         try:
@@ -65,17 +65,17 @@ def fit_to_models(
             require_max_length(loaded.model, int(spec.space.ends("max_length")[1]))
         except ModelError as error:
             raise ModelError(f"{ref.name}: {error}") from None
-        facts.append(_facts(ref.name, loaded))
+        summary.append(_facts(ref.name, loaded))
         weights = weights_digest(loaded.model, loaded.fresh)
         models.append(replace(ref, weights=weights, tokenizer=tokenizer_fingerprint(loaded.tokenizer)))
-    space = narrow_depth(spec.space, min(fact.blocks for fact in facts))
-    space = with_recommended(space, recommended(train_rows, len(labels), facts[0].parameters))
-    return replace(spec, space=space, models=tuple(models)), tuple(facts)
+    space = narrow_depth(spec.space, min(fact.blocks for fact in summary))
+    space = with_recommended(space, recommended(train_rows, len(labels), summary[0].parameters))
+    return replace(spec, space=space, models=tuple(models)), tuple(summary)
 
 
-def _facts(name: str, loaded: Pretrained) -> ModelFacts:
+def _facts(name: str, loaded: Pretrained) -> ModelSummary:
     depths: list[Depth] = [*range(len(loaded.anatomy.blocks) + 1), "all"]
-    return ModelFacts(
+    return ModelSummary(
         name=name,
         architecture=type(loaded.model).__name__,
         blocks=len(loaded.anatomy.blocks),

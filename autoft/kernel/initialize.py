@@ -15,14 +15,14 @@ def derive_seed(seed: int, *place: int) -> int:
     return int(np.random.SeedSequence([seed, *place]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def initialise(model: PreTrainedModel, names: Collection[str], seed: int) -> None:
+def initialize(model: PreTrainedModel, names: Collection[str], seed: int) -> None:
     """Draw the parameters `names` by the architecture's own rules; all others keep their values.
 
     The result depends on the architecture and the seed only, not on what the parameters held before.
     """
     fresh = set(names)
     # transformers guards what is loaded by this flag, on parameters and on whole modules: an outer module
-    # may initialise its grandchildren, so all modules around a fresh parameter are opened.
+    # may initialize its grandchildren, so all modules around a fresh parameter are opened.
     for module_name, module in model.named_modules(remove_duplicate=False):
         prefix = f"{module_name}." if module_name else ""
         opened = any(name.startswith(prefix) for name in fresh)

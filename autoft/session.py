@@ -1,4 +1,4 @@
-"""One sitting, from the request to the registered winner: the rooms put together, top to bottom."""
+"""One session, from the request to the registered winner: the rooms put together, top to bottom."""
 
 import logging
 import os
@@ -26,10 +26,10 @@ from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
-from autoft.kernel.facts import ModelFacts, fit_to_models
+from autoft.kernel.model_summary import ModelSummary, fit_to_models
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import Materials
-from autoft.report import cache, findings, learned
+from autoft.kernel.workbench import StudyInputs
+from autoft.report import cache_lines, findings, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
 from autoft.report.printing import say
@@ -41,10 +41,10 @@ from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
 from autoft.study.failures import DENIED, FULL_DISK
 from autoft.study.identity import as_made, identity_of
+from autoft.study.layout import DATA, RAY_LOG, SPACE, sealed_folder, study_folder
 from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
-from autoft.study.lock import hold_lease, hold_sitting
-from autoft.study.places import DATA, RAY_LOG, SPACE, sealed_folder, study_folder
+from autoft.study.lock import hold_lease, hold_session
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import decided_precision, run
 from autoft.study.ray_tune.runtime import ray_runtime
@@ -87,7 +87,9 @@ AT_ONCE_S = 1.0
 
 
 @heeded()
-def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] | None" = None) -> Outcome:
+def run_session(
+    spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] | None" = None
+) -> Outcome:
     """Runs a study to its budget, publishes it and registers its winner.
 
     Args:
@@ -96,7 +98,7 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
         frames: rows by split, instead of `spec.data`'s file.
 
     Raises:
-        AutoftError: something that the user can mend.
+        AutoftError: something that the user can fix.
         Interrupted: it was asked to stop, by a signal or from another terminal; what is finished stands, the
             rest can go on. A KeyboardInterrupt of another kind where it had not begun.
     """
@@ -108,17 +110,17 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
     if trouble := require_usable(spec.tracking.uri, spec.tracking.experiment or spec.study):
         say(console, f"tracking: WARNING: {trouble} The search goes on and publishes later.", "yellow")
     rows = examine(spec.data, frames)
-    spec, facts = fit_to_models(spec, rows.labels, rows.size("train"))
-    findings.tell([*rows.findings, *cut_rows(spec, rows, facts)], console)
+    spec, summary = fit_to_models(spec, rows.labels, rows.size("train"))
+    findings.tell([*rows.findings, *cut_rows(spec, rows, summary)], console)
     if (before := standing(spec, folder)) is not None:
         spec = as_made(spec, before)
-    lessons = lessons_of(spec, rows, facts)
-    start = plan_start(spec, facts[0].blocks, lessons)
+    lessons = lessons_of(spec, rows, summary)
+    start = plan_start(spec, summary[0].blocks, lessons)
     with clear_disk_errors():
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         held.enter_context(clear_disk_errors())
-        held.enter_context(hold_sitting(folder))
+        held.enter_context(hold_session(folder))
         held.enter_context(clear_storage_errors(spec.study))
         study = open_study(spec, folder, identity_of(spec, rows.digest), start, lessons)
         if spec.search.storage is not None:
@@ -129,7 +131,7 @@ def sit(spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] |
         rows.seal(sealed_folder(spec.study))
         with replacing(folder / SPACE) as temporary:
             temporary.write_text(spec.text)
-        write_info(study, describe(spec, prepared, facts))
+        write_info(study, describe(spec, prepared, summary))
         return _search(study, spec, prepared, folder, console, began_s)
 
 
@@ -139,12 +141,12 @@ def clear_disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = "make room" if error.errno in FULL_DISK else "give yourself the right to write there"
+        fix = "make room" if error.errno in FULL_DISK else "give yourself the right to write there"
         if error.errno not in (*FULL_DISK, *DENIED):
             raise
         where = f" ({error.filename})" if error.filename else ""
         raise StudyError(
-            f"{error.strerror}{where}. Nothing is lost; {mend}, and the same command goes on"
+            f"{error.strerror}{where}. Nothing is lost; {fix}, and the same command goes on"
         ) from error
 
 
@@ -220,20 +222,20 @@ def _run_trials(
         read_info(study), spec.budget.trials, read_trials(study), lambda number: read_trial(study, number)
     )
     learned.tell(read_lessons(study), spec.search.sampler, read_start(study), console)
-    materials = Materials.of(spec, prepared)
+    study_inputs = StudyInputs.of(spec, prepared)
     files = [prepared.rows_path, *(Path(ref.location) for ref in spec.models if ref.kind == "folder")]
     with ray_runtime(spec.resources, folder / RAY_LOG) as runtime, view(progress, console) as shown:
         precision = decided_precision(study, spec, runtime)
-        plan = _decided_plan(study, spec, materials, precision)
-        cache.tell(plan, console)
-        materials = replace(materials, cache_plan=plan)
+        plan = _decided_plan(study, spec, study_inputs, precision)
+        cache_lines.tell(plan, console)
+        study_inputs = replace(study_inputs, cache_plan=plan)
         while True:
             try:
                 with clear_storage_errors(spec.study):
                     stopped = run(
                         study,
                         spec,
-                        BuildWorkbench(spec.models, materials),
+                        BuildWorkbench(spec.models, study_inputs),
                         watchers=[recorder, shown],
                         folder=folder,
                         runtime=runtime,
@@ -261,17 +263,19 @@ def _interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def _decided_plan(study: Study, spec: StudySpec, materials: Materials, precision: Precision) -> CachePlan:
-    """Which hidden states are kept: the first sitting decides."""
+def _decided_plan(
+    study: Study, spec: StudySpec, study_inputs: StudyInputs, precision: Precision
+) -> CachePlan:
+    """Which hidden states are kept: the first session decides."""
     decided = read_cache_plan(study)
     if decided is None:
         models = tuple(resolve(ref) for ref in spec.models)
-        decided = plan_cache(spec, replace(materials, models=models), precision, expected_passes(spec))
+        decided = plan_cache(spec, replace(study_inputs, models=models), precision, expected_passes(spec))
         write_cache_plan(study, decided)
     return decided
 
 
-def describe(spec: StudySpec, prepared: PreparedData, models: Sequence[ModelFacts] = ()) -> StudyInfo:
+def describe(spec: StudySpec, prepared: PreparedData, models: Sequence[ModelSummary] = ()) -> StudyInfo:
     """What a study is about."""
     searched = {parameter.name for parameter in spec.space.parameters}
     values = spec.space.resolve({})
@@ -292,7 +296,7 @@ def describe(spec: StudySpec, prepared: PreparedData, models: Sequence[ModelFact
         },
         versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
         text=spec.text,
-        architectures={facts.name: facts.build for facts in models},
+        architectures={summary.name: summary.build for summary in models},
     )
 
 

@@ -1,4 +1,4 @@
-"""What the start of a sitting says of the hidden states that the study keeps."""
+"""What the start of a session says of the hidden states that the study keeps."""
 
 import io
 import logging
@@ -6,7 +6,7 @@ import logging
 from rich.console import Console
 
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.report.cache import tell
+from autoft.report.cache_lines import tell
 
 KEPT = (
     Boundary("./m", 64, boundary=4, reads="all", width=384, bytes=27_000_000),
