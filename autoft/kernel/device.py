@@ -39,8 +39,11 @@ def prepare_process(device: torch.device, cpus: int, gpu_share: float = 1.0) -> 
     Of a GPU that several processes share, this one gets `gpu_share` of the memory and not a byte more.
     """
     torch.set_num_threads(cpus)
-    if device.type == "cuda" and gpu_share < 1:
-        torch.cuda.set_per_process_memory_fraction(gpu_share, device)
+    if device.type == "cuda":
+        # It builds a plan for each new shape and dropout, which takes about half a second; the others do not.
+        torch.backends.cuda.enable_cudnn_sdp(False)
+        if gpu_share < 1:
+            torch.cuda.set_per_process_memory_fraction(gpu_share, device)
     if device.type == "cpu":
         # The backward pass of indexing adds in any order when it runs on several threads.
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -25,3 +25,13 @@ def test_a_process_gets_the_threads_of_a_trial():
 
 def test_the_device_is_the_gpu_where_there_is_one():
     assert choose_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_on_a_gpu_attention_builds_no_plan_for_each_shape(monkeypatch):
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        prepare_process(torch.device("cuda", 0), torch.get_num_threads())
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
