@@ -1,4 +1,4 @@
-"""What the README and the docstrings show is run, so that it stays true."""
+"""What the README, the docs and the docstrings show is run, so that it stays true."""
 
 import doctest
 import importlib
@@ -16,10 +16,13 @@ from autoft.spec.read import read_spec
 from .main_job import REPOSITORY, run_from_the_start
 
 README = (REPOSITORY / "README.md").read_text()
+PAGES = {page.name: page.read_text() for page in sorted((REPOSITORY / "docs").glob("*.md"))}
 
 
 def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """Of the README, then of the pages of docs/ by name."""
+    pattern = re.compile(rf"```{language}\n(.*?)```", re.DOTALL)
+    return [block for page in (README, *PAGES.values()) for block in pattern.findall(page)]
 
 
 def modules():
@@ -40,7 +43,7 @@ def test_there_are_docstring_examples():
     assert sum(len(test.examples) for test in tests) >= 10
 
 
-def test_the_spaces_in_the_readme_are_read(tmp_path):
+def test_the_spaces_in_the_docs_are_read(tmp_path):
     spaces = [text for text in blocks("yaml") if "task:" in text]
     assert len(spaces) == 2
     for text in spaces:
@@ -64,21 +67,21 @@ def minimal():
     }
 
 
-def test_the_python_of_the_readme_runs(searched):
+def test_the_python_of_the_docs_runs(searched):
     folder, _ = searched
-    script = folder / "readme.py"
+    script = folder / "docs.py"
     script.write_text("\n".join(blocks("python")) + "\nprint(result.study, set(result.trials['state']))\n")
     done = subprocess.run(
         [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, timeout=250
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("macro_f1 0.")
+    assert done.stdout.count("macro_f1 0.") == 2  # the README's and docs/python.md's
     assert "'label': " in done.stdout
     assert re.search(r"from-python \{.*'COMPLETE'", done.stdout)
 
 
-def test_the_commands_of_the_readme_exist(workdir):
-    commands = set(re.findall(r"`autoft (\w+)", README))
+def test_the_commands_of_the_docs_exist(workdir):
+    commands = set(re.findall(r"`autoft (\w+)", README + "".join(PAGES.values())))
     helped = run_from_the_start(workdir, "--help").out
     assert commands >= {"check", "search", "best", "show", "ui", "explain", "schema"}
     assert all(f" {command} " in helped for command in commands)
@@ -101,3 +104,14 @@ def test_the_file_map_is_true():
     paths = re.findall(r"`((?:autoft|search_spaces|experiments|tests)/[\w/.]*)`", README)
     assert len(paths) >= 9
     assert [path for path in paths if not Path(REPOSITORY, path).exists()] == []
+
+
+def test_links_lead_to_files():
+    for folder, text in [(REPOSITORY, README), *((REPOSITORY / "docs", page) for page in PAGES.values())]:
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        assert [link for link in links if not (folder / link).exists()] == []
+    assert set(PAGES) == set(re.findall(r"\(docs/([\w.]+)\)", README))
+
+
+def test_the_readme_is_short():
+    assert README.count("\n") < 150
