@@ -108,4 +108,6 @@ def pytest_xdist_make_scheduler(config, log):
 # A shell starts background jobs with SIGINT ignored, nohup with SIGHUP; what tests start would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Workers import what tests hand them; the working directory is not where they look.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two tests may run side by side

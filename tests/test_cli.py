@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autoft import cli, tuner
+from autoft import cli, session
 from autoft.errors import AutoftError
 from autoft.report.outcome import Outcome
 from autoft.spec.study import Budget
@@ -73,7 +73,7 @@ def test_explain_and_schema_print_what_the_parser_knows(tmp_path):
 def test_a_study_without_a_complete_trial_exits_with_3_and_says_why(monkeypatch, workdir, capsys):
     failed = trial(0, "FAIL", values=(), reason="RuntimeError: boom")
     outcome = Outcome(info(), [failed], budget=Budget(1), limit=None, ran=1, best=None, unrecorded=None)
-    monkeypatch.setattr(tuner, "sit", lambda *_: outcome)
+    monkeypatch.setattr(session, "run_session", lambda *_: outcome)
     monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -86,8 +86,9 @@ def test_a_winner_or_record_that_mlflow_does_not_take_exits_with_4_and_says_why(
     model_uri, monkeypatch, workdir, capsys
 ):
     best = replace(BEST, trial=0, model_uri=model_uri)
-    outcome = Outcome(info(), [trial(0, "COMPLETE")], total=1, ran=1, best=best, unrecorded="no room")
-    monkeypatch.setattr(tuner, "sit", lambda *_: outcome)
+    complete = [trial(0, "COMPLETE")]
+    outcome = Outcome(info(), complete, Budget(1), limit=None, ran=1, best=best, unrecorded="no room")
+    monkeypatch.setattr(session, "run_session", lambda *_: outcome)
     monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -101,7 +102,7 @@ def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monke
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tuner, "sit", interrupted)
+    monkeypatch.setattr(session, "run_session", interrupted)
     words = ["-o", "tracking.uri=http://me:hunter2@127.0.0.1:9", "-o", "budget.trials=3", "--for", "8h"]
     monkeypatch.setattr(sys, "argv", ["autoft", "search", "my spaces/tickets.yaml", *words])
     Path("my spaces").mkdir()
@@ -122,7 +123,7 @@ def test_an_error_of_autofts_own_is_shown_whole(monkeypatch, workdir):
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(tuner, "sit", broken)
+    monkeypatch.setattr(session, "run_session", broken)
     monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
     assert not issubclass(ZeroDivisionError, AutoftError)
     with pytest.raises(ZeroDivisionError):

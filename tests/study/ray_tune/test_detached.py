@@ -6,12 +6,13 @@ from pathlib import Path
 
 import psutil
 
+from autoft.study.identity import identity_of
 from autoft.study.layout import resume_name
 from autoft.study.ray_tune import detached
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_trials
-from autoft.study.storage import identity_of, open_study
+from autoft.study.storage import open_study
 
 from ..scripted import make_spec, sleep, workbench
 

@@ -62,7 +62,7 @@ def test_what_crashes_every_time_fails_and_says_how_often(folder: Path, one_work
 
 
 class Hungry(ScriptedWorkbench):
-    """Each row that is computed at once takes 16 MiB, which is more than `group` has for a whole batch."""
+    """Each row that is computed at once takes 8 MiB, which is more than `group` has for a whole batch."""
 
     def __init__(self, group: Path) -> None:
         super().__init__({0: [0.1, 0.2], 1: [0.5]})
@@ -73,19 +73,19 @@ class Hungry(ScriptedWorkbench):
     ) -> Iterator[Measurement | None]:
         """The script, with so much memory in hand."""
         (self._group / "cgroup.procs").write_text(str(os.getpid()))
-        held = b"x" * ((resume.micro_batch or config.batch_size) * 2**24)
+        held = b"x" * ((resume.micro_batch or config.batch_size) * 2**23)
         yield from super().fine_tune(config, checkpoint, resume)
         assert held
 
 
-def test_a_process_that_the_kernel_ends_for_want_of_memory_is_no_crash_but_met_with_fewer_rows(
+def test_a_process_that_the_kernel_ends_twice_for_want_of_memory_is_met_with_half_of_the_rows(
     folder: Path, one_worker: Runtime, limited_group: Callable[[int], Path]
 ) -> None:
     group = limited_group(256 * 2**20)
-    spec = make_spec(trials=2, faults=Faults(retries=0))
+    spec = make_spec(trials=2, faults=Faults(retries=2))
     trials = search(spec, lambda node: Hungry(group), folder, one_worker)
-    assert [(trial.state, trial.attempt) for trial in trials] == [("COMPLETE", 2), ("COMPLETE", 2)]
-    assert "Memory was short: at most 8 rows at a time." in (folder / log_name(0)).read_text()
+    assert [(trial.state, trial.attempt) for trial in trials] == [("COMPLETE", 3), ("COMPLETE", 3)]
+    assert "Memory was short: at most 16 rows at a time." in (folder / log_name(0)).read_text()
 
 
 def test_a_step_that_hangs_is_ended_by_the_watchdog_which_says_where(
