@@ -27,11 +27,11 @@ LIMITED = """
 import json, resource, sys
 from pathlib import Path
 sys.path.insert(0, {repository!r})
-from tests.kernel.tiny import config, materials
+from tests.kernel.tiny import config, study_inputs
 from autoft.kernel.pretrained import ModelSource
 from autoft.kernel.workbench import Workbench
 folder, limit = Path({folder!r}), {limit_mb}
-bench = Workbench(materials(folder, ModelSource("bert", str(folder / "wide"))))
+bench = Workbench(study_inputs(folder, ModelSource("bert", str(folder / "wide"))))
 list(bench.fine_tune(config(**{{**{trial!r}, "batch_size": 1, "epochs": 1}}), folder / "warm.safetensors"))
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + limit * 2**20,) * 2)

@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from autoft.kernel import loop, place
+from autoft.kernel import loop, resume_state
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
@@ -82,10 +82,10 @@ def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
 
 
 def test_a_measurement_in_a_file_of_an_earlier_version_has_no_error():
-    plain = place._plain(Measurement(1, 0.5, 10, 1.0, {"macro_f1": 0.5}, 2.0, error=0.01))
-    assert place._measurement(json.loads(json.dumps(plain))).error == 0.01
+    plain = resume_state._plain(Measurement(1, 0.5, 10, 1.0, {"macro_f1": 0.5}, 2.0, error=0.01))
+    assert resume_state._measurement(json.loads(json.dumps(plain))).error == 0.01
     del plain["error"]
-    assert place._measurement(plain).error is None
+    assert resume_state._measurement(plain).error is None
 
 
 def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(tmp_path):
@@ -97,7 +97,7 @@ def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(t
             context._writer.finish()
             with safe_open(place, framework="pt") as file:
                 assert json.loads(file.metadata()["place"])["step"] == measurement.step
-    assert place.exists()  # until the last measurement is recorded, which is the driver's to know
+    assert resume_state.exists()  # until the last measurement is recorded, which is the driver's to know
 
 
 @pytest.mark.parametrize("cut", [0, 7, 100, 5000, -1])
@@ -139,12 +139,12 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from tests.kernel.tiny import config, materials
+from tests.kernel.tiny import config, study_inputs
 from autoft.kernel.pretrained import ModelSource
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 folder = Path({folder!r})
-things = materials(folder, ModelSource("bert", str(folder / "bert")))
+things = study_inputs(folder, ModelSource("bert", str(folder / "bert")))
 resume = Resume(folder / "1.resume")
 for m in Workbench(things).fine_tune(config(**{trial!r}), folder / "1.safetensors", resume):
     if m is not None and m.index == 3:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from autoft.data.prepare import prepare
-from autoft.kernel import facts
+from autoft.kernel import model_summary
 from autoft.kernel.boundary import worth
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.model_summary import fit_to_models
@@ -87,9 +87,9 @@ def test_a_search_that_would_be_refused_is_a_problem_with_the_difference(tmp_pat
 
 
 def test_the_space_is_told_with_the_values_that_the_study_was_made_with(tmp_path, monkeypatch):
-    monkeypatch.setattr(facts, "recommended", lambda *_: {"warmup_ratio": 0.2})
+    monkeypatch.setattr(model_summary, "recommended", lambda *_: {"warmup_ratio": 0.2})
     begun(tmp_path)
-    monkeypatch.setattr(facts, "recommended", lambda *_: {"warmup_ratio": 0.3})
+    monkeypatch.setattr(model_summary, "recommended", lambda *_: {"warmup_ratio": 0.3})
     good, said = checked()
     assert good, said
     assert f"{'warmup_ratio':<16} 0.2 (default)" in said
