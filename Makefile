@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check
+.PHONY: quickstart test test-fast check
 
 # Made anew when the dependencies change.
 .venv/installed: pyproject.toml
@@ -20,5 +20,10 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What needs no search, no server and no training, for a change at hand.
+test-fast: .venv/installed
+	$(BIN)/pytest --numprocesses 2 tests/spec tests/data tests/report tests/study --ignore tests/study/ray_tune
+
+# Everything.
 test: check
 	$(BIN)/pytest --numprocesses 2 --durations 25
