@@ -21,7 +21,7 @@ PAGES = {page.name: page.read_text() for page in sorted((REPOSITORY / "docs").gl
 
 def blocks(language):
     """Of the README, then of the pages of docs/ by name."""
-    pattern = re.compile(rf"```{language}\n(.*?)```", re.DOTALL)
+    pattern = re.compile(rf"^```{language}\n(.*?)^```", re.DOTALL | re.MULTILINE)
     return [block for page in (README, *PAGES.values()) for block in pattern.findall(page)]
 
 
@@ -90,7 +90,8 @@ def test_the_commands_of_the_docs_exist(workdir):
 def test_the_output_that_is_shown_is_of_this_version(searched):
     """What follows the trials' lines in the README is worded as the program words it."""
     _, ran = searched
-    example = next(text for text in re.findall(r"```\n(.*?)```", README, re.DOTALL) if "champion" in text)
+    shown = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    example = next(text for language, text in shown if not language and "champion" in text)
     for start in (
         "Study quickstart: ",
         "champion   trial ",

@@ -97,7 +97,7 @@ def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(t
             context._writer.finish()
             with safe_open(place, framework="pt") as file:
                 assert json.loads(file.metadata()["place"])["step"] == measurement.step
-    assert resume_state.exists()  # until the last measurement is recorded, which is the driver's to know
+    assert place.exists()  # until the last measurement is recorded, which is the driver's to know
 
 
 @pytest.mark.parametrize("cut", [0, 7, 100, 5000, -1])
