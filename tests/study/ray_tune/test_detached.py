@@ -24,9 +24,14 @@ def blocked(pid: int) -> set[signal.Signals]:
     return {each for each in signal.Signals if mask >> (each - 1) & 1}
 
 
+def started_by(runtime: Runtime) -> list[psutil.Process]:
+    """All of its Ray's processes; this one has other children, which other tests need."""
+    own = detached._sessions(runtime.scratch)
+    return [each for each in psutil.Process().children(recursive=True) if os.getsid(each.pid) in own]
+
+
 def test_all_that_ray_has_started_is_in_sessions_of_its_own_and_deaf(two_workers: Runtime) -> None:
-    own = detached._sessions(two_workers.scratch)
-    family = [each for each in psutil.Process().children(recursive=True) if os.getsid(each.pid) in own]
+    family, own = started_by(two_workers), detached._sessions(two_workers.scratch)
     names = {each.name() for each in family}
     assert {"gcs_server", "raylet"} <= names
     assert any(name.startswith("ray::") for name in names)  # workers, which Ray starts in advance
@@ -41,12 +46,12 @@ def test_processes_that_are_not_rays_are_not_ended(two_workers: Runtime, tmp_pat
 
 
 def test_sigterm_to_all_processes_stops_the_search_in_order(folder: Path, two_workers: Runtime) -> None:
-    """As systemd and Slurm send it: GCS and raylet would end before a trial has kept its place."""
+    """As systemd and Slurm send it: GCS and raylet would end before a trial has saved its state."""
     spec = make_spec(trials=4)
     study = open_study(spec, folder, identity_of(spec, "digest"))
 
     class Sends:
-        """To everything, once both trials run and have a place."""
+        """To everything, once both trials run and have saved their state."""
 
         def started(self, number: int) -> None: ...
 
@@ -55,7 +60,7 @@ def test_sigterm_to_all_processes_stops_the_search_in_order(folder: Path, two_wo
         def measured(self, _: int, measurement: object) -> None:
             if not sent and all((folder / resume_name(n, 1)).exists() for n in (0, 1)):
                 sent.append(True)
-                for each in [*psutil.Process().children(recursive=True), psutil.Process()]:
+                for each in [*started_by(two_workers), psutil.Process()]:
                     each.terminate()
 
     sent: list[bool] = []
