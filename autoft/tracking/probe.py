@@ -39,6 +39,7 @@ def probe(uri: str | None, experiment: str) -> str:
         StudyError: its folder cannot be written to.
     """
     where = store.resolve(uri)
+    _try_registry(where)
     if is_database(where):
         return _try_database(where, experiment, files_elsewhere=True)
     _try_server(where, experiment)
@@ -57,6 +58,7 @@ def require_usable(uri: str | None, experiment: str) -> str | None:
     """
     where = store.resolve(uri)
     try:
+        _try_registry(where)
         if is_database(where):
             _try_database(where, experiment, files_elsewhere=False)
         else:
@@ -68,31 +70,47 @@ def require_usable(uri: str | None, experiment: str) -> str | None:
 
 
 def _try_database(where: str, experiment: str, *, files_elsewhere: bool) -> str:
+    new = Path.cwd() / NEW_ARTIFACTS  # where MLflow puts the files of a new experiment
+    if to_be_made := _try_tables(where):
+        require_writable(new)
+        return to_be_made
+    found = _find_experiment(store.connect(where), where, experiment)
+    _try_files(found.artifact_location if found else str(new), where, elsewhere=files_elsewhere)
+    return "takes runs and files"
+
+
+def _try_registry(where: str) -> None:
+    """Of another store for models, if there is one."""
+    models = store.registry_uri(where)
+    if models == where:
+        return
+    if is_database(models):
+        _try_tables(models)
+    else:
+        store.connect(models)
+
+
+def _try_tables(where: str) -> str | None:
+    """Whether MLflow's tables take a row; in words where the search is yet to make them."""
     file = sqlite_file(where)
     if file is not None:
         require_writable(file.parent)
         require_writable(file)
         if not file.exists():
-            require_writable(Path.cwd() / NEW_ARTIFACTS)
             return "is made by the search, and its folder takes files"
     engine = store.engine_of(where)
     with store.clear_errors(where):
         tables = sqlalchemy.inspect(engine).get_table_names()
-        if "experiments" not in tables and "alembic_version" in tables:
+        if "experiments" in tables:
+            _try_statement(engine)
+            return None
+        if "alembic_version" in tables:
             raise TrackingError(
                 f"tracking.uri: the database at {redact(where)} holds the tables of another program; name "
                 "one of MLflow's own"
             )
-        if "experiments" not in tables:
-            _try_table(engine)
-            require_writable(Path.cwd() / NEW_ARTIFACTS)
-            return "gets its tables by the search, and this folder takes files"
-        _try_statement(engine)
-    found = _find_experiment(store.connect(where), where, experiment)
-    # MLflow puts the files of a new experiment into the working directory.
-    location = found.artifact_location if found else str(Path.cwd() / NEW_ARTIFACTS)
-    _try_files(location, where, elsewhere=files_elsewhere)
-    return "takes runs and files"
+        _try_table(engine)
+    return "gets its tables by the search, and this folder takes files"
 
 
 def _try_table(engine: sqlalchemy.Engine) -> None:

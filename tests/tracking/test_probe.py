@@ -108,12 +108,13 @@ def test_a_folder_is_refused_with_the_database_to_use(
     assert sorted(path.name for path in workdir.iterdir()) == ["mlruns"]
 
 
+@pytest.mark.parametrize("tracking", ["sqlite:///mlflow.db", "sqlite:///not-yet.db", "http://127.0.0.1:1"])
 def test_a_registry_that_is_refused_is_named(
-    workdir: Path, sqlite: str, monkeypatch: pytest.MonkeyPatch
+    tracking: str, sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", "./models")
     with pytest.raises(TrackingError, match=r"^MLFLOW_REGISTRY_URI: MLflow keeps runs in no folder"):
-        require_usable(sqlite, "x")
+        require_usable(tracking, "x")
 
 
 def test_a_database_of_another_version_or_program_is_refused(sqlite: str, workdir: Path) -> None:
