@@ -1,5 +1,6 @@
 """Rows that are there more than once: within a split, and in two splits at the same time."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,7 +124,7 @@ def _shared(other: _Looked, own: _Looked) -> SharedRows | None:
         other=other.name,
         rows=len(rows),
         size=len(own.keys),
-        same=sorted(map(str, own.keys)) == sorted(map(str, other.keys)),
+        same=len(own.keys) == len(other.keys) and Counter(own.keys) == Counter(other.keys),
         relabeled=sum(own.labeled[i] not in known for i in rows),
         examples=tuple(own.example(i, other) for i in rows[:_SHOWN]),
     )
