@@ -17,7 +17,7 @@ from autoft.spec.study import SearchMethod, StudySpec
 from autoft.study.curves import MIN_FINISHED, Curves, last_step
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
-from autoft.study.trial_config import grid_of
+from autoft.study.trial_config import grid_of, measurements_of
 
 FIRST_RUNG = 0.25
 """Share of a trial's budget before which nobody is judged: early values favor fast starters."""
@@ -209,10 +209,12 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
     return makers[method.pruner]()
 
 
-def expected_passes(spec: StudySpec) -> float:
-    """Over the training rows, by all trials of the study: the first few come to their end."""
+def expected_passes(spec: StudySpec) -> dict[str, float]:
+    """By split, how often all trials of the study go over its rows; the first few come to their end."""
     curves = Curves(grid_of(spec), maximize=True)
     pruner = make_pruner(spec.search, curves, spec.space.ends("warmup_ratio")[1])
     whole = min(spec.budget.trials, MIN_FINISHED)
     trials = whole + (spec.budget.trials - whole) * pruner.expected_share
-    return trials * sum(spec.space.ends("epochs")) / 2
+    ends = [int(epochs) for epochs in spec.space.ends("epochs")]
+    evaluations = [measurements_of(spec.search, epochs) for epochs in ends]
+    return {"train": trials * sum(ends) / 2, "validation": trials * sum(evaluations) / 2}

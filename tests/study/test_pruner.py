@@ -212,9 +212,11 @@ def test_what_a_trial_is_expected_to_spend(name: str, options: dict[str, int], s
 def test_passes_that_a_study_is_expected_to_make() -> None:
     epochs = Parameter("epochs", Range(2, 6, integer=True))
     spec = make_spec(trials=13, parameters=[epochs], search=SearchMethod(pruner="successive_halving"))
-    # Four whole trials and nine of 4/9, of 4 epochs in the middle.
-    assert expected_passes(spec) == pytest.approx(4 * (4 + 9 * 4 / 9))
-    assert expected_passes(replace(spec, budget=Budget(trials=3))) == 12
+    # Four whole trials and nine of 4/9, of 4 epochs in the middle and 12 evaluations.
+    assert expected_passes(spec) == pytest.approx({"train": 8 * 4, "validation": 8 * 12})
+    assert expected_passes(replace(spec, budget=Budget(trials=3))) == {"train": 12, "validation": 36}
+    search = replace(spec.search, pruner="none", evaluations_per_epoch=1.0)
+    assert expected_passes(replace(spec, search=search)) == {"train": 13 * 4, "validation": 13 * 4}
 
 
 def test_none_stops_nothing() -> None:

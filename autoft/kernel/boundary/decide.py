@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import disk_usage
@@ -30,7 +30,7 @@ def plan_cache(
     spec: StudySpec,
     study_inputs: StudyInputs,
     precision: Precision,
-    passes: float,
+    passes: Mapping[str, float],
     folder: Path | None = None,
 ) -> CachePlan:
     """Decide what the study keeps at its boundaries. To be called once; its result is stored in the study.
@@ -42,7 +42,7 @@ def plan_cache(
         spec: the request, fitted to its models.
         study_inputs: as the workers get them, with this node's models.
         precision: of the study.
-        passes: over the training rows, that all trials together are expected to make.
+        passes: by split, how often all trials together are expected to go over its rows.
         folder: where states will lie, for its free disk; None is `study_inputs.cache`.
 
     Raises:
@@ -90,7 +90,9 @@ class _Found:
     """By model, how many lengths of rows it has."""
 
 
-def _look(spec: StudySpec, study_inputs: StudyInputs, precision: Precision, passes: float) -> _Found:
+def _look(
+    spec: StudySpec, study_inputs: StudyInputs, precision: Precision, passes: Mapping[str, float]
+) -> _Found:
     found = _Found()
     lengths = {int(length): share for length, share in _shares(spec, "max_length").items()}
     for ref in spec.models:
@@ -111,7 +113,7 @@ def _look(spec: StudySpec, study_inputs: StudyInputs, precision: Precision, pass
         found.lengths[ref.name] = len(of_lengths)
         depths = _shares(spec, "unfreeze_depth") if spec.resources.cache else {}
         for depth, of_depth in depths.items():
-            of_all = passes * of_depth / len(spec.models)
+            of_all = probe.mean(passes) * of_depth / len(spec.models)
             reading = {length: of_all * share for length, share in of_lengths.items()}
             for tried in probe.candidates("all" if depth == "all" else int(depth), reading):
                 if isinstance(tried, LeftOut):

@@ -67,6 +67,11 @@ class Probe:
         """Tokens of the longest row."""
         return int(self._lengths.max())
 
+    def mean(self, passes: Mapping[str, float]) -> float:
+        """Of the passes over each split, by its tokens."""
+        tokens = {name: int(split.offsets[-1]) for name, split in self._encoded.splits.items()}
+        return sum(passes[name] * count for name, count in tokens.items()) / sum(tokens.values())
+
     def first_token_part(self) -> str | None:
         """See `top_block.find_part`."""
         return find_part(self._model, self._anatomy, self._sample, self._pad_id)

@@ -18,7 +18,7 @@ from autoft.kernel.boundary.plan import CachePlan
 
 from .test_cache import planned, request
 
-OFTEN = 100.0
+OFTEN = {"train": 100.0, "validation": 100.0}
 """Passes over the rows."""
 
 
@@ -135,8 +135,19 @@ def test_a_boundary_has_to_save_more_than_it_takes_to_fill(tmp_path, measured, p
     # computing: p - 1, (p - 1) 2/3 and (p - 1) / 2 of a pass are saved; more than one from p = 2, 2.5, 3 on.
     things = planned(tmp_path, "bert")
     measured((6.0, 3.0), (6.0, 2.0), (6.0, 0.0))
-    plan = plan_cache(request("bert"), things, "fp32", passes)
+    plan = plan_cache(request("bert"), things, "fp32", dict.fromkeys(OFTEN, passes))
     assert [each.boundary for each in plan.boundaries] == kept
+
+
+def test_passes_over_a_split_count_by_its_tokens(tmp_path):
+    # Of 68 rows 20 are evaluated: 100 passes over these alone are some 30 over all, of which each depth has
+    # a quarter.
+    things = planned(tmp_path, "bert")
+    plans = [
+        plan_cache(request("bert"), things, "fp32", {"train": train, "validation": validation})
+        for train, validation in ((100.0, 0.0), (0.0, 100.0), (1.0, 1.0))
+    ]
+    assert [len(plan.boundaries) for plan in plans] == [3, 3, 0]
 
 
 def test_a_wide_range_of_lengths_costs_one_tokenization_and_one_trial_run_a_depth(tmp_path, monkeypatch):

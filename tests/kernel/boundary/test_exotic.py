@@ -29,7 +29,7 @@ def plan_of(name, folder):
     hf.AutoModel.from_config(CONFIGS[name]).save_pretrained(folder / name)
     tiny_tokenizer().save_pretrained(folder / name)
     things = study_inputs(folder, ModelSource(f"./{name}", str(folder / name)))
-    return plan_cache(request(name), things, "fp32", passes=100)
+    return plan_cache(request(name), things, "fp32", passes={"train": 100.0, "validation": 100.0})
 
 
 @pytest.mark.parametrize("name", CONFIGS)
