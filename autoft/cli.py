@@ -59,7 +59,8 @@ def search(
     override: Overrides = [],  # noqa: B006 - Typer copies it
     gpus: Gpus = None,
     for_: Annotated[
-        str | None, typer.Option("--for", help="Stop after this time and keep all places: 8h, 90m.")
+        str | None,
+        typer.Option("--for", help="Stop after this time; running trials can go on later: 8h, 90m."),
     ] = None,
     until: Annotated[str | None, typer.Option(help="The same at this time of day: 07:00.")] = None,
 ) -> None:
@@ -116,7 +117,7 @@ def stop(
     study: Study,
     trial: Annotated[int | None, typer.Option(help="End this trial only; it counts.")] = None,
 ) -> None:
-    """Stop a search that runs in another terminal; it keeps its place."""
+    """Stop a search that runs in another terminal; the same command goes on."""
     from autoft import control
 
     typer.echo(control.stop(study, trial))

@@ -43,7 +43,7 @@ def stop(study: str | Path, trial: int | None = None) -> str:
             )
         if trial is None:
             request_stop(found, owner)
-            what = "The search stops and keeps its place"
+            what = "The search stops, and the same command goes on"
         else:
             request_end(found, trial)
             what = f"Trial {trial} ends"

@@ -38,7 +38,7 @@ from autoft.study.gauge import (
     CHECKPOINT_BYTES,
     GPU_BYTES,
     HOST_BYTES,
-    PLACE_BYTES,
+    RESUME_BYTES,
     STEPS,
     BuildGauge,
 )
@@ -169,7 +169,7 @@ class _Rehearsal:
     ) -> _Stage:
         """Runs the corners on the node that stands for a kind, as many at a time as a search would."""
         pinned = runtime.pinned_to(kind)
-        # What is left of the places is filled with the costliest, so that all of them work side by side.
+        # What is left of the slots is filled with the costliest, so that all of them work side by side.
         costliest = wanted[:1]
         entries = [*wanted, *islice(cycle(costliest), max(0, pinned.max_concurrent - len(wanted)))]
         spec = rehearsed(self.spec, entries)
@@ -218,7 +218,7 @@ class _Rehearsal:
         self.page.forecast(paces, left, budget.time_s, start_s)
 
     def _pace(self, stage: _Stage, precision: Precision, held: float) -> Pace:
-        """`held` is the share of all places that the user allows to use at the same time."""
+        """`held` is the share of all slots that the user allows to use at the same time."""
         few, many = self.spec.space.ends("epochs")
         rows = self.rows.size("validation")
         fastest, slowest = [], []
@@ -260,7 +260,7 @@ def _tried(trial: TrialRecord, evaluated: int) -> Tried:
         host_bytes=int(last.metrics[HOST_BYTES]),
         gpu_bytes=int(last.metrics[GPU_BYTES]),
         checkpoint_bytes=int(last.metrics[CHECKPOINT_BYTES]),
-        place_bytes=int(last.metrics[PLACE_BYTES]),
+        resume_bytes=int(last.metrics[RESUME_BYTES]),
         micro_batch=trial.micro_batch,
     )
 

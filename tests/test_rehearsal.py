@@ -61,7 +61,7 @@ def test_it_goes_well_and_tells_memory_speed_time_and_disk(rehearsed):
     assert 90 < float(found(ran, r"^model +([\d.]+) MB: checkpoint and MLflow model")[1]) < 100
     found(
         ran,
-        r"^disk +[\d.]+ [MGT]B at most: checkpoints .+, places to go on from .+, MLflow model .+ are free$",
+        r"^disk +[\d.]+ [MGT]B at most: checkpoints .+, resume files .+, MLflow model .+ are free$",
     )
 
 

@@ -80,11 +80,6 @@ class Rows(DataSummary):
         seal.write_test(self.tables.get("test"), folder)
 
 
-def prepare(spec: DataSpec, folder: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> PreparedData:
-    """`examine`, then `Rows.write`."""
-    return examine(spec, frames).write(folder)
-
-
 def read_prepared(folder: Path) -> PreparedData:
     """What `Rows.write` left in `folder`, but for the test split, which stays sealed, and what was dropped.
 

@@ -16,7 +16,7 @@ from autoft.kernel.trial import Trial
 from autoft.kernel.trial_context import TrialContext
 
 TICK_S = 1.0
-"""How often a trial whose place is kept can be closed between two measurements."""
+"""How often a trial whose state is saved can be closed between two measurements."""
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     """Train, and yield a measurement at each planned step.
 
     With `resume`, yields None about every TICK_S in between, so that whoever consumes it can close it there;
-    the trial's place is kept then.
+    the trial's state is saved then.
 
     Args:
         context: changed in place: its model is trained.
@@ -38,7 +38,7 @@ def run(
         checkpoint: file to write whenever the objective improves; there at the last measurement.
         writer: writes it.
         began_s: `time.monotonic()` at the trial's begin.
-        resume: the files of its place; None keeps none.
+        resume: the files of its resume state; None saves none.
 
     Raises:
         Diverged: the loss or a logit is NaN or infinite, or the loss has grown without measure; found at the

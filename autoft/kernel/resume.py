@@ -1,4 +1,4 @@
-"""How a trial goes on where an earlier attempt was broken off. Apart from `place`, for it needs no torch."""
+"""How a trial goes on where an earlier attempt was broken off. `resume_state`, apart, needs no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Resume:
-    """Which files hold a trial's place, and what to heed on the way."""
+    """Which files hold a trial's resume state, and what to heed on the way."""
 
     path: Path
     """Of this attempt; replaced at every measurement, and when the trial is closed between two."""
     earlier: tuple[Path, ...] = ()
     """Of earlier attempts, the last one first."""
     measured: int = 0
-    """Measurements that the caller has from them; what a place holds beyond is given again."""
+    """Measurements that the caller has from them; what a state holds beyond is given again."""
     micro_batch: int | None = None
     """At most so many rows at a time; None is as many as fit."""

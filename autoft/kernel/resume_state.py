@@ -1,4 +1,4 @@
-"""A trial's place: all that another process needs to go on with it as if nothing had happened.
+"""A trial's resume state: all that another process needs to go on with it as if nothing had happened.
 
 One safetensors file: the trained tensors, the optimizer's moments, the states of the random generators and
 the losses since the last measurement; in its header the step and the measurements so far. The position in the
@@ -20,7 +20,7 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 
 FORMAT = 2
-"""Of the file, and of the batches that follow; a place in another one is not taken. 1 had other batches."""
+"""Of the file, and of the batches that follow; a file in another one is not taken. 1 had other batches."""
 _KEY, _STATE = "key", "place"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """AdamW's state of a parameter."""
@@ -47,7 +47,7 @@ def state_of(
     random_states: Sequence[torch.Tensor],
     losses: Sequence[torch.Tensor],
 ) -> dict[str, torch.Tensor]:
-    """The tensors of a place; they are the trial's own, to be written before training goes on.
+    """The tensors of a state; they are the trial's own, to be written before training goes on.
 
     Args:
         live: what training changes, by name.
@@ -72,10 +72,10 @@ def restore(
     optimizer: torch.optim.Optimizer,
     trained: Mapping[str, nn.Parameter],
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Copies a place's tensors to where training changes them; gives the random states and the losses.
+    """Copies a state's tensors to where training changes them; gives the random states and the losses.
 
     Args:
-        place: from `read_resume_state`, with these tensors.
+        saved: from `read_resume_state`, with these tensors.
         live: see `state_of`.
         optimizer: an AdamW over `trained` whose state exists.
         trained: its parameters by name.
@@ -92,7 +92,7 @@ def restore(
 
 
 def header(saved: ResumeState, config: FineTuneConfig, rows_key: str) -> dict[str, str]:
-    """A place without its tensors, for the header of its file."""
+    """A state without its tensors, for the header of its file."""
     state = {
         "step": saved.step,
         "elapsed_s": saved.elapsed_s,
@@ -105,11 +105,11 @@ def header(saved: ResumeState, config: FineTuneConfig, rows_key: str) -> dict[st
 def read_resume_state(
     path: Path, config: FineTuneConfig, rows_key: str, shapes: Mapping[str, torch.Size]
 ) -> tuple[ResumeState | None, str]:
-    """The place in a file, and why there is none that this trial can go on from, in words.
+    """The state in a file, and why there is none that this trial can go on from, in words.
 
     Args:
         path: the file.
-        config: the trial's; a place of another one is not taken.
+        config: the trial's; the state of another one is not taken.
         rows_key: names the rows; nor is one of other rows.
         shapes: of the tensors that it must hold at least.
     """

@@ -1,4 +1,4 @@
-"""A trial under way: its state, how a step and a measurement change it, and how its place is kept."""
+"""A trial under way: its state, how a step and a measurement change it, and how its state is saved."""
 
 import math
 import os
@@ -73,12 +73,12 @@ class Trial:
         self._random_states = _random_states(context.device)
 
     def restore_best(self) -> None:
-        """Takes the place that an earlier attempt left, if there is one to go on from."""
+        """Takes the state that an earlier attempt left, if there is one to go on from."""
         for path in self.resume.earlier if self.resume else ():
             shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
             saved, why = read_resume_state(self._held(path), self.config, self.context.rows_key, shapes)
             if saved is None:
-                print(f"No place to go on from in {path.name}: {why}.")
+                print(f"No state to go on from in {path.name}: {why}.")
                 continue
             self._random_states, self._losses = restore(saved, self._live, self._optimizer, self._trained)
             self.step = self._kept_step = saved.step
@@ -110,7 +110,7 @@ class Trial:
         self._random_states = _random_states(self.context.device)
         if self.is_over:
             self.writer.finish()
-        # A disk that still writes the last place gets no other one.
+        # A disk that still writes the last state gets no other one.
         elif self.measurements and self.measurements[-1].step == self.step and self._last_save.done():
             self.save_state()
 

@@ -112,7 +112,7 @@ class Workbench:
         Args:
             config: the trial.
             checkpoint: where its best model goes, as safetensors; written when the objective improves.
-            resume: where its place is kept, and where it is to go on from; None keeps none.
+            resume: the files of its resume state; None saves none.
 
         Raises:
             ModelError: the model cannot be loaded, or lacks the depth or the length.

@@ -30,13 +30,13 @@ def tell(plan: CachePlan, console: Console) -> None:
 
     That stored states changed a result is nothing to expect, so it is a warning in both.
     """
-    places = f" at {words.count(len(plan.boundaries), 'place')}" if plan.boundaries else ""
+    boundaries = f" at {words.count(len(plan.boundaries), 'boundary')}" if plan.boundaries else ""
     _log.info("cache: %s", headline(plan))
     for each in plan.boundaries:
         _log.info("cache: %s, max_length %d: %s", each.model, each.max_length, kept(each))
     for note in plan.notes:
         _log.info("cache: %s", note)
-    line = "; ".join([f"cache: {headline(plan)}{places}", *plan.notes])
+    line = "; ".join([f"cache: {headline(plan)}{boundaries}", *plan.notes])
     say(console, line, "dim")
     for warning in plan.warnings:
         _log.warning("cache: %s", warning)

@@ -28,7 +28,7 @@ class Tried:
     gpu_bytes: int
     """Peak memory on its GPU; 0 without one."""
     checkpoint_bytes: int
-    place_bytes: int
+    resume_bytes: int
     """Of the file from which an interrupted trial goes on."""
     micro_batch: int | None
     """See `Measurement`."""
@@ -86,7 +86,7 @@ class DiskNeed:
     checkpoints: int
     """Of the best trials and of those that run."""
     going_on: int
-    """Places of running trials, from which an interrupted search goes on."""
+    """Resume files of running trials, from which an interrupted search goes on."""
     cache: int
     """Hidden states."""
     model: int
@@ -94,13 +94,13 @@ class DiskNeed:
 
     @staticmethod
     def of(tried: Sequence[Tried], keep: int, slots: int, cache: int, model: int) -> "DiskNeed":
-        """For `keep` best trials and `places` running ones.
+        """For `keep` best trials and `slots` running ones.
 
         A trial's file is replaced by a whole new one, so each that runs has two for a moment.
         """
         checkpoint = max(each.checkpoint_bytes for each in tried)
-        place = max(each.place_bytes for each in tried)
-        return DiskNeed(checkpoint * (keep + 2 * slots), 2 * place * slots, cache, 2 * model)
+        resume = max(each.resume_bytes for each in tried)
+        return DiskNeed(checkpoint * (keep + 2 * slots), 2 * resume * slots, cache, 2 * model)
 
     @property
     def total(self) -> int:

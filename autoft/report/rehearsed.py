@@ -105,7 +105,7 @@ class Page:
         """What the search will write where, and whether that fits."""
         parts = {
             "checkpoints": need.checkpoints,
-            "places to go on from": need.going_on,
+            "resume files": need.going_on,
             "hidden states": need.cache,
             "MLflow model": need.model,
         }

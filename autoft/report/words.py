@@ -50,5 +50,6 @@ _ORIGINS = {
 
 
 def count(n: int, noun: str) -> str:
-    """`1 trial`, `2 trials`, `1,204 rows`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    """`1 trial`, `2 trials`, `1,204 rows`, `2 boundaries`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("ary") else f"{noun}s"
+    return f"{n:,} {noun if n == 1 else plural}"

@@ -21,7 +21,7 @@ from autoft.study.worker import Node
 STEPS = 3
 """Of a trial, with a measurement after each. The first one warms up."""
 HOST_BYTES, GPU_BYTES = "peak_host_bytes", "peak_gpu_bytes"
-CHECKPOINT_BYTES, PLACE_BYTES = "checkpoint_bytes", "place_bytes"
+CHECKPOINT_BYTES, RESUME_BYTES = "checkpoint_bytes", "resume_bytes"
 """What the last measurement tells besides its metrics: peak memory, and the size of what a trial writes."""
 
 
@@ -56,7 +56,7 @@ class Gauge:
                 yield measurement
                 continue
             trial.close()  # before its last word is handed on, so that its files are there
-            sizes = {**_peaks(), CHECKPOINT_BYTES: _size(checkpoint), PLACE_BYTES: _size(resume.path)}
+            sizes = {**_peaks(), CHECKPOINT_BYTES: _size(checkpoint), RESUME_BYTES: _size(resume.path)}
             yield replace(measurement, fraction=1.0, metrics={**measurement.metrics, **sizes})
             return
 

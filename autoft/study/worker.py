@@ -18,8 +18,8 @@ class Workbench(Protocol):
         """Yields a measurement at every evaluation, the last one with fraction 1; closed early when pruned.
 
         Yields None now and then, so that it can be closed between two. Writes the trained tensors to the file
-        `checkpoint` whenever the objective improves, and its place to `resume.path`; goes on from the first
-        of `resume.earlier` that it can use.
+        `checkpoint` whenever the objective improves, and its resume state to `resume.path`; goes on from the
+        first of `resume.earlier` that it can use.
         """
 
 

@@ -11,8 +11,9 @@ from transformers import CanineTokenizer, PreTrainedTokenizerFast
 from autoft.data import encode as encode_module
 from autoft.data.encode import encode, encoded_path, tokenize, tokenizer_fingerprint
 from autoft.data.files import read_table
-from autoft.data.prepare import prepare
 from autoft.spec.study import DataSpec
+
+from .prepared import prepare
 
 VOCAB = {
     word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "lamp", "late", "broken", "money"])

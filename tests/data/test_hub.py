@@ -13,7 +13,7 @@ TOKEN = "hf_not_a_real_token"
 SCRIPT = """
 import dataclasses, json, sys, tempfile
 from pathlib import Path
-from autoft.data.prepare import prepare
+from autoft.data.prepare import examine
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
 
@@ -27,7 +27,7 @@ requests = {
 }
 for name, changes in requests.items():
     try:
-        data = prepare(dataclasses.replace(spec, **changes), Path(sys.argv[1]) / name)
+        data = examine(dataclasses.replace(spec, **changes)).write(Path(sys.argv[1]) / name)
         answers[name] = {"labels": data.labels, "sizes": {s: data.size(s) for s in data.counts}}
         answers[name]["repr"] = repr(data)
     except DataError as error:

@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 
 from autoft.data.files import read_table
-from autoft.data.prepare import examine, prepare, read_prepared
+from autoft.data.prepare import examine, read_prepared
 from autoft.data.seal import open_test
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec, SplitSpec
+
+from .prepared import prepare
 
 SPEC = DataSpec(inputs=("text",), target="queue")
 FRAME = pd.DataFrame({"text": [f"message {i}" for i in range(40)], "queue": ["b", "a10", "a9", "b"] * 10})

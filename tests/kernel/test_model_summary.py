@@ -114,7 +114,8 @@ def test_an_embedding_with_spare_rows_is_as_good(folder):
     model.resize_token_embeddings(64)
     model.save_pretrained(folder)
     added(folder, "parcel")
-    fit_to_models(spec(folder), COLOURS, 100)
+    _, found = fit_to_models(spec(folder), COLOURS, 100)
+    assert [each.name for each in found] == [str(folder)]
 
 
 def test_a_second_kind_of_token_that_the_model_lacks_is_refused_for_pairs_alone(folder):

@@ -118,7 +118,7 @@ def test_a_place_that_is_cut_short_is_not_used_and_the_one_before_it_is(tmp_path
     found = [(m.index, m.step, dict(m.metrics), m.error) for m in trial if m is not None]
     assert found == expected[0]
     said = capsys.readouterr().out
-    assert "No place to go on from in 2.resume: it is damaged" in said
+    assert "No state to go on from in 2.resume: it is damaged" in said
     assert "The trial goes on from step" in said
 
 

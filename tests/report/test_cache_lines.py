@@ -23,7 +23,7 @@ def told(plan):
 
 def test_the_screen_has_one_line_and_the_log_has_every_boundary(caplog):
     caplog.set_level(logging.INFO)
-    line = f"cache: 28.2 MB of hidden states, computed once at 2 places; {NOTE}"
+    line = f"cache: 28.2 MB of hidden states, computed once at 2 boundaries; {NOTE}"
     assert told(CachePlan(KEPT, (NOTE,))) == [line]
     assert caplog.messages == [
         "cache: 28.2 MB of hidden states, computed once",

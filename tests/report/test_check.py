@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from autoft.data.prepare import prepare
 from autoft.kernel import model_summary
 from autoft.kernel.boundary import worth
 from autoft.kernel.boundary.plan import Boundary, CachePlan
@@ -21,6 +20,7 @@ from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import write_cache_plan
 from autoft.study.storage import open_study
 
+from ..data.prepared import prepare
 from ..kernel.tiny import save_pretrained
 from ..main_job import SPACE
 from ..study.earlier import made

@@ -7,7 +7,7 @@ from autoft.report.forecast import BETWEEN_TRIALS_S, DiskNeed, Pace, Tried, time
 
 def tried(**changes):
     of = {"values": {}, "node": "n", "step_s": 0.5, "evaluation_s": 0.01, "start_s": 3.0, "host_bytes": 10**9}
-    rest = {"gpu_bytes": 0, "checkpoint_bytes": 100, "place_bytes": 300, "micro_batch": None}
+    rest = {"gpu_bytes": 0, "checkpoint_bytes": 100, "resume_bytes": 300, "micro_batch": None}
     return Tried(**{**of, **rest, **changes})
 
 
@@ -31,7 +31,7 @@ def test_one_trial_takes_as_long_as_a_trial_however_many_places_there_are():
 
 
 def test_the_disk_holds_the_best_trials_and_those_that_run():
-    need = DiskNeed.of([tried(), tried(checkpoint_bytes=200, place_bytes=600)], 3, 2, 50, 1000)
+    need = DiskNeed.of([tried(), tried(checkpoint_bytes=200, resume_bytes=600)], 3, 2, 50, 1000)
     # Three kept and two running with two files each; two places with two files each.
     assert (need.checkpoints, need.going_on) == (200 * (3 + 2 * 2), 600 * 2 * 2)
     assert need.total == 1400 + 2400 + 50 + 2 * 1000

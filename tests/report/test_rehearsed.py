@@ -35,7 +35,7 @@ def test_a_disk_that_is_too_small_is_a_problem():
     need = DiskNeed(checkpoints=3 * GB, going_on=2 * GB, cache=GB, model=GB)
     said.disk(need, 8 * GB, None, Path("/here"))
     assert said.problems == 0
-    assert "disk       7 GB at most: checkpoints 3 GB, places to go on from 2 GB" in text.getvalue()
+    assert "disk       7 GB at most: checkpoints 3 GB, resume files 2 GB" in text.getvalue()
     said.disk(need, 6 * GB, None, Path("/here"))
     assert said.problems == 1
     assert "PROBLEM: 7 GB are needed" in text.getvalue()

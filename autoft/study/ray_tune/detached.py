@@ -1,8 +1,8 @@
 """Ray's processes hear no signal but those of their driver, and none of them outlives it.
 
 `timeout`, a terminal, Slurm and systemd send a signal to the whole group of the command, or to all that it
-has started. Ray's processes would be gone before the search could keep a place; so they begin in sessions of
-their own, with these signals blocked, which the workers that they start inherit.
+has started. Ray's processes would be gone before the search could keep its resume states; so they begin in
+sessions of their own, with these signals blocked, which the workers that they start inherit.
 """
 
 import os

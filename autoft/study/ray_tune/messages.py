@@ -82,7 +82,7 @@ class Shared:
     """The study's, on the driver."""
     token: str
     """Stands in a file of that folder: a node that reads it there sees the driver's disk."""
-    shipments: Mapping[Path, SharedFile]
+    files: Mapping[Path, SharedFile]
     timeout_s: float
     """A step that takes longer hangs."""
     nice: int

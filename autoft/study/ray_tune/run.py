@@ -41,7 +41,7 @@ def run(
 
     Trials that an earlier session left RUNNING go on first, under their own numbers. SIGINT, SIGTERM, SIGHUP
     and `requests.request_stop` end it within seconds. Returns whether it was ended so; then what was running
-    stays RUNNING in the study, each trial with its place.
+    stays RUNNING in the study, and its resume state is saved.
 
     Args:
         study: from `open_study`.
@@ -69,17 +69,8 @@ def run(
         gpus_per_trial=runtime.gpus_per_trial,
         began_s=began_s,
     )
-    # On a GPU the rows at a time have little to do with the machine's own memory.
     bridge = TuneBridge(tuner, folder)
-    shared = Shared(
-        environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
-        make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's
-        folder=folder,
-        token=write_token(folder),
-        shipments={} if runtime.local else ship(files),
-        timeout_s=spec.faults.trial_timeout_s,
-        nice=runtime.nice,
-    )
+    shared = _shared(make_workbench, folder, runtime, files, spec.faults.trial_timeout_s)
     with gently(tuner.stop) as begin_grace:
         while not _tuned(bridge, shared, runtime, begin_grace):
             tuner.all_lost(LOST)
@@ -89,6 +80,21 @@ def run(
     if error := bridge.error or tuner.stopped_by:
         raise error
     return tuner.stopped
+
+
+def _shared(
+    make_workbench: MakeWorkbench, folder: Path, runtime: Runtime, files: Iterable[Path], timeout_s: float
+) -> Shared:
+    """What every worker is given once."""
+    return Shared(
+        environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
+        make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's
+        folder=folder,
+        token=write_token(folder),
+        files={} if runtime.local else ship(files),
+        timeout_s=timeout_s,
+        nice=runtime.nice,
+    )
 
 
 def _tuned(bridge: TuneBridge, shared: Shared, runtime: Runtime, begin_grace: Callable[[], None]) -> bool:

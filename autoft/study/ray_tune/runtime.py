@@ -125,7 +125,7 @@ def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
         log: the file that Ray's driver-side messages go to.
 
     Raises:
-        ResourceError: no place fits a trial, or no cluster answers.
+        ResourceError: no node has room for a trial, or no cluster answers.
     """
     _check(resources)
     with ExitStack() as stack:

@@ -31,31 +31,31 @@ def write_token(folder: Path) -> str:
 
 def ship(paths: Iterable[Path]) -> dict[Path, SharedFile]:
     """Hands files and folders to Ray's object store. A folder travels as an archive of its files."""
-    shipments = {}
+    files = {}
     for path in paths:
         content = _archive(path) if path.is_dir() else path.read_bytes()
         digest = hasher()
         digest.update(content)
-        shipments[path] = SharedFile(digest.hexdigest(), ray.put(content), path.is_dir())
-    return shipments
+        files[path] = SharedFile(digest.hexdigest(), ray.put(content), path.is_dir())
+    return files
 
 
 class WorkerNode:
     """The node that this process runs on (see `study.workbench.Node`)."""
 
-    def __init__(self, folder: Path, token: str, shipments: Mapping[Path, SharedFile]) -> None:
-        self._folder, self._shipments = folder, shipments
+    def __init__(self, folder: Path, token: str, files: Mapping[Path, SharedFile]) -> None:
+        self._folder, self._files = folder, files
         self.sees_driver = _read(folder / TOKEN_FILE) == token
         """Whether this process writes into the study's folder itself."""
 
     @classmethod
     def of(cls, shared: Shared) -> "WorkerNode":
         """The node, as this worker process finds it."""
-        return cls(shared.folder, shared.token, shared.shipments)
+        return cls(shared.folder, shared.token, shared.files)
 
     def locate(self, path: Path) -> Path:
         """Where this node finds the driver's `path`."""
-        shared_file = self._shipments.get(path)
+        shared_file = self._files.get(path)
         if shared_file is None:
             return path
         if shared_file.folder:

@@ -114,9 +114,9 @@ class ResidentTrainable(tune.Trainable):
         measurements, self._measurements = self._measurements, _nothing()
         try:
             measurements.close()
-        except OSError as error:  # it could not keep its place; the last one stands
+        except OSError as error:  # it could not save its state; the last one stands
             with suppress(OSError):
-                print(f"The trial's place was not kept: {error}", file=sys.stderr, flush=True)
+                print(f"The trial's resume state was not saved: {error}", file=sys.stderr, flush=True)
         self._capture.close()
         if not self._node.sees_driver:
             self._capture.path.unlink(missing_ok=True)

@@ -30,9 +30,9 @@ def test_a_node_that_sees_the_disk_uses_it(driver: Path, two_workers: Runtime) -
 
 def test_a_node_that_does_not_gets_copies(driver: Path, two_workers: Runtime) -> None:
     paths = [driver / "model", driver / "rows.arrow"]
-    shipments, token = ship(paths), write_token(driver)
+    files, token = ship(paths), write_token(driver)
     driver.rename(driver.with_name("gone"))
-    node = WorkerNode(driver, token, shipments)
+    node = WorkerNode(driver, token, files)
     assert not node.sees_driver
     model, rows = (node.locate(path) for path in paths)
     assert (model / "config.json").read_text() == "{}"
@@ -47,9 +47,9 @@ def test_a_node_that_does_not_gets_copies(driver: Path, two_workers: Runtime) ->
 def test_a_folder_of_the_same_name_with_other_files_is_not_taken_for_it(
     driver: Path, two_workers: Runtime
 ) -> None:
-    shipments = ship([driver / "model"])
+    files = ship([driver / "model"])
     (driver / "model/config.json").write_text("{ }")
-    copy = WorkerNode(driver, "other", shipments).locate(driver / "model")
+    copy = WorkerNode(driver, "other", files).locate(driver / "model")
     assert (copy / "config.json").read_text() == "{}"
 
 
@@ -60,9 +60,9 @@ def test_another_study_in_the_same_place_is_not_the_drivers(driver: Path) -> Non
 
 def test_a_node_forgets_what_it_was_given(driver: Path, two_workers: Runtime, tmp_path: Path) -> None:
     model, rows, cache = driver / "model", driver / "rows.arrow", driver / "cache"
-    shipments, hidden = ship([model, rows]), driver.with_name("gone")
+    files, hidden = ship([model, rows]), driver.with_name("gone")
     driver.rename(hidden)
-    node = WorkerNode(driver, "another", shipments)
+    node = WorkerNode(driver, "another", files)
     copies = [node.locate(model), node.locate(rows), node.scratch(cache)]
     (copies[2] / "states").write_text("states")
     hidden.rename(driver)
