@@ -23,15 +23,12 @@ from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.device import Precision
 from autoft.kernel.model_summary import fit_to_models
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.steps import Plan
 from autoft.kernel.steps import plan as plan_steps
 from autoft.kernel.workbench import StudyInputs
-from autoft.report.forecast import DiskNeed, Pace, Tried
-from autoft.report.rehearsed import Page
+from autoft.report.rehearsed import DiskNeed, Page, Tried
 from autoft.session import describe
 from autoft.signals import heeded
 from autoft.spec.corners import corners
-from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
 from autoft.study.gauge import (
@@ -50,7 +47,7 @@ from autoft.study.ray_tune.runtime import Kind, Runtime, ray_runtime
 from autoft.study.ray_tune.shipping import forget
 from autoft.study.records import TrialRecord, read_cache_plan, read_info, read_trials, write_info
 from autoft.study.rehearsed import rehearsed
-from autoft.study.storage import Study, clear_storage_errors, open_study, standing, trials_left
+from autoft.study.storage import Study, clear_storage_errors, open_study, standing
 from autoft.study.trial_config import fine_tune_config
 from autoft.tracking.rehearsed import try_model
 
@@ -125,23 +122,23 @@ class _Rehearsal:
 
     def run(self) -> None:
         """All of it, told as it goes."""
-        wanted = self.corners
         with ray_runtime(self.spec.resources, self.scratch / "ray.log") as runtime:
             kinds = runtime.kinds()
             if not kinds:
                 raise ResourceError("resources: no node that a trial fits on is there any more")
-            self.page.begins(kinds, len(wanted), STEPS)
+            self.page.begins(kinds, len(self.corners), STEPS)
             precision = runtime.precision(self.spec.resources.precision)
             plan = self._plan(precision)
-            prepared = self.few.rows.write(self.scratch / "few-rows")
+            prepared = self.few.write(self.scratch / "few-rows")
             stages = [
-                self._on(kind, wanted, runtime, plan, prepared, self.scratch / f"kind-{number}")
+                self._on(kind, runtime, precision, plan, prepared, self.scratch / f"kind-{number}")
                 for number, kind in enumerate(kinds)
             ]
         stages = [stage for stage in stages if stage.tried]
         if not stages:
             return
-        self._tell_speed(stages, runtime, plan, precision)
+        for stage in stages:
+            self.page.tried(stage.tried, min(stage.kind.slots, runtime.most or stage.kind.slots))
         model_bytes = self._try_model(stages, prepared)
         tried = [each for stage in stages for each in stage.tried]
         slots = _slots(stages, runtime)
@@ -161,8 +158,8 @@ class _Rehearsal:
     def _on(
         self,
         kind: Kind,
-        wanted: Sequence[dict[str, Value]],
         runtime: Runtime,
+        precision: Precision,
         plan: CachePlan,
         prepared: PreparedData,
         folder: Path,
@@ -170,8 +167,8 @@ class _Rehearsal:
         """Runs the corners on the node that stands for a kind, as many at a time as a search would."""
         pinned = runtime.pinned_to(kind)
         # What is left of the slots is filled with the costliest, so that all of them work side by side.
-        costliest = wanted[:1]
-        entries = [*wanted, *islice(cycle(costliest), max(0, pinned.max_concurrent - len(wanted)))]
+        more = max(0, pinned.max_concurrent - len(self.corners))
+        entries = [*self.corners, *islice(cycle(self.corners[:1]), more)]
         spec = rehearsed(self.spec, entries)
         study = open_study(spec, folder, identity_of(spec, self.rows.digest))
         write_info(study, describe(spec, prepared))
@@ -197,42 +194,29 @@ class _Rehearsal:
         ended = read_trials(study)
         self.page.failures([trial for trial in ended if trial.state != "COMPLETE"])
         done = tuple(trial for trial in ended if trial.state == "COMPLETE")
-        tried = tuple(_tried(trial, self.few.evaluated) for trial in done)
+        tried = tuple(self._tried(trial, precision) for trial in done)
         return _Stage(kind, spec, folder, study, done, tried)
 
-    def _tell_speed(
-        self, stages: Sequence[_Stage], runtime: Runtime, plan: CachePlan, precision: Precision
-    ) -> None:
-        for stage in stages:
-            most = min(stage.kind.slots, runtime.most or stage.kind.slots)
-            self.page.tried(stage.tried, most)
-        held = _slots(stages, runtime) / sum(stage.kind.total for stage in stages)
-        paces = [self._pace(stage, precision, held) for stage in stages]
-        tried = [each for stage in stages for each in stage.tried]
-        # At most as long as it would take to compute each stored boundary through the whole model.
-        rows = sum(self.rows.size(split) for split in ("train", "validation"))
-        fill_s = rows * len(plan.boundaries) * max(each.evaluation_s for each in tried)
-        start_s = max(each.start_s for each in tried) + fill_s
-        budget = self.spec.budget
-        left = budget.trials if self.standing is None else trials_left(self.standing, budget)
-        self.page.forecast(paces, left, budget.time_s, start_s)
-
-    def _pace(self, stage: _Stage, precision: Precision, held: float) -> Pace:
-        """`held` is the share of all slots that the user allows to use at the same time."""
-        few, many = self.spec.space.ends("epochs")
-        rows = self.rows.size("validation")
-        fastest, slowest = [], []
-        for each in stage.tried:
-            short, long = (self._steps(each, epochs, precision) for epochs in (few, many))
-            first = short.measured_at[0] if self.spec.search.pruner != "none" else short.steps
-            times = 1 if self.spec.search.pruner != "none" else len(short.measured_at)
-            fastest.append(each.trial_s(first, times, rows, self.few.share))
-            slowest.append(each.trial_s(long.steps, len(long.measured_at), rows))
-        return Pace(stage.kind.total * held, min(fastest), max(slowest))
-
-    def _steps(self, tried: Tried, epochs: float, precision: Precision) -> Plan:
-        values = {**self.spec.space.resolve({}), **tried.values, "epochs": int(epochs)}
-        return plan_steps(self.rows.size("train"), fine_tune_config(self.spec, values, 0, precision))
+    def _tried(self, trial: TrialRecord, precision: Precision) -> Tried:
+        warm, last = trial.measurements[1:], trial.measurements[-1]
+        step_s = min(each.training_s for each in warm)
+        evaluation_s = min(each.evaluation_s for each in warm) / len(self.few.tables["validation"])
+        values = {name: value for name, value in trial.params.items() if name != "learning_rate"}
+        epochs = int(self.spec.space.ends("epochs")[1])
+        whole = {**self.spec.space.resolve({}), **values, "epochs": epochs}
+        steps = plan_steps(self.rows.size("train"), fine_tune_config(self.spec, whole, 0, precision))
+        evaluated = len(steps.measured_at) * self.rows.size("validation")
+        return Tried(
+            values=values,
+            node=trial.node or "?",
+            step_s=step_s,
+            trial_s=steps.steps * step_s + evaluated * evaluation_s,
+            host_bytes=int(last.metrics[HOST_BYTES]),
+            gpu_bytes=int(last.metrics[GPU_BYTES]),
+            checkpoint_bytes=int(last.metrics[CHECKPOINT_BYTES]),
+            resume_bytes=int(last.metrics[RESUME_BYTES]),
+            micro_batch=trial.micro_batch,
+        )
 
     def _try_model(self, stages: Sequence[_Stage], prepared: PreparedData) -> int:
         """The largest checkpoint as the winner's model, to MLflow and back. Gives its bytes."""
@@ -246,23 +230,6 @@ class _Rehearsal:
         size = try_model(self.spec.tracking.uri, read_info(stage.study), trial, tuned)
         self.page.model(size)
         return size
-
-
-def _tried(trial: TrialRecord, evaluated: int) -> Tried:
-    warm, last = trial.measurements[1:], trial.measurements[-1]
-    worked_s = sum(each.training_s + each.evaluation_s for each in trial.measurements)
-    return Tried(
-        values={name: value for name, value in trial.params.items() if name != "learning_rate"},
-        node=trial.node or "?",
-        step_s=min(each.training_s for each in warm),
-        evaluation_s=min(each.evaluation_s for each in warm) / evaluated,
-        start_s=max(0.0, (trial.duration_s or 0.0) - worked_s),
-        host_bytes=int(last.metrics[HOST_BYTES]),
-        gpu_bytes=int(last.metrics[GPU_BYTES]),
-        checkpoint_bytes=int(last.metrics[CHECKPOINT_BYTES]),
-        resume_bytes=int(last.metrics[RESUME_BYTES]),
-        micro_batch=trial.micro_batch,
-    )
 
 
 def _slots(stages: Sequence[_Stage], runtime: Runtime) -> float:

@@ -22,7 +22,6 @@ OVERRIDES = (
     "space.unfreeze_depth=[0, 1]",
     "space.batch_size=[8, 16]",
     "space.max_length=32",
-    "budget.time=8h",
 )
 """Two depths and two batch sizes: four corners."""
 
@@ -46,7 +45,7 @@ def found(ran, pattern):
     return match
 
 
-def test_it_goes_well_and_tells_memory_speed_time_and_disk(rehearsed):
+def test_it_goes_well_and_tells_memory_speed_and_disk(rehearsed):
     _, _, ran = rehearsed
     assert (ran.code, "Traceback" in ran.out + ran.err) == (0, False), ran
     assert ran.out.endswith("The rehearsal went well.\n")
@@ -54,9 +53,6 @@ def test_it_goes_well_and_tells_memory_speed_time_and_disk(rehearsed):
     unit = {"MB": 1e6, "GB": 1e9}[size[2]]
     # More than the model's 22.7 million numbers of 4 bytes, less than a machine has.
     assert 91e6 < float(size[1]) * unit < 16e9
-    found(ran, r"^trials +24 trials in .+ to .+: [\d :-]+ to [\d :-]+$")
-    least, most = found(ran, r"^ +([\d,]+)(?: to ([\d,]+))? of them within budget.time, by ").groups()
-    assert 0 < int(least) <= int(most or least) <= 24
     # 22,716,681 numbers of 4 bytes, tokenizer and description.
     assert 90 < float(found(ran, r"^model +([\d.]+) MB: checkpoint and MLflow model")[1]) < 100
     found(
@@ -67,7 +63,10 @@ def test_it_goes_well_and_tells_memory_speed_time_and_disk(rehearsed):
 
 def test_the_costly_corners_take_longer_than_the_cheap_ones(rehearsed):
     _, _, ran = rehearsed
-    told = re.findall(r"([\d.e-]+) s a step: .*unfreeze_depth=(\S+) max_length=32 batch_size=(\S+)", ran.out)
+    told = re.findall(
+        r"([\d.e-]+) s a step, at most .+ a trial: .*unfreeze_depth=(\S+) max_length=32 batch_size=(\S+)",
+        ran.out,
+    )
     steps_s = {(depth, batch): float(seconds) for seconds, depth, batch in told}
     assert set(steps_s) == {("0", "8"), ("0", "16"), ("1", "8"), ("1", "16")}
     # A block forwards and backwards, against a matrix of 384 by 9 on stored states.

@@ -1,7 +1,5 @@
 """The rows of a rehearsal: few, and those that cost most."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,27 +7,17 @@ import pyarrow.compute as pc
 from autoft.data.prepare import Rows
 
 
-@dataclass(frozen=True)
-class FewRows:
-    """Some of a study's rows."""
+def longest(rows: Rows, train: int, validation: int) -> Rows:
+    """The `train` longest training rows and `validation` rows of all lengths, or as many as there are.
 
-    rows: Rows
-    """With the facts of all; only its tables are shorter."""
-    evaluated: int
-    """How many validation rows there are."""
-    share: float
-    """How long a training row is, on average, of the average of these."""
-
-
-def longest(rows: Rows, train: int, validation: int) -> FewRows:
-    """The `train` longest training rows and `validation` rows of all lengths, or as many as there are."""
-    lengths, table = _lengths(rows.tables["train"]), rows.tables["validation"]
-    first = np.argsort(-lengths, kind="stable")[:train]
+    Only the tables are shorter: labels and counts stay those of all rows.
+    """
+    table = rows.tables["validation"]
+    first = np.argsort(-_lengths(rows.tables["train"]), kind="stable")[:train]
     spread = np.linspace(0, len(table) - 1, min(validation, len(table))).astype(int)
     evaluated = table.take(np.argsort(_lengths(table), kind="stable")[spread])
     few = {"train": rows.tables["train"].take(first), "validation": evaluated}
-    share = float(lengths.mean() / max(1.0, lengths[first].mean()))
-    return FewRows(Rows(**{**vars(rows), "tables": few}), len(spread), share)
+    return Rows(**{**vars(rows), "tables": few})
 
 
 def _lengths(table: pa.Table) -> np.ndarray:

@@ -1,17 +1,69 @@
 """What a rehearsal says to a person, line by line, in the form of `autoft check`."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from autoft.report import words
-from autoft.report.forecast import DiskNeed, Pace, Tried, time_for, trials_within
 from autoft.report.printing import say
 from autoft.spec.size import size_text
+from autoft.spec.space import Value
 from autoft.study.ray_tune.runtime import Kind
 from autoft.study.records import TrialRecord
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What the few steps of one corner of the space took."""
+
+    values: Mapping[str, Value]
+    """Of the corner (`spec.corners`)."""
+    node: str
+    """The host that ran it."""
+    step_s: float
+    """Of the longest rows, so at most."""
+    trial_s: float
+    """Of a whole trial of the most epochs, at that rate."""
+    host_bytes: int
+    """Peak main memory of the process."""
+    gpu_bytes: int
+    """Peak memory on its GPU; 0 without one."""
+    checkpoint_bytes: int
+    resume_bytes: int
+    """Of the file from which an interrupted trial goes on."""
+    micro_batch: int | None
+    """See `Measurement`."""
+
+
+@dataclass(frozen=True)
+class DiskNeed:
+    """Bytes that a search takes at its fullest."""
+
+    checkpoints: int
+    """Of the best trials and of those that run."""
+    going_on: int
+    """Resume files of running trials, from which an interrupted search goes on."""
+    cache: int
+    """Hidden states."""
+    model: int
+    """The winner in MLflow's form, before and after it is uploaded."""
+
+    @staticmethod
+    def of(tried: Sequence[Tried], keep: int, slots: int, cache: int, model: int) -> "DiskNeed":
+        """For `keep` best trials and `slots` running ones.
+
+        A trial's file is replaced by a whole new one, so each that runs has two for a moment.
+        """
+        checkpoint = max(each.checkpoint_bytes for each in tried)
+        resume = max(each.resume_bytes for each in tried)
+        return DiskNeed(checkpoint * (keep + 2 * slots), 2 * resume * slots, cache, 2 * model)
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.checkpoints + self.going_on + self.cache + self.model
 
 
 class Page:
@@ -74,28 +126,8 @@ class Page:
                 slowest[name] = each
         for i, (name, each) in enumerate(slowest.items()):
             pieces = f"; memory takes {each.micro_batch} rows at a time" if each.micro_batch else ""
-            self.line("" if i else "speed", f"{words.number(each.step_s)} s a step{pieces}: {name}")
-
-    def forecast(self, paces: Sequence[Pace], left: int, limit_s: float | None, start_s: float) -> None:
-        """How many trials by when: from all of them cheap and stopped early to all costly and whole."""
-        fast, slow = min(p.fastest_s for p in paces), max(p.slowest_s for p in paces)
-        self.line(
-            "a trial", f"takes {_span(fast, slow)}: the first if stopped early, the last if it runs whole"
-        )
-        if left == 0:
-            self.line("trials", "none is left to run, a larger budget.trials goes on")
-            return
-        soonest, latest = time_for(left, paces)
-        latest += start_s
-        done = (
-            f"{words.count(left, 'trial')} in {_span(soonest, latest)}: {_clock(soonest)} to {_clock(latest)}"
-        )
-        self.line("trials", done)
-        if limit_s is not None:
-            fewest = min(left, trials_within(limit_s - start_s, paces)[0])
-            most = min(left, trials_within(limit_s, paces)[1])
-            count = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-            self.line("", f"{count} of them within budget.time, by {_clock(limit_s)}")
+            speed = f"{words.number(each.step_s)} s a step, at most {words.duration(each.trial_s)} a trial"
+            self.line("" if i else "speed", f"{speed}{pieces}: {name}")
 
     def model(self, size: int) -> None:
         """It came back from the tracking store."""
@@ -123,15 +155,3 @@ class Page:
             self.problem(
                 "", f"resources.disk is {size_text(limit)}, but checkpoints alone can take {size_text(kept)}"
             )
-
-
-def _span(low_s: float, high_s: float) -> str:
-    low, high = (f"{each:.1f} s" if each < 5 else words.duration(each) for each in (low_s, high_s))
-    return low if low == high else f"{low} to {high}"
-
-
-def _clock(after_s: float) -> str:
-    """The time of day then; with the date where it is not today."""
-    now = datetime.now()
-    then = now + timedelta(seconds=after_s)
-    return f"{then:%H:%M}" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M}"

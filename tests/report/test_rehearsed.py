@@ -5,13 +5,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autoft.report.forecast import DiskNeed, Pace
-from autoft.report.rehearsed import Page
+from autoft.report.rehearsed import DiskNeed, Page, Tried
 
 from .records import trial
-from .test_forecast import tried
 
 GB = 10**9
+
+
+def tried(**changes):
+    of = {"values": {}, "node": "n", "step_s": 0.5, "trial_s": 600.0, "host_bytes": 10**9, "gpu_bytes": 0}
+    return Tried(**{**of, "checkpoint_bytes": 100, "resume_bytes": 300, "micro_batch": None, **changes})
 
 
 def page():
@@ -45,16 +48,11 @@ def test_a_disk_that_is_too_small_is_a_problem():
     assert "PROBLEM: resources.disk is 4 GB, but checkpoints alone can take 5 GB" in text.getvalue()
 
 
-def test_the_forecast_is_a_range_with_times_of_day():
-    said, text = page()
-    said.forecast([Pace(2, 60.0, 600.0)], 10, 3600.0, 0.0)
-    first, second, third = text.getvalue().splitlines()
-    assert first.startswith("a trial    takes 60 s to 10 min")
-    assert second.startswith("trials     10 trials in 5 min to 50 min: ")
-    # Two places, six rounds in an hour, even if all are slow.
-    assert third.startswith("           10 of them within budget.time, by ")
-    said.forecast([Pace(2, 60.0, 600.0)], 0, None, 0.0)
-    assert text.getvalue().endswith("none is left to run, a larger budget.trials goes on\n")
+def test_the_disk_holds_the_best_trials_and_those_that_run():
+    need = DiskNeed.of([tried(), tried(checkpoint_bytes=200, resume_bytes=600)], 3, 2, 50, 1000)
+    # Three kept and two running with two files each; two resume states with two files each.
+    assert (need.checkpoints, need.going_on) == (200 * (3 + 2 * 2), 600 * 2 * 2)
+    assert need.total == 1400 + 2400 + 50 + 2 * 1000
 
 
 def test_memory_is_told_for_all_places_and_short_memory_is_told():
@@ -63,4 +61,7 @@ def test_memory_is_told_for_all_places_and_short_memory_is_told():
     assert (
         "memory     on n: at most 1 GB a trial, 3 GB for 3 at a time; 5 GB of its GPU's\n" in text.getvalue()
     )
-    assert "speed      0.5 s a step; memory takes 4 rows at a time: unfreeze_depth=2\n" in text.getvalue()
+    assert (
+        "speed      0.5 s a step, at most 10 min a trial; memory takes 4 rows at a time: unfreeze_depth=2\n"
+        in text.getvalue()
+    )
