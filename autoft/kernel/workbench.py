@@ -53,8 +53,6 @@ class StudyInputs:
     rows_digest: str
     labels: tuple[str, ...]
     """Label names; a row's label is an index into them."""
-    n_inputs: int
-    """1, or 2 for pairs."""
     cache: Path
     """Folder for encoded rows, shared by the node's workers."""
     task: str
@@ -73,7 +71,6 @@ class StudyInputs:
             rows=prepared.rows_path,
             rows_digest=prepared.rows_digest,
             labels=prepared.labels,
-            n_inputs=prepared.n_inputs,
             cache=prepared.folder,
             task=spec.task,
             cpus=spec.resources.cpus_per_trial,

@@ -173,7 +173,6 @@ def study_inputs(folder: Path, *sources: ModelSource, n_inputs: int = 1, cpus: i
         rows=rows,
         rows_digest=file_digest(rows),
         labels=COLOURS,
-        n_inputs=n_inputs,
         cache=folder / "cache",
         task="text-classification",
         cpus=cpus,
