@@ -22,7 +22,7 @@ from autoft.tracking.registry import Registered, find_version
 from autoft.tracking.store import resolve
 
 if TYPE_CHECKING:
-    from autoft.champion import Searched
+    from autoft.winner import Searched
 
 SYNC_PATIENCE_S = 600.0
 """For one run after another, on a slow server."""
@@ -165,7 +165,7 @@ def _version(
     say: Callable[[str], None],
 ) -> Registered:
     """The trial's model in the registry: as it is there, or else made from the trial's checkpoint."""
-    from autoft.champion import where_published
+    from autoft.winner import where_published
 
     asked = request_of(study, "register")
     name = asked.register.name if asked else found.study_name
@@ -179,7 +179,7 @@ def _version(
 
 def _searched(study: str | Path, found: Study, folder: Path, tracking: Tracking) -> "Searched":
     """The study as its search has left it, to be published at `tracking`."""
-    from autoft.champion import Searched  # torch comes with it
+    from autoft.winner import Searched  # torch comes with it
 
     spec = read_spec(study) if is_file(study) else full_request(study, {})
     return Searched(found, replace(spec, tracking=tracking), read_prepared(folder / DATA), folder)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from autoft.champion import Searched
 from autoft.errors import AutoftError, Interrupted
 from autoft.report import words
 from autoft.signals import alarm, left_s
@@ -11,6 +10,7 @@ from autoft.study.storage import TROUBLE
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.retrieval import Best
+from autoft.winner import Searched
 
 RECORD_PATIENCE_S = 60.0
 """How long the end of a session waits for a tracking server, from one trial that it takes to the next."""

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from autoft.champion import Searched
 from autoft.data.few import longest
 from autoft.data.prepare import PreparedData, examine
 from autoft.errors import AutoftError, ResourceError, StudyError
@@ -50,6 +49,7 @@ from autoft.study.rehearsed import rehearsed
 from autoft.study.storage import Study, clear_storage_errors, open_study, standing
 from autoft.study.trial_config import fine_tune_config
 from autoft.tracking.rehearsed import try_model
+from autoft.winner import Searched
 
 EVALUATED_ROWS = 32
 """Validation rows of the rehearsal: an evaluation is to be measured, not to be waited for."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from autoft.champion import Searched
 from autoft.data.files import replacing
 from autoft.data.prepare import PreparedData, examine
 from autoft.data.seal import move
@@ -39,7 +38,7 @@ from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
-from autoft.study.failures import DENIED, FULL_DISK
+from autoft.study.failure_streak import DENIED, FULL_DISK
 from autoft.study.identity import as_made, identity_of
 from autoft.study.layout import DATA, RAY_LOG, SPACE, sealed_folder, study_folder
 from autoft.study.learn import lessons_of
@@ -74,6 +73,7 @@ from autoft.study.storage import (
 from autoft.study.writable import require_writable, written_by
 from autoft.tracking.probe import require_usable
 from autoft.tracking.recorder import Recorder
+from autoft.winner import Searched
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
-from autoft.study.worker import Node, Workbench
+from autoft.study.worker_interface import Node, Workbench
 
 WANTED = {"random": 1.1, "tpe": 1.3}
 """The last window's cost over the first's, at most."""

@@ -27,7 +27,7 @@ from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import StudyInfo, read_info, read_trial, read_trials, write_info
 from autoft.study.storage import open_study, study_id
 from autoft.study.watch import Watcher
-from autoft.study.worker import MakeWorkbench, Node, Workbench
+from autoft.study.worker_interface import MakeWorkbench, Node, Workbench
 from autoft.tracking.recorder import Recorder
 
 if __name__ != "__main__":  # the experiment that uses it runs from its folder, and Ray's workers do not

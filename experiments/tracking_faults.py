@@ -18,7 +18,7 @@ from overhead import InstantWorkbench, make_spec, measure, open_overhead_study
 
 from autoft.study.records import read_info, read_trial
 from autoft.study.storage import study_id
-from autoft.study.worker import Node
+from autoft.study.worker_interface import Node
 from autoft.tracking import ui
 from autoft.tracking.recorder import Recorder
 

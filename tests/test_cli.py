@@ -19,7 +19,7 @@ from autoft.spec.study import Budget
 
 from .main_job import SHORT, SPACE, Running, run, run_from_the_start, short_search
 from .report.records import info, trial
-from .test_champion import BEST
+from .test_winner import BEST
 
 HEAVY = {"torch", "ray", "mlflow", "optuna", "transformers", "datasets", "pandas", "sklearn", "pyarrow"}
 

@@ -12,7 +12,7 @@ from autoft.ending import Ending, conclude, interruption
 from autoft.signals import gently, heeded
 from autoft.tracking.aliases import Promotion
 
-from .test_champion import BEST
+from .test_winner import BEST
 
 FIRST = Promotion("champion", "if_better", "became the champion, for there was none.")
 GO_ON = " The same command registers the best at its end."

@@ -10,7 +10,7 @@ from pathlib import Path
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import StudyInputs, Workbench
 from autoft.spec.study import ModelRef
-from autoft.study.worker import Node
+from autoft.study.worker_interface import Node
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from autoft.study.disk import Disk
+from autoft.study.disk_quota import Disk
 from autoft.study.layout import CHECKPOINTS, trial_of
 from autoft.study.start import DEFAULT
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoft.study.noise import error_of_difference, more_than_noise
+from autoft.study.significance import error_of_difference, more_than_noise
 from autoft.study.start import DEFAULT
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 from autoft.study.build import BuildWorkbench
-from autoft.study.worker import Node
+from autoft.study.worker_interface import Node
 
 STEPS = 3
 """Of a trial, with a measurement after each. The first one warms up."""

@@ -29,8 +29,8 @@ from autoft.study.budget import Budgets
 from autoft.study.checkpoints import Checkpoints
 from autoft.study.comparison import ranked
 from autoft.study.curves import Curves
-from autoft.study.disk import Disk
-from autoft.study.failures import Failure, Failures
+from autoft.study.disk_quota import Disk
+from autoft.study.failure_streak import Failure, Failures
 from autoft.study.lessons import read_lessons
 from autoft.study.pruner import make_pruner
 from autoft.study.records import (

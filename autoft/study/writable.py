@@ -7,7 +7,7 @@ from pathlib import Path
 from autoft.errors import StudyError
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
-from autoft.study.failures import FULL_DISK
+from autoft.study.failure_streak import FULL_DISK
 from autoft.study.layout import DATABASE, LOCK, LOG, study_folder, temporary_folder
 
 _REWRITTEN = (DATABASE, LOCK, LOG)

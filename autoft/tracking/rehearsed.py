@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from autoft.study.disk import bytes_below
+from autoft.study.disk_quota import bytes_below
 from autoft.tracking import store, tags
 from autoft.tracking.registry import log_model
 from autoft.tracking.saving import FineTuned, save_model

@@ -25,7 +25,7 @@ from autoft.spec.study import (
     Tracking,
 )
 from autoft.study.trial_config import trial_seed
-from autoft.study.worker import Node
+from autoft.study.worker_interface import Node
 
 SEED = 7
 DEFAULTS = {

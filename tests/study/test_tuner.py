@@ -15,7 +15,7 @@ from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, Checkpoints, Faults, Resources, SearchMethod, StudySpec
 from autoft.study.assignment import Assignment
 from autoft.study.budget import limit_reached, unfinished
-from autoft.study.failures import Failure, GaveUp
+from autoft.study.failure_streak import Failure, GaveUp
 from autoft.study.identity import identity_of
 from autoft.study.layout import checkpoint_name
 from autoft.study.lock import Owner

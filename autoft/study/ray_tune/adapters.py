@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 
 from autoft.data.files import replacing
 from autoft.study.assignment import Assignment
-from autoft.study.failures import Failure
+from autoft.study.failure_streak import Failure
 from autoft.study.layout import checkpoint_name, log_name
 from autoft.study.ray_tune.messages import ASSIGNMENT_KEY, REPORT_KEY, Report, WorkerError, WorkerFiles
 from autoft.study.tuner import Decision, Tuner

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from autoft.kernel.measurement import Measurement
-from autoft.study.failures import Failure
+from autoft.study.failure_streak import Failure
 
 ASSIGNMENT_KEY = "assignment"
 """Where a Ray trial's configuration holds the `Assignment`."""

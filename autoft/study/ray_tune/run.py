@@ -23,7 +23,7 @@ from autoft.study.records import Precision, read_precision, write_precision
 from autoft.study.storage import TROUBLE, trials_left
 from autoft.study.tuner import Tuner
 from autoft.study.watch import Watcher
-from autoft.study.worker import MakeWorkbench
+from autoft.study.worker_interface import MakeWorkbench
 
 
 def run(

@@ -14,7 +14,7 @@ from autoft.errors import AutoftError
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.study.assignment import Assignment
-from autoft.study.failures import Failure
+from autoft.study.failure_streak import Failure
 from autoft.study.layout import checkpoint_name, log_name, resume_name
 from autoft.study.ray_tune.capture import Capture
 from autoft.study.ray_tune.messages import (
@@ -27,7 +27,7 @@ from autoft.study.ray_tune.messages import (
 )
 from autoft.study.ray_tune.process import give_way
 from autoft.study.ray_tune.shipping import WorkerNode
-from autoft.study.worker import Workbench
+from autoft.study.worker_interface import Workbench
 
 with rare_collections():  # a worker imports this module when it unpickles what is in it
     from ray import cloudpickle, tune

@@ -17,7 +17,7 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults
-from autoft.study.failures import GaveUp
+from autoft.study.failure_streak import GaveUp
 from autoft.study.identity import identity_of
 from autoft.study.layout import CHECKPOINTS, log_name, resume_name
 from autoft.study.lock import Owner

@@ -26,7 +26,7 @@ from autoft.study.records import read_trials
 from autoft.study.storage import find_study, open_study
 from autoft.study.tuner import Tuner
 from autoft.study.watch import Watcher
-from autoft.study.worker import MakeWorkbench, Node, Workbench
+from autoft.study.worker_interface import MakeWorkbench, Node, Workbench
 
 from ..scripted import SEED, Diary, Die, ScriptedWorkbench, make_spec, workbench
 

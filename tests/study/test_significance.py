@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoft.study.noise import RHO, SEED_SHARE, Z, error_of_difference, more_than_noise
+from autoft.study.significance import RHO, SEED_SHARE, Z, error_of_difference, more_than_noise
 
 from ..report.records import trial
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from autoft.errors import StudyError
-from autoft.study.disk import Disk, bytes_below
+from autoft.study.disk_quota import Disk, bytes_below
 
 from .scripted import Clock
 

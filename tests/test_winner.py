@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autoft import champion
+from autoft import winner
 from autoft.errors import AutoftError, ModelError, TrackingError
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.registry import Registered
@@ -27,7 +27,7 @@ PROMOTION = Promotion("champion", "if_better", "became the champion, for there w
 @pytest.fixture
 def offer(monkeypatch):
     """Offers BEST to a server that answers as given; tells what came of it, and how many answers are left."""
-    monkeypatch.setattr(champion, "REGISTER_AGAIN_S", 0.01)
+    monkeypatch.setattr(winner, "REGISTER_AGAIN_S", 0.01)
 
     def offer(*answers, tries=3):
         left = list(answers)
@@ -38,11 +38,11 @@ def offer(monkeypatch):
                 raise answer
             return answer
 
-        monkeypatch.setattr(champion, "read_trial", lambda *_: None)
-        monkeypatch.setattr(champion.Searched, "version_of", version_of)
-        monkeypatch.setattr(champion.Searched, "_claim", lambda *_: None)
-        monkeypatch.setattr(champion, "settle", lambda *_: PROMOTION)
-        searched = champion.Searched(study=None, spec=None, prepared=None, folder=Path())
+        monkeypatch.setattr(winner, "read_trial", lambda *_: None)
+        monkeypatch.setattr(winner.Searched, "version_of", version_of)
+        monkeypatch.setattr(winner.Searched, "_claim", lambda *_: None)
+        monkeypatch.setattr(winner, "settle", lambda *_: PROMOTION)
+        searched = winner.Searched(study=None, spec=None, prepared=None, folder=Path())
         return *searched.registered(BEST, print, tries), len(left)
 
     return offer
