@@ -15,7 +15,7 @@ import typer
 
 from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
-from autoft.signals import INTERRUPTED, heeded, look
+from autoft.signals import INTERRUPTED, handle_signals, look
 
 MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
@@ -68,7 +68,7 @@ def search(
     overrides = _with_gpus(override, gpus)
     protect()
     again = _command_again(space, overrides, for_, until)
-    with heeded(f"{_NOT_OVER} Nothing that was measured is lost; go on with:\n{again}"):
+    with handle_signals(f"{_NOT_OVER} Nothing that was measured is lost; go on with:\n{again}"):
         try:
             code = _search(space, [*overrides, *_time_limit(for_, until)])
         except KeyboardInterrupt as interrupt:

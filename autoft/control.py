@@ -116,7 +116,7 @@ def _publish_model(
         best = searched.winner()
         if best is None:
             return None, None
-        best, _, unrecorded = searched.registered(best, print, tries=1)
+        best, _, unrecorded = searched.register_winner(best, print, tries=1)
     except AutoftError as error:
         return None, f"the winner's model: {error}"
     return best.model_uri, unrecorded

@@ -59,7 +59,7 @@ def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None],
         unrecorded = recorder.flush(patience_s, while_it_moves=not stopped)
         if best is not None and unrecorded is None:
             tries = 1 if stopped else REGISTER_TRIES
-            best, promotion, unrecorded = searched.registered(best, say, tries)
+            best, promotion, unrecorded = searched.register_winner(best, say, tries)
             if best.model_uri is not None:
                 recorder.registered(best.model_uri)
         ending = Ending(best, promotion, unrecorded)

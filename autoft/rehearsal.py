@@ -26,7 +26,7 @@ from autoft.kernel.steps import plan as plan_steps
 from autoft.kernel.workbench import StudyInputs
 from autoft.report.rehearsed import DiskNeed, Page, Tried
 from autoft.session import describe
-from autoft.signals import heeded
+from autoft.signals import handle_signals
 from autoft.spec.corners import corners
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
@@ -38,15 +38,15 @@ from autoft.study.gauge import (
     STEPS,
     BuildGauge,
 )
-from autoft.study.identity import as_made, identity_of
+from autoft.study.identity import identity_of, with_stored_defaults
 from autoft.study.layout import study_folder
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import run
-from autoft.study.ray_tune.runtime import Kind, Runtime, ray_runtime
+from autoft.study.ray_tune.runtime import NodeType, Runtime, ray_runtime
 from autoft.study.ray_tune.shipping import forget
 from autoft.study.records import TrialRecord, read_cache_plan, read_info, read_trials, write_info
 from autoft.study.rehearsed import rehearsed
-from autoft.study.storage import Study, clear_storage_errors, open_study, standing
+from autoft.study.storage import Study, clear_storage_errors, find_existing_study, open_study
 from autoft.study.trial_config import fine_tune_config
 from autoft.tracking.rehearsed import try_model
 from autoft.winner import Searched
@@ -55,7 +55,7 @@ EVALUATED_ROWS = 32
 """Validation rows of the rehearsal: an evaluation is to be measured, not to be waited for."""
 
 
-@heeded()
+@handle_signals()
 def rehearse(spec: StudySpec, console: Console) -> bool:
     """Tries the costliest and the cheapest trials, a checkpoint and an MLflow model; tells what they take.
 
@@ -97,7 +97,7 @@ def _scratch() -> Iterator[Path]:
 class _Stage:
     """What was tried on one kind of node."""
 
-    kind: Kind
+    node_type: NodeType
     spec: StudySpec
     """Of the rehearsal's own study."""
     folder: Path
@@ -114,8 +114,8 @@ class _Rehearsal:
         self.free_bytes = disk_usage(Path.cwd()).free
         self.rows = examine(spec.data)
         spec, _ = fit_to_models(spec, self.rows.labels, self.rows.size("train"))
-        self.standing = standing(spec, study_folder(spec.study))
-        self.spec = as_made(spec, self.standing) if self.standing else spec
+        self.existing_study = find_existing_study(spec, study_folder(spec.study))
+        self.spec = with_stored_defaults(spec, self.existing_study) if self.existing_study else spec
         self.corners = corners(self.spec.space)
         batch_size = max(int(corner["batch_size"]) for corner in self.corners)
         self.few = longest(self.rows, STEPS * batch_size, EVALUATED_ROWS)
@@ -123,22 +123,22 @@ class _Rehearsal:
     def run(self) -> None:
         """All of it, told as it goes."""
         with ray_runtime(self.spec.resources, self.scratch / "ray.log") as runtime:
-            kinds = runtime.kinds()
-            if not kinds:
+            node_types = runtime.node_types()
+            if not node_types:
                 raise ResourceError("resources: no node that a trial fits on is there any more")
-            self.page.begins(kinds, len(self.corners), STEPS)
+            self.page.begins(node_types, len(self.corners), STEPS)
             precision = runtime.precision(self.spec.resources.precision)
             plan = self._plan(precision)
             prepared = self.few.write(self.scratch / "few-rows")
             stages = [
-                self._on(kind, runtime, precision, plan, prepared, self.scratch / f"kind-{number}")
-                for number, kind in enumerate(kinds)
+                self._on(node_type, runtime, precision, plan, prepared, self.scratch / f"kind-{number}")
+                for number, node_type in enumerate(node_types)
             ]
         stages = [stage for stage in stages if stage.tried]
         if not stages:
             return
         for stage in stages:
-            self.page.tried(stage.tried, min(stage.kind.slots, runtime.most or stage.kind.slots))
+            self.page.tried(stage.tried, min(stage.node_type.slots, runtime.most or stage.node_type.slots))
         model_bytes = self._try_model(stages, prepared)
         tried = [each for stage in stages for each in stage.tried]
         slots = _slots(stages, runtime)
@@ -147,7 +147,7 @@ class _Rehearsal:
 
     def _plan(self, precision: Precision) -> CachePlan:
         """What the study keeps or would keep of its real rows."""
-        decided = None if self.standing is None else read_cache_plan(self.standing)
+        decided = None if self.existing_study is None else read_cache_plan(self.existing_study)
         if decided is not None:
             return decided
         study_inputs = StudyInputs.of(self.spec, self.rows.write(self.scratch / "all-rows"))
@@ -157,7 +157,7 @@ class _Rehearsal:
 
     def _on(
         self,
-        kind: Kind,
+        node_type: NodeType,
         runtime: Runtime,
         precision: Precision,
         plan: CachePlan,
@@ -165,7 +165,7 @@ class _Rehearsal:
         folder: Path,
     ) -> _Stage:
         """Runs the corners on the node that stands for a kind, as many at a time as a search would."""
-        pinned = runtime.pinned_to(kind)
+        pinned = runtime.pinned_to(node_type)
         # What is left of the slots is filled with the costliest, so that all of them work side by side.
         more = max(0, pinned.max_concurrent - len(self.corners))
         entries = [*self.corners, *islice(cycle(self.corners[:1]), more)]
@@ -181,7 +181,7 @@ class _Rehearsal:
                     study,
                     spec,
                     BuildGauge(BuildWorkbench(spec.models, study_inputs)),
-                    watchers=[],
+                    callbacks=[],
                     folder=folder,
                     runtime=pinned,
                     files=[rows, *models],
@@ -195,7 +195,7 @@ class _Rehearsal:
         self.page.failures([trial for trial in ended if trial.state != "COMPLETE"])
         done = tuple(trial for trial in ended if trial.state == "COMPLETE")
         tried = tuple(self._tried(trial, precision) for trial in done)
-        return _Stage(kind, spec, folder, study, done, tried)
+        return _Stage(node_type, spec, folder, study, done, tried)
 
     def _tried(self, trial: TrialRecord, precision: Precision) -> Tried:
         warm, last = trial.measurements[1:], trial.measurements[-1]
@@ -234,5 +234,5 @@ class _Rehearsal:
 
 def _slots(stages: Sequence[_Stage], runtime: Runtime) -> float:
     """Trials at the same time in a search."""
-    fitting = sum(stage.kind.total for stage in stages)
+    fitting = sum(stage.node_type.total for stage in stages)
     return min(fitting, runtime.most or fitting)

@@ -32,14 +32,14 @@ from autoft.report import cache_lines, findings, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
 from autoft.report.printing import say
-from autoft.signals import heeded
+from autoft.signals import handle_signals
 from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
 from autoft.study.failure_streak import DENIED, FULL_DISK
-from autoft.study.identity import as_made, identity_of
+from autoft.study.identity import identity_of, with_stored_defaults
 from autoft.study.layout import DATA, RAY_LOG, SPACE, sealed_folder, study_folder
 from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
@@ -64,8 +64,8 @@ from autoft.study.storage import (
     StorageError,
     Study,
     clear_storage_errors,
+    find_existing_study,
     open_study,
-    standing,
     study_id,
     trials_left,
     wait_for_storage,
@@ -86,7 +86,7 @@ AT_ONCE_S = 1.0
 """How long the recorder may finish what it has in hand where somebody wants the end at once."""
 
 
-@heeded()
+@handle_signals()
 def run_session(
     spec: StudySpec, console: Console, frames: "Mapping[str, pd.DataFrame] | None" = None
 ) -> Outcome:
@@ -112,8 +112,8 @@ def run_session(
     rows = examine(spec.data, frames)
     spec, summary = fit_to_models(spec, rows.labels, rows.size("train"))
     findings.tell([*rows.findings, *cut_rows(spec, rows, summary)], console)
-    if (before := standing(spec, folder)) is not None:
-        spec = as_made(spec, before)
+    if (before := find_existing_study(spec, folder)) is not None:
+        spec = with_stored_defaults(spec, before)
     lessons = lessons_of(spec, rows, summary)
     start = plan_start(spec, summary[0].blocks, lessons)
     with clear_disk_errors():
@@ -236,7 +236,7 @@ def _run_trials(
                         study,
                         spec,
                         BuildWorkbench(spec.models, study_inputs),
-                        watchers=[recorder, shown],
+                        callbacks=[recorder, shown],
                         folder=folder,
                         runtime=runtime,
                         files=files,

@@ -85,11 +85,11 @@ class _State:
 
 
 _state: _State | None = None
-"""None outside of `heeded`."""
+"""None outside of `handle_signals`."""
 
 
 @contextmanager
-def heeded(last_words: str | None = None) -> Iterator[None]:
+def handle_signals(last_words: str | None = None) -> Iterator[None]:
     """In the block a signal is a KeyboardInterrupt, unless `gently` says better; one ignored stays so.
 
     With `last_words` the process is this block's own: where it is not over in time, in a library that does
@@ -103,7 +103,7 @@ def heeded(last_words: str | None = None) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in STOPPING}
     _state = _State()
     with nullcontext() if last_words is None else _watched(_state, last_words):
-        heed_again()
+        handle_signals_again()
         try:
             yield
         finally:
@@ -115,13 +115,13 @@ def heeded(last_words: str | None = None) -> Iterator[None]:
             _state = None
 
 
-def heed_again() -> None:
+def handle_signals_again() -> None:
     """To be called where a library may have set handlers of its own."""
     if _state is None or not _in_main_thread():
         return
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a job in a script's background
-            signal.signal(number, _heed)
+            signal.signal(number, _handle)
     look()
 
 
@@ -157,7 +157,7 @@ def gently(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
     Raises:
         KeyboardInterrupt: a second signal, or one that came before.
     """
-    with heeded(), alarm() as ring_in:
+    with handle_signals(), alarm() as ring_in:
         if (state := _state) is None:  # signals reach the main thread only
             yield lambda: None
             return
@@ -227,7 +227,7 @@ def on_leaving(action: Callable[[], None]) -> Iterator[None]:
         state.leave.remove(action)
 
 
-def _heed(number: int, frame: object) -> None:
+def _handle(number: int, frame: object) -> None:
     if (state := _state) is None:
         raise KeyboardInterrupt
     if state.sent_again:

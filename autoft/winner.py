@@ -68,7 +68,7 @@ class Searched:
             values=dict(trial.values),
         )
 
-    def registered(
+    def register_winner(
         self, best: Best, say: Callable[[str], None], tries: int
     ) -> tuple[Best, Promotion | None, str | None]:
         """The winner with its registered model, what that became, and what was not taken, in words.
@@ -82,7 +82,7 @@ class Searched:
             if tries > 1:
                 _LOG.warning("the winner's model: %s", error)
                 time.sleep(REGISTER_AGAIN_S)
-                return self.registered(best, say, tries - 1)
+                return self.register_winner(best, say, tries - 1)
             return best, None, f"the winner's model: {error}"
         except AutoftError as error:
             return best, None, f"the winner's model: {error}"

@@ -78,7 +78,7 @@ def main() -> None:
                     study,
                     spec,
                     instant_workbench,
-                    watchers=watchers,
+                    callbacks=watchers,
                     folder=folder / "study",
                     runtime=runtime,
                 )

@@ -21,12 +21,12 @@ from autoft.kernel.measurement import Measurement
 from autoft.kernel.resume import Resume
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.study.callback import Callback
 from autoft.study.identity import identity_of
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import StudyInfo, read_info, read_trial, read_trials, write_info
 from autoft.study.storage import open_study, study_id
-from autoft.study.watch import Watcher
 from autoft.study.worker_interface import MakeWorkbench, Node, Workbench
 from autoft.tracking.recorder import Recorder
 
@@ -91,14 +91,14 @@ def measure(
     study: optuna.Study,
     spec: StudySpec,
     folder: Path,
-    watchers: Sequence[Watcher],
+    watchers: Sequence[Callback],
     make_workbench: MakeWorkbench = instant_workbench,
 ) -> dict[str, float]:
     """Runs the search in `folder`; seconds for starting Ray, for all trials, and for stopping Ray."""
     began = time.perf_counter()
     with ray_runtime(spec.resources, folder / "logs/ray.log") as runtime:
         started = time.perf_counter()
-        run(study, spec, make_workbench, watchers=watchers, folder=folder, runtime=runtime)
+        run(study, spec, make_workbench, callbacks=watchers, folder=folder, runtime=runtime)
         ended = time.perf_counter()
     states = [trial.state for trial in read_trials(study)]
     print({state: states.count(state) for state in sorted(set(states))})

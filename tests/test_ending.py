@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from autoft import signals
 from autoft.ending import Ending, conclude, interruption
-from autoft.signals import gently, heeded
+from autoft.signals import gently, handle_signals
 from autoft.tracking.aliases import Promotion
 
 from .test_winner import BEST
@@ -42,7 +42,7 @@ class Searched:
             raise self.best
         return self.best
 
-    def registered(self, best, say, tries):
+    def register_winner(self, best, say, tries):
         self.asked.append(tries)
         time.sleep(self.takes_s)
         if self.lacks:
@@ -77,7 +77,7 @@ def test_a_server_that_lacks_the_runs_is_not_offered_the_model():
 def test_after_sigterm_registering_takes_no_longer_than_there_is_time(monkeypatch):
     monkeypatch.setattr(signals, "LIMIT_S", signals.END_S + 0.3)
     searched = Searched(takes_s=30.0)
-    with heeded():
+    with handle_signals():
         with gently(lambda: None):
             signal.raise_signal(signal.SIGTERM)
         began_s = time.monotonic()
@@ -91,7 +91,7 @@ def test_after_sigterm_registering_takes_no_longer_than_there_is_time(monkeypatc
 
 def test_after_ctrl_c_it_takes_its_time(monkeypatch):
     monkeypatch.setattr(signals, "LIMIT_S", signals.END_S + 0.3)
-    with heeded():
+    with handle_signals():
         with gently(lambda: None):
             signal.raise_signal(signal.SIGINT)
         ending = conclude(Searched(takes_s=0.5), Recorder(), print, stopped=True)

@@ -11,20 +11,20 @@ import time
 import pytest
 
 from autoft import signals
-from autoft.signals import alarm, gently, heed_again, heeded, interrupted, left_s
+from autoft.signals import alarm, gently, handle_signals, handle_signals_again, interrupted, left_s
 
 
 @pytest.mark.parametrize("number", signals.STOPPING)
 def test_a_signal_is_an_interrupt_in_the_block_and_what_it_was_before_afterwards(number):
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), heeded():
+    with pytest.raises(KeyboardInterrupt), handle_signals():
         signal.raise_signal(number)
     assert signal.getsignal(number) is before
 
 
 def test_who_sends_sigterm_or_sighup_does_not_wait_for_long(monkeypatch):
     for number, limit_s in ((signal.SIGINT, math.inf), (signal.SIGTERM, 7.5), (signal.SIGHUP, 7.5)):
-        with heeded():
+        with handle_signals():
             assert left_s() == math.inf
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(number)
@@ -35,7 +35,7 @@ def test_what_is_ignored_stays_ignored(monkeypatch):
     """As nohup does with SIGHUP, and a shell with SIGINT of what runs in the background of a script."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with heeded(), gently(lambda: pytest.fail("it was heeded")):
+        with handle_signals(), gently(lambda: pytest.fail("it was heeded")):
             signal.raise_signal(signal.SIGHUP)
             assert left_s() == math.inf
     finally:
@@ -51,7 +51,7 @@ class Dropping:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_that_python_drops_is_heeded_before_the_first_trial():
-    with heeded():
+    with handle_signals():
         Dropping()
         with pytest.raises(KeyboardInterrupt), gently(lambda: None):
             pytest.fail("it went on")
@@ -72,7 +72,7 @@ def test_the_first_signal_stops_gently_its_twin_is_the_same_request_and_a_later_
 
 def test_after_the_second_signal_no_further_one_disturbs_the_end(monkeypatch):
     monkeypatch.setattr(signals, "TOGETHER_S", 0.0)
-    with heeded():
+    with handle_signals():
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGINT)
@@ -124,20 +124,20 @@ def test_an_alarm_rings_in_its_block_alone():
 
 
 def test_a_signal_that_a_library_has_taken_counts():
-    with heeded():
+    with handle_signals():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with pytest.raises(KeyboardInterrupt):
             interrupted(signal.SIGTERM)
         assert left_s() < math.inf
         with pytest.raises(KeyboardInterrupt):
-            heed_again()
+            handle_signals_again()
 
 
 def test_another_thread_is_left_alone():
     done = []
 
     def search():
-        with heeded(), gently(lambda: None) as begin_grace, alarm() as ring_in:
+        with handle_signals(), gently(lambda: None) as begin_grace, alarm() as ring_in:
             begin_grace()
             ring_in(0.0)
             done.append(True)
@@ -156,7 +156,7 @@ class Dropping:
     def __del__(self):
         signal.raise_signal(signal.SIGTERM)
 
-with signals.heeded("not over in time"):
+with signals.handle_signals("not over in time"):
     Dropping()
     try:
         time.sleep(30)
@@ -176,7 +176,8 @@ STUCK = """
 import ctypes, signal
 from autoft import signals
 signals.LIMIT_S = 0.5
-with signals.heeded("go on with: autoft search"), signals.on_leaving(lambda: print("swept", flush=True)):
+sweep = signals.on_leaving(lambda: print("swept", flush=True))
+with signals.handle_signals("go on with: autoft search"), sweep:
     with signals.gently(lambda: None):
         signal.pthread_sigmask(signal.SIG_BLOCK, signals.STOPPING)  # of the main thread, which hears of none
         print("ready", flush=True)
@@ -188,7 +189,7 @@ ENDS = """
 import signal
 from autoft import signals
 try:
-    with signals.heeded("not over in time"):
+    with signals.handle_signals("not over in time"):
         signal.raise_signal(signal.SIGTERM)
 except KeyboardInterrupt:
     signal.raise_signal(signal.SIGINT)

@@ -47,9 +47,9 @@ def run(
     """
     steps = plan(len(context.train.lengths), config)
     trial = Trial(context, config, steps, checkpoint, writer, began_s, resume)
-    trial.restore_best()
+    trial.restore_state()
     yield from trial.measurements[resume.measured if resume else 0 :]
-    trial.resume_training()
+    trial.enter_training()
     said_s = time.monotonic()
     for rows in batches(context.train.lengths, config, trial.step):
         trial.update(rows)
@@ -58,11 +58,11 @@ def run(
             continue
         if measurement is None:
             trial.refuse_broken_losses()
-        trial.suspend()
+        trial.leave_training()
         try:
             yield measurement
         except GeneratorExit:
             trial.save_state()
             raise
-        trial.resume_training()
+        trial.enter_training()
         said_s = time.monotonic()

@@ -13,14 +13,14 @@ def build_optimizer(
     model: nn.Module, trained: Mapping[str, nn.Parameter], config: FineTuneConfig
 ) -> torch.optim.AdamW:
     """AdamW over the `trained` parameters (by name), with weight decay on matrices only."""
-    spared = set(_without_decay(model))
+    no_decay = set(_without_decay(model))
     groups = [
         {
-            "params": [parameter for parameter in trained.values() if parameter not in spared],
+            "params": [parameter for parameter in trained.values() if parameter not in no_decay],
             "weight_decay": config.weight_decay,
         },
         {
-            "params": [parameter for parameter in trained.values() if parameter in spared],
+            "params": [parameter for parameter in trained.values() if parameter in no_decay],
             "weight_decay": 0.0,
         },
     ]

@@ -72,7 +72,7 @@ class Trial:
         torch.manual_seed(derive_seed(config.seed, 1))
         self._random_states = _random_states(context.device)
 
-    def restore_best(self) -> None:
+    def restore_state(self) -> None:
         """Takes the state that an earlier attempt left, if there is one to go on from."""
         for path in self.resume.earlier if self.resume else ():
             shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
@@ -98,20 +98,24 @@ class Trial:
             return path
         return self.resume.path
 
-    def resume_training(self) -> None:
+    def enter_training(self) -> None:
         """Before the next step: whoever used random numbers meanwhile changed nothing."""
         _set_random_states(self.context.device, self._random_states)
         training_mode(self.context.model, self.context.anatomy, self.config.unfreeze_depth)
         self._took_up_s = time.monotonic()
 
-    def suspend(self) -> None:
-        """After the last step, until `resume_training`."""
+    def leave_training(self) -> None:
+        """After the last step, until `enter_training`."""
         self._count_training()
         self._random_states = _random_states(self.context.device)
         if self.is_over:
             self.writer.finish()
-        # A disk that still writes the last state gets no other one.
-        elif self.measurements and self.measurements[-1].step == self.step and self._last_save.done():
+        self.save_state_if_due()
+
+    def save_state_if_due(self) -> None:
+        """After a measurement, unless the disk still writes the last state."""
+        measured = bool(self.measurements) and self.measurements[-1].step == self.step
+        if measured and self._last_save.done():
             self.save_state()
 
     def _count_training(self) -> None:

@@ -21,19 +21,19 @@ from autoft.kernel.pretrained import resolve
 from autoft.kernel.workbench import StudyInputs
 from autoft.report import cache_lines, learned, words
 from autoft.report.printing import add_row, new_table, one_line, say
-from autoft.signals import heeded
+from autoft.signals import handle_signals
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
-from autoft.study.identity import as_made, identity_of, require_same
+from autoft.study.identity import identity_of, require_same, with_stored_defaults
 from autoft.study.layout import study_folder, temporary_folder
 from autoft.study.learn import lessons_of
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
 from autoft.study.start import plan_start, read_start
-from autoft.study.storage import Study, standing
-from autoft.study.trial_config import grid_of
+from autoft.study.storage import Study, find_existing_study
+from autoft.study.trial_config import report_steps_of
 from autoft.study.writable import require_writable, written_by
 from autoft.tracking import store
 from autoft.tracking.probe import probe
@@ -41,7 +41,7 @@ from autoft.tracking.probe import probe
 T = TypeVar("T")
 
 
-@heeded()
+@handle_signals()
 def check(spec: StudySpec, console: Console) -> bool:
     """Prints the plan, section by section; True where nothing stands in the way.
 
@@ -75,7 +75,7 @@ class _Check:
             if rows:
                 for cut in cut_rows(self.spec, rows, summary):
                     self.warn(cut)
-            study = self.attempt("so far", self.standing)
+            study = self.attempt("so far", self.existing_study)
         self.space()
         if data and fitted:
             self.start(fitted[1][0])
@@ -184,18 +184,19 @@ class _Check:
             return
         fewest, most = self.steps(data.size("train"))
         steps = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-        self.line("", f"{steps} steps a trial, {words.count(min(grid_of(self.spec), most), 'measurement')}")
+        measurements = words.count(min(report_steps_of(self.spec), most), "measurement")
+        self.line("", f"{steps} steps a trial, {measurements}")
 
     def steps(self, rows: int) -> tuple[int, int]:
         """Optimizer steps of the shortest and of the longest trial."""
         (few, many), (small, large) = self.spec.space.ends("epochs"), self.spec.space.ends("batch_size")
         return int(few) * math.ceil(rows / large), int(many) * math.ceil(rows / small)
 
-    def standing(self) -> Study | None:
+    def existing_study(self) -> Study | None:
         """The study that the search would go on with, and its defaults; None where it would begin one."""
-        study = standing(self.spec, study_folder(self.spec.study))
+        study = find_existing_study(self.spec, study_folder(self.spec.study))
         if study is not None:
-            self.spec = as_made(self.spec, study)
+            self.spec = with_stored_defaults(self.spec, study)
         return study
 
     def so_far(self, study: Study, data_digest: str) -> None:
@@ -211,8 +212,8 @@ class _Check:
         """From earlier studies, as the study has learned or would learn now."""
         spec = self.spec
         lessons = lessons_of(spec, rows, models)
-        standing = read_start(study) if study else None
-        start = standing or plan_start(spec, models[0].blocks, lessons)
+        stored_start = read_start(study) if study else None
+        start = stored_start or plan_start(spec, models[0].blocks, lessons)
         for i, line in enumerate(learned.lines(lessons, spec.search.sampler, start)):
             self.line("" if i else "learns", line)
 

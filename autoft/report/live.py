@@ -1,6 +1,6 @@
 """What a person sees while a search runs: one calm view, or one plain line a finished trial.
 
-Both are watchers: the search tells them that something happened, they read what from the study.
+Both are callbacks: the search tells them that something happened, they read what from the study.
 """
 
 import threading

@@ -10,7 +10,7 @@ from autoft.report import words
 from autoft.report.printing import say
 from autoft.spec.size import size_text
 from autoft.spec.space import Value
-from autoft.study.ray_tune.runtime import Kind
+from autoft.study.ray_tune.runtime import NodeType
 from autoft.study.records import TrialRecord
 
 
@@ -89,19 +89,18 @@ class Page:
         else:
             say(self.console, "\nThe rehearsal went well.", "green")
 
-    def begins(self, kinds: Sequence[Kind], corners: int, steps: int) -> None:
+    def begins(self, node_types: Sequence[NodeType], corners: int, steps: int) -> None:
         """What is about to be done; the rest takes a while."""
         self.console.print()
         self.line(
             "rehearsal",
             f"{words.count(steps, 'step')} of the costliest and the cheapest trials ({corners} of them)",
         )
-        for kind in kinds:
-            gpu = f" ({kind.accelerator})" if kind.accelerator else ""
-            each = (
-                f"{kind.cpus:g} CPUs, {kind.gpus:g} GPUs{gpu}, {words.count(kind.slots, 'trial')} at a time"
-            )
-            self.line("", f"on {words.count(kind.nodes, 'node')} with {each}")
+        for node_type in node_types:
+            gpu = f" ({node_type.accelerator})" if node_type.accelerator else ""
+            at_a_time = f"{words.count(node_type.slots, 'trial')} at a time"
+            each = f"{node_type.cpus:g} CPUs, {node_type.gpus:g} GPUs{gpu}, {at_a_time}"
+            self.line("", f"on {words.count(node_type.nodes, 'node')} with {each}")
 
     def failures(self, trials: Sequence[TrialRecord]) -> None:
         """Those that did not go to their end; one and the same reason is told once."""

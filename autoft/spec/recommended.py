@@ -37,7 +37,7 @@ def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:
     steps = max(STEPS, STEPS_OF_LABELS * math.sqrt(labels))
     epochs = math.ceil(steps * BATCH_SIZE / rows)
     return {
-        "learning_rate": learning_rate(parameters),
+        "learning_rate": recommended_learning_rate(parameters),
         "unfreeze_depth": ALL,
         "dropout": 0.1,
         "weight_decay": 0.01,
@@ -46,11 +46,11 @@ def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:
     }
 
 
-def learning_rate(parameters: int) -> float:
+def recommended_learning_rate(parameters: int) -> float:
     """Small models take larger steps. Two significant digits.
 
-    >>> learning_rate(22_700_000), learning_rate(110_000_000), learning_rate(335_000_000)
-    (0.00016, 5e-05, 2.2e-05)
+    >>> [recommended_learning_rate(parameters) for parameters in (22_700_000, 110_000_000, 335_000_000)]
+    [0.00016, 5e-05, 2.2e-05]
     """
     rate = BASE_RATE * (BASE_PARAMETERS / parameters) ** 0.75
     return float(f"{min(RATES[1], max(RATES[0], rate)):.1e}")

@@ -8,7 +8,7 @@ from autoft.study.layout import CHECKPOINTS, trial_of
 from autoft.study.start import DEFAULT
 
 
-class Checkpoints:
+class CheckpointRetention:
     """Those of the best trials (`checkpoints.keep`), of the default, and all of trials that are to go on.
 
     Args:
@@ -30,7 +30,7 @@ class Checkpoints:
         rank = -score if self._maximize else score
         self._best = sorted([*self._best, (rank, number, checkpoint or "")])[: self._keep]
 
-    def drop_lost(self, unfinished: Collection[int]) -> None:
+    def delete_all_but_best(self, unfinished: Collection[int]) -> None:
         """Deletes what no longer counts; `unfinished` are the trials that are to go on."""
         kept = {checkpoint for _, _, checkpoint in self._best} | self._default
         for name in self._of_ended(unfinished) - kept:

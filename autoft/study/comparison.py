@@ -20,13 +20,13 @@ def winner_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord |
     one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984).
     """
     finished = _finished(trials)
-    best, default = best_of(finished, direction), default_of(finished)
-    if best is None or default is None or more_than_noise(best, default) is not False:
-        return best
+    top, default = top_scorer(finished, direction), default_of(finished)
+    if top is None or default is None or more_than_noise(top, default) is not False:
+        return top
     return default
 
 
-def best_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
+def top_scorer(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
     """The finished trial with the best score, the earliest of equals."""
     return next(iter(ranked(trials, direction)), None)
 
@@ -52,7 +52,7 @@ class Comparison:
 
     winner: "TrialRecord"
     default: "TrialRecord"
-    best: "TrialRecord"
+    top: "TrialRecord"
     """With the best score."""
 
     @property
@@ -72,12 +72,12 @@ class Comparison:
         """That the search has given nothing, in a sentence; None where it has, or where that is unknown."""
         if not self.is_default:
             return None
-        if self.best.number == self.default.number:
+        if self.top.number == self.default.number:
             return "The winner is the default configuration: no other finished trial scored better."
         return (
             "The winner is the default configuration: no trial is better by more than noise. Trial "
-            f"{self.best.number} has {self.best.score:.4f} against {self.default.score:.4f}, "
-            f"standard error {error_of_difference(self.best, self.default):.4f}."
+            f"{self.top.number} has {self.top.score:.4f} against {self.default.score:.4f}, "
+            f"standard error {error_of_difference(self.top, self.default):.4f}."
         )
 
 
@@ -85,7 +85,7 @@ def compare(
     winner: "TrialRecord | None", trials: Sequence["TrialRecord"], direction: str
 ) -> Comparison | None:
     """The winner beside the default among `trials`; None without a winner or a finished default."""
-    default, best = default_of(trials), best_of(trials, direction)
-    if winner is None or default is None or best is None:
+    default, top = default_of(trials), top_scorer(trials, direction)
+    if winner is None or default is None or top is None:
         return None
-    return Comparison(winner, default, best)
+    return Comparison(winner, default, top)

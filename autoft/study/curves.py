@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-MIN_FINISHED = 4
-"""Finished trials before anything is said of the end of another one."""
+MIN_TO_EXTRAPOLATE = 4
+"""Completed trials needed before a trial's final score is extrapolated."""
 
 
 class Line:
@@ -42,8 +42,8 @@ class Curves:
         maximize: whether more of the objective is better.
     """
 
-    def __init__(self, grid: int, *, maximize: bool) -> None:
-        self.grid, self._sign = grid, 1.0 if maximize else -1.0
+    def __init__(self, report_steps: int, *, maximize: bool) -> None:
+        self.report_steps, self._sign = report_steps, 1.0 if maximize else -1.0
         self.direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         self._ended: dict[int, np.ndarray] = {}
 
@@ -51,7 +51,7 @@ class Curves:
         """[grid]: the best value until each step, turned; NaN before the first and after the last one."""
         if trial.number in self._ended:
             return self._ended[trial.number]
-        curve = np.full(self.grid, np.nan)
+        curve = np.full(self.report_steps, np.nan)
         for step, value in trial.intermediate_values.items():
             if math.isfinite(value):
                 curve[step - 1] = self._sign * value
@@ -78,9 +78,9 @@ class Curves:
         return [each for each, is_there in zip(known, there, strict=True) if is_there], stood[there]
 
     def line(self, step: int, trials: Sequence[FrozenTrial]) -> Line | None:
-        """Of the finished among `trials` at `step`; None where they are fewer than MIN_FINISHED."""
+        """Of the finished among `trials` at `step`; None where they are fewer than MIN_TO_EXTRAPOLATE."""
         finished, stood = self.at(step, [each for each in trials if each.state == TrialState.COMPLETE])
-        if len(finished) < MIN_FINISHED:
+        if len(finished) < MIN_TO_EXTRAPOLATE:
             return None
         return Line(stood, np.array([self.best_so_far(each)[-1] for each in finished]))
 

@@ -16,7 +16,7 @@ DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 LONGEST_REASON = 300
 LONGEST_TRACEBACK = 20_000
 """Characters; the end of a traceback says most."""
-Kind = Literal["error", "memory", "disk"]
+FailureKind = Literal["error", "memory", "disk"]
 
 
 class GaveUp(StudyError):  # noqa: N818 - what the search did, not what the user did
@@ -27,7 +27,7 @@ class GaveUp(StudyError):  # noqa: N818 - what the search did, not what the user
 class Failure:
     """Why a trial cannot go on."""
 
-    kind: Kind
+    kind: FailureKind
     """`memory`: not even one row at a time fits. `disk`: it is full, which is no fault of the trial's."""
     reason: str
     """One line."""
@@ -43,7 +43,7 @@ class Failure:
         return Failure(_kind_of(error), reason, text[-LONGEST_TRACEBACK:])
 
 
-def _kind_of(error: BaseException) -> Kind:
+def _kind_of(error: BaseException) -> FailureKind:
     if isinstance(error, OSError) and error.errno in FULL_DISK:
         return "disk"
     # By its name: to import it would import torch before the worker's environment is set.

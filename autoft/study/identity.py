@@ -30,7 +30,7 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
     adds.
 
     Args:
-        spec: the request, fitted to its models; of a study that stands, from `as_made`.
+        spec: the request, fitted to its models; of a study that stands, from `with_stored_defaults`.
         data_digest: of the rows of all splits.
     """
     search, space = spec.search, spec.space
@@ -74,7 +74,7 @@ def write_defaults(study: optuna.Study, space: SearchSpace) -> None:
     study.set_user_attr(DEFAULTS_ATTR, {"values": dict(space.defaults), "searched": searched})
 
 
-def as_made(spec: StudySpec, study: optuna.Study) -> StudySpec:
+def with_stored_defaults(spec: StudySpec, study: optuna.Study) -> StudySpec:
     """The request with what it does not mention as it was when the study was made.
 
     A study of format 6 does not tell what its request mentioned: all of it stays as it was.
@@ -108,7 +108,7 @@ def require_same(study: optuna.Study, space: SearchSpace, identity: Mapping[str,
 
     Args:
         study: the one that stands.
-        space: of the request, from `as_made`.
+        space: of the request, from `with_stored_defaults`.
         identity: of the same request.
     """
     was, now = (_whole(each, space.defaults) for each in (study.user_attrs[IDENTITY_ATTR], identity))

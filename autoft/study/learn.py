@@ -25,7 +25,13 @@ from autoft.study.layout import DATA, DATABASE, study_folder
 from autoft.study.lessons import EarlierTrial, Lesson, read_lessons
 from autoft.study.likeness import Likeness, Side, likeness
 from autoft.study.records import IDENTITY_ATTR, INFO_ATTR, TRIAL_ATTR
-from autoft.study.storage import MissingStudyError, clear_storage_errors, find_study, standing, study_id
+from autoft.study.storage import (
+    MissingStudyError,
+    clear_storage_errors,
+    find_existing_study,
+    find_study,
+    study_id,
+)
 
 DEPTH = "unfreeze_depth"
 KEPT = 50
@@ -48,7 +54,7 @@ def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> t
     """
     if not spec.search.learn_from:
         return ()
-    study = standing(spec, study_folder(spec.study))
+    study = find_existing_study(spec, study_folder(spec.study))
     return read_lessons(study) if study else _learn(spec, rows, models)
 
 

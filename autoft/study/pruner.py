@@ -14,11 +14,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod, StudySpec
-from autoft.study.curves import MIN_FINISHED, Curves, last_step
+from autoft.study.curves import Curves, last_step
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
-from autoft.study.trial_config import grid_of, measurements_of
+from autoft.study.trial_config import measurements_of, report_steps_of
 
+MIN_TO_PRUNE = 4
+"""Trials that have to be COMPLETE before any is pruned."""
 FIRST_RUNG = 0.25
 """Share of a trial's budget before which nobody is judged: early values favor fast starters."""
 
@@ -51,7 +53,7 @@ class Pruner(ABC):
         """The stop of `trial` against `rival`, as both stood at the trial's last measurement."""
         step = last_step(trial)
         gap = self.curves.best_so_far(rival)[step - 1] - self.curves.stands(trial)
-        return Stop(rival.number, step / self.curves.grid, float(gap))
+        return Stop(rival.number, step / self.curves.report_steps, float(gap))
 
 
 class Never(Pruner):
@@ -77,7 +79,7 @@ class SuccessiveHalving(Pruner):
     The rungs lie at `first`, `first * factor` and so on. A trial is judged at its first measurement at or
     after a rung, against where the others stood at the same step. One that was stopped before it counts as
     worse: else a trial that is judged after a rung would have to be among the best of those that had gone on
-    from it. Of equals, those that went on before keep their place. Nobody is stopped before MIN_FINISHED
+    from it. Of equals, those that went on before keep their place. Nobody is stopped before MIN_TO_PRUNE
     trials have come to their end.
     """
 
@@ -89,10 +91,10 @@ class SuccessiveHalving(Pruner):
     def expected_share(self) -> float:
         """Up to the first rung all of it, from rung to rung one in `factor`."""
         share, going, last, rung = 0.0, 1.0, 0, self.first
-        while rung < self.curves.grid:
+        while rung < self.curves.report_steps:
             share += going * (rung - last)
             going, last, rung = going / self.factor, rung, rung * self.factor
-        return (share + going * (self.curves.grid - last)) / self.curves.grid
+        return (share + going * (self.curves.report_steps - last)) / self.curves.report_steps
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """At a rung, whether it is not among the best."""
@@ -127,13 +129,13 @@ class SuccessiveHalving(Pruner):
 class Hyperband(Pruner):
     """Successive halving in several brackets that differ in their first rung (arXiv 1603.06560).
 
-    A trial's bracket follows from its number. Trials are compared within their bracket, once MIN_FINISHED of
+    A trial's bracket follows from its number. Trials are compared within their bracket, once MIN_TO_PRUNE of
     all have come to their end.
     """
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
         super().__init__(curves, first)
-        count = 1 + int(math.log(curves.grid / first, factor) + 1e-9)
+        count = 1 + int(math.log(curves.report_steps / first, factor) + 1e-9)
         self._brackets = [
             SuccessiveHalving(curves, first * factor**bracket, factor) for bracket in range(count)
         ]
@@ -163,7 +165,7 @@ class Median(Pruner):
     @property
     def expected_share(self) -> float:
         """Half of the trials stop at once."""
-        return (1 + min(1.0, self.first / self.curves.grid)) / 2
+        return (1 + min(1.0, self.first / self.curves.report_steps)) / 2
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether Optuna's pruner stops it; told against the best at the same step."""
@@ -176,7 +178,7 @@ class Median(Pruner):
 
 
 def _enough_finished(trials: Sequence[FrozenTrial]) -> bool:
-    return sum(each.state == TrialState.COMPLETE for each in trials) >= MIN_FINISHED
+    return sum(each.state == TrialState.COMPLETE for each in trials) >= MIN_TO_PRUNE
 
 
 def _was_stopped(trial: FrozenTrial) -> bool:
@@ -198,7 +200,7 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
     options: Mapping[str, Value] = method.pruner_options
     first = int(options.get("min_resource", 0)) or int(options.get("n_warmup_steps", 0))
     if first == 0:
-        first = max(math.ceil(FIRST_RUNG * curves.grid), math.floor(warmup * curves.grid) + 1)
+        first = max(math.ceil(FIRST_RUNG * curves.report_steps), math.floor(warmup * curves.report_steps) + 1)
     factor = int(options.get("reduction_factor", 3))
     makers: dict[str, Callable[[], Pruner]] = {
         "successive_halving": lambda: SuccessiveHalving(curves, first, factor),
@@ -211,9 +213,9 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
 
 def expected_passes(spec: StudySpec) -> dict[str, float]:
     """By split, how often all trials of the study go over its rows; the first few come to their end."""
-    curves = Curves(grid_of(spec), maximize=True)
+    curves = Curves(report_steps_of(spec), maximize=True)
     pruner = make_pruner(spec.search, curves, spec.space.ends("warmup_ratio")[1])
-    whole = min(spec.budget.trials, MIN_FINISHED)
+    whole = min(spec.budget.trials, MIN_TO_PRUNE)
     trials = whole + (spec.budget.trials - whole) * pruner.expected_share
     ends = [int(epochs) for epochs in spec.space.ends("epochs")]
     evaluations = [measurements_of(spec.search, epochs) for epochs in ends]

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoft.spec.space import SearchSpace, Value
 from autoft.spec.study import SearchMethod
-from autoft.study.curves import MIN_FINISHED, Curves
+from autoft.study.curves import MIN_TO_EXTRAPOLATE, Curves
 from autoft.study.lessons import Lesson
 from autoft.study.suggest import distributions, suggest
 from autoft.study.trial_config import trial_seed
@@ -105,9 +105,9 @@ def remembered(
     """The trials of earlier studies as the sampler hears them: COMPLETE, each with a value of this study.
 
     A trial's place among the finished trials of its own study, pulled toward the middle by how unlike the
-    studies are, is looked up among the finished trials of this one. Before MIN_FINISHED of these it is told
-    with its own score, pulled toward its study's median. The more trials have finished here, the fewer are
-    told (`Lesson.heard`).
+    studies are, is looked up among the finished trials of this one. Before MIN_TO_EXTRAPOLATE of these have
+    finished it gets its own score, pulled toward its study's median. The more trials have finished here, the
+    fewer earlier ones are used (`Lesson.heard`).
     """
     stood = [curves.stands(trial) for trial in trials if trial.state == TrialState.COMPLETE]
     finished = np.array([value for value in stood if math.isfinite(value)])
@@ -116,7 +116,7 @@ def remembered(
         alike = lesson.likeness.value
         for each in lesson.heard(len(finished)):
             value = lesson.middle + alike * (each.score - lesson.middle)
-            if len(finished) >= MIN_FINISHED:
+            if len(finished) >= MIN_TO_EXTRAPOLATE:
                 place = 0.5 + alike * (each.quantile - 0.5)
                 # Hazen's places are those of `learn.quantile`: the best of n is at 1 - 1 / 2n.
                 value = curves.value(float(np.quantile(finished, place, method="hazen")))

@@ -98,7 +98,7 @@ def open_study(
     The configurations of `first` are queued, but for those that it has already.
 
     Args:
-        spec: the request; of a study that stands, from `as_made`.
+        spec: the request; of a study that stands, from `with_stored_defaults`.
         folder: the study's folder; made if need be. SQLite lies here unless `search.storage` is given.
         identity: from `identity_of`, of the same request.
         start: what a new study begins with; one that stands keeps its own.
@@ -164,7 +164,7 @@ def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.St
     return study
 
 
-def standing(spec: StudySpec, folder: Path) -> optuna.Study | None:
+def find_existing_study(spec: StudySpec, folder: Path) -> optuna.Study | None:
     """The study that a search of `spec` would go on with; None where it would begin one.
 
     Raises:

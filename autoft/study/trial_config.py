@@ -26,7 +26,7 @@ def measurements_of(method: SearchMethod, epochs: int) -> int:
     return max(1, round(method.evaluations_per_epoch * epochs))
 
 
-def grid_of(spec: StudySpec) -> int:
+def report_steps_of(spec: StudySpec) -> int:
     """Measurements of the longest trial: the resource of the pruners.
 
     A shorter trial's measurements are placed on the same grid by the fraction of its own budget that is

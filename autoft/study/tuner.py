@@ -26,7 +26,8 @@ from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
 from autoft.study.assignment import Assignment
 from autoft.study.budget import Budgets
-from autoft.study.checkpoints import Checkpoints
+from autoft.study.callback import Callback
+from autoft.study.checkpoints import CheckpointRetention
 from autoft.study.comparison import ranked
 from autoft.study.curves import Curves
 from autoft.study.disk_quota import Disk
@@ -48,8 +49,7 @@ from autoft.study.start import DEFAULT, LEARNED, ORIGIN_ATTR, Params, read_start
 from autoft.study.stop import Stop
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, queued_params, suggest
-from autoft.study.trial_config import fine_tune_config, grid_of, report_step, trial_seed
-from autoft.study.watch import Watcher
+from autoft.study.trial_config import fine_tune_config, report_step, report_steps_of, trial_seed
 
 STOPPED_REASON = "stopped by hand"
 
@@ -82,13 +82,13 @@ class _Live:
 
 
 class Tuner:
-    """Hands out trials and writes what they say into the study, then tells the watchers.
+    """Hands out trials and writes what they say into the study, then tells the callbacks.
 
     Args:
         study: from `open_study`.
         spec: the request.
         precision: decided before the first trial of the study.
-        watchers: told after each write.
+        callbacks: told after each write.
         folder: the study's folder.
         max_concurrent: trials at the same time; may be changed at any time.
         gpus_per_trial: for `budget.gpu_hours`.
@@ -102,18 +102,18 @@ class Tuner:
         spec: StudySpec,
         *,
         precision: Literal["fp32", "bf16"],
-        watchers: Sequence[Watcher],
+        callbacks: Sequence[Callback],
         folder: Path,
         max_concurrent: int,
         gpus_per_trial: float = 0.0,
         began_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.study, self.spec, self.precision, self.watchers = study, spec, precision, watchers
+        self.study, self.spec, self.precision, self.callbacks = study, spec, precision, callbacks
         self.folder, self.max_concurrent, self._clock = folder, max_concurrent, clock
-        self._grid = grid_of(spec)
+        self._report_steps = report_steps_of(spec)
         self._maximize = METRICS[spec.objective].direction == "maximize"
-        self._curves = Curves(self._grid, maximize=self._maximize)
+        self._curves = Curves(self._report_steps, maximize=self._maximize)
         self._pruner = make_pruner(spec.search, self._curves, spec.space.ends("warmup_ratio")[1])
         self._start, self._lessons = read_start(study), read_lessons(study)
         self._live: dict[int, _Live] = {}
@@ -127,7 +127,9 @@ class Tuner:
         self.stopped_by: StudyError | None = None
         """The error that did it, if one did."""
         disk = Disk(folder, spec.resources.disk, clock)
-        self._checkpoints = Checkpoints(folder, spec.checkpoints.keep, maximize=self._maximize, disk=disk)
+        self._checkpoints = CheckpointRetention(
+            folder, spec.checkpoints.keep, maximize=self._maximize, disk=disk
+        )
         for trial in ranked(read_trials(study), self._curves.direction):
             self._checkpoints.add(trial.number, trial.score or 0.0, trial.checkpoint, trial.origin)
         self._interrupted = leftovers(study)
@@ -162,8 +164,8 @@ class Tuner:
         if self.over or len(self._live) >= self.max_concurrent:
             return None
         assignment = self._resume(self._interrupted.pop(0)) if self._interrupted else self._begin()
-        for watcher in self.watchers:
-            watcher.started(assignment.number)
+        for callback in self.callbacks:
+            callback.started(assignment.number)
         return assignment
 
     def _begin(self) -> Assignment:
@@ -267,23 +269,23 @@ class Tuner:
         live.heard_s = live.measured_s = self._clock()
         self._any_fits = True
         value = float(measurement.metrics.get(self.spec.objective, math.nan))
-        step = report_step(measurement.fraction, self._grid)
+        reported_step = report_step(measurement.fraction, self._report_steps)
         seen = live.trial._cached_frozen_trial
-        seen.intermediate_values[step] = value
+        seen.intermediate_values[reported_step] = value
         # The default is what the winner is compared with, so it runs to its end.
         is_default = seen.user_attrs.get(ORIGIN_ATTR) == DEFAULT
         judged = measurement.fraction < 1 and measurement.index > live.decided and not is_default
         stop = None
-        if judged and self._pruner.judges_at(step):
+        if judged and self._pruner.judges_at(reported_step):
             stop = self._pruner.judge([*self._begun(without=number), seen], seen)
         # Unlike `Trial.report`, which keeps a step's first value: that of a restarted trial counts.
-        live.trial.storage.set_trial_intermediate_value(seen._trial_id, step, value)
+        live.trial.storage.set_trial_intermediate_value(seen._trial_id, reported_step, value)
         note = measurement_note(live.attempt, measurement, node, stop=stop, gpus=self._budgets.gpus_per_trial)
         live.trial.set_user_attr(MEASUREMENT_ATTR.format(index=measurement.index), note)
         self._budgets.spend(number, measurement.elapsed_s)
         self._bound_disk()
-        for watcher in self.watchers:
-            watcher.measured(number, measurement)
+        for callback in self.callbacks:
+            callback.measured(number, measurement)
         return self._decide(number, live, measurement, value, stop=stop, node=node)
 
     def _decide(
@@ -434,14 +436,14 @@ class Tuner:
         self._budgets.ended()
         if value is not None:
             self._checkpoints.add(number, value, live.checkpoint, live.trial.user_attrs.get(ORIGIN_ATTR))
-        self._checkpoints.drop_lost(self._unfinished)
-        for watcher in self.watchers:
-            watcher.finished(number)
+        self._checkpoints.delete_all_but_best(self._unfinished)
+        for callback in self.callbacks:
+            callback.finished(number)
         return Decision.STOP
 
     def sweep(self) -> None:
         """At the end: what workers wrote while their trials were being ended."""
-        self._checkpoints.drop_lost(self._unfinished)
+        self._checkpoints.delete_all_but_best(self._unfinished)
 
     @property
     def _unfinished(self) -> set[int]:

@@ -26,7 +26,7 @@ _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 
 
 class Recorder:
-    """A watcher of the search (`study.watch.Watcher`) that keeps MLflow up to date in the background.
+    """A callback of the search (`study.callback.Callback`) that keeps MLflow up to date in the background.
 
     Its methods return at once, except `flush` and `close`, and never raise.
     """

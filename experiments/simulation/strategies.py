@@ -210,7 +210,7 @@ class Autoft:
             self.study,
             spec,
             precision="fp32",
-            watchers=[],
+            callbacks=[],
             folder=self.folder,
             max_concurrent=workers,
             clock=clock,

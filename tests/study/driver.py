@@ -55,7 +55,7 @@ def main(request: dict[str, Any]) -> None:
         with ray_runtime(resources, folder / "logs/ray.log") as runtime:
             print(runtime.scratch, flush=True)
             make = lambda node: NodeWorkbench(node, request)  # noqa: E731 - pickled by value, as a notebook's would be
-            if run(study, spec, make, watchers=[], folder=folder, runtime=runtime, files=files):
+            if run(study, spec, make, callbacks=[], folder=folder, runtime=runtime, files=files):
                 sys.exit(130)
     except KeyboardInterrupt:
         sys.exit(130)

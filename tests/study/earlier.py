@@ -58,7 +58,7 @@ def made(spec: StudySpec, trials: Sequence[tuple[Mapping[str, Value], Sequence[f
     asked = replace(spec, first=first)
     study = open_study(asked, folder, identity_of(asked, rows.digest))
     rows.write(folder / DATA)
-    tuner = Tuner(study, asked, precision="fp32", watchers=[], folder=folder, max_concurrent=len(trials) + 1)
+    tuner = Tuner(study, asked, precision="fp32", callbacks=[], folder=folder, max_concurrent=len(trials) + 1)
     for _, values in trials:
         assignment = tuner.next()
         assert assignment is not None

@@ -170,7 +170,7 @@ def workbench(
 
 
 class Diary:
-    """A watcher that writes down what it is told."""
+    """A callback that writes down what it is told."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, int]] = []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoft.study.curves import MIN_FINISHED, Curves, Line, last_step
+from autoft.study.curves import MIN_TO_EXTRAPOLATE, Curves, Line, last_step
 
 
 def trial(number: int, values: Mapping[int, float], state: TrialState = TrialState.COMPLETE) -> FrozenTrial:
@@ -63,7 +63,7 @@ def test_whoever_is_ahead_does_not_fall_behind_nor_run_away(ended: list[float], 
 
 def test_nothing_is_said_before_enough_have_finished() -> None:
     curves = Curves(4, maximize=True)
-    finished = [trial(n, {2: n / 10, 4: 0.5 + n / 10}) for n in range(MIN_FINISHED)]
+    finished = [trial(n, {2: n / 10, 4: 0.5 + n / 10}) for n in range(MIN_TO_EXTRAPOLATE)]
     assert curves.line(2, finished[1:]) is None
     assert curves.line(1, finished) is None  # none of them was measured there
     line = curves.line(2, finished)

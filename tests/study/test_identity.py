@@ -12,9 +12,9 @@ import pytest
 from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range, Value
 from autoft.spec.study import StudySpec
-from autoft.study.identity import DEFAULTS_ATTR, as_made, identity_of
+from autoft.study.identity import DEFAULTS_ATTR, identity_of, with_stored_defaults
 from autoft.study.records import IDENTITY_ATTR
-from autoft.study.storage import FORMAT_ATTR, find_study, open_study, standing
+from autoft.study.storage import FORMAT_ATTR, find_existing_study, find_study, open_study
 from autoft.study.tuner import Tuner
 
 from .scripted import DEFAULTS, make_spec, measurement
@@ -71,15 +71,15 @@ def fixing(spec: StudySpec, **fixed: Value) -> StudySpec:
 
 def opened(spec: StudySpec, folder: Path) -> tuple[optuna.Study, StudySpec]:
     """As a search opens it."""
-    before = standing(spec, folder)
-    spec = as_made(spec, before) if before else spec
+    before = find_existing_study(spec, folder)
+    spec = with_stored_defaults(spec, before) if before else spec
     return open_study(spec, folder, identity_of(spec, "digest")), spec
 
 
 def trained(spec: StudySpec, folder: Path) -> Mapping[str, Any]:
     """All values of the next trial, as it is given to a worker."""
     study, spec = opened(spec, folder)
-    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
     begun = tuner.next()
     assert begun is not None
     tuner.measured(begun.number, 1, measurement(1, 1, 0.5), "node")
@@ -150,7 +150,7 @@ def test_a_study_keeps_what_was_searched_by_default_when_it_was_made(folder: Pat
 def test_in_one_and_the_same_version_the_request_stays_as_it_is(folder: Path) -> None:
     spec = fixing(request((DEPTH, RATE, DECAY), epochs=12), lr_schedule="cosine")
     study, _ = opened(spec, folder)
-    assert as_made(spec, study) == spec
+    assert with_stored_defaults(spec, study) == spec
 
 
 def test_a_study_of_format_6_goes_on(folder: Path) -> None:
@@ -189,4 +189,4 @@ def test_a_study_of_an_older_format_is_refused(folder: Path) -> None:
     old_study(folder)
     find_study("study", folder).set_user_attr(FORMAT_ATTR, {"format": 5, "autoft": "0.0.9"})
     with pytest.raises(StudyError, match=r"made by autoft 0\.0\.9, which stores studies in format 5"):
-        standing(request(), folder)
+        find_existing_study(request(), folder)

@@ -337,7 +337,7 @@ def search(spec: StudySpec, trials: int) -> list[tuple[str | None, float]]:
     found = lessons_of(spec, rows, [MODEL])
     start = plan_start(spec, 2, found)
     study = open_study(spec, folder, identity_of(spec, rows.digest), start, found)
-    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
     while len(read_trials(study)) < trials and (next_up := tuner.next()) is not None:
         tuner.measured(next_up.number, 1, measurement(1, 1, next_up.config.learning_rate * 100), "node")
         tuner.completed(next_up.number, 1)

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, SearchMethod
-from autoft.study.curves import MIN_FINISHED, Curves, last_step
-from autoft.study.pruner import Pruner, expected_passes, make_pruner
+from autoft.study.curves import Curves, last_step
+from autoft.study.pruner import MIN_TO_PRUNE, Pruner, expected_passes, make_pruner
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
 from autoft.study.trial_config import report_step
@@ -50,7 +50,7 @@ class Search:
 
     def ends(self, heights: Sequence[float]) -> list[int]:
         """The step at which each of these constant trials ends."""
-        grid = self.judge.curves.grid
+        grid = self.judge.curves.report_steps
         return [
             grid
             if (stop := self.follow(dict.fromkeys(range(1, grid + 1), height))) is None
@@ -87,7 +87,7 @@ def test_nobody_is_judged_in_the_first_quarter_or_in_the_warm_up(name: str) -> N
 @pytest.mark.parametrize("name", NAMES)
 def test_several_finish_before_anybody_is_stopped(name: str) -> None:
     ends = Search(pruner(name)).ends([0.9, 0.8, 0.85, 0.1, *[0.05] * 12])
-    assert ends[:MIN_FINISHED] == [12] * MIN_FINISHED
+    assert ends[:MIN_TO_PRUNE] == [12] * MIN_TO_PRUNE
     assert min(ends) == 3
 
 

@@ -20,7 +20,7 @@ from .scripted import make_spec, measurement
 def sat(folder: Path, objective: str = "macro_f1", **changes: object) -> Tuner:
     spec = make_spec(trials=9, objective=objective, **changes)
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    return Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=9)
+    return Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=9)
 
 
 def run_trial(tuner: Tuner, *values: float) -> None:
@@ -85,7 +85,7 @@ def test_where_the_parameters_come_from_is_read_back(folder: Path) -> None:
     spec = make_spec(trials=9, first=({"learning_rate": 2e-5},))
     start = Start(default={"learning_rate": 5e-5}, learned=({"learning_rate": 1e-4},))
     study = open_study(spec, folder, identity_of(spec, "digest"), start)
-    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=9)
+    tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=9)
     assert all(tuner.next() is not None for _ in range(4))
     records = read_trials(study)
     assert sorted(str(record.origin) for record in records) == ["None", "default", "first", "learned"]

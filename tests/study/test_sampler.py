@@ -30,7 +30,7 @@ def proposals(folder: Path, method: SearchMethod, sittings: list[int]) -> list[d
     for total in sittings:
         spec = make_spec(trials=total, parameters=CONDITIONAL, search=method)
         study = open_study(spec, folder, identity_of(spec, "digest"))
-        tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+        tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
         while (next_up := tuner.next()) is not None:
             score = 0.5 - abs(next_up.config.learning_rate - 3e-4) * 100 + next_up.config.dropout / 10
             tuner.measured(next_up.number, 1, measurement(1, 1, score), "node")
@@ -170,7 +170,7 @@ def test_a_trial_that_was_queued_in_part_trains_what_is_proposed_with_it(sampler
     method = SearchMethod(sampler=sampler, sampler_options={}, pruner="none", seed=3)
     spec = make_spec(parameters=CONDITIONAL, search=method, first=(fixed,))
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
     assert tuner.next() is not None
     curves = Curves(1, maximize=True)
     assert read_trials(study)[0].params == propose(method, spec.space, curves, list, 0, fixed=fixed)

@@ -11,7 +11,7 @@ from optuna.storages import RDBStorage
 
 from autoft.errors import StudyError
 from autoft.spec.read import read_spec
-from autoft.spec.recommended import learning_rate, recommended, with_recommended
+from autoft.spec.recommended import recommended, recommended_learning_rate, with_recommended
 from autoft.spec.study import StudySpec
 from autoft.study.identity import identity_of
 from autoft.study.lessons import Lesson, read_lessons
@@ -112,7 +112,13 @@ def test_few_rows_and_many_labels_get_more_epochs() -> None:
 
 def test_small_models_get_larger_rates_within_bounds() -> None:
     # 5e-5 (110 M / parameters)^0.75
-    assert [learning_rate(m * 10**6) for m in (1, 22, 110, 340, 7_000)] == [5e-4, 1.7e-4, 5e-5, 2.1e-5, 1e-5]
+    assert [recommended_learning_rate(m * 10**6) for m in (1, 22, 110, 340, 7_000)] == [
+        5e-4,
+        1.7e-4,
+        5e-5,
+        2.1e-5,
+        1e-5,
+    ]
 
 
 def test_default_then_what_the_user_queued_then_earlier_studies_then_the_sampler(folder: Path) -> None:
@@ -123,7 +129,7 @@ def test_default_then_what_the_user_queued_then_earlier_studies_then_the_sampler
 
     def go_on(count: int) -> Tuner:
         study = open_study(spec, folder, identity_of(spec, "digest"), start)
-        tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+        tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
         for _ in range(count):
             begun = tuner.next()
             assert begun is not None

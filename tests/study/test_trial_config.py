@@ -4,7 +4,13 @@ import pytest
 
 from autoft.spec.space import Choice, Parameter, Range
 from autoft.spec.study import SearchMethod
-from autoft.study.trial_config import fine_tune_config, grid_of, measurements_of, report_step, trial_seed
+from autoft.study.trial_config import (
+    fine_tune_config,
+    measurements_of,
+    report_step,
+    report_steps_of,
+    trial_seed,
+)
 
 from .scripted import make_spec
 
@@ -38,7 +44,7 @@ def test_measurements_are_a_dozen_or_follow_evaluations_per_epoch(
 def test_the_grid_is_that_of_the_longest_trial(domain: Range | Choice, expected: int) -> None:
     search = SearchMethod(evaluations_per_epoch=1)
     spec = make_spec(parameters=[Parameter("epochs", domain)], search=search)
-    assert grid_of(spec) == expected
+    assert report_steps_of(spec) == expected
 
 
 @pytest.mark.parametrize("grid", range(1, 41))

@@ -44,7 +44,7 @@ def sit(
         study,
         spec,
         precision="fp32",
-        watchers=list(watch.values()),
+        callbacks=list(watch.values()),
         folder=folder,
         max_concurrent=slots,
         gpus_per_trial=gpus,
@@ -146,7 +146,7 @@ def test_the_default_is_never_stopped_for_the_winner_is_compared_with_it(folder:
     spec = make_spec(trials=6, search=replace(HALVING, pruner_options={"min_resource": 1}))
     start = Start({"learning_rate": 5e-5})
     study = open_study(spec, folder, identity_of(spec, "digest"), start)
-    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=2)
+    tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=2)
     default = begin(tuner)
     for _ in range(4):
         finish(tuner, *[0.5] * 12)

@@ -46,7 +46,7 @@ class TuneBridge:
         """No trial is to start any more, and none that could be lost runs."""
         return self.error is not None or (self.tuner.over and self.tuner.idle)
 
-    def attempt(self, action: Callable[[], T], otherwise: T) -> T:
+    def guard(self, action: Callable[[], T], otherwise: T) -> T:
         """Does `action` unless something broke before; gives `otherwise` also where it breaks."""
         if self.error is not None:
             return otherwise
@@ -58,7 +58,7 @@ class TuneBridge:
 
     def take(self, report: Report) -> Decision:
         """Writes a worker's report into the study."""
-        return self.attempt(lambda: self._take(report), Decision.PAUSE)
+        return self.guard(lambda: self._take(report), Decision.PAUSE)
 
     def lost(self, assignment: Assignment, error: BaseException | None) -> None:
         """A worker failed, or its process is gone."""
@@ -67,10 +67,10 @@ class TuneBridge:
         if isinstance(cause, WorkerError):
             self.take(cause.report)
         elif failure := _failure_outside_a_step(error):
-            self.attempt(lambda: tuner.failed(number, attempt, failure), Decision.PAUSE)
+            self.guard(lambda: tuner.failed(number, attempt, failure), Decision.PAUSE)
         else:
             with_node = NODE_DIED in str(error)
-            self.attempt(lambda: tuner.lost(number, attempt, LOST, with_node=with_node), Decision.PAUSE)
+            self.guard(lambda: tuner.lost(number, attempt, LOST, with_node=with_node), Decision.PAUSE)
 
     def _take(self, report: Report) -> Decision:
         number, attempt, tuner = report.number, report.attempt, self.tuner
@@ -114,7 +114,7 @@ class StudySearcher(Searcher):
     def suggest(self, trial_id: str) -> Any:
         """The configuration of a Ray trial; None: not now; FINISHED: no more."""
         self._count_slots()
-        next_up = self._bridge.attempt(self._bridge.tuner.next, None)
+        next_up = self._bridge.guard(self._bridge.tuner.next, None)
         if self._bridge.tuner.stopped:
             self._begin_grace()
         if next_up is not None:

@@ -13,6 +13,7 @@ from ray.tune.search import Searcher
 
 from autoft.signals import gently
 from autoft.spec.study import StudySpec
+from autoft.study.callback import Callback
 from autoft.study.ray_tune.adapters import LOST, StudyScheduler, StudySearcher, TuneBridge
 from autoft.study.ray_tune.messages import Shared
 from autoft.study.ray_tune.process import environment
@@ -22,7 +23,6 @@ from autoft.study.ray_tune.trainable import ResidentTrainable
 from autoft.study.records import Precision, read_precision, write_precision
 from autoft.study.storage import TROUBLE, trials_left
 from autoft.study.tuner import Tuner
-from autoft.study.watch import Watcher
 from autoft.study.worker_interface import MakeWorkbench
 
 
@@ -31,7 +31,7 @@ def run(
     spec: StudySpec,
     make_workbench: MakeWorkbench,
     *,
-    watchers: Sequence[Watcher],
+    callbacks: Sequence[Callback],
     folder: Path,
     runtime: Runtime,
     files: Iterable[Path] = (),
@@ -47,7 +47,7 @@ def run(
         study: from `open_study`.
         spec: the request.
         make_workbench: called once in each worker process.
-        watchers: told of every step, on this thread.
+        callbacks: told of every step, on this thread.
         folder: the study's folder, absolute.
         runtime: from `ray_runtime`.
         files: the driver's files and folders that `make_workbench` locates; sent to the nodes of a cluster.
@@ -63,7 +63,7 @@ def run(
         study,
         spec,
         precision=decided_precision(study, spec, runtime),
-        watchers=watchers,
+        callbacks=callbacks,
         folder=folder,
         max_concurrent=runtime.max_concurrent,
         gpus_per_trial=runtime.gpus_per_trial,

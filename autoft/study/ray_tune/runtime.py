@@ -17,7 +17,7 @@ from ray.job_config import JobConfig
 
 from autoft.errors import ResourceError
 from autoft.search_path import python_path
-from autoft.signals import heed_again, interrupted, on_leaving
+from autoft.signals import handle_signals_again, interrupted, on_leaving
 from autoft.spec.study import Resources
 from autoft.study.ray_tune.detached import detached, leave, shut_down
 from autoft.study.ray_tune.process import (
@@ -46,7 +46,7 @@ PINNED = 0.001
 
 
 @dataclass(frozen=True)
-class Kind:
+class NodeType:
     """Nodes that offer the same; one of them stands for all."""
 
     resource: str
@@ -85,14 +85,14 @@ class Runtime:
     pin: Mapping[str, float] = field(default_factory=dict)
     """What else a trial asks of its node, by Ray's resource: it keeps all of them on one node."""
 
-    def kinds(self) -> list[Kind]:
+    def node_types(self) -> list[NodeType]:
         """The kinds of nodes that a trial fits on, now."""
-        return kinds(_alive(), self.cpus_per_trial, self.gpus_per_trial)
+        return node_types(_alive(), self.cpus_per_trial, self.gpus_per_trial)
 
-    def pinned_to(self, kind: Kind) -> "Runtime":
-        """The same with all trials on the node that stands for `kind`."""
-        most = min(kind.slots, self.most or kind.slots)
-        return replace(self, max_concurrent=most, most=most, pin={kind.resource: PINNED})
+    def pinned_to(self, node_type: NodeType) -> "Runtime":
+        """The same with all trials on the node that stands for `node_type`."""
+        most = min(node_type.slots, self.most or node_type.slots)
+        return replace(self, max_concurrent=most, most=most, pin={node_type.resource: PINNED})
 
     def pins(self) -> list[Mapping[str, float]]:
         """What asks for one node each, for all of them."""
@@ -138,7 +138,7 @@ def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
         stack.enter_context(on_leaving(lambda: leave(scratch)))
         stack.callback(shut_down, scratch)
         _start(resources, scratch)
-        heed_again()
+        handle_signals_again()
         yield _fit(resources, _alive(), scratch)
 
 
@@ -158,9 +158,9 @@ def slots(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> int:
     return fitting
 
 
-def kinds(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[Kind]:
+def node_types(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[NodeType]:
     """The distinct kinds of `nodes` on which a trial of `cpus` and `gpus` fits, in the order of the nodes."""
-    found: dict[tuple[float, float, str], Kind] = {}
+    found: dict[tuple[float, float, str], NodeType] = {}
     for node in nodes:
         fitting = slots([node], cpus, gpus)
         address = _address(node)
@@ -169,7 +169,7 @@ def kinds(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[
         names = (name.partition(":")[2] for name in node if name.startswith("accelerator_type:"))
         key = node.get("CPU", 0), node.get("GPU", 0), next(names, "")
         known = found.get(key)
-        found[key] = replace(known, nodes=known.nodes + 1) if known else Kind(address, *key, fitting, 1)
+        found[key] = replace(known, nodes=known.nodes + 1) if known else NodeType(address, *key, fitting, 1)
     return list(found.values())
 
 

@@ -53,7 +53,7 @@ def test_a_worker_that_failed_is_told_by_its_reason(
 ) -> None:
     spec = make_spec(faults=Faults(retries=0))
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    tuner = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
     bridge, assignment = TuneBridge(tuner, folder), tuner.next()
     assert assignment is not None
     bridge.lost(assignment, error)

@@ -65,9 +65,9 @@ def test_sigterm_to_all_processes_stops_the_search_in_order(folder: Path, two_wo
 
     sent: list[bool] = []
     make = workbench(lambda n: [0.1 * k for k in range(1, 31)], before=sleep(0.3))
-    assert run(study, spec, make, watchers=[Sends()], folder=folder, runtime=two_workers)
+    assert run(study, spec, make, callbacks=[Sends()], folder=folder, runtime=two_workers)
     assert [(trial.state, trial.reason) for trial in read_trials(study)] == [("RUNNING", None)] * 2
     make = workbench(lambda n: [0.1 * k for k in range(1, 31)])
-    assert not run(study, spec, make, watchers=[], folder=folder, runtime=two_workers)  # by the same Ray
+    assert not run(study, spec, make, callbacks=[], folder=folder, runtime=two_workers)  # by the same Ray
     after = read_trials(study)
     assert [(trial.state, trial.attempt) for trial in after] == [("COMPLETE", n) for n in (2, 2, 1, 1)]

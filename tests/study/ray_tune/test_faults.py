@@ -30,9 +30,9 @@ from autoft.study.storage import find_study, open_study
 from ..scripted import Diary, Die, Once, ScriptedWorkbench, make_spec, sleep, workbench
 
 
-def search(spec: Any, make: Any, folder: Path, runtime: Runtime, *watchers: Any) -> list[TrialRecord]:
+def search(spec: Any, make: Any, folder: Path, runtime: Runtime, *callbacks: Any) -> list[TrialRecord]:
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    run(study, spec, make, watchers=watchers, folder=folder, runtime=runtime)
+    run(study, spec, make, callbacks=callbacks, folder=folder, runtime=runtime)
     return read_trials(study)
 
 
@@ -147,7 +147,7 @@ def test_a_search_that_is_stopped_keeps_its_places_within_seconds(
     study = open_study(spec, folder, identity_of(spec, "digest"))
     threading.Thread(target=stop).start()
     make = workbench(lambda number: [0.1 * k for k in range(1, 31)], before=sleep(0.5))
-    assert run(study, spec, make, watchers=[], folder=folder, runtime=two_workers)
+    assert run(study, spec, make, callbacks=[], folder=folder, runtime=two_workers)
     assert time.monotonic() - asked[0] < 10
     before = read_trials(study)
     assert [trial.state for trial in before] == ["RUNNING", "RUNNING"]
@@ -197,7 +197,7 @@ def test_what_does_not_look_up_is_left_as_it_is_at_the_end_of_the_grace(
     threading.Thread(target=stop).start()
     before = lambda number, index: time.sleep(60 if index == 2 else 0)  # noqa: E731 - a script
     make = workbench({0: [0.1, 0.2], 1: [0.5]}, before=before)
-    assert run(study, spec, make, watchers=[], folder=folder, runtime=one_worker)
+    assert run(study, spec, make, callbacks=[], folder=folder, runtime=one_worker)
     assert time.monotonic() - asked[0] < 15
     assert [(t.state, len(t.measurements)) for t in read_trials(study)] == [("RUNNING", 1)]
     forget_stop(study)

@@ -79,7 +79,7 @@ def test_what_was_running_is_run_again_by_the_next_session(
     assert all(trial.reason is None for trial in before)
 
     diary, spec = Diary(), make_spec(trials=3)
-    run(study, spec, workbench(lambda n: [0.5, 0.6]), watchers=[diary], folder=folder, runtime=two_workers)
+    run(study, spec, workbench(lambda n: [0.5, 0.6]), callbacks=[diary], folder=folder, runtime=two_workers)
     after = read_trials(study)
     assert [trial.state for trial in after] == ["COMPLETE"] * 3
     assert [entry[1] for entry in diary.entries if entry[0] == "started"] == [0, 1, 2]

@@ -17,6 +17,7 @@ from autoft.errors import AutoftError, StudyError
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.resume import Resume
 from autoft.spec.study import Faults, SearchMethod, StudySpec
+from autoft.study.callback import Callback
 from autoft.study.identity import identity_of
 from autoft.study.layout import checkpoint_name, log_name
 from autoft.study.ray_tune import run as run_module
@@ -25,7 +26,6 @@ from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import read_trials
 from autoft.study.storage import find_study, open_study
 from autoft.study.tuner import Tuner
-from autoft.study.watch import Watcher
 from autoft.study.worker_interface import MakeWorkbench, Node, Workbench
 
 from ..scripted import SEED, Diary, Die, ScriptedWorkbench, make_spec, workbench
@@ -34,10 +34,10 @@ HALVING = SearchMethod(sampler="random", pruner="successive_halving", seed=SEED)
 
 
 def search(
-    spec: StudySpec, make: MakeWorkbench, folder: Path, runtime: Runtime, watchers: Sequence[Watcher] = ()
+    spec: StudySpec, make: MakeWorkbench, folder: Path, runtime: Runtime, callbacks: Sequence[Callback] = ()
 ) -> optuna.Study:
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    run(study, spec, make, watchers=watchers, folder=folder, runtime=runtime)
+    run(study, spec, make, callbacks=callbacks, folder=folder, runtime=runtime)
     return study
 
 
@@ -154,7 +154,7 @@ def test_trials_run_side_by_side_and_the_search_goes_on_to_the_total(
 def test_a_trial_that_a_dead_driver_left_is_run_again(folder: Path, one_worker: Runtime) -> None:
     spec = make_spec(trials=2, search=HALVING)
     study = open_study(spec, folder, identity_of(spec, "digest"))
-    dead = Tuner(study, spec, precision="fp32", watchers=[], folder=folder, max_concurrent=1)
+    dead = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
     lost = dead.next()
     assert lost is not None
 

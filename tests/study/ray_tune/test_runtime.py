@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from autoft.errors import ResourceError
-from autoft.signals import heeded, left_s
+from autoft.signals import handle_signals, left_s
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import Kind, Runtime, _fit, _start, kinds, ray_runtime, slots
+from autoft.study.ray_tune.runtime import NodeType, Runtime, _fit, _start, node_types, ray_runtime, slots
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_sigterm_that_rays_own_handler_takes_while_ray_starts_is_an_interrupt(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("ray.init", lambda **_: sys.exit(15))
-    with heeded():
+    with handle_signals():
         with pytest.raises(KeyboardInterrupt):
             _start(Resources(), tmp_path)
         assert left_s() < 10
@@ -97,19 +97,19 @@ def test_nodes_that_offer_the_same_are_of_one_kind() -> None:
         {**node("10.0.0.4", CPU=8, GPU=2), "accelerator_type:H100": 1.0},
     ]
     # A trial of two CPUs does not fit on the third.
-    assert kinds(nodes, 2, 0.0) == [
-        Kind("node:10.0.0.1", 4, 0, "", slots=2, nodes=1),
-        Kind("node:10.0.0.2", 8, 2, "H100", slots=4, nodes=2),
+    assert node_types(nodes, 2, 0.0) == [
+        NodeType("node:10.0.0.1", 4, 0, "", slots=2, nodes=1),
+        NodeType("node:10.0.0.2", 8, 2, "H100", slots=4, nodes=2),
     ]
-    assert kinds(nodes, 2, 0.5) == [Kind("node:10.0.0.2", 8, 2, "H100", slots=4, nodes=2)]
+    assert node_types(nodes, 2, 0.5) == [NodeType("node:10.0.0.2", 8, 2, "H100", slots=4, nodes=2)]
 
 
 def test_trials_are_pinned_to_the_node_that_stands_for_its_kind(two_workers: Runtime) -> None:
     runtime = replace(two_workers, most=1)
-    (kind,) = runtime.kinds()
-    pinned = runtime.pinned_to(kind)
-    assert kind.nodes == 1 and kind.total == kind.slots
-    assert (pinned.max_concurrent, pinned.pin) == (1, {kind.resource: 0.001})
+    (node_type,) = runtime.node_types()
+    pinned = runtime.pinned_to(node_type)
+    assert node_type.nodes == 1 and node_type.total == node_type.slots
+    assert (pinned.max_concurrent, pinned.pin) == (1, {node_type.resource: 0.001})
 
 
 def test_what_a_local_ray_starts_listens_on_this_machine_alone(two_workers: Runtime) -> None:

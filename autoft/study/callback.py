@@ -5,10 +5,10 @@ from typing import Protocol
 from autoft.kernel.measurement import Measurement
 
 
-class Watcher(Protocol):
+class Callback(Protocol):
     """Is told what happened, on the thread that drives the search; must return at once and never raise.
 
-    What a watcher shows it reads from the study (`records.read_trial`), which is written before it is told.
+    What a callback shows it reads from the study (`records.read_trial`), which is written before it is told.
     """
 
     def started(self, number: int) -> None:
