@@ -6,6 +6,7 @@ from autoft.spec.describe import domain_text
 from autoft.spec.domains import Entry, checked
 from autoft.spec.hyperparameters import Hyperparameter
 from autoft.spec.location import Notes, Path
+from autoft.spec.recommended import FITTED
 from autoft.spec.space import Condition, Range, Value
 from autoft.spec.wording import any_of, got, nearest
 
@@ -50,8 +51,8 @@ def _unknown_parent(
     parent: str, entries: Mapping[str, Entry], vocabulary: Mapping[str, Hyperparameter]
 ) -> str:
     if parent in vocabulary:
-        default = got(vocabulary[parent].default)
-        return f"must name a searched hyperparameter, but {parent} is {default} by default; search it too"
+        default = "its recommended value" if parent in FITTED else got(vocabulary[parent].default)
+        return f"must name a searched hyperparameter, but {parent} has {default} by default; search it too"
     meant = nearest(parent, entries)
     hint = f"; did you mean {meant!r}?" if meant else f"; searched are {any_of(entries)}"
     return f"must name a searched hyperparameter, got {got(parent)}{hint}"
@@ -85,9 +86,16 @@ def _read_values(
     return tuple(values) if len(values) == len(items) else None
 
 
+def _can_be_inactive(parent: Entry) -> bool:
+    return parent.when is not None or parent.unless is not None
+
+
 def _when_inactive(parent: Entry, hyperparameter: Hyperparameter) -> tuple[Value, ...]:
-    """The value that conditions see where `parent` itself does not count: its default."""
-    return () if parent.when is None and parent.unless is None else (hyperparameter.default,)
+    """The value that conditions see if `parent` itself does not count: its default.
+
+    It is left out if it is not known yet: `recommended` sets it when data and model have been read.
+    """
+    return (hyperparameter.default,) if _can_be_inactive(parent) and parent.name not in FITTED else ()
 
 
 def _refuse_impossible(
@@ -105,6 +113,8 @@ def _refuse_impossible(
         values = list(found.domain.values if found.domain else () if found.value is None else (found.value,))
         values += _when_inactive(found, vocabulary[parent])
         own = [condition for condition in conditions if condition.parent == parent]
+        if parent in FITTED and _can_be_inactive(found) and all(condition.negated for condition in own):
+            continue  # may hold for the recommended value, which is not known yet
         if not any(all(condition.holds({parent: value}) for condition in own) for value in values):
             where: Path = ("space", entry.name, "unless" if own[0].negated else "when", parent)
             state = f"{parent} is {any_of(str(value) for value in values)}"

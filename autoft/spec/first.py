@@ -6,6 +6,7 @@ from autoft.spec.describe import domain_text
 from autoft.spec.domains import checked
 from autoft.spec.hyperparameters import Hyperparameter
 from autoft.spec.location import Notes, Path
+from autoft.spec.recommended import FITTED
 from autoft.spec.shape import unknown_key
 from autoft.spec.space import Parameter, SearchSpace, Value
 from autoft.spec.wording import any_of, got
@@ -69,6 +70,9 @@ def _read_entry(
                     f"must be within what is searched ({domain_text(searched[name].domain)}), got {got(raw)}"
                 )
                 notes.add((*path, name), f"{rule}; widen space.{name}")
+        elif name in FITTED and name not in space.fixed:
+            rule = "must be searched to be tried, but it has its recommended value"
+            notes.add((*path, name), f"{rule}; see space.{name}, or remove it here")
         elif value != (known := {**space.defaults, **space.fixed}[name]):
             how = "fixed to" if name in space.fixed else "not searched, it is"
             notes.add(
@@ -86,19 +90,27 @@ def _broken_condition(parameter: Parameter, entry: Mapping[str, Value], space: S
     """Why `parameter` does not surely count in a trial that begins with `entry`; None where it does."""
     values: dict[str, Value] = {**space.defaults, **space.fixed}
     sampled: set[str] = set()
+    recommended: set[str] = set()  # those that do not count here and whose value is not known yet
     # Parents come first in the space, so that what a condition sees is decided before it is asked.
     for each in space.parameters:
         undecided = [c.parent for c in each.conditions if c.parent in sampled]
-        fails = [c for c in each.conditions if c.parent not in sampled and not c.holds(values)]
+        unknown = [c.parent for c in each.conditions if c.parent in recommended]
+        decided = [c for c in each.conditions if c.parent not in sampled | recommended]
+        fails = [c for c in decided if not c.holds(values)]
         if each.name == parameter.name and fails:
             word, parent = "unless" if fails[0].negated else "when", fails[0].parent
             state = f"{parent} is {got(values[parent])}"
             wanted = any_of(fails[0].values)
             return f"counts only {word} {parent} is {wanted}, but here {state}; remove it here"
+        if each.name == parameter.name and unknown:
+            rule = "depends on {0}, which does not count here and has its recommended value; remove {1} here"
+            return rule.format(any_of(unknown), each.name)
         if each.name == parameter.name:
             rule = "depends on {0}, which this entry does not set; set it or remove {1}"
             return rule.format(any_of(undecided), each.name) if undecided else None
-        if not fails and each.name in entry and not undecided:
+        if fails and each.name in FITTED:
+            recommended.add(each.name)
+        elif not fails and each.name in entry and not undecided and not unknown:
             values[each.name] = entry[each.name]
         elif not fails:
             sampled.add(each.name)

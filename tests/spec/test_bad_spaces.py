@@ -305,6 +305,20 @@ EXTRAS = {
         "'linear' by default",
         "search it",
     ),
+    "condition on what is recommended": (
+        "space: {dropout: {low: 0, high: 0.3, when: {batch_size: 32}}}",
+        6,
+        "space.dropout.when.batch_size",
+        "batch_size has its recommended value by default",
+        "search it",
+    ),
+    "condition on the kernel's own default of what is recommended": (
+        "space: {lr_schedule: [linear, cosine], batch_size: {values: [8, 16], when: {lr_schedule: cosine}}, "
+        "dropout: {low: 0, high: 0.3, when: {batch_size: 32}}}",
+        6,
+        "space.dropout.when.batch_size",
+        "a value that batch_size can have (8 or 16), got 32",
+    ),
     "condition on a value that cannot come": (
         "space: {epochs: {low: 1, high: 3, when: {unfreeze_depth: [0, 3]}}}",
         6,
@@ -365,7 +379,28 @@ EXTRAS = {
         "first: [{epochs: 4}]",
         6,
         "first[0].epochs",
-        "not searched, it is 6",
+        "searched to be tried, but it has its recommended value",
+    ),
+    "first with what is not searched and has a known default": (
+        "first: [{max_length: 64}]",
+        6,
+        "first[0].max_length",
+        "not searched, it is 128",
+    ),
+    "first with the kernel's own default of what is recommended": (
+        "first: [{batch_size: 32}]",
+        6,
+        "first[0].batch_size",
+        "has its recommended value",
+    ),
+    "first that depends on a recommended value": (
+        "space: {lr_schedule: [linear, cosine], epochs: {values: [2, 4], when: {lr_schedule: cosine}}, "
+        "label_smoothing: {values: [0, 0.1], unless: {epochs: 4}}}\n"
+        "first: [{lr_schedule: linear, label_smoothing: 0.1}]",
+        7,
+        "first[0].label_smoothing",
+        "depends on epochs, which does not count here",
+        "remove label_smoothing here",
     ),
     "first with an inactive parameter": (
         "space: {dropout: {low: 0, high: 0.4, unless: {unfreeze_depth: 0}}}\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoft.spec.read import read_spec
+from autoft.spec.recommended import recommended, with_recommended
 from autoft.spec.space import Choice, Range
 from autoft.spec.study import (
     Budget,
@@ -111,20 +112,40 @@ def test_conditions_on_several_and_on_nested_parents(tmp_path: Path) -> None:
     space = """\
 space:
   lr_schedule: [linear, cosine]
-  epochs: {values: [2, 4], when: {lr_schedule: cosine}}
+  max_length: {values: [32, 64], when: {lr_schedule: cosine}}
   batch_size:
-    {low: 8, high: 64, log: true, when: {epochs: [4, 6], unfreeze_depth: [1, all]}, unless: {epochs: 6}}
+    low: 8
+    high: 64
+    log: true
+    when: {max_length: [64, 128], unfreeze_depth: [1, all]}
+    unless: {max_length: 128}
 """
     spec = read_spec(write(tmp_path, SHORT + space))
     names = [p.name for p in spec.space.parameters]
-    assert names.index("lr_schedule") < names.index("epochs") < names.index("batch_size")
+    assert names.index("lr_schedule") < names.index("max_length") < names.index("batch_size")
     batch = next(p for p in spec.space.parameters if p.name == "batch_size")
-    base = {"lr_schedule": "cosine", "epochs": 4, "unfreeze_depth": "all"}
+    base = {"lr_schedule": "cosine", "max_length": 64, "unfreeze_depth": "all"}
     assert spec.space.active(batch, base)
     assert not spec.space.active(batch, {**base, "unfreeze_depth": 0})
-    assert not spec.space.active(batch, {**base, "epochs": 2})
-    # An inactive parent has its default: epochs 6, which `when` allows and `unless` does not.
+    assert not spec.space.active(batch, {**base, "max_length": 32})
+    # An inactive parent has its default: max_length 128, which `when` allows and `unless` does not.
     assert not spec.space.active(batch, {"lr_schedule": "linear", "unfreeze_depth": "all"})
+
+
+def test_unless_may_name_all_values_of_a_parent_that_has_its_recommended_value_where_it_does_not_count(
+    tmp_path: Path,
+) -> None:
+    space = """\
+space:
+  lr_schedule: [linear, cosine]
+  epochs: {values: [2, 6], when: {lr_schedule: cosine}}
+  label_smoothing: {values: [0, 0.1], unless: {epochs: [2, 6]}}
+"""
+    spec = read_spec(write(tmp_path, SHORT + space))
+    smoothing = next(p for p in spec.space.parameters if p.name == "label_smoothing")
+    fitted = with_recommended(spec.space, recommended(rows=2_000, labels=4, parameters=110_000_000))
+    assert fitted.active(smoothing, {"lr_schedule": "linear"})  # 5 epochs
+    assert not fitted.active(smoothing, {"lr_schedule": "cosine", "epochs": 6})
 
 
 def test_first_keeps_what_is_searched_and_leaves_the_rest_to_the_sampler(tmp_path: Path) -> None:
