@@ -17,7 +17,7 @@ RECORD_PATIENCE_S = 60.0
 INTERRUPTED_PATIENCE_S = 5.0
 """The same where somebody has stopped it."""
 REGISTER_TRIES = 3
-"""How often the champion is offered to a tracking server that does not take it."""
+"""How often the winner is offered to a tracking server that does not take it."""
 NO_TIME = "there was no time for it"
 
 

@@ -160,8 +160,8 @@ class Searched:
         spec = self.spec
         models = tuple(resolve(ref) for ref in spec.models)
         plan = read_cache_plan(self.study) or CachePlan()
-        context = Workbench(replace(StudyInputs.of(spec, self.prepared), models=models, cache_plan=plan))
-        training = context.fine_tune(self._config_of(trial), self._checkpoint_of(trial))
+        workbench = Workbench(replace(StudyInputs.of(spec, self.prepared), models=models, cache_plan=plan))
+        training = workbench.fine_tune(self._config_of(trial), self._checkpoint_of(trial))
         made = next(each for each in training if each is not None and each.index == trial.best_index)
         training.close()
         score = made.metrics[spec.objective]

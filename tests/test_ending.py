@@ -59,9 +59,9 @@ def test_a_winner_that_is_registered_is_said_with_its_name():
 
 
 def test_a_search_that_was_not_stopped_tries_more_than_once():
-    searched = Searched(lacks="the champion's model: the server is gone")
+    searched = Searched(lacks="the winner's model: the server is gone")
     ending = conclude(searched, Recorder(), print, stopped=False)
-    assert (ending.best, ending.unrecorded) == (BEST, "the champion's model: the server is gone")
+    assert (ending.best, ending.unrecorded) == (BEST, "the winner's model: the server is gone")
     assert searched.asked == [3]
 
 

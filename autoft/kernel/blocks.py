@@ -1,6 +1,6 @@
 """A model's anatomy: embeddings, blocks in forward order, head; and what each depth trains.
 
-Rule 2 of the design: depth k trains the top k blocks and the head, 0 the head alone, `all` everything
+Depth k trains the top k blocks and the head, 0 the head alone, `all` everything
 with the embeddings. What follows the last block is head. What blocks share (embeddings, relative
 position tables, what stands between two blocks) is trained by `all` only.
 """

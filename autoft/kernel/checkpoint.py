@@ -106,14 +106,14 @@ def load_checkpoint(path: Path, into: Mapping[str, torch.Tensor], measurement: i
     try:
         with safe_open(path, framework="pt") as file:
             holds = (file.metadata() or {}).get(MEASURED_KEY)
-            cached_output = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except FileNotFoundError:
         raise ModelError(f"{path}: no such checkpoint") from None
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: the checkpoint is damaged: {error}") from error
     if measurement is not None and holds != str(measurement):
         raise ModelError(f"{path}: holds the model of measurement {holds}, not of {measurement}")
-    tensors = widen(cached_output, into)
+    tensors = widen(stored, into)
     different = sorted(
         name
         for name in tensors.keys() | into.keys()

@@ -1,4 +1,4 @@
-"""Frozen means frozen (rule 1): no gradient, no dropout, no moving statistics below the boundary."""
+"""Frozen means frozen: no gradient, no dropout, no moving statistics below the boundary."""
 
 from collections.abc import Iterator
 from typing import Any

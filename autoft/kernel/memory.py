@@ -1,6 +1,6 @@
 """Out of memory: told from other errors, met with smaller pieces of a batch, remembered on the node.
 
-The batch stays the user's (rule 3 of the design): it is computed in micro-batches, whose gradients add up.
+The batch size stays the user's: a batch is computed in micro-batches, whose gradients add up.
 """
 
 import json

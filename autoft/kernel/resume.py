@@ -1,4 +1,7 @@
-"""How a trial goes on where an earlier attempt was broken off. `resume_state`, apart, needs no torch."""
+"""Which files an interrupted trial resumes from.
+
+Apart from `resume_state`, so that importing it needs no torch.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The tables at the end of a search and in `autoft show`."""
+"""The table at the end of a search, and the trials as a DataFrame."""
 
 from collections.abc import Sequence
 

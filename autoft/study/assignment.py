@@ -1,4 +1,4 @@
-"""What a worker is told to do. Apart from the session, for a worker needs no Optuna."""
+"""What a worker is given to do. Apart from the Tuner, because a worker needs no Optuna."""
 
 from dataclasses import dataclass
 

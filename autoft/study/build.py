@@ -22,7 +22,7 @@ class BuildWorkbench:
     """As the driver sees them; without models, which each node resolves for itself."""
 
     def __call__(self, node: Node) -> Workbench:
-        """See `study.workbench.MakeWorkbench`."""
+        """See `study.worker_interface.MakeWorkbench`."""
         here = [
             replace(ref, location=str(node.locate(Path(ref.location)))) if ref.kind == "folder" else ref
             for ref in self.models

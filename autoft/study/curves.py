@@ -1,7 +1,7 @@
-"""The learning curves of a study's trials on one grid, and where a curve is likely to end.
+"""The learning curves of a study's trials at common report steps, and where a curve is likely to end.
 
-Every value is turned so that larger is better, and at each step a trial stands with its best value so far:
-that is what it scores (rule 5 of the design).
+If the objective is minimized, values have their sign changed, so that larger is always better. At each step a
+curve holds the best value so far, because a trial's score is its best measurement.
 """
 
 import math
@@ -16,29 +16,29 @@ MIN_TO_EXTRAPOLATE = 4
 
 
 class Line:
-    """Through the finished trials: where each stood at one step [n], and where it ended [n].
+    """A line through the complete trials, from their values at one step [n] to their final values [n].
 
-    Least squares with a slope from 0 to 1: whoever is ahead does not fall behind, nor run away. Where early
-    values say nothing of late ones, it is flat.
+    Least squares with a slope from 0 to 1: a trial that is ahead neither falls behind nor increases its lead.
+    If early values say nothing about late ones, the line is flat.
     """
 
-    def __init__(self, stood: np.ndarray, ended: np.ndarray) -> None:
-        self._stood, self._ended = float(stood.mean()), float(ended.mean())
-        off = stood - self._stood
+    def __init__(self, early: np.ndarray, final: np.ndarray) -> None:
+        self._early, self._final = float(early.mean()), float(final.mean())
+        off = early - self._early
         spread = float((off**2).sum())
-        slope = float((off * (ended - self._ended)).sum()) / spread if spread > 0 else 0.0
+        slope = float((off * (final - self._final)).sum()) / spread if spread > 0 else 0.0
         self._slope = min(1.0, max(0.0, slope))
 
-    def end(self, stands: float) -> float:
-        """Where a trial that `stands` there at that step is likely to end."""
-        return self._ended + self._slope * (stands - self._stood)
+    def end(self, early: float) -> float:
+        """The likely final value of a trial that has the value `early` at that step."""
+        return self._final + self._slope * (early - self._early)
 
 
 class Curves:
-    """The curves of a study. What has ended does not change, so it is read once.
+    """The curves of a study. Those of ended trials do not change, so they are read once.
 
     Args:
-        grid: steps of a whole curve, 1 to `grid` (`study.config.report_step`).
+        report_steps: how many steps a whole curve has, counted from 1 (`trial_config.report_step`).
         maximize: whether more of the objective is better.
     """
 
@@ -48,7 +48,10 @@ class Curves:
         self._ended: dict[int, np.ndarray] = {}
 
     def best_so_far(self, trial: FrozenTrial) -> np.ndarray:
-        """[grid]: the best value until each step, turned; NaN before the first and after the last one."""
+        """The best value until each step, larger is better, [report_steps]; NaN where nothing was measured.
+
+        That is before the first measurement and after the last one.
+        """
         if trial.number in self._ended:
             return self._ended[trial.number]
         curve = np.full(self.report_steps, np.nan)
@@ -61,52 +64,52 @@ class Curves:
             self._ended[trial.number] = curve
         return curve
 
-    def stands(self, trial: FrozenTrial) -> float:
-        """The best value so far, turned; NaN where there is none."""
+    def current(self, trial: FrozenTrial) -> float:
+        """The best value so far, larger is better; NaN if there is none."""
         last = last_step(trial)
         return float(self.best_so_far(trial)[last - 1]) if last else math.nan
 
-    def value(self, turned: float) -> float:
-        """A turned value as the objective has it."""
-        return self._sign * turned
+    def value(self, curve_value: float) -> float:
+        """The objective's value behind a value of a curve."""
+        return self._sign * curve_value
 
     def at(self, step: int, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], np.ndarray]:
-        """The trials that were measured at `step` or later, and where they stood there."""
+        """The trials that were measured at `step` or later, and their best values up to it."""
         known = [each for each in trials if last_step(each) >= step]
-        stood = np.array([self.best_so_far(each)[step - 1] for each in known])
-        there = np.isfinite(stood)
-        return [each for each, is_there in zip(known, there, strict=True) if is_there], stood[there]
+        values = np.array([self.best_so_far(each)[step - 1] for each in known])
+        measured = np.isfinite(values)
+        return [each for each, is_known in zip(known, measured, strict=True) if is_known], values[measured]
 
     def line(self, step: int, trials: Sequence[FrozenTrial]) -> Line | None:
-        """Of the finished among `trials` at `step`; None where they are fewer than MIN_TO_EXTRAPOLATE."""
-        finished, stood = self.at(step, [each for each in trials if each.state == TrialState.COMPLETE])
-        if len(finished) < MIN_TO_EXTRAPOLATE:
+        """The line through the complete among `trials`; None if they are fewer than MIN_TO_EXTRAPOLATE."""
+        complete, early = self.at(step, [each for each in trials if each.state == TrialState.COMPLETE])
+        if len(complete) < MIN_TO_EXTRAPOLATE:
             return None
-        return Line(stood, np.array([self.best_so_far(each)[-1] for each in finished]))
+        return Line(early, np.array([self.best_so_far(each)[-1] for each in complete]))
 
     def at_full_budget(self, trials: Sequence[FrozenTrial]) -> Mapping[int, float]:
-        """By number, of every trial that was measured: its turned value at its end, or the likely one.
+        """The final value, or the likely one, of every trial that was measured, by number; larger is better.
 
-        A trial that has not ended is never expected above the best that has, nor below where it stands.
+        A trial that is not complete is never expected above the best complete one, nor below its best so far.
         """
         lines: dict[int, Line | None] = {}
         best = max(
-            (self.stands(each) for each in trials if each.state == TrialState.COMPLETE), default=math.inf
+            (self.current(each) for each in trials if each.state == TrialState.COMPLETE), default=math.inf
         )
         ends = {}
         for trial in trials:
-            stands, step = self.stands(trial), last_step(trial)
-            if not math.isfinite(stands):
+            value, step = self.current(trial), last_step(trial)
+            if not math.isfinite(value):
                 continue
             if trial.state != TrialState.COMPLETE:
                 if step not in lines:
                     lines[step] = self.line(step, trials)
                 if (line := lines[step]) is not None:
-                    stands = max(stands, min(line.end(stands), best))
-            ends[trial.number] = stands
+                    value = max(value, min(line.end(value), best))
+            ends[trial.number] = value
         return ends
 
 
 def last_step(trial: FrozenTrial) -> int:
-    """The step of the last measurement; 0 where there is none."""
+    """The step of the last measurement; 0 if there is none."""
     return max(trial.intermediate_values, default=0)

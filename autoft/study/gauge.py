@@ -32,7 +32,7 @@ class BuildGauge:
     build: BuildWorkbench
 
     def __call__(self, node: Node) -> "Gauge":
-        """See `study.workbench.MakeWorkbench`."""
+        """See `study.worker_interface.MakeWorkbench`."""
         return Gauge(self.build(node))
 
 
@@ -45,7 +45,7 @@ class Gauge:
     def fine_tune(
         self, config: FineTuneConfig, checkpoint: Path, resume: Resume
     ) -> Iterator[Measurement | None]:
-        """See `study.workbench.Workbench`."""
+        """See `study.worker_interface.Workbench`."""
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
         # Enough epochs for the steps however few rows there are, and a measurement after every step.

@@ -52,7 +52,7 @@ class Pruner(ABC):
     def behind(self, rival: FrozenTrial, trial: FrozenTrial) -> Stop:
         """The stop of `trial` against `rival`, as both stood at the trial's last measurement."""
         step = last_step(trial)
-        gap = self.curves.best_so_far(rival)[step - 1] - self.curves.stands(trial)
+        gap = self.curves.best_so_far(rival)[step - 1] - self.curves.current(trial)
         return Stop(rival.number, step / self.curves.report_steps, float(gap))
 
 
@@ -102,7 +102,7 @@ class SuccessiveHalving(Pruner):
 
     def among(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """The same, however many have finished."""
-        step, stands = last_step(trial), self.curves.stands(trial)
+        step, stands = last_step(trial), self.curves.current(trial)
         before = max((each for each in trial.intermediate_values if each < step), default=0)
         if self._rung(step) == self._rung(before):
             return None

@@ -109,7 +109,7 @@ def remembered(
     finished it gets its own score, pulled toward its study's median. The more trials have finished here, the
     fewer earlier ones are used (`Lesson.heard`).
     """
-    stood = [curves.stands(trial) for trial in trials if trial.state == TrialState.COMPLETE]
+    stood = [curves.current(trial) for trial in trials if trial.state == TrialState.COMPLETE]
     finished = np.array([value for value in stood if math.isfinite(value)])
     heard: list[FrozenTrial] = []
     for lesson in reversed(lessons):  # the most alike last, for TPE gives less weight to what is older

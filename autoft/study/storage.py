@@ -194,7 +194,7 @@ def trials_left(study: optuna.Study, budget: Budget) -> int:
 
 
 def leftovers(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that an interrupted session left RUNNING, by number. Call it while holding the session."""
+    """Trials that an interrupted session left RUNNING, by number. Call it while holding the lock."""
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 

@@ -1,4 +1,4 @@
-"""One session of a search: what to run next, and what each trial's report means. Knows nothing of Ray.
+"""The Tuner of one session: what to run next, and what each trial's report means. Knows nothing of Ray.
 
 Every method is called on one thread, by whatever runs the trials; tests call them directly.
 

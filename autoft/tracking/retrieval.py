@@ -48,7 +48,7 @@ class Best:
 
 
 def best(study: str, tracking_uri: str | None = None) -> Best:
-    """The champion of a study, found by its tags over all experiments.
+    """The winner of a study, found by its tags in all experiments.
 
     `tracking_uri` None is MLflow's own convention: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. Where
     several studies have the name, the newest counts.
@@ -238,7 +238,7 @@ def _registered(where: str, run: Run) -> str | None:
 
 
 def _winner(client: MlflowClient, parent: Run) -> Run | None:
-    """The run of the trial that the study names as its champion."""
+    """The run of the trial that the study names as its best."""
     number = parent.data.tags.get(tags.BEST)
     if number is None:
         return None

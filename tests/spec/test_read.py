@@ -43,7 +43,7 @@ def test_the_short_form_searches_four_hyperparameters_and_is_named_after_its_fil
     )
     assert spec.data.path == tmp_path / "tickets.csv"
     assert (spec.data.inputs, spec.data.target, spec.data.split) == (("text",), "queue", SplitSpec())
-    # The four of the design, in the registry's order, and marked as nobody's wish.
+    # The four that are searched by default, in the registry's order, and marked so.
     assert [p.name for p in spec.space.parameters] == [
         "learning_rate",
         "unfreeze_depth",

@@ -23,9 +23,9 @@ def test_a_trial_stands_with_its_best_value_so_far() -> None:
     assert stands.tolist() == pytest.approx([math.nan, 0.5, 0.5, 0.5, 0.6], nan_ok=True)
     running = trial(1, {1: 0.1, 2: 0.3}, TrialState.RUNNING)
     assert curves.best_so_far(running).tolist() == pytest.approx([0.1, 0.3, *[math.nan] * 3], nan_ok=True)
-    assert curves.stands(running) == 0.3
+    assert curves.current(running) == 0.3
     assert last_step(running) == 2
-    assert math.isnan(curves.stands(trial(2, {}, TrialState.RUNNING)))
+    assert math.isnan(curves.current(trial(2, {}, TrialState.RUNNING)))
 
 
 def test_where_less_is_better_values_are_turned() -> None:
@@ -42,9 +42,9 @@ def test_a_value_that_is_no_number_is_passed_over() -> None:
 
 def test_a_running_trial_is_read_anew_and_an_ended_one_once() -> None:
     curves, running = Curves(3, maximize=True), trial(0, {1: 0.2}, TrialState.RUNNING)
-    assert curves.stands(running) == 0.2
+    assert curves.current(running) == 0.2
     running.intermediate_values[2] = 0.7
-    assert curves.stands(running) == 0.7
+    assert curves.current(running) == 0.7
 
 
 def test_the_line_is_that_of_least_squares() -> None:

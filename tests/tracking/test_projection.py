@@ -136,7 +136,7 @@ def test_trial_that_starts_again_does_not_double_its_curve(
     client: MlflowClient, reopen: Callable[..., Projection]
 ) -> None:
     reopen().project(make_trial(0, "RUNNING", (0.2, 0.5)))
-    again = make_trial(0).measurements  # the same values, as rule 8 promises, at other times
+    again = make_trial(0).measurements  # trained again, it has the same values at other times
     later = [type(one)(**{**vars(one), "elapsed_s": one.elapsed_s + 7.7}) for one in again]
     projection = reopen()
     projection.project(make_trial(0, measurements=tuple(later)))

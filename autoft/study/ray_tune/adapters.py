@@ -1,4 +1,4 @@
-"""What Ray Tune asks on the driver, answered from the session.
+"""What Ray Tune asks on the driver, answered by the Tuner.
 
 Ray's own OptunaSearch is not used: it tells a trial that a scheduler stopped as COMPLETE with its truncated
 score, and leaves one with a NaN running, so the sampler would learn from what is not so.
@@ -30,10 +30,10 @@ LOST = "the worker process died (out of memory, killed or crashed); its log may 
 
 
 class TuneBridge:
-    """Takes what Ray brings to the session, for searcher and scheduler together.
+    """Takes what Ray reports to the Tuner, for searcher and scheduler together.
 
     Ray swallows or rewraps what is raised in its callbacks, so the first error of our own is kept here
-    for `run` to raise, and the session winds down.
+    for `run` to raise, and the Tuner winds down.
     """
 
     def __init__(self, tuner: Tuner, folder: Path) -> None:

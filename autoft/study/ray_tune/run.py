@@ -37,7 +37,7 @@ def run(
     files: Iterable[Path] = (),
     began_s: float | None = None,
 ) -> bool:
-    """Runs trials until the budget is met; does nothing where it is. Call it while holding the session.
+    """Runs trials until the budget is met; does nothing if it is. Call it while holding the session lock.
 
     Trials that an earlier session left RUNNING go on first, under their own numbers. SIGINT, SIGTERM, SIGHUP
     and `requests.request_stop` end it within seconds. Returns whether it was ended so; then what was running

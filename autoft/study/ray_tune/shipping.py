@@ -41,7 +41,7 @@ def ship(paths: Iterable[Path]) -> dict[Path, SharedFile]:
 
 
 class WorkerNode:
-    """The node that this process runs on (see `study.workbench.Node`)."""
+    """The node that this process runs on (see `study.worker_interface.Node`)."""
 
     def __init__(self, folder: Path, token: str, files: Mapping[Path, SharedFile]) -> None:
         self._folder, self._files = folder, files
