@@ -78,9 +78,7 @@ def search(
     raise typer.Exit(code)
 
 
-_NOT_OVER = (
-    "autoft: not over in time, so it is ended as it is, and whether the best is registered is not known."
-)
+_NOT_OVER = "autoft: did not stop in time and was killed; the best model may not have been registered."
 
 
 def _search(space: Path, overrides: list[str]) -> int:
@@ -115,9 +113,11 @@ def _search(space: Path, overrides: list[str]) -> int:
 @app.command()
 def stop(
     study: Study,
-    trial: Annotated[int | None, typer.Option(help="End this trial only; it counts.")] = None,
+    trial: Annotated[
+        int | None, typer.Option(help="End only this trial; it counts toward budget.trials.")
+    ] = None,
 ) -> None:
-    """Stop a search that runs in another terminal; the same command goes on."""
+    """Stop a search that runs in another terminal; run its command again to continue."""
     from autoft import control
 
     typer.echo(control.stop(study, trial))
@@ -152,7 +152,7 @@ def promote(
     study: Study,
     trial: Annotated[int | None, typer.Option(help="This trial; absent, the winner.")] = None,
 ) -> None:
-    """Make a trial's model the champion in MLflow; the one before becomes previous."""
+    """Make a trial's model the champion in MLflow; the one before gets the alias previous."""
     from autoft import control
 
     typer.echo(control.promote(study, trial, typer.echo))

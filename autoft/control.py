@@ -17,6 +17,7 @@ from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
 from autoft.study.storage import Study, clear_storage_errors, study_id, trials_left
+from autoft.tracking.aliases import PREVIOUS
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.registry import Registered, find_version
 from autoft.tracking.store import resolve
@@ -43,11 +44,12 @@ def stop(study: str | Path, trial: int | None = None) -> str:
             )
         if trial is None:
             request_stop(found, owner)
-            what = "The search stops, and the same command goes on"
+            what = "The search stops"
         else:
             request_end(found, trial)
             what = f"Trial {trial} ends"
-    return f"{what} within seconds: {owner} was asked."
+    again = "" if trial is not None else " Run the search command again to continue."
+    return f"{what} within seconds: {owner} was asked.{again}"
 
 
 def add(study: str | Path, assignments: Sequence[str]) -> str:
@@ -149,7 +151,8 @@ def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) ->
     what = f"{version.model_uri} (trial {chosen.number} of {found.study_name}) is the champion"
     if before == version.version:
         return f"{what} already."
-    return f"{what}; {'there was none' if before is None else f'version {before} is previous now'}."
+    former = "there was none" if before is None else f"version {before} now has the alias {PREVIOUS!r}"
+    return f"{what}; {former}."
 
 
 def _winner(study: Study) -> TrialRecord | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoft.against_champion import NotComparableError, compare_with_champion
 from autoft.kernel.paired import LEVEL, PairedDifference
-from autoft.tracking.aliases import BY_HAND, CANDIDATE, CHAMPION, Aliases, Promotion
+from autoft.tracking.aliases import BY_HAND, CANDIDATE, CHAMPION, PREVIOUS, Aliases, Promotion
 from autoft.tracking.registry import Registered
 
 UNCONFIRMED = "no fresh seeds and no test split have confirmed it yet"
@@ -77,7 +77,7 @@ def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> P
         return _stays(
             claim,
             f"the budget is unfinished ({claim.unfinished}), and version {champion} is the champion.",
-            "The same command goes on, and compares the two when the budget is met.",
+            "Run the same command again to continue; it compares the two when the budget is met.",
             final=False,
         )
     try:
@@ -102,8 +102,8 @@ def _first(claim: Claim) -> Promotion:
 def _compared(claim: Claim, champion: int, found: PairedDifference) -> Promotion:
     said = (
         f"{found.metric} is {found.one:.4f}, and {found.other:.4f} of version {champion}, on {found.rows:,} "
-        f"validation rows that neither was trained on. The difference of {found.one - found.other:+.4f} is "
-        f"between {found.low:+.4f} and {found.high:+.4f} on {LEVEL:.0%} of the draws from these rows"
+        f"validation rows that neither was trained on. The difference is {found.one - found.other:+.4f} "
+        f"({100 * LEVEL:.0f} % bootstrap interval {found.low:+.4f} to {found.high:+.4f})"
     )
     figures = {**asdict(found), "champion": champion, "level": LEVEL}
     if found.is_better:
@@ -114,7 +114,8 @@ def _compared(claim: Claim, champion: int, found: PairedDifference) -> Promotion
 def _takes_over(
     claim: Claim, champion: int, why: str, besides: str = "", figures: Mapping[str, str | float] | None = None
 ) -> Promotion:
-    evidence = f"took over from version {champion}, which is previous now: {why} {_provisional(besides)}"
+    took_over = f"took over from version {champion}, which now has the alias {PREVIOUS!r}"
+    evidence = f"{took_over}: {why} {_provisional(besides)}"
     return Promotion(CHAMPION, claim.rule, evidence, replaced=champion, figures=figures or {})
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _STDOUT, _STDERR = 1, 2
 _LOG = logging.getLogger(__name__)
-_UNSEEN = "%s. The search goes on without a screen; `autoft show` tells what was found"
+_UNSEEN = "%s. The search continues without a screen; `autoft show` tells what was found"
 
 
 class Screen:

@@ -108,7 +108,7 @@ def run_session(
         for path in written_by(spec):
             require_writable(path)
     if trouble := require_usable(spec.tracking.uri, spec.tracking.experiment or spec.study):
-        say(console, f"tracking: WARNING: {trouble} The search goes on and publishes later.", "yellow")
+        say(console, f"tracking: WARNING: {trouble} The search continues and publishes later.", "yellow")
     rows = examine(spec.data, frames)
     spec, summary = fit_to_models(spec, rows.labels, rows.size("train"))
     findings.tell([*rows.findings, *cut_rows(spec, rows, summary)], console)
@@ -146,7 +146,7 @@ def clear_disk_errors() -> Iterator[None]:
             raise
         where = f" ({error.filename})" if error.filename else ""
         raise StudyError(
-            f"{error.strerror}{where}. Nothing is lost; {fix}, and the same command goes on"
+            f"{error.strerror}{where}. Nothing is lost; {fix}, then run the same command again to continue"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """The signals that ask this process to stop: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal closes).
 
-The first one stops it in order, the second at once. Who sends SIGTERM or SIGHUP kills what still runs some
-time later, Docker after ten seconds; so everything has to be over before that. Nobody does after Ctrl-C.
+The first one stops it in order, the second at once. The sender of SIGTERM or SIGHUP usually sends SIGKILL
+later (Docker: after 10 s), so the search must finish before that. After Ctrl-C there is no deadline.
 """
 
 import math

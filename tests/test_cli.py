@@ -139,7 +139,7 @@ def test_check_says_what_the_search_would_do_and_leaves_nothing_behind(tmp_path)
         "depth all  trains    22,716,681 (100.0%)",
         "240 steps a trial, 12 measurements",  # ceil(633 / 16) = 40 steps, 6 epochs
         "depth 0: 1.2 MB, the first token of a row, after block 6",
-        "mlflow.db is made by the search, and its folder takes files",
+        "mlflow.db will be created by the search; its folder is writable",
         "Nothing stands in the way.",
     ):
         assert said in ran.out

@@ -174,7 +174,8 @@ def test_a_worse_study_leaves_the_champion_alone_until_it_is_promoted_by_hand(se
     by_hand = run(folder, "promote", "worse")
     assert (by_hand.code, by_hand.out) == (
         0,
-        f"models:/quickstart/{new} (trial 0 of worse) is the champion; version {before} is previous now.\n",
+        f"models:/quickstart/{new} (trial 0 of worse) is the champion; "
+        f"version {before} now has the alias 'previous'.\n",
     ), by_hand
     assert registered() == {"champion": new, "previous": before}
     again = run(folder, *search_words(*worse, *slow))
@@ -186,7 +187,10 @@ def test_a_worse_study_leaves_the_champion_alone_until_it_is_promoted_by_hand(se
     second = next(each.number for each in best if each != winner)  # kept, and not registered yet
     other = run(folder, "promote", "quickstart", "--trial", str(second))
     assert other.code == 0, other
-    assert f"(trial {second} of quickstart) is the champion; version {new} is previous now." in other.out
+    assert (
+        f"(trial {second} of quickstart) is the champion; version {new} now has the alias 'previous'."
+        in other.out
+    )
     assert registered() == {"champion": new + 1, "previous": new}
     described = client.get_model_version("quickstart", str(new + 1)).description
     assert described.startswith(f"Trial {second} of quickstart: macro_f1 0.")

@@ -166,7 +166,7 @@ def test_a_worse_model_stays_candidate_and_the_champion_stays(world):
         "models:/tickets/3 stays candidate: accuracy is 0.3250, and 1.0000 of version 1, on 80 validation "
         "rows that neither was trained on. The difference of -0.6750 is between -0."
     )
-    assert promotion.evidence.endswith("of the draws from these rows: not better by more than chance.")
+    assert promotion.evidence.endswith("): not better by more than chance.")
     assert promotion.advice == "To use it all the same: autoft promote night"
     assert world.told("right") == ("As it was made.", None)
     assert world.said == ["comparing version 3 of tickets with version 1, the champion, on 80 rows"]
@@ -181,7 +181,7 @@ def test_a_better_model_takes_over_and_the_one_before_is_previous(world):
     description, evidence = world.told("right")
     assert description == f"As it was made. {evidence}"
     assert evidence.startswith(
-        "It took over from version 3, which is previous now: accuracy is 1.0000, and 0.3250"
+        "It took over from version 3, which now has the alias 'previous': accuracy is 1.0000, and 0.3250"
     )
     assert evidence.endswith(
         "This is provisional: the study chose it on these rows, and no fresh seeds and no test split have "
@@ -255,7 +255,7 @@ def test_an_unfinished_budget_decides_nothing_and_the_finished_one_does(world):
     promotion = world.settle("right", unfinished="3 of 24 trials")
     assert "the budget is unfinished (3 of 24 trials), and version 3 is the champion" in promotion.evidence
     assert promotion.advice.startswith(
-        "The same command goes on, and compares the two when the budget is met."
+        "Run the same command again to continue; it compares the two when the budget is met."
     )
     assert (world.aliases(), world.said) == ({"champion": "third right", "candidate": "right"}, [])
     assert world.settle("right").alias == "champion"

@@ -41,7 +41,7 @@ def printing(folder, redirected, **streams):
 
 def logged(folder):
     (line,) = (folder / "autoft.log").read_text().splitlines()
-    assert line.endswith("The search goes on without a screen; `autoft show` tells what was found")
+    assert line.endswith("The search continues without a screen; `autoft show` tells what was found")
     return line
 
 

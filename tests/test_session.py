@@ -121,7 +121,7 @@ def test_a_refused_study_leaves_nothing_behind(begun, workdir):
 def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monkeypatch):
     best = Best("new", {}, "macro_f1", 0.7, 3, "run", "models:/tickets/2", {})
     stays = Promotion("candidate", "if_better", "stays candidate: the budget is unfinished.", final=False)
-    stays = replace(stays, advice="The same command goes on.")
+    stays = replace(stays, advice="Run the same command again.")
     told = []
     monkeypatch.setattr(session, "_run_trials", lambda *_: True)
     monkeypatch.setattr(session.Searched, "winner", lambda _: best)
@@ -134,7 +134,7 @@ def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monk
     with pytest.raises(KeyboardInterrupt):
         session.run_session(read_spec(tiny_space(workdir, "bert")), Console(file=said, width=60))
     assert said.getvalue().splitlines()[-1] == (
-        "models:/tickets/2 stays candidate: the budget is unfinished. The same command goes on."
+        "models:/tickets/2 stays candidate: the budget is unfinished. Run the same command again."
     )
     assert told == ["models:/tickets/2"]
 

@@ -1,4 +1,4 @@
-"""AdamW (arXiv 1711.05101) and the learning rate's way through a trial."""
+"""AdamW (arXiv 1711.05101) and the learning-rate schedule."""
 
 import math
 from collections.abc import Mapping
@@ -46,10 +46,10 @@ def _without_decay(model: nn.Module) -> list[nn.Parameter]:
 
 
 def learning_rate(step: int, steps: int, config: FineTuneConfig) -> float:
-    """The rate of update `step` (1-based) in a trial of `steps`, as if from 0 before the first one.
+    """The rate of optimizer step `step` (1-based) in a trial of `steps`, which is all of its steps.
 
-    It rises in a line over `warmup_ratio` of the steps, reaches its peak at the next one, and then falls
-    towards 0 after the last one, or stays. `steps` is the trial's whole budget (rule 4).
+    Linear warmup, then linear or cosine decay to 0, or constant. The rate is 0 before the first step, reaches
+    its peak at the first step after the warmup, and would be 0 after the last step.
     """
     warmup_steps = round(config.warmup_ratio * steps)
     if step <= warmup_steps:

@@ -26,7 +26,8 @@ from autoft.kernel.steps import Plan
 from autoft.kernel.trial_context import TrialContext, evaluate, largest_piece, update
 
 GROWTH = 10.0
-"""So many times the first measurement's loss, or that of guessing if it is larger: no trial comes back."""
+"""A trial has diverged when its training loss exceeds this multiple of max(first measured loss, loss of
+random guessing)."""
 
 
 class Diverged(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
@@ -99,13 +100,13 @@ class Trial:
         return self.resume.path
 
     def enter_training(self) -> None:
-        """Before the next step: whoever used random numbers meanwhile changed nothing."""
+        """Called before the next step: restores the random states, which other code may have changed."""
         _set_random_states(self.context.device, self._random_states)
         training_mode(self.context.model, self.context.anatomy, self.config.unfreeze_depth)
         self._took_up_s = time.monotonic()
 
     def leave_training(self) -> None:
-        """After the last step, until `enter_training`."""
+        """Called before yielding: saves the random states and, after a measurement, the resume state."""
         self._count_training()
         self._random_states = _random_states(self.context.device)
         if self.is_over:
@@ -113,7 +114,7 @@ class Trial:
         self.save_state_if_due()
 
     def save_state_if_due(self) -> None:
-        """After a measurement, unless the disk still writes the last state."""
+        """Writes the resume state after a measurement, unless the last one is still being written."""
         measured = bool(self.measurements) and self.measurements[-1].step == self.step
         if measured and self._last_save.done():
             self.save_state()

@@ -204,7 +204,7 @@ class _Check:
         spec = self.spec
         require_same(study, spec.space, identity_of(spec, data_digest))
         done, total = sum(trial.state != "RUNNING" for trial in read_trials(study)), spec.budget.trials
-        met = "; nothing is left to run, a larger budget.trials goes on" if done >= total else ""
+        met = "; nothing is left to run; raise budget.trials to continue" if done >= total else ""
         verb = "is" if done == 1 else "are"
         self.line("so far", f"{done:,} of {words.count(total, 'trial')} {verb} done{met}")
 

@@ -49,9 +49,9 @@ def _heard(lesson: Lesson, sampler: str) -> str:
 def _left_out(lesson: Lesson) -> str:
     said = ""
     if not (lesson.trials or lesson.outside):
-        said += ", for none of it has finished"
+        said += ", because none of its trials has finished"
     if lesson.outside:
-        said += f"; {lesson.outside:,} left out, for they lie outside this space"
+        said += f"; {lesson.outside:,} skipped: outside this search space"
     if lesson.beyond:
-        said += f"; {lesson.beyond:,} left out, for {len(lesson.trials)} are better"
+        said += f"; {lesson.beyond:,} skipped: {len(lesson.trials)} are better"
     return said

@@ -101,11 +101,11 @@ def _standing(outcome: Outcome) -> str:
         done = f"{name} has {outcome.ended} of {words.count(outcome.total, 'trial')}{counted}"
         if outcome.limit == "gpu_hours":
             hours = f"{outcome.budget.gpu_hours:g} GPU hours"
-            return f"The {hours} of the budget are spent: study {done}. A larger budget.gpu_hours goes on."
+            return f"The {hours} of the budget are spent: study {done}. Raise budget.gpu_hours to continue."
         if outcome.limit == "time":
             time = words.duration(outcome.budget.time_s)
-            return f"The time of {time} is over: study {done}. The same command goes on."
-        return f"Study {done}. The same command goes on."
+            return f"The time of {time} is over: study {done}. Run the same command again to continue."
+        return f"Study {done}. Run the same command again to continue."
     if outcome.ran == 0:
         return f"The budget of study {name} is met{counted}; nothing was run."
     return f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}."

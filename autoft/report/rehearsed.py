@@ -124,7 +124,7 @@ class Page:
             if name not in slowest or each.step_s > slowest[name].step_s:
                 slowest[name] = each
         for i, (name, each) in enumerate(slowest.items()):
-            pieces = f"; memory takes {each.micro_batch} rows at a time" if each.micro_batch else ""
+            pieces = f"; only {each.micro_batch} rows fit in memory at a time" if each.micro_batch else ""
             speed = f"{words.number(each.step_s)} s a step, at most {words.duration(each.trial_s)} a trial"
             self.line("" if i else "speed", f"{speed}{pieces}: {name}")
 

@@ -106,7 +106,8 @@ def _how_it_ran(trial: TrialRecord) -> list[str]:
     if trial.attempt > 1:
         said.append(f"begun {trial.attempt} times: it was interrupted, or its worker died")
     if trial.micro_batch is not None:
-        said.append(f"memory was short: {words.count(trial.micro_batch, 'row')} at a time")
+        rows = words.count(trial.micro_batch, "row")
+        said.append(f"out of memory: the batch was split into micro-batches of {rows}")
     return said
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from autoft.spec.methods import Method, Option, by_name
 
 _REDUCTION = Option("reduction_factor", 3, 2, "one trial in this many goes on from each rung", high=100)
-_FIRST = "measurements before the first decision; 0: a quarter of them, more while the learning rate rises"
+_FIRST = "measurements before the first decision; 0: automatic, a quarter of them or the whole warmup"
 _RESOURCE = Option(
     "min_resource",
     0,

@@ -13,14 +13,14 @@ from autoft.spec.space import SearchSpace, Value
 
 BATCH_SIZE = 16
 STEPS, STEPS_OF_LABELS = 600, 200
-"""Updates of a fine-tuning: so many, or the second times the root of the number of labels if that is more."""
+"""Optimizer steps: max(STEPS, STEPS_OF_LABELS * sqrt(number of labels))."""
 EPOCHS = (3, 20)
-"""The fewest and the most, whatever the updates."""
+"""The fewest and the most, however many steps that makes."""
 BASE_RATE, BASE_PARAMETERS = 5e-5, 110_000_000
 """The usual learning rate, and the size of the model for which it is usual, BERT-base."""
 RATES = (1e-5, 5e-4)
 FITTED = ("learning_rate", "batch_size", "epochs")
-"""What has another default than the kernel's own."""
+"""Hyperparameters whose recommended value differs from the kernel's own default."""
 
 
 def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:
@@ -47,7 +47,7 @@ def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:
 
 
 def recommended_learning_rate(parameters: int) -> float:
-    """Small models take larger steps. Two significant digits.
+    """Smaller models get a larger rate. Rounded to two significant digits.
 
     >>> [recommended_learning_rate(parameters) for parameters in (22_700_000, 110_000_000, 335_000_000)]
     [0.00016, 5e-05, 2.2e-05]
@@ -57,5 +57,5 @@ def recommended_learning_rate(parameters: int) -> float:
 
 
 def with_recommended(space: SearchSpace, values: Mapping[str, Value]) -> SearchSpace:
-    """`space` with these values as its defaults: of what it neither searches nor fixes."""
+    """`space` with these values as its defaults, for what it neither searches nor fixes."""
     return replace(space, defaults={**space.defaults, **values})

@@ -50,7 +50,8 @@ class Disk:
         if (size := bytes_below(self._folder)) > self._limit:
             raise StudyError(
                 f"{self._folder} takes {size:,} bytes, more than resources.disk ({self._limit:,}), although "
-                "what can be made again was deleted; raise resources.disk, and the same command goes on"
+                "what can be made again was deleted; raise resources.disk, then run the same command again "
+                "to continue"
             )
 
     @property

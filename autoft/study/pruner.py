@@ -77,10 +77,9 @@ class SuccessiveHalving(Pruner):
     """At every rung one trial in `factor` goes on, asynchronously (ASHA, arXiv 1810.05934).
 
     The rungs lie at `first`, `first * factor` and so on. A trial is judged at its first measurement at or
-    after a rung, against where the others stood at the same step. One that was stopped before it counts as
-    worse: else a trial that is judged after a rung would have to be among the best of those that had gone on
-    from it. Of equals, those that went on before keep their place. Nobody is stopped before MIN_TO_PRUNE
-    trials have come to their end.
+    after a rung, against the values of the others at the same step. Trials pruned at earlier rungs count as
+    worse; otherwise a trial would be compared with survivors only. Of equal trials, those that continued
+    before keep their rank. No trial is stopped before MIN_TO_PRUNE trials are complete.
     """
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:

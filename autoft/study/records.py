@@ -148,7 +148,7 @@ def read_cache_plan(study: optuna.Study) -> CachePlan | None:
     if stored is not None:
         return CachePlan.from_json(stored)
     if read_trials(study):
-        return CachePlan(notes=("the study began without a cache, so it goes on without",))
+        return CachePlan(notes=("the study began without a cache, so it continues without one",))
     return None
 
 

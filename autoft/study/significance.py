@@ -13,7 +13,8 @@ SEED_SHARE = 0.75
 """What another seed changes of a score, over the standard error of its rows.
 Measured: 0.5 to 1.2 with ten seeds on three sets and depths, 0.76 in the mean (experiments/LOG.md)."""
 Z = 1.64
-"""Standard errors, beyond which a difference is more than noise: by chance 1 in 10 is, of a normal one."""
+"""A difference counts as real above this many standard errors (two-sided 10 % level of a normal
+distribution). Raise it for a stricter winner."""
 
 
 def error_of_difference(one: "TrialRecord", other: "TrialRecord") -> float | None:

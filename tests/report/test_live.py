@@ -74,7 +74,7 @@ def test_a_plain_line_says_against_whom_a_trial_was_stopped_and_which_is_the_def
     lines = shown.getvalue().splitlines()
     assert lines[0].startswith("trial 0 complete 0.7000 in 2 min (the default) · winner 0.7000 · 1 of 9")
     assert lines[1].startswith("trial 1 complete 0.6000 in 2 min · winner 0.7000 · 2 of 9")
-    behind = "0.0730 behind trial 3 at 33 % of the budget"
+    behind = "0.0730 behind trial 3 at 33 % of its training"
     assert lines[2].startswith(f"trial 7 pruned 0.4120 in 2 min ({behind}) · winner 0.7000 · 3 of 9")
     assert lines[3].startswith(f"trial 8 pruned 0.4000 in 2 min (the default; {behind}) · winner 0.7000")
 
@@ -104,9 +104,9 @@ def test_the_view_shows_what_the_default_has_and_the_last_stops():
     lines = [line.rstrip() for line in shown.getvalue().splitlines()]
     assert lines[2:6] == [
         "default macro_f1  0.7000  trial 0",
-        "stopped trial 2  0.2000, 0.1000 behind trial 0 at 50 % of the budget",
-        "stopped trial 4  0.4000, 0.2000 behind trial 0 at 50 % of the budget",
-        "stopped trial 3  0.3000, 0.1500 behind trial 0 at 50 % of the budget",
+        "stopped trial 2  0.2000, 0.1000 behind trial 0 at 50 % of its training",
+        "stopped trial 4  0.4000, 0.2000 behind trial 0 at 50 % of its training",
+        "stopped trial 3  0.3000, 0.1500 behind trial 0 at 50 % of its training",
     ]
 
 

@@ -31,8 +31,13 @@ def said(trials, *, total, ran, best=None, unrecorded=None, promotion=None, limi
     [
         ([COMPLETE, FAILED], 2, 2, "Study tickets: 2 trials (1 complete, 1 failed)."),
         ([COMPLETE], 1, 0, "The budget of study tickets is met (1 complete); nothing was run."),
-        ([COMPLETE], 3, 1, "Study tickets has 1 of 3 trials (1 complete). The same command goes on."),
-        ([], 3, 0, "Study tickets has 0 of 3 trials. The same command goes on."),
+        (
+            [COMPLETE],
+            3,
+            1,
+            "Study tickets has 1 of 3 trials (1 complete). Run the same command again to continue.",
+        ),
+        ([], 3, 0, "Study tickets has 0 of 3 trials. Run the same command again to continue."),
     ],
 )
 def test_where_the_study_stands_is_said_in_a_sentence(trials, total, ran, sentence):
@@ -45,12 +50,12 @@ def test_where_the_study_stands_is_said_in_a_sentence(trials, total, ran, senten
         (
             "time",
             "The time of 8 h 00 min is over: study tickets has 1 of 3 trials (1 complete). "
-            "The same command goes on.",
+            "Run the same command again to continue.",
         ),
         (
             "gpu_hours",
             "The 2.5 GPU hours of the budget are spent: study tickets has 1 of 3 trials (1 complete). "
-            "A larger budget.gpu_hours goes on.",
+            "Raise budget.gpu_hours to continue.",
         ),
     ],
 )

@@ -62,6 +62,6 @@ def test_memory_is_told_for_all_places_and_short_memory_is_told():
         "memory     on n: at most 1 GB a trial, 3 GB for 3 at a time; 5 GB of its GPU's\n" in text.getvalue()
     )
     assert (
-        "speed      0.5 s a step, at most 10 min a trial; memory takes 4 rows at a time: unfreeze_depth=2\n"
-        in text.getvalue()
+        "speed      0.5 s a step, at most 10 min a trial; "
+        "only 4 rows fit in memory at a time: unfreeze_depth=2\n" in text.getvalue()
     )

@@ -44,7 +44,7 @@ def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_pa
     assert rows[1] == ["2", "complete", "0.7200", "2", "min", "learning_rate=0.0001"]
     assert rows[2] == ["0", "complete", "0.7000", "2", "min", "default", "learning_rate=0.0001"]
     assert rows[3] == ["1", "pruned", "0.4000", "2", "min", "learned", "learning_rate=0.0001"]
-    assert " ".join(rows[4]) == "stopped: 0.0730 behind trial 0 at 33 % of the budget"
+    assert " ".join(rows[4]) == "stopped: 0.0730 behind trial 0 at 33 % of its training"
     assert "\n\nwinner     trial 0, macro_f1 0.7000\ndefault    trial 0, macro_f1 0.7000\n\n" in text
     # sqrt(2) * 0.03 * sqrt(1.0625) = 0.0437
     assert text.rstrip().endswith("Trial 2 has 0.7200 against 0.7000, standard error 0.0437.")
@@ -63,7 +63,7 @@ def test_a_trial_says_where_it_comes_from_and_against_whom_it_was_stopped(tmp_pa
     stopped = ShownStudy(info(), [trial(3, "PRUNED", values=(0.4,), origin=origin, stop=STOP)], tmp_path)
     lines = shown(lambda console: show_trial(stopped, 3, console)).splitlines()
     assert lines[0] == "trial 3 of tickets: pruned, macro_f1 0.4000, 2 min"
-    assert lines[1:3] == [f"  {said}", "  stopped: 0.0730 behind trial 0 at 33 % of the budget"]
+    assert lines[1:3] == [f"  {said}", "  stopped: 0.0730 behind trial 0 at 33 % of its training"]
 
 
 def test_a_trial_shows_parameters_curve_log_and_traceback(tmp_path):

@@ -78,7 +78,7 @@ def test_a_stop_is_read_back_where_it_ended_the_trial(folder: Path, value: float
 
 def test_a_stop_is_told_in_words() -> None:
     stop = Stop(rival=3, share=1 / 3, behind=0.073)
-    assert str(stop) == "0.0730 behind trial 3 at 33 % of the budget"
+    assert str(stop) == "0.0730 behind trial 3 at 33 % of its training"
 
 
 def test_where_the_parameters_come_from_is_read_back(folder: Path) -> None:

@@ -57,8 +57,8 @@ def test_it_says_against_whom_trials_were_stopped_the_latest_first(
     )
     assert text.endswith(
         "| stopped trial | score | why |\n|---|---|---|\n"
-        "| 5 | 0.2000 | 0.0730 behind trial 3 at 33 % of the budget |\n"
-        "| 4 | 0.2000 | 0.0730 behind trial 3 at 33 % of the budget |"
+        "| 5 | 0.2000 | 0.0730 behind trial 3 at 33 % of its training |\n"
+        "| 4 | 0.2000 | 0.0730 behind trial 3 at 33 % of its training |"
     )
     assert text.index("load_model") < text.index("stopped trial")
     many = describe(make_info(), [stopped(n) for n in range(500)], make_trial(6), "9", "abc", None)

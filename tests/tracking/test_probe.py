@@ -27,8 +27,10 @@ def content(path: Path) -> str:
 
 
 def test_a_database_that_is_not_there_is_not_made(workdir: Path) -> None:
-    assert probe(None, "x") == "is made by the search, and its folder takes files"
-    assert probe("sqlite:///below/it/mlflow.db", "x") == "is made by the search, and its folder takes files"
+    assert probe(None, "x") == "will be created by the search; its folder is writable"
+    assert (
+        probe("sqlite:///below/it/mlflow.db", "x") == "will be created by the search; its folder is writable"
+    )
     assert require_usable(None, "x") is None
     assert list(workdir.iterdir()) == []
 
@@ -146,7 +148,7 @@ def database() -> Iterator[Postgres]:
 
 
 def test_an_empty_postgresql_stays_empty(database: Postgres, workdir: Path) -> None:
-    assert probe(database.url, "x") == "gets its tables by the search, and this folder takes files"
+    assert probe(database.url, "x") == "the search will create its tables; this folder is writable"
     assert inspect(store.engine_of(database.url)).get_table_names() == []
 
 

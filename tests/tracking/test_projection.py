@@ -105,7 +105,7 @@ def test_a_run_says_where_it_comes_from_against_whom_it_was_stopped_and_every_va
     default, stopped = (_run(client, projection, number).data.tags for number in (0, 1))
     assert (default[tags.ORIGIN], stopped[tags.STOP]) == (
         "default",
-        "0.1000 behind trial 0 at 50 % of the budget",
+        "0.1000 behind trial 0 at 50 % of its training",
     )
     assert tags.STOP not in default and tags.ORIGIN not in stopped
     # make_trial's values: two that are searched and one that is not
