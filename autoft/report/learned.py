@@ -1,4 +1,4 @@
-"""What a study learns from earlier ones, told to a person."""
+"""Prints what a study learns from earlier ones."""
 
 import logging
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ _log = logging.getLogger(__name__)
 
 
 def lines(lessons: Sequence[Lesson], sampler: str, start: Start | None) -> list[str]:
-    """One about each earlier study, and one about what of them is tried first."""
-    said = [f"{_likeness(lesson)}: {_heard(lesson, sampler)}{_left_out(lesson)}" for lesson in lessons]
+    """A line about each earlier study, and one about which of their configurations are tried first."""
+    said = [f"{_likeness(lesson)}: {_informing(lesson, sampler)}{_left_out(lesson)}" for lesson in lessons]
     if start is not None and start.learned:
         verb = "is" if len(start.learned) == 1 else "are"
         said.append(f"{words.count(len(start.learned), 'configuration')} from there {verb} tried first")
@@ -36,14 +36,14 @@ def _likeness(lesson: Lesson) -> str:
     return f"{lesson.study}, likeness {alike.value:.2f} ({parts})"
 
 
-def _heard(lesson: Lesson, sampler: str) -> str:
+def _informing(lesson: Lesson, sampler: str) -> str:
     if sampler not in LEARNING:
         return f"the sampler {sampler} learns nothing"
-    heard = len(lesson.heard(0))
-    if not heard:
+    informing = len(lesson.informing(0))
+    if not informing:
         return "no trial informs the sampler"
-    verb = "informs" if heard == 1 else "inform"
-    return f"{words.count(heard, 'trial')} {verb} the sampler, fewer as trials finish here"
+    verb = "informs" if informing == 1 else "inform"
+    return f"{words.count(informing, 'trial')} {verb} the sampler, fewer as trials finish here"
 
 
 def _left_out(lesson: Lesson) -> str:

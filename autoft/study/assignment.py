@@ -11,9 +11,9 @@ class Assignment:
 
     number: int
     attempt: int
-    """1, or more where a trial was interrupted; reports carry it."""
+    """1, or more if the trial was interrupted; reports carry it."""
     measured: int
-    """Measurements of earlier attempts that stand."""
+    """Number of measurements that earlier attempts have stored."""
     config: FineTuneConfig
     micro_batch: int | None = None
-    """At most so many rows at a time, where the worker died more than once."""
+    """The most rows to compute at a time, if the worker died more than once; else None."""

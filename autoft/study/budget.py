@@ -15,8 +15,8 @@ class Budgets:
 
     Args:
         study: from `open_study`.
-        budget: the request's.
-        gpus_per_trial: what a trial holds.
+        budget: of the request.
+        gpus_per_trial: how many GPUs a trial holds.
         clock: seconds, monotonic.
         began_s: when the session began; None is now.
     """
@@ -40,33 +40,33 @@ class Budgets:
             self._gpu_s, self._wasted_gpu_s = _gpu_seconds(study)
 
     def ended(self) -> None:
-        """A trial is COMPLETE, PRUNED or FAIL."""
+        """Counts a trial that has become COMPLETE, PRUNED or FAIL."""
         self.trials_left -= 1
 
     def spend(self, number: int, elapsed_s: float) -> None:
-        """The trial `number` has run for so long, over all of its attempts."""
+        """Notes how long the trial `number` has run, over all of its attempts."""
         gpu_s = elapsed_s * self.gpus_per_trial
         if gpu_s < (before := self._gpu_s.get(number, 0.0)):
             self.waste(before)
         self._gpu_s[number] = gpu_s
 
     def waste(self, gpu_s: float) -> None:
-        """GPU seconds that led to no measurement."""
+        """Notes GPU seconds that led to no measurement."""
         self._wasted_gpu_s += gpu_s
 
     @property
     def spent(self) -> bool:
-        """Whether time or GPU hours are over."""
+        """Whether the time or the GPU hours are used up."""
         time_s, gpu_hours = self._budget.time_s, self._budget.gpu_hours
         late = time_s is not None and self._clock() - self._began_s >= time_s
         gpu_s = sum(self._gpu_s.values()) + self._wasted_gpu_s
-        # Once spent it stays so: an attempt that begins anew tells less than the one before it.
+        # Once spent it stays so: an attempt that starts over reports less than the one before it.
         self._spent = self._spent or late or (gpu_hours is not None and gpu_s >= 3600 * gpu_hours)
         return self._spent
 
 
 def unfinished(study: optuna.Study, budget: Budget) -> str | None:
-    """How far the study has come, such as `3 of 24 trials`; None where one of the budget's totals is met."""
+    """How far the study has come, such as `3 of 24 trials`; None if one of the budget's totals is met."""
     left = trials_left(study, budget)
     if left == 0:
         return None
@@ -78,11 +78,14 @@ def unfinished(study: optuna.Study, budget: Budget) -> str | None:
 
 
 Limit = Literal["time", "gpu_hours"]
-"""Of a budget, besides the trials."""
+"""The limits of a budget besides the trials."""
 
 
 def limit_reached(study: optuna.Study, budget: Budget) -> Limit | None:
-    """Which limit has ended a session that nobody stopped before all trials were done; None: neither."""
+    """The limit that ended a session before all trials were done; None if none did.
+
+    A session that a user stopped is not asked about.
+    """
     if budget.gpu_hours is not None:
         spent, wasted = _gpu_seconds(study)
         if budget.time_s is None or sum(spent.values()) + wasted >= 3600 * budget.gpu_hours:
@@ -91,7 +94,10 @@ def limit_reached(study: optuna.Study, budget: Budget) -> Limit | None:
 
 
 def _gpu_seconds(study: optuna.Study) -> tuple[dict[int, float], float]:
-    """By trial up to its last measurement, and what led to none. What a killed driver saw is not known."""
+    """GPU seconds by trial up to its last measurement, and those that led to none.
+
+    What a killed driver had not stored is not known.
+    """
     trials = study.get_trials(deepcopy=False)
     last = {trial.number: measurement_notes(trial)[-1:] for trial in trials}
     spent = {number: note["elapsed_s"] * note["gpus"] for number, notes in last.items() for note in notes}

@@ -1,4 +1,4 @@
-"""The workbench of a worker process, out of what its node finds.
+"""The workbench of a worker process, built from what its node finds.
 
 In a module of its own, because the worker imports it to unpickle it: with it come torch and transformers, but
 neither MLflow nor Ray Tune's driver.
@@ -15,7 +15,7 @@ from autoft.study.worker_interface import Node
 
 @dataclass(frozen=True)
 class BuildWorkbench:
-    """Makes the workbench in a worker process, out of what the worker's node finds."""
+    """Builds the workbench in a worker process, from what the worker's node finds."""
 
     models: tuple[ModelRef, ...]
     study_inputs: StudyInputs

@@ -1,4 +1,4 @@
-"""Who is told that a trial moved: the recorder and the live view."""
+"""What the search calls when a trial has changed: the recorder and the live view."""
 
 from typing import Protocol
 
@@ -6,9 +6,9 @@ from autoft.kernel.measurement import Measurement
 
 
 class Callback(Protocol):
-    """Is told what happened, on the thread that drives the search; must return at once and never raise.
+    """Is called on the thread that drives the search; must return at once and never raise.
 
-    What a callback shows it reads from the study (`records.read_trial`), which is written before it is told.
+    What a callback shows it reads from the study (`records.read_trial`), which is written before the call.
     """
 
     def started(self, number: int) -> None:

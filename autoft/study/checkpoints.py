@@ -9,13 +9,13 @@ from autoft.study.start import DEFAULT
 
 
 class CheckpointRetention:
-    """Those of the best trials (`checkpoints.keep`), of the default, and all of trials that are to go on.
+    """Keeps those of the best trials (`checkpoints.keep`), of the default and of all unfinished trials.
 
     Args:
-        folder: the study's.
-        keep: of how many of the best trials.
+        folder: of the study.
+        keep: how many of the best trials keep theirs.
         maximize: whether a larger score is better.
-        disk: bounds the folder.
+        disk: limits the size of the folder.
     """
 
     def __init__(self, folder: Path, keep: int, *, maximize: bool, disk: Disk) -> None:
@@ -24,28 +24,28 @@ class CheckpointRetention:
         self._default: set[str] = set()
 
     def add(self, number: int, score: float, checkpoint: str | None, origin: str | None) -> None:
-        """The trial is COMPLETE. Of equals the earliest counts as the best; the default can win as well."""
+        """Notes a COMPLETE trial. Of equal ones the earliest ranks first; the default can win as well."""
         if origin == DEFAULT and checkpoint:
             self._default = {checkpoint}
         rank = -score if self._maximize else score
         self._best = sorted([*self._best, (rank, number, checkpoint or "")])[: self._keep]
 
     def delete_all_but_best(self, unfinished: Collection[int]) -> None:
-        """Deletes what no longer counts; `unfinished` are the trials that are to go on."""
+        """Deletes those of ended trials that are not among the best; `unfinished` trials keep theirs."""
         kept = {checkpoint for _, _, checkpoint in self._best} | self._default
         for name in self._of_ended(unfinished) - kept:
             (self._folder / name).unlink(missing_ok=True)
 
     def bound(self, unfinished: Collection[int]) -> None:
-        """Makes room in a folder that is too large. The best trial's and the default's stay, for one wins.
+        """Makes room in a folder that is too large; keeps those of the best trial and the default: one wins.
 
         Raises:
-            StudyError: there is none to be made.
+            StudyError: not enough room can be made.
         """
         kept = {checkpoint for _, _, checkpoint in self._best[:1]} | self._default
         self._disk.trim(lambda: self._of_ended(unfinished) - kept)
 
     def _of_ended(self, unfinished: Collection[int]) -> set[str]:
-        """Names of all checkpoints of other trials, relative to the folder; what is no trial's stays."""
+        """Names of all checkpoints of ended trials, relative to the folder; other files are left out."""
         names = [path.name for path in (self._folder / CHECKPOINTS).iterdir()]
         return {f"{CHECKPOINTS}/{name}" for name in names if trial_of(name) not in {-1, *unfinished}}

@@ -1,4 +1,4 @@
-"""The winner, and what it has over the default, which is the recommended configuration."""
+"""The winner, and its lead over the default, which is the recommended configuration."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def winner_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
-    """The finished trial that wins; None where none has finished with a score.
+    """The complete trial that wins; None if none has completed with a score.
 
-    It is the one with the best score, the earliest of equals; but the default where that is better than the
-    default by no more than noise. The best of many trials is partly the luckiest, so a lead that other
+    It is the one with the best score, the earliest of equals; but the default wins if that one is better by
+    no more than noise. The best of many trials is partly the luckiest, so a lead that other
     validation rows could turn around is no reason to leave what is known to work. The idea is that of the
     one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984).
     """
@@ -27,18 +27,18 @@ def winner_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord |
 
 
 def top_scorer(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
-    """The finished trial with the best score, the earliest of equals."""
+    """The complete trial with the best score, the earliest of equals."""
     return next(iter(ranked(trials, direction)), None)
 
 
 def ranked(trials: Iterable["TrialRecord"], direction: str) -> list["TrialRecord"]:
-    """The finished trials, the best score first, the earliest of equals first."""
+    """The complete trials, the best score first, the earliest of equals first."""
     sign = -1 if direction == "maximize" else 1
     return sorted(_finished(trials), key=lambda trial: (sign * (trial.score or 0.0), trial.number))
 
 
 def default_of(trials: Iterable["TrialRecord"]) -> "TrialRecord | None":
-    """The default, where it has finished."""
+    """The default, if it is complete."""
     return next((each for each in _finished(trials) if each.origin == DEFAULT), None)
 
 
@@ -48,12 +48,12 @@ def _finished(trials: Iterable["TrialRecord"]) -> list["TrialRecord"]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Finished trials with a score; any two of them may be one and the same."""
+    """Complete trials with a score; any two of them may be the same trial."""
 
     winner: "TrialRecord"
     default: "TrialRecord"
     top: "TrialRecord"
-    """With the best score."""
+    """The one with the best score."""
 
     @property
     def is_default(self) -> bool:
@@ -62,14 +62,14 @@ class Comparison:
 
     @property
     def fact(self) -> str:
-        """What the default has, in a sentence beside the winner's score."""
+        """The default's score, in a sentence beside the winner's."""
         if self.is_default:
             return "It is the default configuration."
         return f"The default configuration (trial {self.default.number}) has {self.default.score:.4f}."
 
     @property
     def verdict(self) -> str | None:
-        """That the search has given nothing, in a sentence; None where it has, or where that is unknown."""
+        """A sentence if the search found nothing better than the default; None if it did."""
         if not self.is_default:
             return None
         if self.top.number == self.default.number:
@@ -84,7 +84,7 @@ class Comparison:
 def compare(
     winner: "TrialRecord | None", trials: Sequence["TrialRecord"], direction: str
 ) -> Comparison | None:
-    """The winner beside the default among `trials`; None without a winner or a finished default."""
+    """Compares the winner with the default among `trials`; None without a winner or a complete default."""
     default, top = default_of(trials), top_scorer(trials, direction)
     if winner is None or default is None or top is None:
         return None

@@ -1,4 +1,4 @@
-"""Keeps what a study writes within `resources.disk`: what is least valuable goes first."""
+"""Keeps what a study writes within `resources.disk`: the least valuable files are deleted first."""
 
 import logging
 import os
@@ -15,11 +15,11 @@ LOOKED_EVERY_S = 5.0
 
 
 class Disk:
-    """Looks at the study's folder now and then.
+    """Checks the size of the study's folder now and then.
 
     Args:
-        folder: the study's.
-        limit: bytes; None is no bound.
+        folder: of the study.
+        limit: bytes; None is no limit.
         clock: seconds, monotonic.
     """
 
@@ -29,13 +29,13 @@ class Disk:
         self._states_were_dropped = False
 
     def trim(self, checkpoints: Callable[[], Iterable[str]]) -> None:
-        """Makes room where the folder has outgrown its bound.
+        """Makes room if the folder exceeds its limit.
 
-        First go the checkpoints that `checkpoints` names (relative to the folder): they can be trained again;
-        then the stored hidden states, which can be computed again, but not time after time.
+        The checkpoints that `checkpoints` names (relative to the folder) are deleted first: they can be
+        trained again. Then the stored hidden states, which can be computed again; this is done only once.
 
         Raises:
-            StudyError: what is left is still too much, or it has grown to that a second time.
+            StudyError: what is left is still too much, or has become too much a second time.
         """
         if self._limit is None or not self._is_time:
             return
@@ -64,7 +64,7 @@ class Disk:
 
 
 def bytes_below(folder: Path) -> int:
-    """What the files in a folder take; those that vanish meanwhile take nothing."""
+    """The bytes that the files in a folder take; files that vanish meanwhile count as 0."""
     size = 0
     for place, _, names in os.walk(folder):
         for name in names:

@@ -1,6 +1,6 @@
-"""A workbench that does a few steps of a trial and tells what they took: for a rehearsal.
+"""A workbench that does a few steps of a trial and measures what they take, for a rehearsal.
 
-In a module of its own for the reason that `build` is: the worker imports it to unpickle it.
+In a module of its own for the same reason as `build`: the worker imports it to unpickle it.
 """
 
 import resource
@@ -19,15 +19,15 @@ from autoft.study.build import BuildWorkbench
 from autoft.study.worker_interface import Node
 
 STEPS = 3
-"""Of a trial, with a measurement after each. The first one warms up."""
+"""Steps of a trial, with a measurement after each. The first one warms up."""
 HOST_BYTES, GPU_BYTES = "peak_host_bytes", "peak_gpu_bytes"
 CHECKPOINT_BYTES, RESUME_BYTES = "checkpoint_bytes", "resume_bytes"
-"""What the last measurement tells besides its metrics: peak memory, and the size of what a trial writes."""
+"""What the last measurement holds besides its metrics: peak memory, and the size of what a trial writes."""
 
 
 @dataclass(frozen=True)
 class BuildGauge:
-    """Makes it in a worker process, around the workbench that a search would have."""
+    """Builds the gauge in a worker process, around the workbench that a search would use."""
 
     build: BuildWorkbench
 
@@ -55,14 +55,14 @@ class Gauge:
             if measurement is None or measurement.index < STEPS:
                 yield measurement
                 continue
-            trial.close()  # before its last word is handed on, so that its files are there
+            trial.close()  # before its last measurement is handed on, so that its files are complete
             sizes = {**_peaks(), CHECKPOINT_BYTES: _size(checkpoint), RESUME_BYTES: _size(resume.path)}
             yield replace(measurement, fraction=1.0, metrics={**measurement.metrics, **sizes})
             return
 
 
 def _peaks() -> dict[str, float]:
-    """Bytes: of main memory since the process began, of its GPU since the trial did."""
+    """Peak bytes: of main memory since the process began, of its GPU since the trial began."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     gpu = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
     return {HOST_BYTES: float(peak if sys.platform == "darwin" else 1024 * peak), GPU_BYTES: float(gpu)}

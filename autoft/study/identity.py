@@ -1,6 +1,6 @@
-"""What makes a study the same study, and what differs where it is another one.
+"""What makes a study the same study, and what differs if it is another one.
 
-What a request does not say of its space stays as it was when the study was made: a later version may
+What a request leaves out of its space stays as it was when the study was created: a later version may
 recommend other values, search other ranges by default or have more hyperparameters.
 """
 
@@ -17,21 +17,21 @@ from autoft.spec.study import SearchMethod, StudySpec
 from autoft.study.records import IDENTITY_ATTR
 
 DEFAULTS_ATTR = "defaults"
-"""The study's attribute: what it has where its request said nothing. `values` of all hyperparameters, and the
-names of those `searched`, whose domains are in its identity."""
+"""The study's attribute for what its request left out: default `values` of all hyperparameters, and the names
+of those that are `searched` by default, whose domains are in its identity."""
 _OPTIONAL = ("start", "evaluations_per_epoch", "learn_from")
-"""Of the search, what is left out of an identity where it stands at its default."""
+"""Settings of the search that are left out of an identity if they have their default."""
 
 
 def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
     """What makes a study the same study: when one of these changes, its trials no longer compare.
 
-    What stands at its default is left out, so that the identity does not change with what a later version
-    adds.
+    What has its default is left out, so that a setting that a later version adds does not change the
+    identity.
 
     Args:
-        spec: the request, fitted to its models; of a study that stands, from `with_stored_defaults`.
-        data_digest: of the rows of all splits.
+        spec: the request, fitted to its models; for an existing study from `with_stored_defaults`.
+        data_digest: digest of the rows of all splits.
     """
     search, space = spec.search, spec.space
     asked = {name: getattr(search, name) for name in _OPTIONAL}
@@ -69,19 +69,19 @@ def identity_of(spec: StudySpec, data_digest: str) -> dict[str, Any]:
 
 
 def write_defaults(study: optuna.Study, space: SearchSpace) -> None:
-    """Stores what a new study has where its request says nothing."""
+    """Stores the defaults of a new study, for what its request leaves out."""
     searched = [parameter.name for parameter in space.parameters if parameter.by_default]
     study.set_user_attr(DEFAULTS_ATTR, {"values": dict(space.defaults), "searched": searched})
 
 
 def with_stored_defaults(spec: StudySpec, study: optuna.Study) -> StudySpec:
-    """The request with what it does not mention as it was when the study was made.
+    """The request, with what it leaves out as it was when the study was created.
 
-    A study of format 6 does not tell what its request mentioned: all of it stays as it was.
+    A study of format 6 did not store what its request left out, so all of it stays as it was.
 
     Args:
         spec: the request, fitted to its models.
-        study: the one that it goes on with.
+        study: the existing study.
     """
     stored = study.user_attrs[IDENTITY_ATTR]["space"]
     of_old = {"values": stored["fixed"], "searched": list(stored["searched"])}
@@ -99,15 +99,15 @@ def with_stored_defaults(spec: StudySpec, study: optuna.Study) -> StudySpec:
         for each in space.parameters
         if not each.by_default or each.name in stored["searched"]
     ]
-    # Those that the request would not search today come first, for others may hang on them.
+    # Those that the request would not search today come first, because others may depend on them.
     return replace(spec, space=replace(space, defaults=values, parameters=(*kept.values(), *own)))
 
 
 def require_same(study: optuna.Study, space: SearchSpace, identity: Mapping[str, Any]) -> None:
-    """Raises StudyError where the study was made from another request; the message shows what differs.
+    """Raises StudyError if the study was made from another request; the message shows what differs.
 
     Args:
-        study: the one that stands.
+        study: the existing study.
         space: of the request, from `with_stored_defaults`.
         identity: of the same request.
     """
@@ -121,7 +121,7 @@ def _domain(stored: Mapping[str, Any]) -> Choice | Range:
 
 
 def _whole(identity: Mapping[str, Any], defaults: Mapping[str, Value]) -> dict[str, Any]:
-    """With what an identity leaves out, or did not know of when it was stored."""
+    """The identity, completed by what it leaves out or did not know when it was stored."""
     space = identity["space"]
     usual = {name: value for name, value in asdict(SearchMethod()).items() if name in _OPTIONAL}
     searched = {

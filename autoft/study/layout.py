@@ -12,7 +12,7 @@ SPACE = "space.yaml"
 LOCK = "session.lock"
 """Locked while a process searches; the operating system releases it when that process dies."""
 OWNER = "session.json"
-"""Who holds it: host and process."""
+"""The host and process that hold the lock."""
 LOG = "autoft.log"
 """What the libraries and autoft itself log on the driver."""
 DATA = "data"
@@ -30,14 +30,14 @@ def study_folder(name: str) -> Path:
 
 
 def sealed_folder(name: str) -> Path:
-    """Of a study's test rows: not in its folder, which its workers are given. No study has such a name."""
+    """The folder of a study's test rows, outside its own, which workers read; never a study's folder."""
     return Path.cwd() / "studies" / ".sealed" / name
 
 
 def temporary_folder() -> Path:
-    """Where what Ray writes is put: the system's folder for that, unless its path is too long.
+    """Where Ray's files are put: the system's temporary folder, unless its path is too long.
 
-    Raises StudyError where there is none that can be written to.
+    Raises StudyError if there is none that can be written to.
     """
     try:
         usual = tempfile.gettempdir()
@@ -49,18 +49,18 @@ def temporary_folder() -> Path:
 def checkpoint_name(number: int, attempt: int) -> str:
     """The best model of one attempt at a trial.
 
-    Files of a trial exist while it runs; after it only those that a best trial's score came from.
+    A trial's files exist while it runs; afterwards only the checkpoints of the best trials are kept.
     """
     return f"{CHECKPOINTS}/trial-{number:04d}.{attempt}.safetensors"
 
 
 def resume_name(number: int, attempt: int) -> str:
-    """The place from which another attempt goes on; gone when the trial has ended."""
+    """The state from which another attempt resumes; deleted when the trial has ended."""
     return f"{CHECKPOINTS}/trial-{number:04d}.{attempt}.resume"
 
 
 def trial_of(name: str) -> int:
-    """The trial whose file in the folder of checkpoints has this name; -1 for no trial's.
+    """The number of the trial that a file in the folder of checkpoints belongs to; -1 if to none.
 
     >>> trial_of("trial-0012.2.safetensors"), trial_of(".trial-0012.1.resume.x8"), trial_of("notes.txt")
     (12, 12, -1)

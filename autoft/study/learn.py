@@ -1,4 +1,4 @@
-"""What a new study learns from earlier ones: read, refused where it must not, and measured for likeness."""
+"""What a new study learns from earlier ones: reads them, refuses some, and measures how alike they are."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,13 +39,13 @@ KEPT = 50
 
 
 def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> tuple[Lesson, ...]:
-    """What the study `spec.study` has learned from earlier ones, or would learn if it were made now.
+    """What the study `spec.study` has learned from earlier ones, or would learn if it were created now.
 
-    A study that stands keeps what it has learned, whatever has become of the earlier ones.
+    An existing study keeps what it has learned, whatever has happened to the earlier ones since.
 
     Args:
         spec: the request, fitted to its models.
-        rows: all of them, with those of the test split.
+        rows: of all splits, the test split included.
         models: of the request.
 
     Raises:
@@ -97,7 +97,7 @@ def _lesson(spec: StudySpec, rows: Rows, new: Side, name: str) -> Lesson:
 
 
 def _find(name: str, storage: str | None) -> optuna.Study:
-    """The earlier study, from the database in its folder or from where this study is stored."""
+    """Finds the earlier study in the database in its folder, or in the one that stores this study."""
     folder = study_folder(name)
     try:
         return find_study(name, folder)
@@ -118,7 +118,7 @@ def _rows_of(name: str, digest: str) -> pa.Table:
     """Training and validation rows of an earlier study."""
     path = study_folder(name) / DATA / ROWS_FILE
     way_out = "restore it, or remove the study from search.learn_from"
-    unknown = "so nobody can say whether it has seen this study's test rows"
+    unknown = "so it is unknown whether it has seen this study's test rows"
     try:
         table = read_table(path)
     except DataError:
@@ -130,7 +130,7 @@ def _rows_of(name: str, digest: str) -> pa.Table:
 
 
 def _refuse_leaks(rows: Rows, earlier: pa.Table) -> None:
-    """An earlier study that has seen test rows would bring what it has learned of them."""
+    """Raises StudyError if the earlier study has seen test rows: what it learned from them would leak."""
     test = rows.tables.get("test")
     if test is None:
         return
@@ -155,41 +155,41 @@ def _models_of(study: optuna.Study) -> Mapping[str, Mapping[str, str | None]]:
 
 
 def lesson_of(study: optuna.Study, space: SearchSpace, alike: Likeness) -> Lesson:
-    """What an earlier study's trials say in `space`.
+    """What can be learned from an earlier study's trials in `space`.
 
-    Those that failed or did not fit the memory say nothing; those that were never measured neither.
+    Trials that failed, did not fit in memory or were never measured are left out.
     """
     identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
     sign = 1.0 if METRICS[identity["objective"]].direction == "maximize" else -1.0
     trials = [trial for trial in study.get_trials(deepcopy=False) if _counts(trial)]
-    # A finished trial was measured at the end of the grid.
+    # A complete trial was measured at the last report step.
     curves = Curves(max(map(last_step, trials), default=1) or 1, maximize=sign > 0)
     ends = curves.at_full_budget(trials)
     finished = [trial.number for trial in trials if trial.state == TrialState.COMPLETE]
-    turned = np.array([ends[number] for number in finished if number in ends])
-    told: list[EarlierTrial] = []
+    complete = np.array([ends[number] for number in finished if number in ends])
+    usable: list[EarlierTrial] = []
     for trial in trials:
-        if trial.number not in ends or not len(turned):
+        if trial.number not in ends or not len(complete):
             continue
         params = inside(space, trial.user_attrs[TRIAL_ATTR]["values"])
         if params is not None:
             end, done = ends[trial.number], trial.state == TrialState.COMPLETE
-            told.append(EarlierTrial(params, curves.value(end), quantile(end, turned), done))
-    told.sort(key=lambda each: -sign * each.score)
+            usable.append(EarlierTrial(params, curves.value(end), quantile(end, complete), done))
+    usable.sort(key=lambda each: -sign * each.score)
     return Lesson(
         study=study.study_name,
         id=study_id(study),
         likeness=alike,
-        middle=float(sign * np.median(turned)) if len(turned) else 0.0,
-        trials=tuple(_kept(told)),
-        outside=len(ends) - len(told) if len(turned) else 0,
-        beyond=max(0, len(told) - KEPT),
+        middle=float(sign * np.median(complete)) if len(complete) else 0.0,
+        trials=tuple(_kept(usable)),
+        outside=len(ends) - len(usable) if len(complete) else 0,
+        beyond=max(0, len(usable) - KEPT),
     )
 
 
-def _kept(told: Sequence[EarlierTrial]) -> list[EarlierTrial]:
-    """Up to KEPT of the trials, best first: one half the best ones, the other spread over the rest."""
-    best, rest = list(told[: KEPT // 2]), told[KEPT // 2 :]
+def _kept(trials: Sequence[EarlierTrial]) -> list[EarlierTrial]:
+    """Up to KEPT of the trials, which come best first: the best ones, and others spread over the rest."""
+    best, rest = list(trials[: KEPT // 2]), trials[KEPT // 2 :]
     places = np.linspace(0, len(rest) - 1, min(len(rest), KEPT - len(best))).round().astype(int)
     return best + [rest[place] for place in places]
 
@@ -210,10 +210,10 @@ def quantile(value: float, finished: np.ndarray) -> float:
 
 
 def inside(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value] | None:
-    """Of a trial's `values` those that `space` searches and that count; None where one lies outside.
+    """A trial's values of the parameters that `space` searches and that count; None if one lies outside.
 
-    What the space fixes may have been another value, but for the depth: which learning rate and which
-    weight decay are good hangs on what is trained.
+    What the space fixes may have had another value there, except for the depth: which learning rate and which
+    weight decay are good depends on what is trained.
     """
     params: dict[str, Value] = {}
     searched = {parameter.name for parameter in space.parameters}

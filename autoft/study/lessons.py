@@ -1,6 +1,6 @@
 """What a study learns from earlier ones: a snapshot of their trials, stored when the study is made.
 
-Whatever happens to the earlier studies later, the search repeats itself.
+It is stored so that the search can be repeated whatever happens to the earlier studies.
 """
 
 import math
@@ -16,14 +16,14 @@ from autoft.study.likeness import Likeness
 
 LESSONS_ATTR = "lessons"
 """The study's attribute that holds its lessons."""
-HEARD = 20
-"""Trials of an earlier study of likeness 1 that the sampler hears in the beginning."""
+INFORMING = 20
+"""Trials of an earlier study of likeness 1 that the sampler is given at the beginning."""
 TRIED = 3
 """Configurations of an earlier study of likeness 1 that are tried after the default and what is queued."""
 CLOSE = 0.1
 """Share of a range, on its own scale, within which two values hardly differ."""
 UNLIKE = 0.2
-"""Likeness below which none of its configurations is tried."""
+"""Likeness below which none of an earlier study's configurations is tried."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class EarlierTrial:
     params: dict[str, Value]
     """The parameters that the new study searches and that count."""
     score: float
-    """The objective at its full budget, or where it was likely to end (`Curves.at_full_budget`)."""
+    """The objective at its full budget, or its likely value there (`Curves.at_full_budget`)."""
     quantile: float
-    """The share of its study's finished trials that it was better than; equals count half."""
+    """The share of its study's complete trials that it was better than; equal ones count half."""
     finished: bool
-    """Whether it came to its end."""
+    """Whether it is complete."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Lesson:
     """See `storage.study_id`."""
     likeness: Likeness
     middle: float
-    """The median score of its finished trials; 0 where none is."""
+    """The median score of its complete trials; 0 if there is none."""
     trials: tuple[EarlierTrial, ...]
-    """The best first."""
+    """The best one first."""
     outside: int
     """Measured trials that were left out, because they lie outside the new study's space."""
     beyond: int
-    """Measured trials that were left out, because there are so many better ones."""
+    """Measured trials that were left out, because enough others are better."""
 
     @property
     def tried(self) -> int:
@@ -63,13 +63,13 @@ class Lesson:
         alike = self.likeness.value
         return 0 if alike < UNLIKE else round(TRIED * alike)
 
-    def heard(self, finished: int) -> list[EarlierTrial]:
-        """The trials that a sampler hears when so many of its own study's trials have finished.
+    def informing(self, finished: int) -> list[EarlierTrial]:
+        """The trials that the sampler is given when `finished` trials of its own study are complete.
 
-        The fewer, the less alike the studies are and the more the study knows of itself. They are spread
-        evenly over good and bad ones.
+        There are fewer of them, the less alike the studies are and the more complete trials the new study
+        has. They are spread evenly over good and bad ones.
         """
-        count = min(len(self.trials), max(0, round(HEARD * self.likeness.value) - finished))
+        count = min(len(self.trials), max(0, round(INFORMING * self.likeness.value) - finished))
         places = np.linspace(0, len(self.trials) - 1, count).round().astype(int)
         return [self.trials[place] for place in places]
 
@@ -79,7 +79,7 @@ def best_of(
 ) -> list[dict[str, Value]]:
     """The best finished configurations of earlier studies that differ from each other and from `tried`.
 
-    So many of each study as `Lesson.tried` says, where it has them.
+    Up to `Lesson.tried` of each study.
     """
     chosen: list[dict[str, Value]] = []
     for lesson in lessons:

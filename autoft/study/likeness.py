@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 SAME_WEIGHTS, SAME_FAMILY, OTHER_MODEL = 1.0, 0.8, 0.5
 """Likeness of models: the same weights; the same name or architecture; another one."""
 COUNTED_ROWS = 10_000
-"""Rows whose words are counted, evenly spaced where there are more."""
+"""The most rows whose words are counted; of more, evenly spaced ones."""
 WORDS = 2**18
-"""Places that words are hashed to."""
+"""Number of hash buckets for words."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Side:
-    """What is compared of one study."""
+    """The parts of a study that are compared."""
 
     models: Mapping[str, Mapping[str, str | None]]
-    """By name as in space.yaml: digest of the weights (`weights`) and `architecture`; None where unknown."""
+    """Digest of the weights (`weights`) and `architecture` of each model by its name; None if unknown."""
     labels: Sequence[str]
     train: "pa.Table"
     """The training rows."""
@@ -89,7 +89,7 @@ def _words(one: "pa.Table", other: "pa.Table") -> float:
 
 
 def _word_counts(rows: "pa.Table") -> np.ndarray:
-    """How often each word stands in the rows' inputs, float64 [WORDS]."""
+    """How often each word occurs in the rows' inputs, float64 [WORDS]."""
     from sklearn.feature_extraction.text import HashingVectorizer  # half a second that few searches need
 
     if len(rows) > COUNTED_ROWS:

@@ -1,9 +1,9 @@
 """One process searches a study: two of them would hand out the same trials.
 
-Two locks, because one does not see everything. A file in the study's folder, which the operating system frees
-when its holder dies; it keeps processes of this folder apart. And, where the study lies in a database that
-several folders can reach, a lease in the study: its holder renews it, and one that is not renewed any more
-is taken over.
+There are two locks, because one is not enough. A file lock in the study's folder, which the operating system
+releases when its holder dies, keeps processes of this folder apart. And if the study is in a database that
+several folders can reach, there is a lease in the study: its holder renews it, and a lease that is no longer
+renewed is taken over.
 """
 
 import json
@@ -29,9 +29,9 @@ LEASE_ATTR = "lease"
 """The study's attribute: the process that searches it, and when it last said so."""
 RENEWED_EVERY_S = 10.0
 BEGAN_S = time.time()
-"""Seconds since 1970, when this process began, nearly."""
+"""When this process began, approximately, in seconds since 1970."""
 STALE_AFTER_S = 60.0
-"""A lease that was not renewed for so long is nobody's; clocks of hosts may differ by less."""
+"""A lease that was not renewed for so long is free; clocks of hosts may differ by less."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Owner:
     host: str
     pid: int
     since: float
-    """When it began, in seconds since 1970: hosts give a number twice."""
+    """When it began, in seconds since 1970, because hosts reuse process ids."""
 
     @classmethod
     def this_process(cls) -> "Owner":
-        """The same one whenever it is asked for."""
+        """This process; always the same value."""
         return cls(platform.node(), os.getpid(), BEGAN_S)
 
     def __str__(self) -> str:
@@ -54,9 +54,9 @@ class Owner:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it surely does not run: it was on this host, where there is no such process but this one.
+        """Whether it certainly no longer runs: it was on this host, where no other process has its id.
 
-        A container that is started again gives its process the host and the number that it had before.
+        A container that is restarted gives its process the same host name and id as before.
         """
         if self.host != platform.node():
             return False
@@ -89,7 +89,7 @@ def hold_session(folder: Path) -> Iterator[None]:
 
 
 def find_owner(folder: Path) -> Owner | None:
-    """The process that searches in this folder; None where none does, or it has not said so yet."""
+    """The process that searches in this folder; None if none does, or if it has not written its name yet."""
     try:
         with FileLock(folder / LOCK).acquire(timeout=0):
             return None
@@ -110,8 +110,8 @@ def _read_owner(folder: Path) -> Owner | None:
 def hold_lease(study: optuna.Study, lost: Callable[[], None]) -> Iterator[None]:
     """Keeps a process of another folder or host from searching the same study at the same time.
 
-    Of two that claim it in the same instant the one whose claim stays keeps it. `lost` is called, on a thread
-    of its own, where another process has taken it over, because this one was away for too long.
+    If two claim it at the same moment, the one whose claim remains keeps it. `lost` is called on a separate
+    thread if another process has taken the lease over, because this one did not renew it for too long.
 
     Raises:
         StudyError: another process holds it; with its host and process id.
@@ -147,7 +147,7 @@ def hold_lease(study: optuna.Study, lost: Callable[[], None]) -> Iterator[None]:
 
 
 def find_lessee(study: optuna.Study) -> Owner | None:
-    """The process that holds the study's lease, wherever it runs; None where none does."""
+    """The process that holds the study's lease, wherever it runs; None if none does."""
     lease = _lease(study)
     if not lease or time.time() - lease["renewed"] >= STALE_AFTER_S:
         return None
@@ -156,7 +156,7 @@ def find_lessee(study: optuna.Study) -> Owner | None:
 
 
 def searched_by(study: optuna.Study, folder: Path) -> Owner | None:
-    """The process that searches the study, here or elsewhere; None where none does."""
+    """The process that searches the study, here or elsewhere; None if none does."""
     return find_owner(folder) or find_lessee(study)
 
 

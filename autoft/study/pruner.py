@@ -1,4 +1,4 @@
-"""Decides which trials stop early, and says against whom.
+"""Decides which trials stop early, and names the trial that each was behind.
 
 Every decision follows from the trials' measurements alone: asked again after a kill, it is the same.
 """
@@ -22,35 +22,35 @@ from autoft.study.trial_config import measurements_of, report_steps_of
 MIN_TO_PRUNE = 4
 """Trials that have to be COMPLETE before any is pruned."""
 FIRST_RUNG = 0.25
-"""Share of a trial's budget before which nobody is judged: early values favor fast starters."""
+"""Share of a trial's training before which it is not judged: early values favor fast starters."""
 
 
 class Pruner(ABC):
     """Judges a trial after each measurement but its last.
 
     Args:
-        curves: the study's.
-        first: the step before which nobody is judged.
+        curves: of the study.
+        first: the report step before which no trial is judged.
     """
 
     def __init__(self, curves: Curves, first: int) -> None:
         self.curves, self.first = curves, first
 
     def judges_at(self, step: int) -> bool:
-        """Whether anybody is judged there."""
+        """Whether trials are judged at that step."""
         return step >= self.first
 
     @property
     @abstractmethod
     def expected_share(self) -> float:
-        """Of its budget, what a trial is expected to spend once trials are judged."""
+        """The share of its training that a trial is expected to do once trials are judged."""
 
     @abstractmethod
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Whether `trial`, one of `trials`, stops at its last measurement, and why."""
 
     def behind(self, rival: FrozenTrial, trial: FrozenTrial) -> Stop:
-        """The stop of `trial` against `rival`, as both stood at the trial's last measurement."""
+        """The stop of `trial`, which is behind `rival` at the trial's last measurement."""
         step = last_step(trial)
         gap = self.curves.best_so_far(rival)[step - 1] - self.curves.current(trial)
         return Stop(rival.number, step / self.curves.report_steps, float(gap))
@@ -60,21 +60,21 @@ class Never(Pruner):
     """Every trial runs to its end."""
 
     def judges_at(self, step: int) -> bool:
-        """Nobody."""
+        """Never."""
         return False
 
     @property
     def expected_share(self) -> float:
-        """All of it."""
+        """The whole training."""
         return 1.0
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
-        """None."""
+        """Never stops a trial."""
         return None
 
 
 class SuccessiveHalving(Pruner):
-    """At every rung one trial in `factor` goes on, asynchronously (ASHA, arXiv 1810.05934).
+    """At every rung one trial in `factor` continues, asynchronously (ASHA, arXiv 1810.05934).
 
     The rungs lie at `first`, `first * factor` and so on. A trial is judged at its first measurement at or
     after a rung, against the values of the others at the same step. Trials pruned at earlier rungs count as
@@ -88,7 +88,7 @@ class SuccessiveHalving(Pruner):
 
     @property
     def expected_share(self) -> float:
-        """Up to the first rung all of it, from rung to rung one in `factor`."""
+        """All trials reach the first rung; from rung to rung one in `factor` continues."""
         share, going, last, rung = 0.0, 1.0, 0, self.first
         while rung < self.curves.report_steps:
             share += going * (rung - last)
@@ -96,28 +96,28 @@ class SuccessiveHalving(Pruner):
         return (share + going * (self.curves.report_steps - last)) / self.curves.report_steps
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
-        """At a rung, whether it is not among the best."""
+        """Stops a trial that is not among the best at a rung, once enough trials are complete."""
         return self.among(trials, trial) if _enough_finished(trials) else None
 
     def among(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
-        """The same, however many have finished."""
-        step, stands = last_step(trial), self.curves.current(trial)
+        """Stops a trial that is not among the best at a rung, however few trials are complete."""
+        step, value = last_step(trial), self.curves.current(trial)
         before = max((each for each in trial.intermediate_values if each < step), default=0)
         if self._rung(step) == self._rung(before):
             return None
         others = [each for each in trials if each.number != trial.number]
-        rivals, stood = self.curves.at(step, others)
+        rivals, values = self.curves.at(step, others)
         losers = sum(_was_stopped(each) and last_step(each) < step for each in others)
         best = max(1, (len(rivals) + losers + 1) // self.factor)
-        went_on = np.array([not self._stopped_at(each, step) for each in rivals], dtype=bool)
-        ahead = np.flatnonzero((stood > stands) | ((stood == stands) & went_on))
+        continued = np.array([not self._stopped_at(each, step) for each in rivals], dtype=bool)
+        ahead = np.flatnonzero((values > value) | ((values == value) & continued))
         if len(ahead) < best:
             return None
-        last = ahead[np.argsort(-stood[ahead], kind="stable")[best - 1]]
+        last = ahead[np.argsort(-values[ahead], kind="stable")[best - 1]]
         return self.behind(rivals[last], trial)
 
     def _stopped_at(self, trial: FrozenTrial, step: int) -> bool:
-        """Whether it was stopped at the rung of `step`."""
+        """Whether the trial was stopped at the rung of `step`."""
         return _was_stopped(trial) and self._rung(last_step(trial)) == self._rung(step)
 
     def _rung(self, step: int) -> int:
@@ -128,8 +128,8 @@ class SuccessiveHalving(Pruner):
 class Hyperband(Pruner):
     """Successive halving in several brackets that differ in their first rung (arXiv 1603.06560).
 
-    A trial's bracket follows from its number. Trials are compared within their bracket, once MIN_TO_PRUNE of
-    all have come to their end.
+    A trial's bracket follows from its number. Trials are compared within their bracket, once MIN_TO_PRUNE
+    trials of the study are complete.
     """
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
@@ -141,11 +141,11 @@ class Hyperband(Pruner):
 
     @property
     def expected_share(self) -> float:
-        """The mean of the brackets."""
+        """The mean over the brackets."""
         return sum(bracket.expected_share for bracket in self._brackets) / len(self._brackets)
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
-        """Within its bracket."""
+        """Judges the trial within its bracket."""
         if not _enough_finished(trials):
             return None
         count = len(self._brackets)
@@ -155,7 +155,7 @@ class Hyperband(Pruner):
 
 
 class Median(Pruner):
-    """Stops what is below the median of the earlier trials at the same step (Vizier, KDD 2017), by Optuna."""
+    """Stops trials below the median of earlier ones at the same step (Vizier, KDD 2017), by Optuna."""
 
     def __init__(self, curves: Curves, first: int, n_startup_trials: int) -> None:
         super().__init__(curves, first)
@@ -163,17 +163,17 @@ class Median(Pruner):
 
     @property
     def expected_share(self) -> float:
-        """Half of the trials stop at once."""
+        """Half of the trials stop at the first decision."""
         return (1 + min(1.0, self.first / self.curves.report_steps)) / 2
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
-        """Whether Optuna's pruner stops it; told against the best at the same step."""
+        """Stops the trial if Optuna's pruner does; names the best trial at the same step."""
         memory = optuna.create_study(direction=self.curves.direction)
         memory.add_trials([each for each in trials if each.number != trial.number])
         if not self._optuna.prune(memory, trial):
             return None
-        rivals, stood = self.curves.at(last_step(trial), [e for e in trials if e.number != trial.number])
-        return self.behind(rivals[int(np.argmax(stood))], trial)
+        rivals, values = self.curves.at(last_step(trial), [e for e in trials if e.number != trial.number])
+        return self.behind(rivals[int(np.argmax(values))], trial)
 
 
 def _enough_finished(trials: Sequence[FrozenTrial]) -> bool:
@@ -181,7 +181,7 @@ def _enough_finished(trials: Sequence[FrozenTrial]) -> bool:
 
 
 def _was_stopped(trial: FrozenTrial) -> bool:
-    """By a pruner: one that was ended by hand, or for want of memory, says why it ended."""
+    """Whether a pruner stopped it: a trial that a user ended or that ran out of memory has END_ATTR."""
     return trial.state == TrialState.PRUNED and END_ATTR not in trial.user_attrs
 
 
@@ -190,8 +190,8 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
 
     Args:
         method: names the pruner and its options.
-        curves: the study's.
-        warmup: the largest share of a trial in which its learning rate rises.
+        curves: of the study.
+        warmup: the largest share of a trial's steps in which its learning rate rises.
 
     Raises:
         KeyError: no such pruner; the spec has checked the name.
@@ -211,7 +211,10 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
 
 
 def expected_passes(spec: StudySpec) -> dict[str, float]:
-    """By split, how often all trials of the study go over its rows; the first few come to their end."""
+    """How often all trials of the study together go over the rows of each split.
+
+    The first few of them are not pruned.
+    """
     curves = Curves(report_steps_of(spec), maximize=True)
     pruner = make_pruner(spec.search, curves, spec.space.ends("warmup_ratio")[1])
     whole = min(spec.budget.trials, MIN_TO_PRUNE)

@@ -1,4 +1,4 @@
-"""What the study knows of a trial, as plain data: the only way in which other rooms read trials."""
+"""What the study knows about a trial, as plain data: the only way in which other layers read trials."""
 
 import math
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ TRIAL_ATTR = "trial"
 MEASUREMENT_ATTR = "measurement:{index}"
 """A trial's attributes, one a measurement, written whole."""
 CRASHES_ATTR = "crashes"
-"""A trial's attribute, of its worker processes that died: how many in a row (count) and how far it had come
-(measured), how many rows at a time it may take since memory was short, GPU seconds that led to nothing."""
+"""A trial's attribute about its worker processes that died: how many in a row (count), its measurements so
+far (measured), the most rows at a time since memory was short (micro_batch), wasted GPU seconds."""
 END_ATTR = "end"
-"""A trial's attribute, written before it is told to have ended by this: state, reason, traceback, node."""
+"""A trial's attribute, written before its state is set: state, reason, traceback, node."""
 IDENTITY_ATTR = "identity"
 """The study's attribute that says which request made it; see `identity.identity_of`."""
 INFO_ATTR = "info"
@@ -42,7 +42,7 @@ CACHE_PLAN_ATTR = "cache_plan"
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial, as it stands in the study."""
+    """One trial, as it is stored in the study."""
 
     number: int
     """From 0, without gaps."""
@@ -52,9 +52,9 @@ class TrialRecord:
     values: Mapping[str, Value]
     """Every hyperparameter's value: searched, fixed or default."""
     seed: int | None
-    """None in the instant between creation and the first attempt."""
+    """None between its creation and the first attempt."""
     measurements: tuple[Measurement, ...]
-    """By index. Their `checkpoint` is relative to the study's folder."""
+    """Sorted by index. Their `checkpoint` is relative to the study's folder."""
     score: float | None
     """The objective at the best measurement so far; None without a finite one."""
     best_index: int | None
@@ -62,22 +62,22 @@ class TrialRecord:
     reason: str | None
     """Why it failed, in one line."""
     stop: Stop | None
-    """Against whom the pruner stopped it; None where it did not."""
+    """Why the pruner stopped it; None if it did not."""
     origin: str | None
     """Where its parameters come from: `default`, `first` or `learned`; None: the sampler."""
     traceback: str | None
-    """Of the failure, in the worker."""
+    """The traceback of the failure in the worker."""
     node: str | None
     """The host that ran it."""
     started: datetime | None
-    """Of the last attempt, with a time zone."""
+    """When the last attempt started, with a time zone."""
     finished: datetime | None
     duration_s: float | None
-    """From `started` to `finished`; None while it runs."""
+    """The time from `started` to `finished`; None while it runs."""
     attempt: int
-    """How often it was begun; more than once where it was interrupted or its worker died."""
+    """How often it was begun; more than once if it was interrupted or its worker died."""
     micro_batch: int | None
-    """See `Measurement`; the last one's."""
+    """That of the last `Measurement`."""
     checkpoint: str | None
     """Where the best measurement's checkpoint was written, relative to the study's folder.
 
@@ -87,24 +87,24 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class StudyInfo:
-    """What a study is about, stored in the study itself, so that its storage alone tells everything."""
+    """What a study is about, stored in the study itself, so that its storage alone is enough to read it."""
 
     name: str
     task: str
     models: tuple[str, ...]
-    """As they stand in space.yaml."""
+    """Their names in space.yaml."""
     objective: str
     direction: Literal["maximize", "minimize"]
     fixed: Mapping[str, Value]
     """Hyperparameters that are not searched: fixed by the user, or by default."""
     data: Mapping[str, Any]
-    """What the caller knows of the rows, such as source, digest and counts; JSON values only."""
+    """What the caller knows about the rows, such as source, digest and counts; JSON values only."""
     versions: Mapping[str, str]
-    """Of the packages that the last session ran with."""
+    """Versions of the packages that the last session ran with."""
     text: str
     """The resolved space.yaml with environment variables unexpanded."""
     architectures: Mapping[str, str] = field(default_factory=dict)
-    """Of the models by name (`ModelSummary.build`)."""
+    """The architecture of each model by name (`ModelSummary.build`)."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:
@@ -127,23 +127,23 @@ def read_info(study: optuna.Study) -> StudyInfo:
 
 
 def write_precision(study: optuna.Study, precision: Precision) -> None:
-    """Stores in which precision the study's trials compute, once and for all."""
+    """Stores the precision in which the study's trials compute; it does not change later."""
     study.set_user_attr(PRECISION_ATTR, precision)
 
 
 def read_precision(study: optuna.Study) -> Precision | None:
-    """In which precision the study's trials compute; None: undecided."""
+    """The precision in which the study's trials compute; None if undecided."""
     stored: Precision | None = study.user_attrs.get(PRECISION_ATTR)
     return stored
 
 
 def write_cache_plan(study: optuna.Study, plan: CachePlan) -> None:
-    """Stores what the study keeps at its boundaries, once and for all."""
+    """Stores what the study keeps at its boundaries; it does not change later."""
     study.set_user_attr(CACHE_PLAN_ATTR, plan.to_json())
 
 
 def read_cache_plan(study: optuna.Study) -> CachePlan | None:
-    """What the study keeps at its boundaries, which takes part in its trials' last bits; None: undecided."""
+    """What the study keeps at its boundaries, which affects its results' last bits; None if undecided."""
     stored = study.user_attrs.get(CACHE_PLAN_ATTR)
     if stored is not None:
         return CachePlan.from_json(stored)
@@ -211,7 +211,7 @@ def record(trial: FrozenTrial, objective: str, maximize: bool) -> TrialRecord:
 
 
 def _stop(trial: FrozenTrial, notes: list[dict[str, Any]]) -> Stop | None:
-    """Noted with the last measurement, where that did not fail the trial instead."""
+    """The stop that is noted with the last measurement, unless that measurement failed the trial."""
     stopped = notes and notes[-1]["stop"] and trial.state != TrialState.FAIL
     return Stop(**notes[-1]["stop"]) if stopped else None
 
@@ -221,8 +221,8 @@ def measurement_note(
 ) -> dict[str, Any]:
     """What is stored of one measurement, and of the decision on it.
 
-    `stop` says why the trial ends by it, if it does; `gpus` how many of them it holds. The checkpoint may be
-    an earlier attempt's, where a measurement that nobody had heard of is given again.
+    `stop` says why the pruner ends the trial by it, if it does; `gpus` is how many GPUs the trial holds. The
+    checkpoint may be an earlier attempt's, if that attempt's measurement had not reached the driver.
     """
     note = asdict(measurement)
     note["metrics"] = {name: float(value) for name, value in measurement.metrics.items()}
@@ -238,8 +238,8 @@ def _relative(checkpoint: Path | None) -> str | None:
 def measurement_notes(trial: FrozenTrial) -> list[dict[str, Any]]:
     """All measurements of a trial, by index.
 
-    An attempt that goes on from an earlier one adds to its measurements; one that has to begin anew
-    writes over them.
+    An attempt that resumes an earlier one adds to its measurements; one that has to start over overwrites
+    them.
     """
     prefix = MEASUREMENT_ATTR.format(index="")
     notes = [value for key, value in trial.user_attrs.items() if key.startswith(prefix)]

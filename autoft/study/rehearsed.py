@@ -7,13 +7,13 @@ from autoft.spec.space import Choice, Parameter, Value
 from autoft.spec.study import Budget, Checkpoints, Faults, SearchMethod, StudySpec
 
 LEARNING_RATE = 5e-5
-"""Three steps with it break no model."""
+"""A rate that is harmless for the few steps of a rehearsal."""
 
 
 def rehearsed(spec: StudySpec, entries: Sequence[Mapping[str, Value]]) -> StudySpec:
-    """The request for the trials `entries`, in SQLite in its folder.
+    """The request for the trials `entries`, stored in SQLite in its folder.
 
-    None of them is stopped, or tried again unless for want of memory.
+    None of them is pruned, and none is tried again except with fewer rows at a time when memory is short.
     """
     # Optuna queues no configuration twice; learning rates that hardly differ make them distinct.
     first = tuple(

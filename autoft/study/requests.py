@@ -1,6 +1,6 @@
-"""What another process asks of a search that runs: to stop, or to stop a trial.
+"""Requests of another process to a running search: to stop, or to end a trial.
 
-Through the study's storage, which every process that may ask can reach.
+They go through the study's storage, which every process that may ask can reach.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,10 @@ from autoft.study.lock import Owner
 STOP_ATTR = "stop"
 """The study's attribute: the process that is to stop."""
 STOP_TRIAL_ATTR = "stop_trial:"
-"""With a trial's number behind it, whether that is to end. One for each: who asks reads nothing first."""
+"""Prefix of the study's attribute that says that a trial is to end; its number follows.
+
+Each trial has its own attribute, so that a request need not read the others first.
+"""
 ASKED_EVERY_S = 1.0
 
 
@@ -43,18 +46,18 @@ class Requests:
 
 
 def request_stop(study: optuna.Study, owner: Owner) -> None:
-    """Asks the process that searches to stop. Whoever searches after it is not meant."""
+    """Asks the process that searches to stop. A process that searches later is not affected."""
     study.set_user_attr(STOP_ATTR, asdict(owner))
 
 
 def forget_stop(study: optuna.Study) -> None:
-    """At the end of a search: its process may search again."""
+    """Clears the request at the end of a search, because the same process may search again."""
     if study.user_attrs.get(STOP_ATTR):
         study.set_user_attr(STOP_ATTR, None)
 
 
 def request_end(study: optuna.Study, trial: int) -> None:
-    """Asks whichever process searches to end one trial.
+    """Asks the process that searches to end one trial.
 
     Raises:
         StudyError: the trial does not run.

@@ -22,10 +22,10 @@ from autoft.study.suggest import distributions, suggest
 from autoft.study.trial_config import trial_seed
 
 LEARNING = ("tpe", "gp")
-"""The samplers that learn from results; the others hear nothing of earlier studies either."""
+"""The samplers that learn from results; the others are given no trials of earlier studies either."""
 
 MOST = 200
-"""Trials that the sampler hears."""
+"""The most trials of its own study that the sampler is given."""
 
 
 def propose(
@@ -37,15 +37,15 @@ def propose(
     lessons: Sequence[Lesson] = (),
     fixed: Mapping[str, Value] | None = None,
 ) -> dict[str, Value]:
-    """The parameters of trial `number`, from the `trials` that were begun before it.
+    """The parameters of trial `number`, given the `trials` that were begun before it.
 
-    What is `fixed` is taken as it is, and what counts with it is proposed for the rest. Optuna's samplers
-    model all parameters together but do not ask what goes with a given value.
+    Values in `fixed` are taken as they are; the others that then count are proposed. Optuna's samplers model
+    all parameters together but cannot be asked what goes well with a given value.
 
-    The sampler is asked on a study in memory, which is made anew for each trial and in which every trial that
-    was measured stands with the value that it would have at its full budget. Optuna's own TPE ranks every
-    stopped trial below every finished one, whatever both have shown, and hears nothing of running ones.
-    Trials of earlier studies come first, for TPE gives less weight to what is older.
+    The sampler is asked on a study in memory, which is created anew for each trial and in which every
+    measured trial has the value that it would have at its full budget. Optuna's own TPE ranks every stopped
+    trial below every complete one, whatever their values, and ignores the values of running ones. Trials of
+    earlier studies come first, because TPE gives less weight to older trials.
 
     Asked twice it answers the same: all that it depends on is in the arguments.
     """
@@ -61,24 +61,24 @@ def propose(
 
 
 def evidence(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials as the sampler hears them.
+    """The trials as they are given to the sampler.
 
-    What was measured is COMPLETE, with its value at its full budget. What memory was too short for is told as
-    a violated constraint, not as a bad value. What runs and was not measured stays RUNNING, so that parallel
-    workers do not try the same. What failed is left out. Of more than MOST, the best fourth and the latest
-    are heard: a proposal then costs the same however many trials there are.
+    A measured trial is COMPLETE, with its value at its full budget. One that ran out of memory is given as a
+    violated constraint, not as a bad value. One that runs and was not measured stays RUNNING, so that
+    parallel workers do not try the same. Failed trials are left out. Of more than MOST trials only the best
+    (a quarter of MOST) and the latest are given, so that a proposal costs the same however many there are.
     """
     ends = curves.at_full_budget([trial for trial in trials if trial.state != TrialState.FAIL])
-    heard = []
+    given = []
     for trial in _most(trials, ends):
-        tell = partial(create_trial, params=trial.params, distributions=trial.distributions)
+        made = partial(create_trial, params=trial.params, distributions=trial.distributions)
         if _impossible(trial):
-            heard.append(tell(state=TrialState.PRUNED, constraints=trial.constraints))
+            given.append(made(state=TrialState.PRUNED, constraints=trial.constraints))
         elif trial.number in ends:
-            heard.append(tell(value=curves.value(ends[trial.number])))
+            given.append(made(value=curves.value(ends[trial.number])))
         else:
-            heard.append(tell(state=TrialState.RUNNING))
-    return heard
+            given.append(made(state=TrialState.RUNNING))
+    return given
 
 
 def _most(trials: Sequence[FrozenTrial], ends: Mapping[int, float]) -> list[FrozenTrial]:
@@ -102,27 +102,27 @@ def _impossible(trial: FrozenTrial) -> bool:
 def remembered(
     lessons: Sequence[Lesson], space: SearchSpace, curves: Curves, trials: Sequence[FrozenTrial]
 ) -> list[FrozenTrial]:
-    """The trials of earlier studies as the sampler hears them: COMPLETE, each with a value of this study.
+    """The trials of earlier studies as the sampler is given them: COMPLETE, each with a value of this study.
 
     A trial's place among the finished trials of its own study, pulled toward the middle by how unlike the
     studies are, is looked up among the finished trials of this one. Before MIN_TO_EXTRAPOLATE of these have
     finished it gets its own score, pulled toward its study's median. The more trials have finished here, the
-    fewer earlier ones are used (`Lesson.heard`).
+    fewer earlier ones are used (`Lesson.informing`).
     """
-    stood = [curves.current(trial) for trial in trials if trial.state == TrialState.COMPLETE]
-    finished = np.array([value for value in stood if math.isfinite(value)])
-    heard: list[FrozenTrial] = []
-    for lesson in reversed(lessons):  # the most alike last, for TPE gives less weight to what is older
+    scores = [curves.current(trial) for trial in trials if trial.state == TrialState.COMPLETE]
+    finished = np.array([value for value in scores if math.isfinite(value)])
+    given: list[FrozenTrial] = []
+    for lesson in reversed(lessons):  # the most alike last, because TPE gives less weight to older trials
         alike = lesson.likeness.value
-        for each in lesson.heard(len(finished)):
+        for each in lesson.informing(len(finished)):
             value = lesson.middle + alike * (each.score - lesson.middle)
             if len(finished) >= MIN_TO_EXTRAPOLATE:
                 place = 0.5 + alike * (each.quantile - 0.5)
                 # Hazen's places are those of `learn.quantile`: the best of n is at 1 - 1 / 2n.
                 value = curves.value(float(np.quantile(finished, place, method="hazen")))
             domains = distributions(space, each.params)
-            heard.append(create_trial(value=value, params=each.params, distributions=domains))
-    return heard
+            given.append(create_trial(value=value, params=each.params, distributions=domains))
+    return given
 
 
 def make_sampler(method: SearchMethod, number: int) -> BaseSampler:
@@ -169,7 +169,7 @@ def _gp(method: SearchMethod, number: int) -> BaseSampler:
 def _qmc(method: SearchMethod, number: int) -> BaseSampler:
     """A scrambled Sobol sequence: one seed for the whole study, because its points belong together.
 
-    Only what no point of the sequence holds, a conditional parameter, is drawn with the trial's own seed.
+    Only conditional parameters, which the sequence's points do not hold, are drawn with the trial's own seed.
     """
     return _PointOfTrial(
         number,
@@ -184,7 +184,7 @@ class _PointOfTrial(QMCSampler):
     """Gives trial `number` the point of that number, and looks only at trials that were measured.
 
     Optuna counts the points that were asked for, and looks at what running trials have drawn so far: after
-    an interruption it would go on with other points.
+    an interruption it would continue with other points.
     """
 
     def __init__(self, number: int, **arguments: Any) -> None:
@@ -192,7 +192,7 @@ class _PointOfTrial(QMCSampler):
         self._number = number
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """That of the first trial; empty until one is over."""
+        """The search space of the first trial; empty until one has ended."""
         over = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         first = min(over, key=lambda each: each.number, default=None)
         distributions = first.distributions if first else {}

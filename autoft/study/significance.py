@@ -1,4 +1,4 @@
-"""Whether two trials differ by more than noise: other validation rows or seeds would give other scores."""
+"""Whether two scores differ by more than noise: other validation rows or seeds would change both."""
 
 import math
 from typing import TYPE_CHECKING
@@ -7,10 +7,10 @@ if TYPE_CHECKING:
     from autoft.study.records import TrialRecord
 
 RHO = 0.5
-"""How alike two trials' scores move with the validation rows, which are the same for both: a correlation.
+"""The correlation of two trials' scores over the choice of validation rows, which are the same for both.
 Measured: 0.30 to 0.67 on the five recorded sets, 0.48 in the mean (experiments/LOG.md)."""
 SEED_SHARE = 0.75
-"""What another seed changes of a score, over the standard error of its rows.
+"""The standard deviation of a score over seeds, as a multiple of its standard error over rows.
 Measured: 0.5 to 1.2 with ten seeds on three sets and depths, 0.76 in the mean (experiments/LOG.md)."""
 Z = 1.64
 """A difference counts as real above this many standard errors (two-sided 10 % level of a normal
@@ -18,7 +18,7 @@ distribution). Raise it for a stricter winner."""
 
 
 def error_of_difference(one: "TrialRecord", other: "TrialRecord") -> float | None:
-    """The standard error of the difference of two trials' scores; None where one's own is unknown.
+    """The standard error of the difference of two trials' scores; None if one's own is unknown.
 
     Of errors e and f it is sqrt((e^2 + f^2) (1 - RHO) + SEED_SHARE^2 (e^2 + f^2)): the rows are the same for
     both, the seeds are not.
@@ -30,7 +30,7 @@ def error_of_difference(one: "TrialRecord", other: "TrialRecord") -> float | Non
 
 
 def more_than_noise(one: "TrialRecord", other: "TrialRecord") -> bool | None:
-    """Whether two trials' scores differ by more than Z standard errors; None where that is unknown."""
+    """Whether two trials' scores differ by more than Z standard errors; None if that is unknown."""
     error = error_of_difference(one, other)
     if error is None or one.score is None or other.score is None:
         return None
@@ -38,5 +38,5 @@ def more_than_noise(one: "TrialRecord", other: "TrialRecord") -> bool | None:
 
 
 def _error(trial: "TrialRecord") -> float | None:
-    """The standard error of its best measurement."""
+    """The standard error of the trial's best measurement."""
     return next((each.error for each in trial.measurements if each.index == trial.best_index), None)

@@ -21,28 +21,28 @@ DEFAULT, FIRST, LEARNED = "default", "first", "learned"
 """Origins: the recommended configuration; what the user queued; earlier studies."""
 
 SCALED = ("learning_rate", "weight_decay", "batch_size", "epochs")
-"""What counts by ratio: twice as much is as far as half as much."""
+"""Hyperparameters whose distance is a ratio: twice as much is as far as half as much."""
 Params = dict[str, Value]
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a study begins with: searched parameters only."""
+    """The configurations that a study begins with; searched parameters only."""
 
     default: Params
     """The recommended configuration, trial 0."""
     learned: tuple[Params, ...] = ()
-    """The best of earlier studies, tried after all that is queued."""
+    """The best ones of earlier studies, tried after what the user has queued."""
 
 
 def plan_start(spec: StudySpec, blocks: int, lessons: Sequence[Lesson] = ()) -> Start | None:
-    """What the study begins with; None where `search.start` is random.
+    """What the study begins with; None if `search.start` is random.
 
-    The recommended configuration is moved into the space where it lies outside.
+    The recommended configuration is moved into the space if it lies outside.
 
     Args:
         spec: the request, fitted to its models: its defaults are the recommended values.
-        blocks: of the first model.
+        blocks: number of blocks of the first model.
         lessons: from earlier studies, the most alike first.
     """
     if spec.search.start == "random":
@@ -64,7 +64,7 @@ def write_start(study: optuna.Study, start: Start | None) -> None:
 
 
 def queue_default(study: optuna.Study) -> None:
-    """Queues the recommended configuration that the study begins with, where it has not been yet."""
+    """Queues the recommended configuration that the study begins with, unless it has been queued."""
     start = read_start(study)
     trials = study.get_trials(deepcopy=False)
     if start is not None and not any(each.user_attrs.get(ORIGIN_ATTR) == DEFAULT for each in trials):
@@ -72,7 +72,7 @@ def queue_default(study: optuna.Study) -> None:
 
 
 def read_start(study: optuna.Study) -> Start | None:
-    """What the study begins with; None where that is the sampler."""
+    """What the study begins with; None if it begins with the sampler."""
     stored: dict[str, Any] | None = study.user_attrs.get(START_ATTR)
     return Start(stored["default"], tuple(stored["learned"])) if stored else None
 
@@ -88,7 +88,7 @@ def _nearest(space: SearchSpace, blocks: int) -> Params:
 
 
 def _nearest_value(parameter: Parameter, value: Value | None, blocks: int) -> Value:
-    """Of words without the one that is wanted, the first: of several models, the one named first."""
+    """The value nearest to the default; if no word matches, the first one, such as the model named first."""
     domain, wanted = parameter.domain, _number(value, blocks)
     if isinstance(domain, Choice):
         if value is not None and value in domain.values:
@@ -111,7 +111,7 @@ def _distance(one: float, other: float, *, by_ratio: bool) -> float:
 
 
 def _number(value: Value | None, blocks: int) -> float | None:
-    """As a number: the depth `all` is one more than all blocks; None for another word."""
+    """The value as a number: the depth `all` is one more than all blocks; None for another word."""
     if value == ALL:
         return blocks + 1.0
     return float(value) if isinstance(value, int | float) else None

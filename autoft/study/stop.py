@@ -19,6 +19,6 @@ class Stop:
     """The difference of their scores."""
 
     def __str__(self) -> str:
-        """In words."""
+        """The stop as a phrase."""
         against = f"{self.behind:.4f} behind" if self.behind > 0 else "no better than"
         return f"{against} trial {self.rival} at {100 * self.share:.0f} % of its training"

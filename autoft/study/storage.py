@@ -31,7 +31,7 @@ from autoft.study.records import IDENTITY_ATTR
 from autoft.study.start import FIRST, ORIGIN_ATTR, Start, queue_default, write_start
 
 Study = optuna.Study
-"""What `open_study` gives; other rooms only hand it on."""
+"""What `open_study` returns; other layers only pass it on."""
 PROBE_ATTR = "probe"
 """The study's attribute that is written to see whether the storage takes it."""
 CONNECT_TIMEOUT_S = 10
@@ -41,9 +41,9 @@ ID_ATTR = "id"
 FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
 FORMAT, READ = 7, (6, 7)
-"""Of what a study and its trials hold, and those that are read. 1 had measurements without decisions, 2 and 3
-models without weights and tokenizers, 4 other batches, 5 decisions without reasons; 6 has all defaults in its
-identity."""
+"""The format of what a study and its trials store, and the formats that can be read. 1 had measurements
+without decisions, 2 and 3 models without weights and tokenizers, 4 other batches, 5 decisions without
+reasons; 6 has all defaults in its identity."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 
@@ -53,16 +53,16 @@ class MissingStudyError(StudyError):
 
 
 class StorageError(StudyError):
-    """The study's storage does not answer, or has no room."""
+    """The study's storage does not answer, or is full."""
 
 
 TROUBLE = (SQLAlchemyError, StorageInternalError)
-"""What Optuna raises where its database is gone or full."""
+"""What Optuna raises if its database is gone or full."""
 
 
 @contextmanager
 def clear_storage_errors(study: str) -> Iterator[None]:
-    """Turns what goes wrong with the storage of the `study` of that name into a StorageError, no secrets."""
+    """Turns errors of the storage of the `study` of that name into a StorageError without secrets."""
     try:
         yield
     except TROUBLE as error:
@@ -75,7 +75,7 @@ def clear_storage_errors(study: str) -> Iterator[None]:
 
 
 def wait_for_storage(study: optuna.Study, patience_s: float) -> bool:
-    """Waits until the study's database takes what is written; whether it did in time."""
+    """Waits until the study's database accepts a write; returns whether it did in time."""
     until = time.monotonic() + patience_s
     while time.monotonic() < until:
         time.sleep(1.0)
@@ -94,16 +94,16 @@ def open_study(
     start: Start | None = None,
     lessons: Sequence[Lesson] = (),
 ) -> optuna.Study:
-    """The study `spec.study`: a new one, or the one that stands in the storage.
+    """The study `spec.study`: a new one, or the existing one in the storage.
 
-    The configurations of `first` are queued, but for those that it has already.
+    The configurations of `first` are queued, except those that it has already.
 
     Args:
-        spec: the request; of a study that stands, from `with_stored_defaults`.
-        folder: the study's folder; made if need be. SQLite lies here unless `search.storage` is given.
+        spec: the request; for an existing study from `with_stored_defaults`.
+        folder: the study's folder, created if needed. SQLite is here unless `search.storage` is given.
         identity: from `identity_of`, of the same request.
-        start: what a new study begins with; one that stands keeps its own.
-        lessons: what a new study learns from earlier ones; the same.
+        start: what a new study begins with; an existing one keeps its own.
+        lessons: what a new study learns from earlier ones; an existing one keeps its own.
 
     Raises:
         StudyError: the study was made from another request (the message shows what differs), or the
@@ -127,7 +127,7 @@ def open_study(
         write_defaults(study, spec.space)
         write_lessons(study, lessons)
         write_start(study, start)
-        # The last of these: a study that was killed before it is made anew, maybe by another request.
+        # Written last: a study that was killed before this is created again, maybe by another request.
         study.set_user_attr(IDENTITY_ATTR, dict(identity))
     else:
         _require_format(study)
@@ -138,12 +138,12 @@ def open_study(
 
 
 def study_id(study: optuna.Study) -> str:
-    """32 hex digits that tell this study from another of the same name, elsewhere or begun anew."""
+    """32 hex digits that distinguish this study from another of the same name, elsewhere or created anew."""
     return str(study.user_attrs[ID_ATTR])
 
 
 def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.Study:
-    """An existing study, to read: a database that is not there is not made.
+    """An existing study, for reading: a missing database is not created.
 
     Raises:
         MissingStudyError: there is none of this name.
@@ -166,7 +166,7 @@ def find_study(name: str, folder: Path, storage: str | None = None) -> optuna.St
 
 
 def find_existing_study(spec: StudySpec, folder: Path) -> optuna.Study | None:
-    """The study that a search of `spec` would go on with; None where it would begin one.
+    """The study that a search of `spec` would continue; None if it would create one.
 
     Raises:
         StudyError: the storage does not open or answer, or holds it in a format that is not read.
@@ -190,7 +190,7 @@ def _require_format(study: optuna.Study) -> None:
 
 
 def trials_left(study: optuna.Study, budget: Budget) -> int:
-    """How many trials are missing to the total; 0 when the budget is met."""
+    """How many trials are left to run; 0 when the budget is met."""
     return max(0, budget.trials - len(study.get_trials(deepcopy=False, states=FINISHED)))
 
 
@@ -210,17 +210,17 @@ def _queue_first(study: optuna.Study, spec: StudySpec) -> None:
 
 
 def _open_storage(url: str | None, folder: Path) -> BaseStorage:
-    """The default waits for a lock instead of failing; a server's connections are checked before use."""
+    """Opens the storage. SQLite waits for a lock instead of failing; a server's connections are checked."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SAWarning)  # of what it does not know in the URL
+            warnings.simplefilter("ignore", SAWarning)  # about what it does not know in the URL
             if url is None:
                 return RDBStorage(
                     f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": 60}}
                 )
             connect_args = connect_timeout(url, CONNECT_TIMEOUT_S)
             return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": connect_args})
-    except RuntimeError as error:  # Optuna's word for tables that it does not know
+    except RuntimeError as error:  # what Optuna raises for tables that it does not know
         shown = str(folder / DATABASE) if url is None else _without_password(url)
         raise StudyError(
             f"search.storage: {shown} holds the tables of another program, or of another version of Optuna: "
@@ -233,7 +233,7 @@ def _open_storage(url: str | None, folder: Path) -> BaseStorage:
 
 
 def _would_be_made(url: str) -> bool:
-    """Whether opening makes an SQLite file. Where that cannot be, opening says best why not."""
+    """Whether opening would create an SQLite file. If that is impossible, opening it says best why."""
     file = sqlite_file(url)
     return file is not None and not file.exists() and os.access(file.parent, os.W_OK)
 

@@ -38,7 +38,7 @@ def _suggest_one(trial: optuna.Trial, parameter: Parameter) -> Value:
 
 
 def distributions(space: SearchSpace, params: Mapping[str, Value]) -> dict[str, BaseDistribution]:
-    """Those that a trial with these parameters has, as `suggest` makes them."""
+    """The distributions of a trial with these parameters, as `suggest` creates them."""
     return {each.name: _distribution(each.domain) for each in space.parameters if each.name in params}
 
 
@@ -52,7 +52,7 @@ def _distribution(domain: Choice | Range) -> BaseDistribution:
 
 
 def queued_params(trial: FrozenTrial) -> dict[str, Value]:
-    """What `enqueue_trial` was given for this trial; empty where it was not queued."""
+    """What `enqueue_trial` was given for this trial; empty if it was not queued."""
     return dict(trial.system_attrs.get("fixed_params", {}))
 
 

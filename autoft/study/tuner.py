@@ -2,7 +2,7 @@
 
 Every method is called on one thread, by whatever runs the trials; tests call them directly.
 
-What a report means is written together with it, as one attribute of the trial: whenever the process is
+A report and the decision on it are written together, as one attribute of the trial: whenever the process is
 killed, the next session finds a measurement with its decision, or neither.
 """
 
@@ -61,7 +61,7 @@ class Decision(Enum):
     STOP = auto()
     """It is COMPLETE, PRUNED or FAIL."""
     PAUSE = auto()
-    """It stays RUNNING in the study, and a later attempt goes on with it."""
+    """It stays RUNNING in the study, and a later attempt resumes it."""
 
 
 @dataclass
@@ -71,24 +71,24 @@ class _Live:
     trial: Trial
     attempt: int
     decided: int
-    """Measurements up to this index were decided on by an earlier attempt: that is not done again."""
+    """Measurements up to this index were decided on in an earlier attempt, and are not decided on again."""
     best: float | None
     checkpoint: str | None
     """The file of that measurement's model."""
-    heard_s: float
-    """When it last said anything."""
+    reported_s: float
+    """When it last reported anything."""
     measured_s: float
-    """When it was last measured, or given out."""
+    """When it was last measured, or handed to a worker."""
 
 
 class Tuner:
-    """Hands out trials and writes what they say into the study, then tells the callbacks.
+    """Hands out trials, writes their reports into the study, then calls the callbacks.
 
     Args:
         study: from `open_study`.
         spec: the request.
         precision: decided before the first trial of the study.
-        callbacks: told after each write.
+        callbacks: called after each write.
         folder: the study's folder.
         max_concurrent: trials at the same time; may be changed at any time.
         gpus_per_trial: for `budget.gpu_hours`.
@@ -123,9 +123,9 @@ class Tuner:
         self._requests = Requests(study, clock)
         self._budgets = Budgets(study, spec.budget, gpus_per_trial, clock, began_s)
         self.stopped = False
-        """Whether the session was told to stop, so that running trials are kept at their next report."""
+        """Whether the session was asked to stop, so that running trials are kept at their next report."""
         self.stopped_by: StudyError | None = None
-        """The error that did it, if one did."""
+        """The error that stopped the session, if one did."""
         disk = Disk(folder, spec.resources.disk, clock)
         self._checkpoints = CheckpointRetention(
             folder, spec.checkpoints.keep, maximize=self._maximize, disk=disk
@@ -137,13 +137,13 @@ class Tuner:
             self._end_if_decided(interrupted)
 
     def stop(self, error: StudyError | None = None) -> None:
-        """No trial starts, and those that run are kept at their next report."""
+        """Starts no more trials, and keeps the running ones at their next report."""
         self.stopped = True
         self.stopped_by = self.stopped_by or error
 
     @property
     def over(self) -> bool:
-        """Whether no more trial will start in this session, unless one of those that run is lost."""
+        """Whether no more trials will start in this session, unless a running one is lost."""
         return self._winding_down or len(self._live) + len(self._kept) >= self._budgets.trials_left
 
     @property
@@ -160,7 +160,7 @@ class Tuner:
         return self.stopped or self._budgets.spent
 
     def next(self) -> Assignment | None:
-        """The next trial to run: an interrupted one first. None when all places are taken, or at the end."""
+        """The next trial to run, interrupted ones first. None if no slot is free, or at the end."""
         if self.over or len(self._live) >= self.max_concurrent:
             return None
         assignment = self._resume(self._interrupted.pop(0)) if self._interrupted else self._begin()
@@ -172,7 +172,7 @@ class Tuner:
         return self._draw(self.study.ask())
 
     def _draw(self, trial: Trial) -> Assignment:
-        """Gives a trial its parameters; drawn again after a kill they are the same."""
+        """Gives a trial its parameters; if they are drawn again after a kill, they are the same."""
         search, space = self.spec.search, self.spec.space
         others = partial(self._begun, without=trial.number)
         fixed = self._learned(trial, others) or queued_params(trial._cached_frozen_trial)
@@ -183,7 +183,7 @@ class Tuner:
         return self._assign(trial, 1, space.resolve(suggest(trial, space)))
 
     def _learned(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
-        """The next of the best of earlier studies; None where all were tried, or the trial was queued."""
+        """The next of the best ones of earlier studies; None if all were tried, or the trial was queued."""
         points = self._start.learned if self._start else ()
         if not points or trial.user_attrs.get(ORIGIN_ATTR, LEARNED) != LEARNED:
             return None
@@ -194,7 +194,7 @@ class Tuner:
         return dict(points[tried])
 
     def _begun(self, without: int) -> list[FrozenTrial]:
-        """All trials but that one and those that wait."""
+        """All trials except that one and those that wait."""
         trials = self.study.get_trials(deepcopy=False)
         return [each for each in trials if each.state != TrialState.WAITING and each.number != without]
 
@@ -220,7 +220,7 @@ class Tuner:
         return _Live(trial, attempt, len(notes), *self._best_of(notes), now_s, now_s)
 
     def _best_of(self, notes: Sequence[dict[str, Any]]) -> tuple[float | None, str | None]:
-        """The best value, and the file of that measurement's model."""
+        """The best value in the notes, and the file of that measurement's model."""
         values = [self._value_of(note) for note in notes]
         best = (max if self._maximize else min)(filter(math.isfinite, values), default=None)
         return best, next((note["checkpoint"] for note in reversed(notes) if note["checkpoint"]), None)
@@ -229,7 +229,7 @@ class Tuner:
         return float(note["metrics"].get(self.spec.objective, math.nan))
 
     def _end_if_decided(self, trial: FrozenTrial) -> None:
-        """A trial whose last word was written, but not its state, because the process was killed between."""
+        """Ends a trial whose last report was written before a kill, but not its state."""
         notes = measurement_notes(trial)
         failed = END_ATTR in trial.user_attrs
         broken = bool(notes) and not math.isfinite(self._value_of(notes[-1]))
@@ -248,25 +248,25 @@ class Tuner:
             self._end(trial.number, TrialState.COMPLETE, live.best)
 
     def heartbeat(self, number: int, attempt: int) -> Decision:
-        """The trial is at work."""
+        """Notes that the trial's worker is at work."""
         live = self._of(number, attempt)
         if live is None:
             return Decision.STOP
-        live.heard_s = self._clock()
+        live.reported_s = self._clock()
         if self._requests.stops(number):
             return self._end_by_hand(number, live)
-        # A budget that is spent lets trials finish their measurement; whoever stops the search does not.
+        # A spent budget lets trials reach their next measurement; a request to stop does not.
         return self._keep(number) if self._winding_down and self.stopped else Decision.CONTINUE
 
     def measured(self, number: int, attempt: int, measurement: Measurement, node: str) -> Decision:
-        """Writes a measurement, and what it means for the trial.
+        """Writes a measurement and the decision on the trial.
 
-        The last measurement (fraction 1) is written like any other, but nothing is left to prune.
+        The last measurement (fraction 1) is written like any other, but there is nothing left to prune.
         """
         live = self._of(number, attempt)
         if live is None:
             return Decision.STOP
-        live.heard_s = live.measured_s = self._clock()
+        live.reported_s = live.measured_s = self._clock()
         self._any_fits = True
         value = float(measurement.metrics.get(self.spec.objective, math.nan))
         reported_step = report_step(measurement.fraction, self._report_steps)
@@ -278,7 +278,7 @@ class Tuner:
         stop = None
         if judged and self._pruner.judges_at(reported_step):
             stop = self._pruner.judge([*self._begun(without=number), seen], seen)
-        # Unlike `Trial.report`, which keeps a step's first value: that of a restarted trial counts.
+        # Unlike Optuna's `Trial.report`, which keeps a step's first value, this keeps the latest one.
         live.trial.storage.set_trial_intermediate_value(seen._trial_id, reported_step, value)
         note = measurement_note(live.attempt, measurement, node, stop=stop, gpus=self._budgets.gpus_per_trial)
         live.trial.set_user_attr(MEASUREMENT_ATTR.format(index=measurement.index), note)
@@ -300,7 +300,7 @@ class Tuner:
     ) -> Decision:
         if not math.isfinite(value):
             return self._fail_as_broken(number, live, measurement.step, value, node)
-        # From all notes, for an attempt that begins anew writes over those of the one before.
+        # From all notes, because an attempt that starts over overwrites those of the one before.
         live.best, live.checkpoint = self._best_of(measurement_notes(live.trial._cached_frozen_trial))
         if stop:
             self._failures.forget()
@@ -318,7 +318,7 @@ class Tuner:
         return self.failed(number, live.attempt, Failure("error", reason, ""), node)
 
     def completed(self, number: int, attempt: int, node: str | None = None) -> Decision:
-        """The trial's worker came to its end. A trial that has ended before is left as it is."""
+        """Ends a trial whose worker has finished it. A trial that has ended before is left as it is."""
         live = self._of(number, attempt)
         if live is None:
             return Decision.STOP
@@ -329,11 +329,11 @@ class Tuner:
         return self._end(number, TrialState.COMPLETE, live.best)
 
     def failed(self, number: int, attempt: int, failure: Failure, node: str | None = None) -> Decision:
-        """The trial cannot go on; the search does, except where the disk is full: then it stops.
+        """Ends a trial that cannot continue. The search does, unless the disk is full: then it stops.
 
-        Out of memory is a violated constraint for the sampler, not a bad score; but where nothing has fitted
-        in this session, somebody else may have the memory, and it counts as a failure too. A trial that has
-        ended before is left as it is.
+        Running out of memory is a violated constraint for the sampler, not a bad score. But if no trial of
+        this session has fitted, another process may be using the memory, so it counts as a failure too. A
+        trial that has ended before is left as it is.
         """
         live = self._of(number, attempt)
         if live is None:
@@ -353,22 +353,22 @@ class Tuner:
         return self._end(number, state)
 
     def lost(self, number: int, attempt: int, reason: str, *, with_node: bool = False) -> Decision:
-        """The worker's process is gone: the trial is tried again on another, up to `faults.retries` times.
+        """Tries a trial whose worker process is gone again on another, up to `faults.retries` times.
 
-        One that had said nothing for `faults.trial_timeout` was ended by its watchdog, and hangs again. That
-        its whole node is gone is no fault of the trial's, and not counted. Where it dies again without a
-        measurement in between, it goes on with half of the rows at a time.
+        A trial that had not reported for `faults.trial_timeout` was ended by its watchdog; it fails, because
+        it would hang again. If the whole node is gone, that is not the trial's fault and not counted. If a
+        worker dies again without a measurement in between, the trial continues with half the rows at a time.
         """
         live = self._of(number, attempt)
         if live is None:
             return Decision.STOP
         timeout_s = self.spec.faults.trial_timeout_s
-        if self._clock() - live.heard_s >= timeout_s and not with_node:
+        if self._clock() - live.reported_s >= timeout_s and not with_node:
             hung = f"hung: no step in {timeout_s:g} s (faults.trial_timeout); its log shows where"
             return self.failed(number, attempt, Failure("error", hung, ""))
         measured = len(measurement_notes(live.trial._cached_frozen_trial))
         before = _crashes_of(live)
-        # What has come further since its last crash does not crash of itself.
+        # A trial that was measured since its last crash is not the cause of the crashes.
         crashes = (not with_node) + (before["count"] if before.get("measured") == measured else 0)
         if crashes > self.spec.faults.retries:
             tried = f"{reason}, {crashes} times" if crashes > 1 else reason
@@ -379,18 +379,18 @@ class Tuner:
         return self._again(live, note)
 
     def _half_the_rows(self, live: _Live) -> int:
-        """Half of the rows at a time of the last attempt: a worker that dies again may lack memory.
+        """Half of the last attempt's rows at a time, because a worker that dies again may lack memory.
 
-        To Ray a process that the system ended for want of memory is gone like any other.
+        Ray does not say whether the system killed a process for lack of memory.
         """
         trial = live.trial._cached_frozen_trial
-        told = [note["micro_batch"] for note in measurement_notes(trial)[-1:]]
+        reported = [note["micro_batch"] for note in measurement_notes(trial)[-1:]]
         batch_size = int(trial.user_attrs[TRIAL_ATTR]["values"]["batch_size"])
-        known = [int(each) for each in (_crashes_of(live).get("micro_batch"), *told) if each is not None]
+        known = [int(each) for each in (_crashes_of(live).get("micro_batch"), *reported) if each is not None]
         return max(1, min([batch_size, *known]) // 2)
 
     def _again(self, live: _Live, note: dict[str, Any]) -> Decision:
-        """The trial is the next one to run."""
+        """Puts the trial at the head of the queue."""
         wasted_gpu_s = note.get("wasted_gpu_s", 0.0) + self._waste(live)
         live.trial.set_user_attr(CRASHES_ATTR, {**note, "wasted_gpu_s": wasted_gpu_s})
         del self._live[live.trial.number]
@@ -398,17 +398,17 @@ class Tuner:
         return Decision.PAUSE
 
     def all_lost(self, reason: str) -> None:
-        """The same for all that run: what runs them has broken down."""
+        """Calls `lost` for all running trials, because what runs them has broken down."""
         for number, live in list(self._live.items()):
             self.lost(number, live.attempt, reason)
 
     def _of(self, number: int, attempt: int) -> _Live | None:
-        """The live trial; None where it ended, or where the report is of an attempt that was given up."""
+        """The running trial; None if it has ended, or if the report is of an attempt that was given up."""
         live = self._live.get(number)
         return live if live is not None and live.attempt == attempt else None
 
     def _end_by_hand(self, number: int, live: _Live) -> Decision:
-        """Counts as PRUNED where it was measured, for then the sampler can learn from it."""
+        """Ends a trial that a user stopped; PRUNED if it was measured, so that the sampler learns from it."""
         state = TrialState.FAIL if live.best is None else TrialState.PRUNED
         self._write_end(live, state, STOPPED_REASON, None, None)
         return self._end(number, state)
@@ -442,12 +442,12 @@ class Tuner:
         return Decision.STOP
 
     def sweep(self) -> None:
-        """At the end: what workers wrote while their trials were being ended."""
+        """Deletes, at the end, what workers wrote while their trials were being ended."""
         self._checkpoints.delete_all_but_best(self._unfinished)
 
     @property
     def _unfinished(self) -> set[int]:
-        """Trials that are to go on."""
+        """Trials that run or will be resumed."""
         return {*self._live, *self._kept, *(trial.number for trial in self._interrupted)}
 
     def _bound_disk(self) -> None:
@@ -458,6 +458,6 @@ class Tuner:
 
 
 def _crashes_of(live: _Live) -> dict[str, Any]:
-    """What is noted of the trial's processes that were lost."""
+    """What is noted about the trial's processes that were lost."""
     noted: dict[str, Any] = live.trial._cached_frozen_trial.user_attrs.get(CRASHES_ATTR, {})
     return noted

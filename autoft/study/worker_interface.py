@@ -1,4 +1,4 @@
-"""What the search asks of the room that trains: a workbench, made once in each worker process."""
+"""What the search needs from the layer that trains: a workbench, created once in each worker process."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from autoft.kernel.resume import Resume
 
 
 class Workbench(Protocol):
-    """Stays in a worker process from trial to trial."""
+    """Trains one trial after another, and stays in its worker process."""
 
     def fine_tune(
         self, config: FineTuneConfig, checkpoint: Path, resume: Resume
@@ -18,7 +18,7 @@ class Workbench(Protocol):
         """Yields a measurement at every evaluation, the last one with fraction 1; closed early when pruned.
 
         Yields None now and then, so that it can be closed between two. Writes the trained tensors to the file
-        `checkpoint` whenever the objective improves, and its resume state to `resume.path`; goes on from the
+        `checkpoint` whenever the objective improves, and its resume state to `resume.path`; resumes from the
         first of `resume.earlier` that it can use.
         """
 
@@ -30,8 +30,8 @@ class Node(Protocol):
         """Where this node finds the driver's file or folder `path`, one of the `files` given to `run`."""
 
     def scratch(self, folder: Path) -> Path:
-        """The driver's `folder` where this node sees the study's folder, else one of this node's own."""
+        """The driver's `folder` if this node sees the study's folder, else one of this node's own."""
 
 
 MakeWorkbench = Callable[[Node], Workbench]
-"""Runs in the worker; must survive cloudpickle, and import torch no sooner than it is called."""
+"""Runs in the worker; must be picklable by cloudpickle, and must not import torch before it is called."""

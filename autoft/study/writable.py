@@ -1,4 +1,4 @@
-"""Whether a search can write where it has to, found out by trying, before anything else is done."""
+"""Whether a search can write where it has to, tested by trying before anything else is done."""
 
 import os
 import tempfile
@@ -11,11 +11,11 @@ from autoft.study.failure_streak import FULL_DISK
 from autoft.study.layout import DATABASE, LOCK, LOG, study_folder, temporary_folder
 
 _REWRITTEN = (DATABASE, LOCK, LOG)
-"""Files of a study that are written where they are; all others are replaced."""
+"""Files of a study that are changed in place; all others are replaced."""
 
 
 def written_by(spec: StudySpec) -> list[Path]:
-    """The folders that a search writes to, and those of its files that are there; but for MLflow's."""
+    """The folders that a search writes to, and those of its files that exist; MLflow's are left out."""
     folder = study_folder(spec.study)
     folders = [folder, *(Path(root, name) for root, names, _ in os.walk(folder) for name in names)]
     files = [folder / name for name in _REWRITTEN]
@@ -28,7 +28,7 @@ def written_by(spec: StudySpec) -> list[Path]:
 def require_writable(path: Path) -> None:
     """Refuses a file or folder that cannot be written to. Leaves nothing behind.
 
-    Of what is not there yet, the folder that it would be made in is tried.
+    For a path that does not exist yet, the folder that it would be created in is tried.
 
     Raises:
         StudyError: says where it fails, why, and what to do.
@@ -40,7 +40,7 @@ def require_writable(path: Path) -> None:
 
 
 def _nearest(path: Path) -> Path:
-    """The nearest folder above that is there. Raises StudyError where something else is in the way."""
+    """The nearest existing folder above. Raises StudyError if something else is in the way."""
     above = next(each for each in (path, *path.parents) if os.path.lexists(each))
     if not above.is_dir():
         raise StudyError(f"{above} is no folder, but a search needs one there: move it, or search elsewhere")
@@ -48,7 +48,7 @@ def _nearest(path: Path) -> Path:
 
 
 def _try(folder: Path, path: Path) -> None:
-    """Makes a file without a name in `folder`, where `path` is to be."""
+    """Creates a temporary file in `folder`, where `path` is to be."""
     try:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:

@@ -30,7 +30,7 @@ def test_what_is_left_out_is_told():
     (line,) = lines([lesson(trials=0, outside=4)], "tpe", None)
     assert line.endswith(": no trial informs the sampler; 4 skipped: outside this search space")
     (line,) = lines([lesson(trials=0)], "tpe", None)
-    assert line.endswith(": no trial informs the sampler, for none of it has finished")
+    assert line.endswith(": no trial informs the sampler, because none of its trials has finished")
     (line,) = lines([lesson(likeness=Likeness(0.5, 0, 0.04, 1))], "tpe", None)
     assert line.endswith(": no trial informs the sampler")
     (line,) = lines([lesson(trials=1)], "gp", None)

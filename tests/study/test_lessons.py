@@ -1,4 +1,4 @@
-"""What of an earlier study is tried and heard, and how it is stored."""
+"""Which trials of an earlier study are tried or given to the sampler, and how they are stored."""
 
 from pathlib import Path
 
@@ -42,25 +42,25 @@ def test_fewer_are_tried_of_what_is_less_alike(alike: float, tried: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("alike", "finished", "heard"),
+    ("alike", "finished", "informing"),
     [(1, 0, 20), (1, 7, 13), (1, 20, 0), (1, 99, 0), (0.5, 0, 10), (0.5, 4, 6), (0.12, 0, 2), (0, 0, 0)],
 )
-def test_earlier_trials_fade_out(alike: float, finished: int, heard: int) -> None:
+def test_earlier_trials_fade_out(alike: float, finished: int, informing: int) -> None:
     one = lesson(alike, *(trial(1 - i / 50) for i in range(50)))
-    assert len(one.heard(finished)) == heard
-    assert len({each.score for each in one.heard(finished)}) == heard
+    assert len(one.informing(finished)) == informing
+    assert len({each.score for each in one.informing(finished)}) == informing
 
 
 def test_those_that_are_heard_are_spread_over_good_and_bad_ones() -> None:
     one = lesson(1, *(trial(1 - i / 41) for i in range(41)))
-    scores = [each.score for each in one.heard(15)]
+    scores = [each.score for each in one.informing(15)]
     assert scores == [one.trials[place].score for place in (0, 10, 20, 30, 40)]
-    assert [each.score for each in one.heard(19)] == [1]  # the last to go is the best
+    assert [each.score for each in one.informing(19)] == [1]  # the last to go is the best
 
 
 def test_where_there_are_few_all_are_heard() -> None:
     one = lesson(1, trial(0.9), trial(0.5))
-    assert one.heard(0) == [*one.trials]
+    assert one.informing(0) == [*one.trials]
 
 
 def test_the_best_distinct_finished_configurations_are_tried() -> None:

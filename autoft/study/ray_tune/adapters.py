@@ -1,7 +1,7 @@
 """What Ray Tune asks on the driver, answered by the Tuner.
 
-Ray's own OptunaSearch is not used: it tells a trial that a scheduler stopped as COMPLETE with its truncated
-score, and leaves one with a NaN running, so the sampler would learn from what is not so.
+Ray's own OptunaSearch is not used: it reports a trial that a scheduler stopped as COMPLETE with its truncated
+score, and leaves one with a NaN running, so the sampler would learn from wrong results.
 """
 
 import time
@@ -25,7 +25,7 @@ from autoft.study.tuner import Decision, Tuner
 T = TypeVar("T")
 COUNTED_EVERY_S = 2.0
 NODE_DIED = "its node has died"
-"""How Ray words it; there is no type for it."""
+"""Ray's message for it, because there is no type."""
 LOST = "the worker process died (out of memory, killed or crashed); its log may say more"
 
 
@@ -43,11 +43,11 @@ class TuneBridge:
 
     @property
     def closed(self) -> bool:
-        """No trial is to start any more, and none that could be lost runs."""
+        """Whether no more trials are to start, and none runs that could be lost."""
         return self.error is not None or (self.tuner.over and self.tuner.idle)
 
     def guard(self, action: Callable[[], T], otherwise: T) -> T:
-        """Does `action` unless something broke before; gives `otherwise` also where it breaks."""
+        """Does `action`; returns `otherwise` if it fails, or without doing it after an earlier error."""
         if self.error is not None:
             return otherwise
         try:
@@ -61,7 +61,7 @@ class TuneBridge:
         return self.guard(lambda: self._take(report), Decision.PAUSE)
 
     def lost(self, assignment: Assignment, error: BaseException | None) -> None:
-        """A worker failed, or its process is gone."""
+        """Takes the error of a worker that failed or whose process is gone."""
         number, attempt, tuner = assignment.number, assignment.attempt, self.tuner
         cause = error.cause if isinstance(error, RayTaskError) else None
         if isinstance(cause, WorkerError):
@@ -98,7 +98,7 @@ class TuneBridge:
 
 
 class StudySearcher(Searcher):
-    """Ray asks here for the next trial, and tells that one has come to its end."""
+    """Ray asks here for the next trial, and reports trials that have ended."""
 
     def __init__(self, bridge: TuneBridge, slots: Callable[[], int], begin_grace: Callable[[], None]) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class StudySearcher(Searcher):
         self._counted_s = time.monotonic()
 
     def _count_slots(self) -> None:
-        """Ray asks many times a second, and nodes seldom come and go."""
+        """Counts the slots now and then: Ray asks many times a second, and nodes seldom come and go."""
         if time.monotonic() - self._counted_s >= COUNTED_EVERY_S:
             self._bridge.tuner.max_concurrent = self._slots()
             self._counted_s = time.monotonic()
@@ -140,21 +140,21 @@ class StudySearcher(Searcher):
 
 
 class StudyScheduler(FIFOScheduler):
-    """Ray asks here whether a trial goes on."""
+    """Ray asks here whether a trial continues."""
 
     def __init__(self, bridge: TuneBridge) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Ray's
         self._bridge = bridge
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The first that waits; None where none does. Ray's own would look at all that were ever run."""
+        """The first waiting trial; None if none waits. Ray's own method looks at all trials ever run."""
         waiting = (trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING)
         return min(waiting, key=lambda trial: trial.config[ASSIGNMENT_KEY].number, default=None)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """STOP where the study has ended the trial, or keeps it for later."""
-        goes_on = self._bridge.take(result[REPORT_KEY]) is Decision.CONTINUE
-        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+        """STOP if the study has ended the trial, or keeps it for later."""
+        continues = self._bridge.take(result[REPORT_KEY]) is Decision.CONTINUE
+        return TrialScheduler.CONTINUE if continues else TrialScheduler.STOP
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """A worker raised, or its process died. Ray has just written the error to a file of the trial."""
@@ -162,7 +162,7 @@ class StudyScheduler(FIFOScheduler):
 
 
 def _failure_outside_a_step(error: BaseException | None) -> Failure | None:
-    """Between two trials, on a full disk, say; or at the start, where a node lacks a package."""
+    """A failure between two trials, on a full disk, say; or at the start, if a node lacks a package."""
     if isinstance(error, RayTaskError):
         return Failure.of(error.cause)
     if isinstance(error, RayActorError) and error.actor_init_failed:

@@ -29,7 +29,7 @@ class Capture:
         return content
 
     def close(self) -> None:
-        """Gives the descriptors back; once is enough, more do no harm."""
+        """Restores the descriptors; may be called more than once."""
         _flush()
         while self._before:
             descriptor, before = self._before.popitem()

@@ -1,7 +1,7 @@
-"""Ray's processes hear no signal but those of their driver, and none of them outlives it.
+"""Ray's processes get no signals except from their driver, and none of them outlives it.
 
 `timeout`, a terminal, Slurm and systemd send a signal to the whole group of the command, or to all that it
-has started. Ray's processes would be gone before the search could keep its resume states; so they begin in
+has started. Ray's processes would be gone before the search could save its resume states; so they start in
 sessions of their own, with these signals blocked, which the workers that they start inherit.
 """
 
@@ -21,14 +21,14 @@ import ray
 from autoft.signals import STOPPING
 
 DISCONNECTED_S = 0.5
-"""What Ray's client needs to let go of the processes; where it needs more, the end takes some seconds."""
+"""How long Ray's client needs to disconnect; if it needs longer, the shutdown takes some seconds."""
 GONE_WITHIN_S = 3.0
-"""After SIGKILL."""
+"""How long to wait for processes to be gone after SIGKILL."""
 _detaching = False
 
 
 def _detach() -> None:
-    """In the child, before it becomes one of Ray's: Ray forks by way of Python, which calls this."""
+    """Python calls this in a forked child, before it becomes one of Ray's processes."""
     if _detaching:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
@@ -39,7 +39,7 @@ os.register_at_fork(after_in_child=_detach)
 
 @contextmanager
 def detached() -> Iterator[None]:
-    """What Ray starts in the block is apart; on Linux only, where the system ends it with its driver."""
+    """Detaches what Ray starts in the block; on Linux only, where the system ends it with its driver."""
     global _detaching
     _detaching = sys.platform == "linux"
     try:
@@ -49,7 +49,7 @@ def detached() -> Iterator[None]:
 
 
 def _sessions(scratch: Path) -> set[int]:
-    """Those of the Ray that was started here with the folder `scratch`; none where it joined a cluster."""
+    """Sessions of the Ray that was started here with the folder `scratch`; none if it joined a cluster."""
     found = set()
     for child in psutil.Process().children():
         with suppress(psutil.Error, OSError):
@@ -61,7 +61,7 @@ def _sessions(scratch: Path) -> set[int]:
 def shut_down(scratch: Path) -> None:
     """Disconnects from Ray and ends what was started with `scratch`.
 
-    Ray would give each process a second to heed the SIGTERM that it blocks; none has anything to write down.
+    Ray would give each process a second to react to SIGTERM, which it blocks; none has anything to save.
     """
     own, over = _sessions(scratch), Event()
     Thread(target=_end_when_disconnected, args=(own, over), daemon=True).start()
@@ -81,7 +81,7 @@ def _end_when_disconnected(own: set[int], over: Event) -> None:
 
 
 def leave(scratch: Path) -> None:
-    """The same without Ray's client, which may not come back; and its folder goes."""
+    """Ends Ray without its client, which may hang, and deletes its folder."""
     _end(_sessions(scratch))
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -97,7 +97,7 @@ def _end(own: set[int]) -> None:
 
 
 def _of(own: set[int]) -> list[psutil.Process]:
-    """Without those that are dead and wait for their parent to notice."""
+    """The processes of these sessions, without zombies."""
     found = []
     for pid in psutil.pids():
         with suppress(psutil.Error, OSError):

@@ -24,14 +24,14 @@ class WorkerFiles:
     log: bytes = field(default=b"", repr=False)
     """What the trial printed since the last report."""
     checkpoint: bytes | None = field(default=None, repr=False)
-    """With the last report only: a trial that is stopped early needs none."""
+    """Sent with the last report only: a trial that is stopped early needs none."""
     attempt: int = 0
     """The one that wrote the checkpoint."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker says of its trial; with neither measurement nor failure, that it is at work."""
+    """A worker's report on its trial; without measurement and failure it says that the worker is at work."""
 
     number: int
     attempt: int
@@ -40,9 +40,9 @@ class Report:
     measurement: Measurement | None
     failure: Failure | None
     done: bool
-    """Nothing follows."""
+    """Whether this is the last report."""
     files: WorkerFiles | None
-    """None where the worker writes to the driver's disk itself."""
+    """None if the worker writes to the driver's disk itself."""
 
 
 class WorkerError(Exception):
@@ -77,13 +77,13 @@ class Shared:
     environment: Mapping[str, str] = field(repr=False)
     """May hold HF_TOKEN: this goes through Ray's object store, which is written into no log."""
     make_workbench: bytes = field(repr=False)
-    """Pickled apart, because unpickling it imports libraries that read the environment."""
+    """Pickled separately, because unpickling it imports libraries that read the environment."""
     folder: Path
-    """The study's, on the driver."""
+    """The study's folder on the driver."""
     token: str
-    """Stands in a file of that folder: a node that reads it there sees the driver's disk."""
+    """The content of a file in that folder: a node that can read it there sees the driver's disk."""
     files: Mapping[Path, SharedFile]
     timeout_s: float
-    """A step that takes longer hangs."""
+    """A step that takes longer counts as hung."""
     nice: int
     """See `Resources.nice`."""

@@ -1,4 +1,4 @@
-"""How this process behaves while Ray runs in it, and as it did before afterwards."""
+"""Changes how this process behaves while Ray runs in it, and restores it afterwards."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ SWITCHES = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # workers run in this interpreter, however it was started
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Else it is 15, by which a worker gets a thirtieth of a core that another process wants; see `give_way`.
+    # Ray's default of 15 leaves a worker a thirtieth of a core that another process wants; see `give_way`.
     "RAY_worker_niceness": "0",
     # Ray's monitor kills a worker in a way that ends the whole run of Tune ("Caught unexpected exception");
     # the kernel's own killer ends that worker alone.
@@ -37,15 +37,15 @@ SWITCHES = {
 """How Ray behaves in this process while it runs for us."""
 
 ENDS_AT_ONCE = {"RAY_DISABLE_FAILURE_SIGNAL_HANDLER": True, "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": 0.0}
-"""Ray's constants while it starts: SIGTERM brings no stack trace then, and nothing is waited for."""
+"""Ray's constants while it starts, so that SIGTERM prints no stack trace and nothing is waited for."""
 ON_LOOPBACK = {"ENABLE_RAY_CLUSTER": False}
-"""The same of a local Ray, which is to listen on 127.0.0.1 alone. Asked for that address, Ray takes this
-machine's other one, except on systems where it starts no clusters; so this is one of them meanwhile."""
+"""More constants for a local Ray, which must listen on 127.0.0.1 only. If asked for that address, Ray takes
+this machine's other one, except on systems where it starts no clusters; this pretends to be one of them."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder of this user's alone that is deleted at the end of the block."""
+    """A folder that only this user can read, deleted at the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix="autoft-", dir=temporary_folder()))
     try:
         yield folder
@@ -73,17 +73,17 @@ def _set_environment(changes: Mapping[str, str | None]) -> None:
 
 
 def give_way(nice: int) -> None:
-    """Makes this process, and the threads that it starts from now on, at least so nice to others.
+    """Raises the niceness of this process, and of the threads that it starts from now on, to at least `nice`.
 
-    Ray's own threads, which are there already, answer as before. Nobody but root may take it back.
+    Ray's own threads, which exist already, keep theirs. Only root may lower it again.
     """
     os.nice(max(0, nice - os.nice(0)))
 
 
 def own_authentication(scratch: Path) -> dict[str, str | None]:
-    """A local Ray takes orders from this user's processes only, and its token dies with it.
+    """Environment for a local Ray that only this user's processes can use; its token is deleted with it.
 
-    Left alone, Ray writes a token into the home folder for good.
+    Without this, Ray writes a permanent token into the home folder.
     """
     path = scratch / "token"
     path.touch(mode=0o600)
@@ -92,9 +92,9 @@ def own_authentication(scratch: Path) -> dict[str, str | None]:
 
 
 def forget_authentication() -> None:
-    """Ray keeps the mode and the token that the process had when it first asked: it is to ask again.
+    """Makes Ray read mode and token again; it keeps those that the process had when it first read them.
 
-    In this order: a thread that still drains in token mode would miss the token, and abort the process.
+    The order matters: a thread that still runs in token mode would miss the token and abort the process.
     """
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
@@ -102,7 +102,7 @@ def forget_authentication() -> None:
 
 @contextmanager
 def signal_handlers_kept() -> Iterator[None]:
-    """Ray and Tune install handlers of their own, which go with the block."""
+    """Removes, at the end of the block, the signal handlers that Ray and Tune install."""
     if threading.current_thread() is not threading.main_thread():  # Python sets none there
         yield
         return
@@ -117,7 +117,7 @@ def signal_handlers_kept() -> Iterator[None]:
 
 @contextmanager
 def ray_constants_set(**changes: object) -> Iterator[None]:
-    """For the block. Ray takes them from the environment, but when it is imported, and workers inherit it."""
+    """Sets Ray's constants for the block. Ray reads them from the environment only when it is imported."""
     before = {name: getattr(ray_constants, name) for name in changes}
     try:
         for name, value in changes.items():
@@ -130,10 +130,10 @@ def ray_constants_set(**changes: object) -> Iterator[None]:
 
 @contextmanager
 def ray_log(log: Path) -> Iterator[None]:
-    """What Ray says on the driver goes to a file instead of the screen.
+    """Sends what Ray logs on the driver to a file instead of the screen.
 
     The switch has no public name; it silences what `log_to_driver` leaves: the raylet's report of a worker
-    that died, which the study tells as the trial's reason.
+    that died, which the study stores as the trial's reason.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     logger, handler = logging.getLogger("ray"), logging.FileHandler(log, delay=True)

@@ -39,23 +39,23 @@ def run(
 ) -> bool:
     """Runs trials until the budget is met; does nothing if it is. Call it while holding the session lock.
 
-    Trials that an earlier session left RUNNING go on first, under their own numbers. SIGINT, SIGTERM, SIGHUP
-    and `requests.request_stop` end it within seconds. Returns whether it was ended so; then what was running
-    stays RUNNING in the study, and its resume state is saved.
+    Trials that an earlier session left RUNNING are resumed first, under their own numbers. SIGINT, SIGTERM,
+    SIGHUP and `requests.request_stop` stop it within seconds. Returns whether it was stopped that way; then
+    running trials stay RUNNING in the study, and their resume states are saved.
 
     Args:
         study: from `open_study`.
         spec: the request.
         make_workbench: called once in each worker process.
-        callbacks: told of every step, on this thread.
+        callbacks: called at every event, on this thread.
         folder: the study's folder, absolute.
         runtime: from `ray_runtime`.
         files: the driver's files and folders that `make_workbench` locates; sent to the nodes of a cluster.
         began_s: on the monotonic clock, when the session began, for `budget.time`; None is now.
 
     Raises:
-        StudyError: trials fail one after another for one reason (GaveUp), or the disk is full.
-        KeyboardInterrupt: a second signal. What was running stays RUNNING in the study.
+        StudyError: trial after trial failed for the same reason (GaveUp), or the disk is full.
+        KeyboardInterrupt: a second signal. Running trials stay RUNNING in the study.
     """
     if trials_left(study, spec.budget) == 0:
         return False
@@ -76,7 +76,7 @@ def run(
             tuner.all_lost(LOST)
     tuner.sweep()
     if isinstance(bridge.error, TROUBLE) and tuner.stopped and tuner.stopped_by is None:
-        raise KeyboardInterrupt from bridge.error  # whoever was to stop does not wait for storage
+        raise KeyboardInterrupt from bridge.error  # a search that was asked to stop does not wait for storage
     if error := bridge.error or tuner.stopped_by:
         raise error
     return tuner.stopped
@@ -85,7 +85,7 @@ def run(
 def _shared(
     make_workbench: MakeWorkbench, folder: Path, runtime: Runtime, files: Iterable[Path], timeout_s: float
 ) -> Shared:
-    """What every worker is given once."""
+    """What is sent to every worker once."""
     return Shared(
         environment={name: value for name, value in os.environ.items() if _reaches_workers(name)},
         make_workbench=cloudpickle.dumps(make_workbench),  # type: ignore[no-untyped-call]  # Ray's
@@ -98,7 +98,7 @@ def _shared(
 
 
 def _tuned(bridge: TuneBridge, shared: Shared, runtime: Runtime, begin_grace: Callable[[], None]) -> bool:
-    """Whether it came to its end; Ray Tune gives up where it cannot have a result, lost with a node, say."""
+    """Whether the run ended normally; Ray Tune gives up if a result was lost, with its node, say."""
     try:
         searcher = StudySearcher(bridge, runtime.slots, begin_grace)
         _tune(searcher, StudyScheduler(bridge), shared, runtime)
@@ -136,7 +136,7 @@ def _ray_name(trial: Any) -> str:
 
 
 def decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) -> Precision:
-    """Of the first session: a trial's result must not depend on where a later session runs."""
+    """The precision that the first session decided, so that results do not depend on where later ones run."""
     decided = read_precision(study)
     if decided is None:
         decided = runtime.precision(spec.resources.precision)
@@ -145,5 +145,5 @@ def decided_precision(study: optuna.Study, spec: StudySpec, runtime: Runtime) ->
 
 
 def _reaches_workers(name: str) -> bool:
-    """Settings and the token of the Hugging Face hub; not folders, which are each node's own."""
+    """Whether workers get the variable: the Hugging Face hub's settings and token, not a node's folders."""
     return name.startswith("HF_") and not name.endswith(("_HOME", "_CACHE", "_PATH"))

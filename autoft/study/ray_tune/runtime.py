@@ -1,4 +1,4 @@
-"""Ray for one session: started for it, or joined, and left without a trace."""
+"""Ray for one session: a local one that is started for it, or a cluster that is joined; nothing stays."""
 
 import logging
 import math
@@ -39,22 +39,23 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 NICE = 5
-"""Of workers on CPUs: whoever works at the machine, and the search itself, come first; but another job that
-computes leaves them a quarter of a core (the kernel's weights are 335 and 1024). A GPU would wait."""
+"""Niceness of workers on CPUs: a user at the machine and the search itself come first, but beside another
+job that computes they get a quarter of a core (the kernel's weights are 335 and 1024). With a GPU it is 0,
+because the GPU would wait."""
 PINNED = 0.001
-"""Of the resource that Ray gives each node under its address: enough to say where, and never used up."""
+"""How much to ask of the resource that Ray gives each node under its address: too little to use it up."""
 
 
 @dataclass(frozen=True)
 class NodeType:
-    """Nodes that offer the same; one of them stands for all."""
+    """Nodes that offer the same resources, represented by one of them."""
 
     resource: str
-    """That only this node offers: `node:` and its address."""
+    """The resource that only the representing node offers: `node:` and its address."""
     cpus: float
     gpus: float
     accelerator: str
-    """What Ray calls its GPUs, such as `H100`; empty where it names none."""
+    """Ray's name for its GPUs, such as `H100`; empty if there is none."""
     slots: int
     """Trials at the same time on one of them."""
     nodes: int
@@ -68,38 +69,38 @@ class NodeType:
 
 @dataclass(frozen=True)
 class Runtime:
-    """A running Ray and what a trial gets of it."""
+    """A running Ray and what a trial gets from it."""
 
     cpus_per_trial: int
     gpus_per_trial: float
     max_concurrent: int
     """Trials at the same time when the session began: what fits, or what the user allows if that is less."""
     local: bool
-    """Started for this session; False where a cluster was joined."""
+    """Whether it was started for this session; False if a cluster was joined."""
     scratch: Path
     """A folder on the driver for what Ray must write; deleted at the end."""
     most: int | None = None
     """Trials at the same time that the user allows; None is as many as fit."""
     nice: int = 0
-    """Of the workers; see `Resources.nice`."""
+    """Niceness of the workers; see `Resources.nice`."""
     pin: Mapping[str, float] = field(default_factory=dict)
-    """What else a trial asks of its node, by Ray's resource: it keeps all of them on one node."""
+    """Further Ray resources that a trial asks for, to keep all trials on one node."""
 
     def node_types(self) -> list[NodeType]:
-        """The kinds of nodes that a trial fits on, now."""
+        """The types of nodes that a trial fits on now."""
         return node_types(_alive(), self.cpus_per_trial, self.gpus_per_trial)
 
     def pinned_to(self, node_type: NodeType) -> "Runtime":
-        """The same with all trials on the node that stands for `node_type`."""
+        """A runtime that places all trials on the node that represents `node_type`."""
         most = min(node_type.slots, self.most or node_type.slots)
         return replace(self, max_concurrent=most, most=most, pin={node_type.resource: PINNED})
 
     def pins(self) -> list[Mapping[str, float]]:
-        """What asks for one node each, for all of them."""
+        """For each node, the resources to ask for so that a task runs there."""
         return [{address: PINNED} for node in _alive() if (address := _address(node))]
 
     def slots(self) -> int:
-        """Trials at the same time, now: nodes of a cluster may have joined or left."""
+        """Trials at the same time now; nodes of a cluster may have joined or left."""
         if self.local:
             return self.max_concurrent
         fitting = slots(_alive(), self.cpus_per_trial, self.gpus_per_trial)
@@ -116,9 +117,9 @@ class Runtime:
 def ray_runtime(resources: Resources, log: Path) -> Iterator[Runtime]:
     """Starts a local Ray, or joins the cluster at `resources.address`, for the duration of the block.
 
-    A local Ray is this block's own whatever else runs on the machine: `RAY_ADDRESS` is not looked at. At the
-    end it is stopped, its folder is deleted, and environment and signal handlers are as before. Its processes
-    hear no signal of those that ask this one to stop (`signals`), however many processes they are sent to.
+    A local Ray belongs to this block alone, whatever else runs on the machine: `RAY_ADDRESS` is ignored. At
+    the end it is stopped, its folder is deleted, and environment and signal handlers are restored. Its
+    processes do not get the signals that ask this process to stop (`signals`), however they are sent.
 
     Args:
         resources: what a trial gets and where it runs.
@@ -159,7 +160,7 @@ def slots(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> int:
 
 
 def node_types(nodes: Sequence[Mapping[str, float]], cpus: int, gpus: float) -> list[NodeType]:
-    """The distinct kinds of `nodes` on which a trial of `cpus` and `gpus` fits, in the order of the nodes."""
+    """The distinct types of `nodes` on which a trial of `cpus` and `gpus` fits, in the order of the nodes."""
     found: dict[tuple[float, float, str], NodeType] = {}
     for node in nodes:
         fitting = slots([node], cpus, gpus)
@@ -227,8 +228,11 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
 
 
 class _NoFolders(list[str]):
-    """Ray extends this list by the driver's working directory, where workers would look for modules first: a
-    file there may have the name of a library. Ray offers no other way to leave it out."""
+    """A list that stays empty when Ray extends it by the driver's working directory.
+
+    Workers would look for modules there first, and a file there may have the name of a library. Ray offers no
+    other way to leave it out.
+    """
 
     def extend(self, folders: Iterable[str]) -> None:
         """Stays empty."""
@@ -253,7 +257,7 @@ def _start(resources: Resources, scratch: Path) -> None:
     try:
         with ray_constants_set(**ENDS_AT_ONCE):
             if resources.address is None:
-                # Inherited: workers that Ray starts in advance are for those who want no environment of it.
+                # Inherited: workers that Ray starts in advance serve only tasks without an environment.
                 inherited = environment({**of_workers, **python_path()})
                 with detached(), ray_constants_set(**ON_LOOPBACK), inherited:
                     ray.init(
@@ -289,7 +293,7 @@ def _refused(resources: Resources, error: Exception) -> ResourceError:
 
 
 def _check_reachable(address: str) -> None:
-    """A dead address would let Ray try for minutes."""
+    """Raises ResourceError if nothing answers there; Ray itself would try for minutes."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         return  # `auto`: Ray finds it
@@ -303,14 +307,17 @@ def _check_reachable(address: str) -> None:
 
 
 def _environment_of(resources: Resources, scratch: Path) -> dict[str, str | None]:
-    """To join a cluster, Ray's own rules of authentication hold; what Ray sets by them is set back."""
+    """Environment variables for Ray. For a cluster its own rules of authentication hold, and are restored."""
     cluster = {"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE")}
     authentication = own_authentication(scratch) if resources.address is None else cluster
     return {**SWITCHES, **_visible_gpus(resources), **authentication}
 
 
 def _visible_gpus(resources: Resources) -> dict[str, str | None]:
-    """`gpus` counts the devices that this process sees already. Raises ResourceError where one is missing."""
+    """CUDA_VISIBLE_DEVICES for `gpus`, which counts the devices that this process sees.
+
+    Raises ResourceError if one is missing.
+    """
     if resources.gpus is None:
         return {}
     from torch.cuda import device_count  # asks the driver, without taking a device

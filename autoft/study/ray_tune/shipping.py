@@ -1,4 +1,4 @@
-"""The driver's files on every node: read in place where a node sees them, else brought by Ray once a node."""
+"""The driver's files on every node: read in place if the node sees them, else sent by Ray once per node."""
 
 import io
 import os
@@ -72,9 +72,9 @@ class WorkerNode:
 
 
 def forget(folders: Iterable[Path], files: Iterable[Path], pin: Mapping[str, float]) -> None:
-    """Deletes what a node that does not see the driver's disk has of its own for these folders and files.
+    """Deletes the scratch folders and copies that a node without access to the driver's disk has for these.
 
-    Those are its scratch folders and its copies. Where the node is gone, so are they.
+    If the node is gone, so are they.
 
     Args:
         folders: the driver's, as given to `WorkerNode.scratch`.
@@ -87,7 +87,7 @@ def forget(folders: Iterable[Path], files: Iterable[Path], pin: Mapping[str, flo
 
 
 def _names(folders: Iterable[Path], files: Iterable[Path]) -> list[str]:
-    """Of all that, in the node's own folder."""
+    """Their names in the node's own folder."""
     return [*map(_own_name, folders), *(f"{file_digest(path)}-{path.name}" for path in files)]
 
 
@@ -101,7 +101,7 @@ def _delete(names: Sequence[str]) -> None:
 
 
 def _own_name(folder: Path) -> str:
-    """Of a node's own folder for the driver's `folder`."""
+    """The name of a node's own folder for the driver's `folder`."""
     name = hasher()
     name.update(str(folder).encode())
     return name.hexdigest()

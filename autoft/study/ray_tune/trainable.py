@@ -1,4 +1,4 @@
-"""What lives in a worker process: one workbench, and the trial that it works on now."""
+"""What runs in a worker process: one workbench, and the trial that it works on now."""
 
 import faulthandler
 import os
@@ -33,7 +33,7 @@ with rare_collections():  # a worker imports this module when it unpickles what 
     from ray import cloudpickle, tune
 
 LOG = 2
-"""The descriptor of standard error, behind which a trial's log lies."""
+"""The descriptor of standard error, which leads to the trial's log."""
 
 
 class ResidentTrainable(tune.Trainable):
@@ -54,7 +54,7 @@ class ResidentTrainable(tune.Trainable):
         self._begin(config[ASSIGNMENT_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial, in the same process; the last one is over, maybe stopped half-way."""
+        """Begins the next trial in the same process; the last one is over, perhaps stopped early."""
         self._end()
         if not self._node.sees_driver:
             for path in self._checkpoint.parent.glob(f"trial-{self._assignment.number:04d}.*"):
@@ -63,11 +63,11 @@ class ResidentTrainable(tune.Trainable):
         return True
 
     def cleanup(self) -> None:
-        """The process is given back."""
+        """Called when the process is given back."""
         self._end()
 
     def step(self) -> dict[str, Any]:
-        """Goes on to the trial's next measurement, or for about a second."""
+        """Trains until the trial's next measurement, or for about a second."""
         try:
             faulthandler.dump_traceback_later(self._shared.timeout_s, exit=True, file=LOG)
             measurement = next(self._measurements)
@@ -104,7 +104,7 @@ class ResidentTrainable(tune.Trainable):
         self._measurements = self._fine_tune()
 
     def _fine_tune(self) -> Generator[Measurement | None]:
-        """Begins with the workbench, so that a failure to make it is the failure of this trial."""
+        """Creates the workbench first, so that a failure to create it is the failure of this trial."""
         if self._workbench is None:
             with rare_collections():  # transformers is imported here
                 self._workbench = cloudpickle.loads(self._shared.make_workbench)(self._node)
@@ -114,7 +114,7 @@ class ResidentTrainable(tune.Trainable):
         measurements, self._measurements = self._measurements, _nothing()
         try:
             measurements.close()
-        except OSError as error:  # it could not save its state; the last one stands
+        except OSError as error:  # it could not save its state; the last saved one remains
             with suppress(OSError):
                 print(f"The trial's resume state was not saved: {error}", file=sys.stderr, flush=True)
         self._capture.close()
@@ -139,7 +139,7 @@ class ResidentTrainable(tune.Trainable):
         )
 
     def _parcel(self, with_checkpoint: bool) -> WorkerFiles:
-        """The checkpoint may be an earlier attempt's, where this one has found nothing better."""
+        """The files to send. The checkpoint may be an earlier attempt's, if this one found nothing better."""
         files, number = WorkerFiles(self._capture.news()), self._assignment.number
         for attempt in range(self._assignment.attempt, 0, -1) if with_checkpoint else ():
             path = self._checkpoint.with_name(Path(checkpoint_name(number, attempt)).name)
