@@ -1,4 +1,4 @@
-"""What a study keeps at its boundaries, told to a person."""
+"""Prints what a study keeps at its boundaries."""
 
 import logging
 
@@ -26,9 +26,9 @@ def kept(boundary: Boundary) -> str:
 
 
 def tell(plan: CachePlan, console: Console) -> None:
-    """Says at the start of a session what is kept: a line on the screen and all of it in the log.
+    """Says at the start of a session what is kept: one line on the screen, all details in the log.
 
-    That stored states changed a result is nothing to expect, so it is a warning in both.
+    If stored states changed a result, which should not happen, both show a warning.
     """
     boundaries = f" at {words.count(len(plan.boundaries), 'boundary')}" if plan.boundaries else ""
     _log.info("cache: %s", headline(plan))

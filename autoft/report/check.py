@@ -43,9 +43,9 @@ T = TypeVar("T")
 
 @handle_signals()
 def check(spec: StudySpec, console: Console) -> bool:
-    """Prints the plan, section by section; True where nothing stands in the way.
+    """Prints the plan, section by section; returns whether no problem was found.
 
-    A problem ends its own section only, so that all of them are seen together.
+    A problem ends only its own section, so that all problems are shown together.
     """
     return _Check(spec, console).run()
 
@@ -55,7 +55,7 @@ class _Check:
         self.spec, self.console, self.problems, self.warnings = spec, console, 0, 0
 
     def run(self) -> bool:
-        """All sections; rows and tokens that they need lie in a folder that does not stay."""
+        """Runs all sections; rows and tokens that they need are put in a temporary folder."""
         if self.attempt("writes", temporary_folder) is None:
             return self.end()
         with TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ class _Check:
         self.writes()
 
     def end(self) -> bool:
-        """The last word; True where nothing stands in the way."""
+        """Prints the conclusion; returns whether no problem was found."""
         if self.problems:
             said = f"\n{words.count(self.problems, 'problem')}; fix what is marked above."
             say(self.console, said, "red")
@@ -104,16 +104,16 @@ class _Check:
         return not self.problems
 
     def line(self, label: str, text: str, style: str = "") -> None:
-        """One labelled line; the label is left out where the line goes on with the one above."""
+        """Prints a labeled line; the label is empty if the line continues the one above."""
         say(self.console, f"{label:<10} {text}", style)
 
     def warn(self, text: object) -> None:
-        """Something that stands in nobody's way, but that a person should know; of the section above."""
+        """Prints a warning about the section above: no problem, but the user should know."""
         self.warnings += 1
         self.line("", f"WARNING: {text}", style="yellow")
 
     def attempt(self, label: str, section: Callable[[], T]) -> T | None:
-        """Runs a section; what the user can fix in it is printed in its place."""
+        """Runs a section; an error that the user can fix is printed in its place."""
         try:
             return section()
         except AutoftError as error:
@@ -153,7 +153,7 @@ class _Check:
             self.line("", f"depth {depth!s:<4} trains {count:>13,} ({count / summary.parameters:.1%})")
 
     def depths(self, summary: ModelSummary) -> list[Depth]:
-        """Those that the space can ask for."""
+        """The depths that the space can ask for."""
         searched = {parameter.name: parameter.domain for parameter in self.spec.space.parameters}
         domain = searched.get("unfreeze_depth", Choice((self.spec.space.resolve({})["unfreeze_depth"],)))
         if isinstance(domain, Choice):
@@ -165,7 +165,7 @@ class _Check:
             self.line("" if i else "space", f"{name:<16} {domain}{', ' if condition else ''}{condition}")
 
     def start(self, summary: ModelSummary) -> None:
-        """What is tried before the sampler learns, in order."""
+        """Prints what is tried before the sampler learns, in order."""
         start = plan_start(self.spec, summary.blocks)
         if start is None:
             self.line("start", "at random")
@@ -193,14 +193,14 @@ class _Check:
         return int(few) * math.ceil(rows / large), int(many) * math.ceil(rows / small)
 
     def existing_study(self) -> Study | None:
-        """The study that the search would go on with, and its defaults; None where it would begin one."""
+        """The study that the search would continue, whose defaults are taken; None if it would create one."""
         study = find_existing_study(self.spec, study_folder(self.spec.study))
         if study is not None:
             self.spec = with_stored_defaults(self.spec, study)
         return study
 
     def so_far(self, study: Study, data_digest: str) -> None:
-        """How far it is."""
+        """Prints how far the study is."""
         spec = self.spec
         require_same(study, spec.space, identity_of(spec, data_digest))
         done, total = sum(trial.state != "RUNNING" for trial in read_trials(study)), spec.budget.trials
@@ -209,7 +209,7 @@ class _Check:
         self.line("so far", f"{done:,} of {words.count(total, 'trial')} {verb} done{met}")
 
     def learned(self, study: Study | None, rows: Rows, models: Sequence[ModelSummary]) -> None:
-        """From earlier studies, as the study has learned or would learn now."""
+        """Prints what the study has learned from earlier studies, or would learn now."""
         spec = self.spec
         lessons = lessons_of(spec, rows, models)
         stored_start = read_start(study) if study else None
@@ -218,7 +218,7 @@ class _Check:
             self.line("" if i else "learns", line)
 
     def resources(self) -> Precision:
-        """What a trial gets, and so in which precision a new study would compute."""
+        """Prints what a trial gets; returns the precision in which a new study would compute."""
         with (
             TemporaryDirectory() as folder,
             ray_runtime(self.spec.resources, Path(folder) / "ray.log") as runtime,
@@ -237,7 +237,7 @@ class _Check:
     def cache(
         self, study: Study | None, data: PreparedData, precision: Precision, blocks: Mapping[str, int]
     ) -> None:
-        """What is computed once, as the study has decided or would decide now, and why the rest is not."""
+        """Prints what is computed once, as decided for the study or as it would be now, and why not more."""
         spec, since = self.spec, ", as decided when the study began"
         plan = None if study is None else read_cache_plan(study)
         if plan is None:

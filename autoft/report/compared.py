@@ -1,4 +1,4 @@
-"""The winner and the default below each other, as the end of a search and `autoft show` print them."""
+"""Prints the winner and the default below each other, at the end of a search and in `autoft show`."""
 
 from rich.console import Console
 
@@ -15,7 +15,7 @@ def print_scores(
     console: Console,
     alias: str | None = None,
 ) -> None:
-    """A line for the winner, under its alias if it has one, and one for the default if that is complete."""
+    """Prints a line for the winner, labeled with its alias if any, and one for the default if complete."""
     lines = {alias or "winner": winner} | ({"default": comparison.default} if comparison else {})
     for name, trial in lines.items():
         said = f"{name:<10} trial {trial.number}, {info.objective} {words.score(trial.score)}"
@@ -23,6 +23,6 @@ def print_scores(
 
 
 def print_verdict(comparison: Comparison | None, console: Console) -> None:
-    """Says where the winner has nothing over the default but noise; else nothing."""
+    """Says so if the winner is no better than the default by more than noise; else prints nothing."""
     if comparison is not None and comparison.verdict is not None:
         say(console, f"\n{comparison.verdict}")

@@ -1,4 +1,4 @@
-"""What was found in the rows, told to a person at the start of a search; `autoft check` tells the same."""
+"""Prints what was found in the rows at the start of a search; `autoft check` shows the same."""
 
 import logging
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def tell(findings: Iterable[Finding], console: Console) -> None:
-    """Each as a warning, on the screen and in the log."""
+    """Prints each as a warning, on the screen and in the log."""
     for finding in findings:
         _log.warning("data: %s", finding)
         say(console, f"data: WARNING: {finding}", "yellow")

@@ -1,6 +1,6 @@
-"""What a person sees while a search runs: one calm view, or one plain line a finished trial.
+"""What a user sees while a search runs: a view that is redrawn in place, or a line for each ended trial.
 
-Both are callbacks: the search tells them that something happened, they read what from the study.
+Both are callbacks: the search calls them when something has happened, and they read what from the study.
 """
 
 import threading
@@ -23,7 +23,7 @@ from autoft.study.start import DEFAULT
 
 REFRESHES_PER_SECOND = 2
 STOPS_SHOWN = 3
-"""In the live view: the last ones."""
+"""How many of the last stops the live view shows."""
 
 
 class Progress:
@@ -32,7 +32,7 @@ class Progress:
     Args:
         info: the study.
         total: trials to reach, over all sessions.
-        trials: every trial that an earlier session left.
+        trials: all trials of earlier sessions.
         read_trial: a trial's record by its number.
     """
 
@@ -53,16 +53,16 @@ class Progress:
         self._done_before = len(self.done)
 
     def started(self, number: int) -> None:
-        """A trial runs now."""
+        """Notes that a trial runs now."""
         self.running[number] = None
         self.epochs[number] = float(self._read(number).values.get("epochs", 0))
 
     def measured(self, number: int, measurement: Measurement) -> None:
-        """A running trial was evaluated."""
+        """Notes that a running trial was evaluated."""
         self.running[number] = measurement
 
     def finished(self, number: int) -> TrialRecord:
-        """A trial ended, in whatever state; returns its record."""
+        """Notes that a trial has ended, in any state; returns its record."""
         self.running.pop(number, None)
         self.done[number] = self._read(number)
         return self.done[number]
@@ -78,17 +78,17 @@ class Progress:
 
     @property
     def default(self) -> TrialRecord | None:
-        """The trial with the recommended configuration, once it has come to its end."""
+        """The trial with the recommended configuration, once it is complete."""
         return default_of(self.done.values())
 
     @property
     def stopped(self) -> list[TrialRecord]:
-        """Those that the pruner stopped, the latest last."""
+        """The trials that the pruner stopped, the latest last."""
         return [trial for trial in self.done.values() if trial.stop is not None]
 
     @property
     def elapsed_s(self) -> float:
-        """Of this session."""
+        """How long this session has run."""
         return time.monotonic() - self._began
 
     @property
@@ -162,7 +162,7 @@ class LiveView:
         )
 
     def _further_lines(self) -> list[Text]:
-        """What the default has, and the last stops."""
+        """The default's score, and the last stops."""
         default, said = self._progress.default, list[str]()
         if default is not None:
             score = words.score(default.score)
@@ -198,7 +198,7 @@ class PlainView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
 
     def started(self, number: int) -> None:
         """See `Progress`."""
@@ -224,7 +224,7 @@ class PlainView:
 
 
 def _in_brackets(trial: TrialRecord) -> str:
-    """Whether it is the default, and against whom it was stopped; empty for most."""
+    """Whether the trial is the default, and why it was stopped; empty for most trials."""
     about = ["the default"] if trial.origin == DEFAULT else []
     if trial.stop is not None:
         about.append(str(trial.stop))

@@ -19,34 +19,34 @@ from autoft.tracking.retrieval import Best
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a study stands when a session is over."""
+    """The result of a study at the end of a session."""
 
     info: StudyInfo
     trials: Sequence[TrialRecord]
     budget: Budget
     limit: Limit | None
-    """What else than its trials has ended the session; None where nothing has."""
+    """The limit besides the trials that has ended the session; None if none has."""
     ran: int
-    """Trials that ended in this session; 0 where the budget had been met before."""
+    """Trials that ended in this session; 0 if the budget had been met before."""
     best: Best | None
-    """None where no trial is COMPLETE."""
+    """The winner; None if no trial is COMPLETE."""
     unrecorded: str | None
-    """What the tracking server did not take, in words; None where it took everything."""
+    """What the tracking server did not accept, in words; None if it accepted everything."""
     promotion: Promotion | None = None
-    """What its model has become in the registry; None where it is not there."""
+    """The alias of its model in the registry, and why; None if it is not there."""
 
     @property
     def total(self) -> int:
-        """Trials of the budget."""
+        """The trials of the budget."""
         return self.budget.trials
 
     @property
     def ended(self) -> int:
-        """Trials that are COMPLETE, PRUNED or FAIL, over all sessions."""
+        """The number of trials that are COMPLETE, PRUNED or FAIL, over all sessions."""
         return sum(trial.state in _STATES for trial in self.trials)
 
     def count(self, state: str) -> int:
-        """Trials in that state, over all sessions."""
+        """The number of trials in that state, over all sessions."""
         return sum(trial.state == state for trial in self.trials)
 
     @property
@@ -56,15 +56,15 @@ class Outcome:
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
-    """Prints the best trials, what was registered, and the commands to go on with.
+    """Prints the best trials, what was registered, and the next commands.
 
-    Where the search has found nothing better than the default but noise, the end says so. Where the model
+    If the search has found nothing better than the default by more than noise, the end says so. If the model
     stays candidate, the last line says why and what to do.
     """
     name = outcome.info.name
     winner = outcome.winner
     comparison = compare(winner, outcome.trials, outcome.info.direction)
-    say(console, f"{_standing(outcome)}\n", wrap=True)
+    say(console, f"{_progress(outcome)}\n", wrap=True)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
     if outcome.best is not None and winner is not None:
@@ -85,7 +85,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
 
 
 def print_promotion(best: Best | None, promotion: Promotion | None, console: Console) -> None:
-    """Says what the winner's model has become in the registry, where a person should hear of it."""
+    """Says what the winner's model has become in the registry, if the user should know."""
     if best is not None and promotion is not None and promotion.is_news:
         say(console, f"\n{promotion.said_of(best.model_uri)}")
 
@@ -93,8 +93,8 @@ def print_promotion(best: Best | None, promotion: Promotion | None, console: Con
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
-def _standing(outcome: Outcome) -> str:
-    """Where the study stands against its budget, in a sentence."""
+def _progress(outcome: Outcome) -> str:
+    """How much of its budget the study has used, in a sentence."""
     counts = ", ".join(f"{n} {word}" for state, word in _STATES.items() if (n := outcome.count(state)))
     name, counted = outcome.info.name, f" ({counts})" if counts else ""
     if outcome.ended < outcome.total:
@@ -112,7 +112,7 @@ def _standing(outcome: Outcome) -> str:
 
 
 def _print_failures(outcome: Outcome, console: Console) -> None:
-    """No winner: the reasons, most frequent first, are what the user needs."""
+    """Prints why trials failed, the most frequent reasons first, because there is no winner."""
     reasons = [trial.reason or "no reason known" for trial in outcome.trials if trial.state == "FAIL"]
     say(console, "No trial succeeded, so there is no winner.", "bold red")
     for reason in sorted(set(reasons), key=reasons.count, reverse=True)[:3]:

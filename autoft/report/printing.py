@@ -1,5 +1,5 @@
-"""How text reaches the screen: as it is. Labels, names, paths and errors of a user are never taken for rich's
-markup (`[red]`), emoji codes (`:smile:`) or a terminal's commands."""
+"""Prints text unchanged: labels, names, paths and errors of a user are never taken for rich's markup
+(`[red]`), emoji codes (`:smile:`) or terminal commands."""
 
 import os
 from typing import TextIO
@@ -23,10 +23,10 @@ WIDE = 10_000
 
 
 def new_console(file: TextIO | None = None) -> Console:
-    """Of `file`, or standard output, for `say` and the tables below: rich adds nothing of its own to a text.
+    """A console on `file` or standard output, for `say` and the tables below; rich changes nothing in a text.
 
-    It is as wide as the terminal; in a file or a pipe as wide as need be, for there nobody can widen it. Rich
-    would take 80 columns there, and cut what does not fit. COLUMNS is heeded, as everywhere.
+    It is as wide as the terminal; in a file or a pipe it is wide enough for every line, because rich would
+    use 80 columns there and cut what does not fit. COLUMNS is respected.
     """
     console = Console(file=file, markup=False, emoji=False, highlight=False)
     if not console.is_terminal and not console.is_jupyter and "COLUMNS" not in os.environ:
@@ -35,17 +35,17 @@ def new_console(file: TextIO | None = None) -> Console:
 
 
 def say(console: Console, text: str, style: str = "", *, wrap: bool = False) -> None:
-    """Prints `text`; a long line stays one, for who searches or copies it, unless it is to be wrapped."""
+    """Prints `text`; long lines are wrapped only with `wrap`, so that they can be searched and copied."""
     console.print(literal(text, style), soft_wrap=not wrap)
 
 
 def literal(text: str, style: str = "") -> Text:
-    """`text` as it is, control characters as escapes such as `\\x1b`."""
+    """`text` unchanged, except that control characters become escapes such as `\\x1b`."""
     return Text(text.translate(_ESCAPES), style)
 
 
 def new_table(*headings: str, left: tuple[str, ...] = ()) -> Table:
-    """A table without lines. Columns stand to the right, but for those in `left`."""
+    """A table without lines. Columns are aligned to the right, except those in `left`."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in headings:
         table.add_column(literal(heading), justify="left" if heading in left else "right")
@@ -53,10 +53,10 @@ def new_table(*headings: str, left: tuple[str, ...] = ()) -> Table:
 
 
 def add_row(table: Table, *cells: str) -> None:
-    """A row of cells as they are."""
+    """Adds a row of cells, whose text is unchanged."""
     table.add_row(*map(literal, cells))
 
 
 def one_line(text: str) -> str:
-    """`text` with its line breaks and tabs as escapes, too: a name in a table, say."""
+    """`text` with line breaks and tabs as escapes, for a name in a table, say."""
     return text.replace("\n", r"\n").replace("\t", r"\t")

@@ -1,4 +1,4 @@
-"""What a rehearsal says to a person, line by line, in the form of `autoft check`."""
+"""Prints the result of a rehearsal line by line, in the format of `autoft check`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,32 +19,32 @@ class Tried:
     """What the few steps of one corner of the space took."""
 
     values: Mapping[str, Value]
-    """Of the corner (`spec.corners`)."""
+    """The values of the corner (`spec.corners`)."""
     node: str
     """The host that ran it."""
     step_s: float
-    """Of the longest rows, so at most."""
+    """Seconds of a step with the longest rows, so an upper bound."""
     trial_s: float
-    """Of a whole trial of the most epochs, at that rate."""
+    """Seconds of a whole trial with the most epochs, at that rate."""
     host_bytes: int
     """Peak main memory of the process."""
     gpu_bytes: int
     """Peak memory on its GPU; 0 without one."""
     checkpoint_bytes: int
     resume_bytes: int
-    """Of the file from which an interrupted trial goes on."""
+    """Size of the file from which an interrupted trial resumes."""
     micro_batch: int | None
     """See `Measurement`."""
 
 
 @dataclass(frozen=True)
 class DiskNeed:
-    """Bytes that a search takes at its fullest."""
+    """The most bytes that a search can take."""
 
     checkpoints: int
-    """Of the best trials and of those that run."""
+    """Checkpoints of the best trials and of running ones."""
     going_on: int
-    """Resume files of running trials, from which an interrupted search goes on."""
+    """Resume files of running trials, from which an interrupted search continues."""
     cache: int
     """Hidden states."""
     model: int
@@ -52,9 +52,9 @@ class DiskNeed:
 
     @staticmethod
     def of(tried: Sequence[Tried], keep: int, slots: int, cache: int, model: int) -> "DiskNeed":
-        """For `keep` best trials and `slots` running ones.
+        """The need for `keep` best trials and `slots` running ones.
 
-        A trial's file is replaced by a whole new one, so each that runs has two for a moment.
+        A trial's file is replaced by a complete new one, so each running trial has two for a moment.
         """
         checkpoint = max(each.checkpoint_bytes for each in tried)
         resume = max(each.resume_bytes for each in tried)
@@ -62,27 +62,27 @@ class DiskNeed:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum."""
         return self.checkpoints + self.going_on + self.cache + self.model
 
 
 class Page:
-    """Prints labelled lines and counts the problems among them."""
+    """Prints labeled lines and counts the problems among them."""
 
     def __init__(self, console: Console) -> None:
         self.console, self.problems = console, 0
 
     def line(self, label: str, text: str, style: str = "") -> None:
-        """One labelled line; the label is left out where the line goes on with the one above."""
+        """Prints a labeled line; the label is empty if the line continues the one above."""
         say(self.console, f"{label:<10} {text}", style)
 
     def problem(self, label: str, text: str) -> None:
-        """Something that has to be fixed before the search."""
+        """Prints a problem that has to be fixed before the search."""
         self.problems += 1
         self.line(label, f"PROBLEM: {text}", style="red")
 
     def end(self) -> None:
-        """The last word."""
+        """Prints the conclusion."""
         if self.problems:
             count = words.count(self.problems, "problem")
             say(self.console, f"\n{count}; fix what is marked above.", "red")
@@ -90,7 +90,7 @@ class Page:
             say(self.console, "\nThe rehearsal went well.", "green")
 
     def begins(self, node_types: Sequence[NodeType], corners: int, steps: int) -> None:
-        """What is about to be done; the rest takes a while."""
+        """Prints what is about to be done, because it takes a while."""
         self.console.print()
         self.line(
             "rehearsal",
@@ -103,7 +103,7 @@ class Page:
             self.line("", f"on {words.count(node_type.nodes, 'node')} with {each}")
 
     def failures(self, trials: Sequence[TrialRecord]) -> None:
-        """Those that did not go to their end; one and the same reason is told once."""
+        """Prints the trials that are not complete; the same reason is printed only once."""
         told = set()
         for trial in trials:
             shown = {name: value for name, value in trial.params.items() if name != "learning_rate"}
@@ -112,7 +112,7 @@ class Page:
                 self.problem("trial", f"{words.parameters(shown)} on {trial.node or '?'}: {trial.reason}")
 
     def tried(self, tried: Sequence[Tried], slots: int) -> None:
-        """Memory and speed on one kind of node, on which so many trials run at the same time."""
+        """Prints memory and speed on one type of node, on which `slots` trials run at the same time."""
         host, gpu = max(each.host_bytes for each in tried), max(each.gpu_bytes for each in tried)
         together = f", {size_text(slots * host)} for {slots} at a time" if slots > 1 else ""
         on_gpu = f"; {size_text(gpu)} of its GPU's" if gpu else ""
@@ -129,11 +129,11 @@ class Page:
             self.line("" if i else "speed", f"{speed}{pieces}: {name}")
 
     def model(self, size: int) -> None:
-        """It came back from the tracking store."""
+        """Prints that the model came back from the tracking store."""
         self.line("model", f"{size_text(size)}: checkpoint and MLflow model written, read back and deleted")
 
     def disk(self, need: DiskNeed, free: int, limit: int | None, folder: Path) -> None:
-        """What the search will write where, and whether that fits."""
+        """Prints what the search will write where, and whether that fits."""
         parts = {
             "checkpoints": need.checkpoints,
             "resume files": need.going_on,

@@ -28,16 +28,16 @@ class ShownStudy:
     folder: Path
     """`studies/<study>`, where logs and checkpoints lie."""
     searched: bool = True
-    """Whether a process searches it now."""
+    """Whether a process is searching it now."""
 
     def state(self, trial: TrialRecord) -> str:
-        """In a word. What runs in no process was interrupted, and goes on with the next search."""
+        """The trial's state in a word; a RUNNING trial that no process runs was interrupted."""
         interrupted = trial.state == "RUNNING" and not self.searched
         return "interrupted" if interrupted else trial.state.lower()
 
 
 def show_study(study: ShownStudy, console: Console) -> None:
-    """Prints every trial, the best first, and what the winner has over the default."""
+    """Prints every trial, the best first, and the winner's score beside the default's."""
     headings = ("trial", "state", study.info.objective, "time", "origin", "parameters")
     table = new_table(*headings, left=("state", "time", "origin", "parameters"))
     finished = ranked(study.trials, study.info.direction)
@@ -61,7 +61,7 @@ def show_study(study: ShownStudy, console: Console) -> None:
 
 
 def _about(trial: TrialRecord) -> str:
-    """The parameters, and below them against whom it was stopped; of a failure the reason."""
+    """The parameters, and below them why it was stopped; for a failure only the reason."""
     lines = [trial.reason or words.parameters(trial.params)]
     return "\n".join([*lines, f"stopped: {trial.stop}"] if trial.stop else lines)
 
@@ -97,7 +97,7 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
 
 
 def _how_it_ran(trial: TrialRecord) -> list[str]:
-    """Where it comes from, and what was not as usual, in sentences."""
+    """Where its parameters come from, and anything unusual, as sentences."""
     said = [words.origin(trial.origin)]
     if trial.stop is not None:
         said.append(f"stopped: {trial.stop}")
@@ -112,7 +112,7 @@ def _how_it_ran(trial: TrialRecord) -> list[str]:
 
 
 def _curve(measurements: Sequence[Measurement], info: StudyInfo, best_index: int | None) -> Table:
-    """A row a measurement; a bar makes the shape visible at a glance: the better, the longer."""
+    """A row for each measurement, with a bar that is longer for better values."""
     values = [m.metrics.get(info.objective, math.nan) for m in measurements]
     finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)

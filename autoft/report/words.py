@@ -1,4 +1,4 @@
-"""How numbers, durations and parameters are written for a person: the same everywhere."""
+"""How numbers, durations and parameters are written for a user, the same everywhere."""
 
 from collections.abc import Mapping
 
@@ -7,17 +7,17 @@ from autoft.study.start import DEFAULT, FIRST, LEARNED
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; `-` where there is none."""
+    """A number with four significant digits; `-` if there is none."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def score(value: float | None) -> str:
-    """A metric with four decimals, so that a column of them lines up; `-` where there is none."""
+    """A metric with four decimals, so that a column of them lines up; `-` if there is none."""
     return "-" if value is None else f"{value:.4f}"
 
 
 def duration(seconds: float | None) -> str:
-    """`8 s`, `12 min`, `3 h 20 min`; `-` where unknown."""
+    """A duration such as `8 s`, `12 min` or `3 h 20 min`; `-` if unknown."""
     if seconds is None:
         return "-"
     if seconds < 90:
@@ -37,7 +37,7 @@ def parameters(params: Mapping[str, Value]) -> str:
 
 
 def origin(of: str | None) -> str:
-    """Where a trial's parameters come from (`TrialRecord.origin`), as what is said of the trial."""
+    """Where a trial's parameters come from (`TrialRecord.origin`), as a phrase about the trial."""
     return _ORIGINS.get(of, of or "")
 
 
