@@ -21,30 +21,30 @@ BY_HAND = "by hand"
 
 @dataclass(frozen=True)
 class Promotion:
-    """What becomes of a version, and why; stored with it, so that it is decided once."""
+    """The decision on a version, and the reason; stored with it, so that it is decided once."""
 
     alias: str | None
-    """CHAMPION or CANDIDATE; where it has been decided before, what it has now."""
+    """CHAMPION or CANDIDATE; if it was decided before, the alias that it has now."""
     rule: str
-    """What `register.promote` was, or BY_HAND."""
+    """The value of `register.promote`, or BY_HAND."""
     evidence: str
     """What is said of the version, as the rest of a sentence that begins with its name."""
     advice: str = ""
-    """What one can do about it, in whole sentences."""
+    """What the user can do about it, in whole sentences."""
     final: bool = True
-    """Whether it is not decided again under the same rule."""
+    """Whether the decision stands under the same rule, or is taken again later."""
     replaced: int | None = None
-    """The version that was champion before, where this one has taken over."""
+    """The version that was champion before, if this one has taken over."""
     figures: Mapping[str, str | float] = field(default_factory=dict)
-    """Of the comparison, where there was one."""
+    """The numbers of the comparison, if there was one."""
 
     @property
     def is_news(self) -> bool:
-        """Whether a person should hear of it: not where a version is champion, and nobody was before."""
+        """Whether the user should know; False if the version simply became the first champion."""
         return bool(self.advice) or self.replaced is not None
 
     def said_of(self, name: object) -> str:
-        """The whole of it about what is called `name`.
+        """Evidence and advice as sentences about the version that is called `name`.
 
         >>> Promotion(CANDIDATE, "never", "stays candidate.", "Look at it.").said_of("models:/x/2")
         'models:/x/2 stays candidate. Look at it.'
@@ -53,23 +53,23 @@ class Promotion:
 
 
 class Aliases:
-    """Of one registered model. Every method raises TrackingError where the store does not answer."""
+    """The aliases of one registered model. Every method raises TrackingError if the store does not answer."""
 
     def __init__(self, uri: str | None, name: str) -> None:
         self.name = name
         self._client, self._where = store.connect(uri), store.resolve(uri)
 
     def champion(self) -> int | None:
-        """The version to use; None where none is marked."""
+        """The version to use; None if no version is marked."""
         return self._all().get(CHAMPION)
 
     def of(self, version: int) -> str | None:
-        """The version's alias, of the three."""
+        """The version's alias, one of the three; None if it has none of them."""
         there = self._all()
         return next((name for name in (CHAMPION, CANDIDATE, PREVIOUS) if there.get(name) == version), None)
 
     def decided(self, version: int) -> Promotion | None:
-        """What was decided of the version, with the alias that it has now; None where nothing was."""
+        """The stored decision on the version, with the alias that it has now; None if there is none."""
         with store.clear_errors(self._where):
             stored = self._client.get_model_version(self.name, str(version)).tags.get(tags.PROMOTION)
         if stored is None:
@@ -78,26 +78,25 @@ class Aliases:
         try:
             told = {key: value for key, value in json.loads(stored).items() if key in known}
             return Promotion(**{**told, "alias": self.of(version)})
-        except (ValueError, TypeError, AttributeError):  # somebody has edited the tag
+        except (ValueError, TypeError, AttributeError):  # the tag was edited by hand
             return None
 
     def settle(self, version: int, promotion: Promotion, champion: int | None) -> None:
-        """Moves the aliases as decided, and stores with the version what was decided.
+        """Moves the aliases as decided, and stores the decision with the version.
 
-        The decision is stored last: after a kill before that it is taken again.
+        The decision is stored last, so that after an earlier kill it is taken again.
 
         Args:
-            version: which the promotion is about.
+            version: the version that the promotion is about.
             promotion: the decision.
             champion: the version that was champion when it was taken.
 
         Raises:
-            TrackingError: another version has become champion since, or the aliases do not stand as they were
-                set.
+            TrackingError: another version has become champion since, or the aliases are not as they were set.
         """
         if self.champion() != champion:
             raise TrackingError(
-                f"another version of the model {self.name!r} has become champion in this moment; "
+                f"another version of the model {self.name!r} has become champion in the meantime; "
                 "run the same command again to compare with that one"
             )
         with store.clear_errors(self._where):
@@ -114,18 +113,18 @@ class Aliases:
             self._client.set_model_version_tag(self.name, str(version), tags.PROMOTION, stored)
 
     def _all(self) -> dict[str, int]:
-        """Every alias to its version."""
+        """Every alias and its version."""
         with store.clear_errors(self._where):
             try:
                 there: Mapping[str, str] = self._client.get_registered_model(self.name).aliases
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise  # a server in trouble is not one without a champion
+                    raise  # an error does not mean that there is no champion
                 return {}
             return {alias: int(version) for alias, version in there.items()}
 
     def _describe(self, version: int, promotion: Promotion) -> None:
-        """Puts the evidence into the version's description, in the place of what stood there before."""
+        """Puts the evidence into the version's description, in place of earlier evidence."""
         found = self._client.get_model_version(self.name, str(version))
         before, now = found.tags.get(tags.EVIDENCE), f"It {promotion.evidence}"
         text = found.description or ""
@@ -134,7 +133,7 @@ class Aliases:
         self._client.set_model_version_tag(self.name, str(version), tags.EVIDENCE, tags.clip(now))
 
     def _require(self, wanted: Mapping[str, int]) -> None:
-        """That the registry has taken them."""
+        """Raises TrackingError if the registry has not set these aliases."""
         there = self._all()
         if missing := [alias for alias, version in wanted.items() if there.get(alias) != version]:
             raise TrackingError(

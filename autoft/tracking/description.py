@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from autoft.study.records import StudyInfo, TrialRecord
 
 STOPS_SHOWN = 30
-"""The latest; a tag of each run says the same."""
+"""How many of the latest stops are listed; each run has a tag with its own."""
 _WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
 
@@ -23,9 +23,9 @@ def describe(
     run_id: str | None,
     model_uri: str | None,
 ) -> str:
-    """The answer so far: which trial won with which parameters, what the default has, how to load the model.
+    """The answer so far: which trial won with which parameters, the default's score, how to load the model.
 
-    At the end stand the trials that the pruner stopped, and against whom.
+    At the end come the trials that the pruner stopped, and why.
 
     `run_id` is the winner's, for a link; `model_uri` the registered version, or None before it is registered.
     """

@@ -1,7 +1,7 @@
-"""A new SQLite file of MLflow's appears whole.
+"""Creates a new SQLite file of MLflow atomically.
 
-MLflow makes its tables in dozens of steps over some seconds. A file that was left between two of them, by a
-process that was stopped meanwhile, is taken by no later one.
+MLflow creates its tables in dozens of steps over some seconds. A file that a stopped process left between two
+of them cannot be used by any later one.
 """
 
 import os
@@ -15,10 +15,10 @@ from autoft.spec.sqlite import sqlite_file
 
 
 def make_whole(where: str) -> None:
-    """Makes the file of a tracking URI that names an SQLite file which is not there; else does nothing.
+    """Creates the file if the tracking URI names an SQLite file that does not exist; else does nothing.
 
-    Of two processes that do so at the same time one comes first, and its file stands. Where the disk knows no
-    links, MLflow makes it where it belongs. Raises what MLflow raises.
+    If two processes do so at the same time, the first one's file is kept. If the disk does not support links,
+    MLflow creates the file in place. Raises what MLflow raises.
     """
     file = sqlite_file(where)
     if file is None or file.exists():

@@ -19,18 +19,18 @@ _PATHS = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-"""Columns of MLflow's tables that hold the place of a file or folder."""
+"""Columns of MLflow's tables that hold the path of a file or folder."""
 _OWN_NAMES = _PATHS[1:3]
-"""Those whose paths end in an id that is given once: the same one elsewhere is the same run or model."""
+"""The columns whose paths end in a unique id: the same id in another place is the same run or model."""
 _WAIT_S = 10
 
 
 def follow(where: str) -> None:
-    """Lets the SQLite store at `where` find its files again beside it or in the working directory.
+    """Lets the SQLite store at `where` find its files again, beside it or in the working directory.
 
-    Its paths are changed only where a run or model is found in the new place; and where it is in the old one,
-    too, only if the database lies beside the new one: then both were copied. A store with its files elsewhere
-    is left alone.
+    Its paths are changed only if a run or model is found in the new place. If it is in the old place too,
+    they are changed only if the database is beside the new one, which means that both were copied. A store
+    with its files elsewhere is left alone.
     """
     file = sqlite_file(where)
     if file is None or not file.is_file():
@@ -40,7 +40,7 @@ def follow(where: str) -> None:
             for old, new in _moves(database, file.absolute().parent):
                 _replace(database, old, new)
                 _LOG.warning("the MLflow store's files have moved from %s to %s; its paths follow", old, new)
-    except sqlite3.Error as error:  # no store of MLflow's, or it cannot be written to: who uses it says so
+    except sqlite3.Error as error:  # not an MLflow store, or not writable: using it will say so
         _LOG.info("%s was not looked at for moved files: %s", file, error)
 
 

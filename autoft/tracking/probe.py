@@ -1,4 +1,4 @@
-"""Whether a store takes a study's runs and files: tried before the first trial, without leaving a trace."""
+"""Whether a store accepts a study's runs and files, tested before the first trial without leaving a trace."""
 
 import os
 from collections.abc import Iterator
@@ -21,21 +21,21 @@ from autoft.tracking import store, tags
 from autoft.tracking.refusal import first_line
 
 FINAL = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")
-"""Answers of a server that waiting does not change."""
+"""Error codes of a server that waiting does not change."""
 ANSWER_S = "5"
-"""How long the start of a search waits for a server's answer, in seconds, as MLflow's variable wants it."""
+"""Seconds that the start of a search waits for a server's answer, as a text for MLflow's variable."""
 NEW_ARTIFACTS = "mlruns"
-"""MLflow's folder for files in the working directory, where it makes a database itself."""
+"""MLflow's folder for files in the working directory, if it creates the database itself."""
 
 
 def probe(uri: str | None, experiment: str) -> str:
-    """Whether the store would take what a search writes; says in words what it takes.
+    """Tests whether the store would accept what a search writes; returns in words what it accepts.
 
-    In a database a statement is tried that changes nothing, for files one that is deleted again; on a server
-    a run that is deleted again, which the server shows as deleted until its `mlflow gc` is run.
+    In a database it tries a statement that changes nothing, and for files it writes one and deletes it. On a
+    server it creates a run and deletes it; the server shows it as deleted until its `mlflow gc` is run.
 
     Raises:
-        TrackingError: the store or its artifact store does not take it.
+        TrackingError: the store or its artifact store does not accept it.
         StudyError: its folder cannot be written to.
     """
     where = store.resolve(uri)
@@ -47,13 +47,13 @@ def probe(uri: str | None, experiment: str) -> str:
 
 
 def require_usable(uri: str | None, experiment: str) -> str | None:
-    """Refuses, before the first trial, a store that will never take the study.
+    """Refuses, before the first trial, a store that will never accept the study.
 
     Returns:
-        What is wrong with a store that may be well again later, in words; None where nothing is.
+        What is wrong, in words, if the store may work again later; None if nothing is wrong.
 
     Raises:
-        TrackingError: the store does not take it.
+        TrackingError: the store does not accept it.
         StudyError: its folder cannot be written to.
     """
     where = store.resolve(uri)
@@ -80,7 +80,7 @@ def _try_database(where: str, experiment: str, *, files_elsewhere: bool) -> str:
 
 
 def _try_registry(where: str) -> None:
-    """Of another store for models, if there is one."""
+    """Tests the separate store for models, if there is one."""
     models = store.registry_uri(where)
     if models == where:
         return
@@ -91,7 +91,7 @@ def _try_registry(where: str) -> None:
 
 
 def _try_tables(where: str) -> str | None:
-    """Whether MLflow's tables take a row; in words where the search is yet to make them."""
+    """Tests whether MLflow's tables accept a row; returns words if the search has yet to create them."""
     file = sqlite_file(where)
     if file is not None:
         require_writable(file.parent)
@@ -114,7 +114,7 @@ def _try_tables(where: str) -> str | None:
 
 
 def _try_table(engine: sqlalchemy.Engine) -> None:
-    """Makes a table and takes it away again."""
+    """Creates a table and deletes it."""
     table = sqlalchemy.Table(
         f"autoft_probe_{uuid4().hex}", sqlalchemy.MetaData(), sqlalchemy.Column("id", sqlalchemy.Integer)
     )
@@ -124,7 +124,7 @@ def _try_table(engine: sqlalchemy.Engine) -> None:
 
 
 def _try_statement(engine: sqlalchemy.Engine) -> None:
-    """Writes no row into a table of MLflow's, for which one needs the right to write."""
+    """Inserts zero rows into a table of MLflow, which needs the right to write."""
     table = sqlalchemy.Table("experiment_tags", sqlalchemy.MetaData(), autoload_with=engine)
     nothing = sqlalchemy.select(table).where(sqlalchemy.false())
     with engine.begin() as connection:
@@ -132,7 +132,7 @@ def _try_statement(engine: sqlalchemy.Engine) -> None:
 
 
 def _try_files(location: str, where: str, *, elsewhere: bool) -> None:
-    """Writes a file below `location` and deletes it; not on this machine only if `elsewhere`."""
+    """Writes a file below `location` and deletes it; on other machines only if `elsewhere` is set."""
     path = store.local_path(location)
     if path is not None and path.parent.name == NEW_ARTIFACTS and not path.parent.parent.is_dir():
         raise TrackingError(
@@ -180,7 +180,7 @@ def _try_server(where: str, experiment: str) -> None:
 
 @contextmanager
 def _some_experiment(client: MlflowClient, found: Experiment | None) -> Iterator[str]:
-    """The id of the study's experiment, else of any: one that was not there is not to stay."""
+    """The id of the study's experiment, else of any; one that has to be created is deleted afterwards."""
     there = [found] if found else client.search_experiments(max_results=1)
     if there:
         yield there[0].experiment_id
@@ -194,7 +194,7 @@ def _some_experiment(client: MlflowClient, found: Experiment | None) -> Iterator
 
 
 def _find_experiment(client: MlflowClient, where: str, name: str) -> Experiment | None:
-    """None where there is none. Raises TrackingError where it is deleted, or the store does not answer."""
+    """The experiment `name`, if any. Raises TrackingError if it is deleted or the store does not answer."""
     try:
         found = client.get_experiment_by_name(name)
     except Exception as error:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from autoft.study.records import StudyInfo, TrialRecord
 
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
-"""MLflow's word for a trial's state; a running trial's run has none to be told."""
+"""MLflow's status for a trial's state; a running trial's run needs none."""
 _DIGEST_CHARS = 36
-"""What MLflow takes as a dataset's digest."""
+"""The longest digest of a dataset that MLflow accepts."""
 
 
 @dataclass
@@ -35,14 +35,14 @@ class TrialRun:
 
     run_id: str
     status: str = "RUNNING"
-    """MLflow's."""
+    """The status of the run in MLflow."""
     tags: dict[str, str] = field(default_factory=dict)
-    """Of these only changes are sent."""
+    """The tags in MLflow, so that only changes are sent."""
     measured: set[tuple[int, float | None]] = field(default_factory=set)
     """(step, objective) of the measurements that are logged; an interrupted trial may repeat some."""
 
     def shows(self, state: str) -> bool:
-        """Whether a trial in this state, which is over, needs nothing more."""
+        """Whether nothing more has to be written for an ended trial in this state."""
         return self.status == STATUS.get(state) and self.tags.get(tags.STATE) == state
 
 
@@ -60,11 +60,11 @@ class Projection:
     parent_id: str
     trials: dict[int, TrialRun]
     parent_tags: dict[str, str]
-    """As they stand in MLflow, so that only changes are sent."""
+    """The parent's tags in MLflow, so that only changes are sent."""
 
     @classmethod
     def open(cls, client: MlflowClient, experiment_id: str, info: "StudyInfo", study_id: str) -> "Projection":
-        """Finds the study's runs by their tags; makes the parent where there is none, and fills it."""
+        """Finds the study's runs by their tags; creates the parent if there is none, and fills it."""
         mine = runs.has(STUDY=info.name, STUDY_ID=study_id)
         found = list(runs.search(client, [experiment_id], mine, ["attributes.start_time ASC"]))
         trials = [run for run in found if run.data.tags.get(tags.ROLE) == "trial"]
@@ -83,7 +83,7 @@ class Projection:
         for run in trials:
             of_trials[int(run.data.tags[tags.TRIAL])].append(run)
         kept = {number: runs.fullest(several) for number, several in of_trials.items()}
-        for run in (*parents, *trials):  # of a request that was given up and arrived after all
+        for run in (*parents, *trials):  # created by a request that was given up but arrived after all
             if run is not parent and run not in kept.values():
                 client.delete_run(run.info.run_id)
         projection = cls(
@@ -100,7 +100,7 @@ class Projection:
         return projection
 
     def _take_children(self) -> None:
-        """Trials that were made below a parent that is gone."""
+        """Adopts trials whose parent run is gone."""
         for known in self.trials.values():
             if known.tags.get(tags.PARENT) != self.parent_id:
                 self.client.set_tag(known.run_id, tags.PARENT, self.parent_id)
@@ -127,7 +127,7 @@ class Projection:
         self.client.log_text(self.parent_id, info.text, "space.yaml")
 
     def project(self, trial: "TrialRecord") -> None:
-        """Brings the trial's run up to its record."""
+        """Updates the trial's run to match its record."""
         known = self.trials.get(trial.number)
         if known is None:
             known = self.trials[trial.number] = self._create(trial)
@@ -169,7 +169,7 @@ class Projection:
         return one.step, one.metrics.get(self.info.objective)
 
     def conclude(self, trials: Sequence["TrialRecord"], model_uri: str | None) -> None:
-        """Writes the study's answer so far on the parent."""
+        """Writes the study's answer so far to the parent."""
         best, default = winner_of(trials, self.info.direction), default_of(trials)
         known = None if best is None else self.trials.get(best.number)
         note = describe(
@@ -185,7 +185,7 @@ class Projection:
         self._tag_parent(wanted)
 
     def end(self, interrupted: bool = False) -> None:
-        """Marks the parent's run as over, or as interrupted; another session takes it up again."""
+        """Marks the parent's run as finished or interrupted; a later session continues it."""
         self._tag_parent({tags.STATE: "INTERRUPTED" if interrupted else "FINISHED"})
         self.client.set_terminated(self.parent_id, "KILLED" if interrupted else "FINISHED")
 
@@ -198,7 +198,7 @@ class Projection:
 
 def _adopt(client: MlflowClient, run: Run, info: "StudyInfo") -> TrialRun:
     known = TrialRun(run.info.run_id, run.info.status, dict(run.data.tags))
-    if known.status == "RUNNING":  # interrupted: what is there need not be logged again
+    if known.status == "RUNNING":  # interrupted: what is logged need not be logged again
         history = client.get_metric_history(run.info.run_id, info.objective)
         known.measured = {(metric.step, metric.value) for metric in history}
     return known
@@ -240,7 +240,7 @@ def _tags_of(trial: "TrialRecord") -> dict[str, str]:
 def metrics(
     trial: "TrialRecord", measurements: Sequence["Measurement"], model_id: str | None = None
 ) -> list[Metric]:
-    """Every metric at its step. The time follows from the record, so logging it twice is one entry."""
+    """Every metric at its step. Times come from the record, so that logging one twice makes one entry."""
     began = _milliseconds(trial.started) or 0
     return [
         Metric(name, float(value), began + round(1000 * one.elapsed_s), one.step, model_id=model_id)

@@ -1,8 +1,8 @@
 """Publishes a study to MLflow while it runs, without ever slowing it down.
 
-The search says which trials moved; one thread reads their records from the study and projects them. A
-server that is slow or dead costs the search nothing: the thread tries again, and what could not be
-written by the end is named by `close`. The study itself holds everything.
+The search says which trials have changed; one thread reads their records from the study and projects them. A
+slow or dead server does not slow the search down: the thread tries again, and `close` names what could not be
+written by the end. The study itself holds everything.
 """
 
 import logging
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
-"""The server understood and will not take it, now or later."""
+"""Error codes of a server that will never accept this request."""
 
 
 class Recorder:
@@ -67,26 +67,26 @@ class Recorder:
         self._thread.start()
 
     def started(self, number: int) -> None:
-        """The trial runs."""
+        """Publishes that the trial runs."""
         self.catch_up([number])
 
     def measured(self, number: int, measurement: "Measurement") -> None:
-        """The trial was evaluated."""
+        """Publishes a measurement of the trial."""
         self.catch_up([number])
 
     def finished(self, number: int) -> None:
-        """The trial is over."""
+        """Publishes the end of the trial."""
         self.catch_up([number])
 
     def catch_up(self, numbers: Iterable[int]) -> None:
-        """These trials may have moved; for all trials of a study that is continued or republished."""
+        """Publishes these trials if they have changed, such as all trials of a continued study."""
         with self._changed:
             self._dirty.update(numbers)
             self._parent_is_dirty = True
             self._changed.notify_all()
 
     def registered(self, model_uri: str) -> None:
-        """The winner's model is in the registry as `model_uri`; the parent's description will say so."""
+        """Notes that the winner's model is registered as `model_uri`, for the parent's description."""
         with self._changed:
             self._model_uri = model_uri
             self._parent_is_dirty = True
@@ -95,7 +95,7 @@ class Recorder:
     def flush(self, timeout_s: float, *, while_it_moves: bool = False) -> str | None:
         """Waits until everything so far is in MLflow, at most `timeout_s`; returns a warning if it is not.
 
-        With `while_it_moves` that is the time from one trial that arrives to the next.
+        With `while_it_moves` the limit is the time between two trials that arrive.
         """
         with self._changed:
             self._hurry = True
@@ -110,10 +110,10 @@ class Recorder:
             return self._warning()
 
     def close(self, timeout_s: float = 60.0, *, interrupted: bool = False) -> str | None:
-        """Writes what is left, at most for `timeout_s`, and ends; a warning tells what was not written.
+        """Writes what is left, for at most `timeout_s`, and ends; returns a warning about the rest.
 
-        `interrupted` says that the budget is not met; the parent's run then says so too. The recorder
-        cannot be used afterwards.
+        `interrupted` means that the budget is not met; the parent's run then says so. The recorder cannot be
+        used afterwards.
         """
         with self._changed:
             self._interrupted |= interrupted
@@ -163,7 +163,7 @@ class Recorder:
         self._finish()
 
     def _rest(self, pause_s: float) -> None:
-        """Waits between two rounds; somebody who waits for the result shortens it, a dead server does not."""
+        """Waits between two rounds; less if a caller waits for the result and the server answers."""
         until = time.monotonic() + (pause_s or self._calm_s)
         while (left_s := until - time.monotonic()) > 0:
             in_a_hurry = self._hurry or self._closing
@@ -177,7 +177,7 @@ class Recorder:
             self._changed.wait(left_s)
 
     def _attempt(self, numbers: list[int]) -> set[int] | None:
-        """Projects these trials and the parent; returns those to try again, None where all is well."""
+        """Projects these trials and the parent; returns those to try again, None if all went well."""
         waiting = set(numbers)
         try:
             projection = self._open()
@@ -199,7 +199,7 @@ class Recorder:
         except (
             Exception
         ) as error:  # the network, the database, the disk: all of it passes or is told by close
-            self._projection = None  # what arrived is found out anew
+            self._projection = None  # a new one finds out what has arrived
             self._trouble = store.first_line(error)
             _LOG.info("MLflow did not take the record: %s", store.redact(str(error)))
             return waiting
@@ -216,7 +216,7 @@ class Recorder:
     def _finish(self) -> None:
         try:
             self._open().end(self._interrupted)
-        except Exception as error:  # the last word on the parent is a nicety
+        except Exception as error:  # the parent's final state is not essential
             _LOG.info("MLflow did not take the study's end: %s", store.redact(str(error)))
 
 

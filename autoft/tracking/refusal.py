@@ -1,4 +1,4 @@
-"""Why MLflow does not take a store, in words that say what helps, for each kind of reason."""
+"""Why MLflow does not accept a store, and what helps, for each kind of reason."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,12 @@ from autoft.spec.environment import redact
 
 _CAUSE = re.compile(r"Caused by \w+\([\"']?(?:\w+\(.*?\): )?(.*?)[\"']?\)+$")
 _PACKAGES = {"psycopg2": "psycopg2-binary", "psycopg": "psycopg[binary]", "MySQLdb": "mysqlclient"}
-"""What brings a module that is missing, where its name is another one."""
+"""Packages that provide a missing module and have another name."""
 _DATABASE = "sqlite:///mlflow.db"
 
 
 def explain(key: str, where: str, error: BaseException) -> str:
-    """What is wrong with the store at `where`, which `key` names, and the way out; secrets masked."""
+    """What is wrong with the store at `where`, which `key` names, and what to do; secrets are masked."""
     shown, said, reason = redact(where), str(error), first_line(error)
     place = f"{key}: the MLflow store at {shown}"
     if "filesystem" in said and "maintenance mode" in said:
@@ -44,7 +44,7 @@ def explain(key: str, where: str, error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, in one line without secrets."""
+    """The message of an exception in one line without secrets."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[0] if lines else type(error).__name__
     if cause := _CAUSE.search(said):  # requests wraps "connection refused" in three layers
@@ -53,7 +53,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _folder(key: str, where: str) -> str:
-    """A folder of files, as MLflow 2 had it by default."""
+    """The message for a folder of files, which was MLflow 2's default."""
     folder = Path(where.removeprefix("file://").removeprefix("file:"))
     name = f"{key}={_DATABASE}" if key.isupper() else f"{key}: {_DATABASE}"
     said = f"{key}: MLflow keeps runs in no folder any more, got {redact(where)}. Name a database: {name}"

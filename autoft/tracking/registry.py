@@ -29,10 +29,10 @@ class Registered:
     """A version of a registered model."""
 
     name: str
-    """Of the registered model."""
+    """The name of the registered model."""
     version: int
     run_id: str
-    """Of the trial that it comes from."""
+    """The MLflow run of the trial that it comes from."""
 
     @property
     def model_uri(self) -> str:
@@ -53,12 +53,12 @@ def register_version(
     """Logs the model in the trial's run and registers it as a new version of `name`, a candidate.
 
     The trial's run must be in MLflow (see `Recorder.flush`). The model's and the tokenizer's name are set to
-    `tuned.reference`, without the folders of this machine. The version's description says what the default of
-    the `comparison` has.
+    `tuned.reference`, without the folders of this machine. The version's description gives the score of
+    the default in the `comparison`.
 
     Raises:
-        TrackingError: the store, its artifact store or its registry does not take it, or gives another model
-            back.
+        TrackingError: the store, its artifact store or its registry does not accept it, or another model
+            comes back.
     """
     client = store.connect(uri)
     where = store.resolve(uri)
@@ -82,15 +82,15 @@ def register_version(
 def find_version(
     uri: str | None, experiment: str, study_id: str, study: str, number: int, name: str
 ) -> Registered | None:
-    """The newest version of `name` that the trial is registered as; its run says so from now on.
+    """The newest version of `name` that the trial is registered as; its run is tagged with it.
 
-    Raises TrackingError where the store does not answer.
+    Raises TrackingError if the store does not answer.
     """
     client = store.connect(uri)
     with store.clear_errors(store.resolve(uri)):
         run = find_trial_run(client, experiment, study, study_id, number)
         found = client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'")
-        # Files are looked for: a folder may have been deleted since.
+        # Check for the files, because a folder may have been deleted since.
         there = [one for one in found if store.holds_files(str(one.source), store.resolve(uri))]
         ready = [int(one.version) for one in there if one.status == "READY"]
         if not ready:
@@ -102,7 +102,7 @@ def find_version(
 
 
 def find_trial_run(client: MlflowClient, experiment: str, study: str, study_id: str, number: int) -> Run:
-    """The MLflow run of a trial; TrackingError where there is none."""
+    """The MLflow run of a trial. Raises TrackingError if there is none."""
     wanted = runs.has(STUDY=study, STUDY_ID=study_id, ROLE="trial", TRIAL=str(number))
     place = store.experiment_id(client, experiment)
     found = runs.fullest(runs.search(client, [place], wanted))
@@ -133,11 +133,11 @@ def _create_version(
     run: Run,
     comparison: "Comparison | None",
 ) -> ModelVersion:
-    """A version whose model is whole: an upload that breaks off leaves none."""
+    """Creates the version after the model is complete, so that a failed upload leaves none."""
     beside = "" if comparison is None else f" {comparison.fact}"
     return client.create_model_version(
         name,
-        source=made.artifact_location,  # as `models:/id` it would be looked up in MLflow's default store
+        source=made.artifact_location,  # `models:/id` would be looked up in MLflow's default store
         run_id=run.info.run_id,
         tags={tags.STUDY: info.name, tags.TRIAL: str(trial.number)},
         description=f"Trial {trial.number} of {info.name}: {info.objective} {trial.score:.4f} on validation."
@@ -158,8 +158,8 @@ def log_model(
 ) -> LoggedModel:
     """Uploads what `save_model` wrote to `path`, as the model of a trial's run, and reads it back.
 
-    Registers nothing. Where the upload breaks off, the model in MLflow says that it failed. Raises what
-    MLflow raises, and TrackingError where another model comes back from the store at `where`.
+    Registers nothing. If the upload fails, the model in MLflow is marked as failed. Raises what MLflow
+    raises, and TrackingError if another model comes back from the store at `where`.
     """
     made = client.create_logged_model(
         run.info.experiment_id,
@@ -183,7 +183,7 @@ def log_model(
 
 
 def _link(client: MlflowClient, run_id: str, model_id: str, trial: "TrialRecord") -> None:
-    """Shows the model on the run's page, and the metrics of its moment on the model's page."""
+    """Shows the model on the run's page, and the metrics of the best measurement on the model's page."""
     best = next((one for one in trial.measurements if one.index == trial.best_index), None)
     client.log_outputs(run_id, [LoggedModelOutput(model_id, best.step if best else 0)])
     if best is not None:

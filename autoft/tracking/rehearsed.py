@@ -1,4 +1,4 @@
-"""A model written to the tracking store as a winner's would be, read back and taken away again."""
+"""Writes a model to the tracking store like a winner's, reads it back and deletes it."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 def try_model(uri: str | None, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> int:
     """Logs the model in an experiment of its own, loads it from there and classifies the example row.
 
-    Afterwards experiment, run and model are deleted, and their files where the artifact store can delete.
-    MLflow shows them as deleted until its `mlflow gc` is run. Nothing is registered.
+    Afterwards experiment, run and model are deleted, and their files if the artifact store can delete. MLflow
+    shows them as deleted until its `mlflow gc` is run. Nothing is registered.
 
     Returns:
         The model's size in bytes.
 
     Raises:
-        TrackingError: the store or its artifact store does not take the model, or gives another one back.
+        TrackingError: the store or its artifact store does not accept the model, or another one comes back.
     """
     client, where = store.connect(uri), store.resolve(uri)
-    # A name of its own for each time: MLflow keeps the name of a deleted experiment taken.
+    # A new name each time, because MLflow does not free the name of a deleted experiment.
     with store.clear_errors(where):
         experiment = client.create_experiment(f"autoft-rehearsal-{info.name}-{uuid4().hex[:8]}")
     try:
@@ -58,7 +58,7 @@ def _there_and_back(
 
 
 def _take_away(client: MlflowClient, experiment: str, where: str) -> None:
-    """As far as the store can: each part by itself, so that what one refuses does not keep the others."""
+    """Deletes what the store can delete, each part separately, so that one failure affects no other."""
     with suppress(Exception):
         for model in client.search_logged_models([experiment]):
             _delete_files(model.artifact_location, where)

@@ -35,12 +35,12 @@ class Best:
     """The objective at the trial's best measurement, on the validation split."""
     trial: int
     run_id: str
-    """Of the trial's run in MLflow."""
+    """The id of the trial's run in MLflow."""
     model_uri: str | None
-    """The registered version, such as `models:/support-tickets/1`; None while it is not registered, or where
+    """The registered version, such as `models:/support-tickets/1`; None while it is not registered, or if
     its files are gone."""
     values: dict[str, Value]
-    """Every hyperparameter's value: searched, fixed or default; `params` alone where the run has no more."""
+    """Every hyperparameter's value: searched, fixed or default; only `params` if the run has no more."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `autoft best --json` prints: all fields, in their order."""
@@ -50,8 +50,8 @@ class Best:
 def best(study: str, tracking_uri: str | None = None) -> Best:
     """The winner of a study, found by its tags in all experiments.
 
-    `tracking_uri` None is MLflow's own convention: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. Where
-    several studies have the name, the newest counts.
+    `tracking_uri` None means MLflow's own convention: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. If
+    several studies have the name, the newest one counts.
 
     Raises:
         StudyError: no study of that name, with those that there are; or it has no complete trial.
@@ -82,7 +82,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
 
 
 def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
-    """The winner as a transformers text-classification pipeline; it cuts over-long texts by itself.
+    """The winner as a transformers text-classification pipeline, which truncates long texts by itself.
 
     Raises:
         StudyError: no such study, or its winner is not registered yet.
@@ -97,7 +97,7 @@ def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
 
 
 def _missing(client: MlflowClient, where: str, winner: Best) -> StudyError:
-    """That there is no model, and why."""
+    """The error that says why there is no model."""
     claimed = client.get_run(winner.run_id).data.tags.get(tags.MODEL_URI)
     if claimed is None:
         return StudyError(
@@ -134,7 +134,7 @@ def load_version(uri: str | None, name: str, version: int) -> Any:
 
 @dataclass(frozen=True)
 class Training:
-    """What is known of how a registered version was made."""
+    """What is known about how a registered version was trained."""
 
     task: str
     inputs: int
@@ -144,7 +144,7 @@ class Training:
 
 
 def read_training(uri: str | None, name: str, version: int) -> Training | None:
-    """How a version was made; None where it does not say so in a way that this autoft understands.
+    """How a version was trained; None if it does not say so in a way that this autoft understands.
 
     Only small files are read, and no code that comes with the model runs.
 
@@ -174,7 +174,7 @@ def read_training(uri: str | None, name: str, version: int) -> Training | None:
 
 
 def _source(where: str, name: str, version: int) -> str:
-    """Where its files are. `models:/...` is looked up wherever this process happens to point MLflow."""
+    """Where its files are. MLflow would look up `models:/...` in its default store, which may be another."""
     try:
         found: str = store.connect(where).get_model_version_download_uri(name, str(version))
     except MlflowException as error:
@@ -199,7 +199,7 @@ def load_quietly(path: str) -> Any:
 
 
 def _connect(where: str) -> MlflowClient:
-    """A client to read with: MLflow would make a database that is not there, so that is an error here."""
+    """A client for reading. A missing database is an error here, because MLflow would create it."""
     file = sqlite_file(where)
     if file is not None and not file.exists():
         raise StudyError(

@@ -19,7 +19,7 @@ def has(**wanted: str) -> str:
 def search(
     client: MlflowClient, experiments: Sequence[str], filter_string: str, order_by: Sequence[str] = ()
 ) -> Iterator[Run]:
-    """All runs that are not deleted and fit, page after page."""
+    """All matching runs that are not deleted, page after page."""
     token: str | None = None
     while experiments:
         page = client.search_runs(
@@ -36,9 +36,9 @@ def search(
 
 
 def fullest(found: Iterable[Run]) -> Run | None:
-    """Of the runs of one trial that which holds most; None of none.
+    """The run of one trial that holds the most; None if there are none.
 
-    There are several where a creation was answered too late, and was made again before it arrived.
+    There are several if a creation was answered too late, and was repeated before it arrived.
     """
     return max(found, key=lambda run: (run.info.status != "RUNNING", len(run.data.metrics)), default=None)
 

@@ -1,4 +1,4 @@
-"""A tokenizer that cuts its input at `model_max_length` unless it is told otherwise.
+"""A tokenizer that truncates its input at `model_max_length` unless it is told otherwise.
 
 autoft saves this file beside the tokenizer of a model that it registers. Pipelines do not keep their
 `truncation` argument when they are saved, and fail on texts that are longer than the model takes; so the
@@ -14,12 +14,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 
 class SelfTruncating:
-    """Goes before a tokenizer's own class and changes the defaults of a call."""
+    """A mixin before a tokenizer's own class that changes the defaults of a call."""
 
     _auto_class = "AutoTokenizer"  # save_pretrained then copies this file and refers to it
 
     def __call__(self, text: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """As the tokenizer itself, with `truncation=True` as the default."""
+        """Calls the tokenizer, with `truncation=True` as the default."""
         if isinstance(text, (int, float)):
             text = str(text)  # mlflow.pyfunc reads a lone text such as "42" as a number
         if text == "" and not args and not kwargs.get("text_pair"):
@@ -33,7 +33,7 @@ class SelfTruncating:
         return "" if special else str(self.eos_token or self.pad_token or "")  # type: ignore[attr-defined]
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> Any:
-        """As the tokenizer itself; its own class is named too, for readers that run no code from files."""
+        """Saves the tokenizer; its own class is named too, for readers that run no code from files."""
         saved = super().save_pretrained(save_directory, *args, **kwargs)  # type: ignore[misc]
         path = Path(save_directory) / "tokenizer_config.json"
         config = json.loads(path.read_text(encoding="utf-8"))

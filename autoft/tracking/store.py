@@ -1,4 +1,4 @@
-"""Which MLflow store a study is published to, reached without noise, and whether it takes a write."""
+"""The MLflow store that a study is published to, connected without log output, and its errors."""
 
 import logging
 import os
@@ -25,10 +25,10 @@ from autoft.tracking.refusal import explain
 from autoft.tracking.refusal import first_line as first_line  # callers say `store.first_line`
 
 _REFUSALS = ("authentication failed", "does not exist", "pg_hba.conf", "access denied", "unknown database")
-"""What a database server answers that waiting does not change."""
+"""Parts of a database server's error messages that waiting does not change."""
 _SQLITE_FILE = "sqlite:///"
 CONNECT_TIMEOUT_S = 4
-"""How long a database server may take to answer; PostgreSQL's library asks each of its addresses so long."""
+"""How long a database server may take to answer; PostgreSQL's library waits so long for each address."""
 
 
 class UnreachableError(TrackingError):
@@ -62,8 +62,8 @@ def hush() -> None:
 def connect(uri: str | None) -> MlflowClient:
     """A client of the tracking store at `uri`; the model registry is looked for in the same place.
 
-    Makes no request yet, except that a database is created or checked. Raises TrackingError where the
-    URI is not one that MLflow can use; UnreachableError where a database server does not answer.
+    Makes no request yet, except that a database is created or checked. Raises TrackingError if MLflow cannot
+    use the URI, and UnreachableError if a database server does not answer.
     """
     hush()
     where = resolve(uri)
@@ -84,9 +84,9 @@ def connect(uri: str | None) -> MlflowClient:
 
 
 def engine_of(where: str) -> Engine:
-    """An engine for a few statements of our own, which keeps no connection; the database has answered.
+    """An engine for a few statements of our own, without pooled connections, whose database has answered.
 
-    MLflow itself would ask a server that is away for a minute and a half. Raises TrackingError, and
+    MLflow itself would try to reach an absent server for a minute and a half. Raises TrackingError, and
     UnreachableError for a server that may come back.
     """
     try:
@@ -107,7 +107,7 @@ def registry_uri(where: str) -> str:
 
 @contextmanager
 def clear_errors(uri: str) -> Iterator[None]:
-    """Turns whatever goes wrong with the store into a TrackingError that says what to do, secrets masked."""
+    """Turns any error of the store into a TrackingError that says what to do; secrets are masked."""
     try:
         yield
     except AutoftError:
@@ -117,7 +117,7 @@ def clear_errors(uri: str) -> Iterator[None]:
 
 
 def error_of(where: str, error: Exception, *, away: bool = False) -> TrackingError:
-    """What is wrong with the store at `where`, and what helps; `away`: it may be well again by itself."""
+    """What is wrong with the store at `where`, and what helps; `away`: it may work again by itself."""
     key = "tracking.uri"
     if where == os.environ.get("MLFLOW_REGISTRY_URI"):
         key = "MLFLOW_REGISTRY_URI"
@@ -127,7 +127,7 @@ def error_of(where: str, error: Exception, *, away: bool = False) -> TrackingErr
 
 
 def holds_files(location: str, where: str) -> bool:
-    """Whether a model's files are at `location`; taken for true where that cannot be looked at."""
+    """Whether a model's files are at `location`; True if that cannot be checked."""
     path = local_path(location)
     if path is not None:
         return (path / "MLmodel").is_file()
@@ -138,21 +138,21 @@ def holds_files(location: str, where: str) -> bool:
 
 
 def local_path(location: str) -> Path | None:
-    """The folder on this machine behind an artifact location; None where it is elsewhere."""
+    """The folder on this machine behind an artifact location; None if it is elsewhere."""
     parts = urlparse(location)
     return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
 
 
 def experiment_id(client: MlflowClient, name: str) -> str:
-    """The id of the experiment `name`, made where it does not exist.
+    """The id of the experiment `name`, which is created if it does not exist.
 
-    Raises TrackingError where it was deleted: MLflow keeps the name of a deleted experiment taken.
+    Raises TrackingError if it was deleted, because MLflow does not free the name of a deleted experiment.
     """
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
             return str(client.create_experiment(name))
-        except MlflowException:  # somebody else made it in this moment
+        except MlflowException:  # another process created it at the same moment
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
@@ -161,7 +161,7 @@ def experiment_id(client: MlflowClient, name: str) -> str:
 
 
 def require_active(experiment: Experiment) -> None:
-    """Raises TrackingError where the experiment was deleted."""
+    """Raises TrackingError if the experiment was deleted."""
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"tracking.experiment: {experiment.name!r} is deleted in MLflow, and nothing can be written to "

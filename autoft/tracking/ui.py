@@ -15,7 +15,7 @@ from autoft.spec.sqlite import sqlite_file
 from autoft.tracking import store
 
 HOST = "127.0.0.1"
-_FAVOURITE_PORT = 5000
+_USUAL_PORT = 5000
 _START_S = 60.0
 _TRAINING_VIEW = "/#/experiments?workflowType=machine_learning"
 """Runs and models first; by itself the UI opens on traces and prompts."""
@@ -54,7 +54,7 @@ def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
 
 
 def _end_by_interrupt() -> None:
-    """SIGTERM and a closed terminal end us as Ctrl-C does: the server must not outlive us."""
+    """Makes SIGTERM and a closed terminal act like Ctrl-C: the server must not outlive this process."""
     for sent in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(sent) is not signal.SIG_IGN:  # as under nohup
             signal.signal(sent, signal.default_int_handler)
@@ -66,7 +66,7 @@ def start(where: str) -> "tuple[subprocess.Popen[bytes], str]":
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"],
-        # The store goes by the environment: it may hold a password, and arguments are seen by everybody.
+        # The store is passed in the environment: it may hold a password, and every user can see arguments.
         env={
             **os.environ,
             "MLFLOW_BACKEND_STORE_URI": where,
@@ -85,7 +85,7 @@ def start(where: str) -> "tuple[subprocess.Popen[bytes], str]":
             if answers(url):
                 return process, url
             time.sleep(0.2)
-    except BaseException:  # an interrupt above all: nobody else knows of the server yet
+    except BaseException:  # above all an interrupt, because nothing else would stop the server
         stop(process)
         raise
     stop(process)
@@ -117,8 +117,8 @@ def answers(url: str) -> bool:
 
 
 def free_port() -> int:
-    """MLflow's usual port, else any that is free on 127.0.0.1."""
-    for port in (_FAVOURITE_PORT, 0):
+    """MLflow's usual port, else any free one on 127.0.0.1."""
+    for port in (_USUAL_PORT, 0):
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
