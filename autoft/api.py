@@ -1,4 +1,4 @@
-"""The public functions: a search, and the way back to its winner."""
+"""The public functions: a search, and access to its winner."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -31,11 +31,11 @@ class SearchResult:
 
     study: str
     best: Best | None
-    """The winner; None where no trial is COMPLETE."""
+    """The winner; None if no trial is COMPLETE."""
     trials: "pd.DataFrame"
-    """A row a trial: number, state, score, duration_s, reason, then a column a searched parameter."""
+    """A row for each trial: number, state, score, duration_s, reason, then each searched parameter."""
     promotion: str | None = None
-    """What the winner's model has become in the registry, and why; None where it is not there."""
+    """What the winner's model has become in the registry, and why; None if it is not there."""
 
 
 def search(
@@ -43,7 +43,7 @@ def search(
     data: "Mapping[str, pd.DataFrame] | None" = None,
     overrides: Sequence[str] = (),
 ) -> SearchResult:
-    """Searches until the budget is met, and registers the best model. Called again, it goes on.
+    """Searches until the budget is met, and registers the best model. Called again, it continues.
 
     Args:
         space: the path of a space.yaml, or its content as a dict.
@@ -53,7 +53,7 @@ def search(
 
     Raises:
         AutoftError: something that you can fix; its message says how.
-        KeyboardInterrupt: as it came; finished trials stand, and the same call goes on.
+        KeyboardInterrupt: as it came; finished trials are kept, and the same call continues.
 
     >>> result = search("search_spaces/quickstart.yaml")  # doctest: +SKIP
     >>> result.best.params["unfreeze_depth"]  # doctest: +SKIP
@@ -86,7 +86,7 @@ def best_config(study: str | Path, tracking_uri: str | None = None) -> Best:
 
 
 def load_best_model(study: str | Path, tracking_uri: str | None = None) -> Any:
-    """The winner as a transformers pipeline that cuts over-long texts by itself. Arguments as `best_config`.
+    """The winner as a transformers pipeline that truncates long texts by itself. Arguments as `best_config`.
 
     Raises:
         StudyError: there is no such study, or its winner is not registered yet.
@@ -101,10 +101,10 @@ def study_name(study: str | Path) -> str:
 
 
 def study_tracking_uri(study: str | Path | None) -> str | None:
-    """Where a study is published, as far as its space.yaml says; None is MLflow's own convention.
+    """Where a study is published, if its space.yaml says so; None is MLflow's own convention.
 
     Raises:
-        StudyError: it was given with a password, which is not kept, and the study by its name.
+        StudyError: the URI had a password, which is not stored, and the study is given by its name.
     """
     if study is None or (spec := request_of(study, "tracking")) is None:
         return None
@@ -128,7 +128,7 @@ def read_study(study: str | Path) -> ShownStudy:
 
 
 def find(study: str | Path) -> "tuple[Study, Path]":
-    """A study as it stands in its storage, and its folder.
+    """A study in its storage, and its folder.
 
     Raises:
         StudyError: there is none of this name in `studies/`.
@@ -140,14 +140,14 @@ def find(study: str | Path) -> "tuple[Study, Path]":
     try:
         folder = study_folder(scalars.study_name(name))
     except ValueError as error:
-        raise StudyError(f"study {name!r}: there is none, for it {error}") from None
+        raise StudyError(f"study {name!r}: there is none, because it {error}") from None
     storage = None if spec is None else _with_password(study, spec.search.storage, "search.storage")
     with clear_storage_errors(name):
         return find_study(name, folder, storage), folder
 
 
 _ALWAYS = ("study", "task", "data", "objective", "budget")
-"""The sections that a request cannot be without, besides the model."""
+"""The sections that every request needs, besides the model."""
 
 
 def is_file(study: str | Path) -> bool:
@@ -156,10 +156,10 @@ def is_file(study: str | Path) -> bool:
 
 
 def request_of(study: str | Path, section: str) -> StudySpec | None:
-    """The request, to read `section` of it: from its file; for a name from the copy in its folder, if any.
+    """The request, for reading its `section`: from its file, or for a name from the copy in its folder.
 
-    Of the copy nothing else is looked at, for the rest may be about paths beside a file that is elsewhere,
-    or about environment variables that are not needed here.
+    The rest of the copy is ignored, because it may refer to paths beside a file that is elsewhere, or to
+    environment variables that are not needed here.
     """
     if is_file(study):
         return read_spec(study)
@@ -175,12 +175,12 @@ def full_request(study: str | Path, changes: Mapping[str, Any], overrides: Seque
 
     Raises:
         StudyError: a study given by its name has no copy of its request here.
-        SpecError: it is wrong, with the changes.
+        SpecError: the request with the changes is wrong.
     """
     given = _document(Path(study)) if is_file(study) else _copy(study)
     if given is None:
         raise StudyError(f"study {str(study)!r}: its request is not kept here; give its space.yaml")
-    # What is expanded from the environment, or lies beside the file, is not looked at.
+    # Sections that use environment variables or files beside the request are ignored.
     kept = {key: value for key, value in given.items() if key not in ("tracking", "resources")}
     name = {} if "study" in kept else {"study": Path(study).stem}
     return read_spec({**kept, **name, **changes}, overrides, in_memory_data=True)
@@ -190,7 +190,7 @@ def _copy(study: str | Path) -> dict[str, Any] | None:
     """The copy of its request in a study's folder."""
     try:
         copy = study_folder(scalars.study_name(str(study))) / SPACE
-    except ValueError:  # no name of a study, so no folder either
+    except ValueError:  # not a study's name, so there is no folder
         return None
     return _document(copy) if copy.is_file() else None
 

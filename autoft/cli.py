@@ -42,7 +42,7 @@ Gpus = Annotated[
 
 def main() -> None:
     """Runs the command line; an `AutoftError` is printed without a traceback."""
-    atexit.register(gc.freeze)  # else the interpreter looks for garbage in all that was imported, for 2 s
+    atexit.register(gc.freeze)  # without this the interpreter searches all imports for garbage, for 2 s
     open_closed_streams()
     try:
         app()
@@ -60,11 +60,11 @@ def search(
     gpus: Gpus = None,
     for_: Annotated[
         str | None,
-        typer.Option("--for", help="Stop after this time; running trials can go on later: 8h, 90m."),
+        typer.Option("--for", help="Stop after this time; running trials can be resumed later: 8h, 90m."),
     ] = None,
     until: Annotated[str | None, typer.Option(help="The same at this time of day: 07:00.")] = None,
 ) -> None:
-    """Search, and register the best model. Run it again to go on where it stands."""
+    """Search, and register the best model. Run it again to continue."""
     overrides = _with_gpus(override, gpus)
     protect()
     again = _command_again(space, overrides, for_, until)
@@ -82,10 +82,10 @@ _NOT_OVER = "autoft: did not stop in time and was killed; the best model may not
 
 
 def _search(space: Path, overrides: list[str]) -> int:
-    """Gives the exit code."""
+    """Runs the search; returns the exit code."""
     from autoft.spec.read import read_spec
 
-    # Before torch and Ray are imported: a mistake is told at once.
+    # Before torch and Ray are imported, so that a mistake is reported at once.
     spec = read_spec(space, overrides)
 
     from autoft import quiet, screen
@@ -98,7 +98,7 @@ def _search(space: Path, overrides: list[str]) -> int:
         from autoft.study.writable import require_writable
 
     look()
-    gc.freeze()  # else each full collection walks over all that was imported, for 0.4 s
+    gc.freeze()  # without this each full collection walks over all imports, for 0.4 s
     with clear_disk_errors():
         require_writable(study_folder(spec.study))
         quiet.log_to(study_folder(spec.study) / LOG)
@@ -150,7 +150,7 @@ def sync(
 @app.command()
 def promote(
     study: Study,
-    trial: Annotated[int | None, typer.Option(help="This trial; absent, the winner.")] = None,
+    trial: Annotated[int | None, typer.Option(help="The trial; by default the winner.")] = None,
 ) -> None:
     """Make a trial's model the champion in MLflow; the one before gets the alias previous."""
     from autoft import control
@@ -164,7 +164,11 @@ def check(
     override: Overrides = [],  # noqa: B006 - Typer copies it
     gpus: Gpus = None,
     rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="Then try a few steps of the costliest trials, and tell more.")
+        bool,
+        typer.Option(
+            "--rehearse",
+            help="Then try a few steps of the costliest trials, and report memory, speed and disk.",
+        ),
     ] = False,
 ) -> None:
     """Say what the search would do, and whether it could. Trains nothing, unless it rehearses."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from autoft.winner import Searched
 
 SYNC_PATIENCE_S = 600.0
-"""For one run after another, on a slow server."""
+"""How long to wait for one run after another, on a slow server."""
 
 
 def stop(study: str | Path, trial: int | None = None) -> str:
@@ -53,7 +53,7 @@ def stop(study: str | Path, trial: int | None = None) -> str:
 
 
 def add(study: str | Path, assignments: Sequence[str]) -> str:
-    """Queues a configuration (`learning_rate=2e-5`): it is the next one to run. Says what was done.
+    """Queues a configuration (`learning_rate=2e-5`) as the next one to run. Says what was done.
 
     Raises:
         SpecError: it is not in what the study searches.
@@ -72,11 +72,11 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
 
 
 def sync(study: str | Path, uri: str | None = None) -> str:
-    """Publishes the whole study with its model, to its own tracking store or to `uri`; what is there stays.
+    """Publishes the whole study with its model, to its own tracking store or to `uri`; keeps what is there.
 
     Raises:
-        StudyError: there is no such study, it is searched now and publishes itself, or the store does not
-            take all of it.
+        StudyError: there is no such study, its search is running and publishes it, or the store does not
+            accept all of it.
     """
     found, folder = find(study)
     spec = request_of(study, "tracking")
@@ -112,7 +112,7 @@ def sync(study: str | Path, uri: str | None = None) -> str:
 def _publish_model(
     study: str | Path, found: Study, folder: Path, tracking: Tracking
 ) -> tuple[str | None, str | None]:
-    """Registers the winner where it is not registered; its model, and what was not taken, in words."""
+    """Registers the winner unless it is registered; returns its model, and what was not accepted."""
     try:
         searched = _searched(study, found, folder, tracking)
         best = searched.winner()
@@ -125,10 +125,10 @@ def _publish_model(
 
 
 def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) -> str:
-    """Makes a trial's model the champion of the study's registered model, whatever it is like.
+    """Makes a trial's model the champion of the study's registered model, without comparing it.
 
-    None is the winner. A trial that is not registered yet is registered first. Says what was done; `say`
-    tells what takes long.
+    None means the winner. A trial that is not registered yet is registered first. Says what was done; `say`
+    is called before what takes long.
 
     Raises:
         StudyError: there is no such study or trial, or the trial is not COMPLETE.
@@ -167,7 +167,7 @@ def _version(
     tracking: Tracking,
     say: Callable[[str], None],
 ) -> Registered:
-    """The trial's model in the registry: as it is there, or else made from the trial's checkpoint."""
+    """The trial's model in the registry; if it is not there, it is registered from the trial's checkpoint."""
     from autoft.winner import where_published
 
     asked = request_of(study, "register")
@@ -181,7 +181,7 @@ def _version(
 
 
 def _searched(study: str | Path, found: Study, folder: Path, tracking: Tracking) -> "Searched":
-    """The study as its search has left it, to be published at `tracking`."""
+    """The study in the state that its search has left, to be published at `tracking`."""
     from autoft.winner import Searched  # torch comes with it
 
     spec = read_spec(study) if is_file(study) else full_request(study, {})

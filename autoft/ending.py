@@ -1,4 +1,4 @@
-"""The end of a session: what is finished is published, the winner registered, in the time that there is."""
+"""The end of a session: publishes finished trials and registers the winner, in the time that is left."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from autoft.tracking.retrieval import Best
 from autoft.winner import Searched
 
 RECORD_PATIENCE_S = 60.0
-"""How long the end of a session waits for a tracking server, from one trial that it takes to the next."""
+"""How long the end of a session waits for a tracking server, from one published trial to the next."""
 INTERRUPTED_PATIENCE_S = 5.0
-"""The same where somebody has stopped it."""
+"""The same if the session was stopped."""
 REGISTER_TRIES = 3
-"""How often the winner is offered to a tracking server that does not take it."""
+"""How often the winner is offered to a tracking server that does not accept it."""
 NO_TIME = "there was no time for it"
 
 
@@ -26,15 +26,15 @@ class Ending:
     """What became of the winner."""
 
     best: Best | None
-    """None where no trial is COMPLETE; its `model_uri` is None where it is not registered."""
+    """The winner; None if no trial is COMPLETE. Its `model_uri` is None if it is not registered."""
     promotion: Promotion | None
-    """What its model has become; None where it is not registered."""
+    """What its model has become; None if it is not registered."""
     unrecorded: str | None
-    """What the tracking server did not take, in words; None where it took everything."""
+    """What the tracking server did not accept, in words; None if it accepted everything."""
 
     @property
     def said(self) -> str:
-        """A sentence for somebody who has stopped the search."""
+        """A sentence for a user who has stopped the search."""
         if self.best is None:
             return "No trial is complete yet, so none is registered."
         best = (
@@ -47,9 +47,9 @@ class Ending:
 
 
 def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None], *, stopped: bool) -> Ending:
-    """Publishes what is finished and registers the winner.
+    """Publishes finished trials and registers the winner.
 
-    Where the session was `stopped` nothing is tried twice, and nothing goes on for longer than `left_s`.
+    If the session was `stopped`, nothing is tried twice, and nothing takes longer than `left_s`.
     """
     patience_s = INTERRUPTED_PATIENCE_S if stopped else RECORD_PATIENCE_S
     best, promotion = searched.winner(), None
@@ -67,14 +67,14 @@ def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None],
 
 
 def close(recorder: Recorder, ending: Ending, *, stopped: bool, interrupted: bool) -> str | None:
-    """Ends the record; gives what it lacks, in words. What it lacks already has been waited for."""
+    """Closes the recorder; returns what was not published, in words. What failed before is not waited for."""
     patience_s = INTERRUPTED_PATIENCE_S if stopped else RECORD_PATIENCE_S
     patience_s = 0.0 if ending.unrecorded else min(patience_s, max(0.0, left_s()))
     return recorder.close(patience_s, interrupted=interrupted) or ending.unrecorded
 
 
 def interruption(searched: Searched) -> Interrupted:
-    """Where a signal has left the search at once."""
+    """The exception to raise if a signal has ended the search at once."""
     try:
         best = searched.winner()
     except (*TROUBLE, AutoftError):

@@ -1,6 +1,6 @@
-"""What can go wrong that a person can fix: one class for each kind of thing to fix.
+"""Errors that the user can fix, with one class for each kind of thing to fix.
 
-Every message says the rule, the value and the way out. The command line prints it without a
+Every message says the rule, the value and what to do. The command line prints it without a
 traceback and exits with 1; anything that is not an `AutoftError` is a bug in autoft.
 """
 
@@ -17,7 +17,7 @@ class Problem:
     """One thing that is wrong in a space.yaml."""
 
     line: int
-    """1-based line in the file; 0 where there is no line (a dict, an override)."""
+    """1-based line in the file; 0 if there is no line (a dict, an override)."""
     path: str
     """Dotted place in the document, such as `space.learning_rate`."""
     rule: str
@@ -39,7 +39,7 @@ class SpecError(AutoftError):
 
 
 class DataError(AutoftError):
-    """The data cannot be read, or do not fit what space.yaml says of them."""
+    """The data cannot be read, or do not fit what space.yaml says about them."""
 
 
 class ModelError(AutoftError):
@@ -55,13 +55,13 @@ class ResourceError(AutoftError):
 
 
 class TrackingError(AutoftError):
-    """The tracking server or its artifact store does not take what is written."""
+    """The tracking server or its artifact store does not accept what is written."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A search was stopped, and can go on."""
+    """A search was stopped, and can be continued."""
 
     def __init__(self, said: str) -> None:
-        """`said` is a sentence on what became of the best so far."""
+        """`said` is a sentence about what happened to the best model so far."""
         super().__init__(said)
         self.said = said

@@ -1,4 +1,4 @@
-"""Whether a registered version becomes the champion: where there is none, or it is better than that one."""
+"""Whether a registered version becomes the champion: if there is none, or if it is better."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,10 +14,10 @@ UNCONFIRMED = "no fresh seeds and no test split have confirmed it yet"
 
 @dataclass(frozen=True)
 class Claim:
-    """A version that may become the champion, and what that is decided by."""
+    """A version that may become the champion, and what the decision depends on."""
 
     uri: str | None
-    """Of the tracking store."""
+    """The URI of the tracking store."""
     version: Registered
     study: str
     rule: str
@@ -27,23 +27,23 @@ class Claim:
     rows: Path
     """rows.arrow of the study."""
     unfinished: str | None
-    """How far the study has come, such as `3 of 24 trials`; None where its budget is met."""
+    """How far the study has come, such as `3 of 24 trials`; None if its budget is met."""
 
 
 def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
-    """Decides what the version becomes, and sets the aliases so; `say` tells the user what takes long.
+    """Decides what the version becomes, and sets the aliases; `say` tells the user what takes long.
 
-    A version has its turn once: who has made another one champion since then is not overruled.
+    Each version is decided on once, so that a champion that was chosen later is not replaced again.
 
     Raises:
-        TrackingError: the store does not answer, or another version has become champion in this moment.
+        TrackingError: the store does not answer, or another version has become champion in the meantime.
     """
     aliases, number = Aliases(claim.uri, claim.version.name), claim.version.version
     champion, decided = aliases.champion(), aliases.decided(number)
     if champion == number:
         return Promotion(CHAMPION, claim.rule, "is the champion.")
-    had_its_turn = decided is not None and decided.final and decided.rule in (claim.rule, BY_HAND)
-    if decided is not None and had_its_turn and champion is not None:
+    was_decided = decided is not None and decided.final and decided.rule in (claim.rule, BY_HAND)
+    if decided is not None and was_decided and champion is not None:
         return decided if decided.alias == CANDIDATE else _passed_by(claim, decided, champion)
     promotion = _decide(claim, champion, say)
     aliases.settle(number, promotion, champion)
@@ -51,7 +51,7 @@ def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
 
 
 def promote_by_hand(uri: str | None, version: Registered) -> int | None:
-    """Makes the version the champion, whatever it is like; gives the one that was it before.
+    """Makes the version the champion without comparing it; returns the one that was champion before.
 
     Raises:
         TrackingError: the store does not answer.
@@ -88,14 +88,14 @@ def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> P
 
 
 def _first(claim: Claim) -> Promotion:
-    evidence = "became the champion, for there was none."
+    evidence = "became the champion, because there was none."
     if claim.unfinished is None:
         return Promotion(CHAMPION, claim.rule, f"{evidence} {_provisional()}")
     return Promotion(
         CHAMPION,
         claim.rule,
         f"{evidence} The budget is unfinished ({claim.unfinished}). {_provisional()}",
-        "What the study finds from here on takes over where it is better by more than chance.",
+        "What the study finds from here on takes over if it is better by more than chance.",
     )
 
 
@@ -134,7 +134,7 @@ def _stays(
 
 
 def _passed_by(claim: Claim, decided: Promotion, champion: int) -> Promotion:
-    """It was decided of it before, and another one has become champion since."""
+    """The promotion of a version that was decided on before, and whose place another champion has taken."""
     return Promotion(
         decided.alias,
         decided.rule,

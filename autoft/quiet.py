@@ -1,6 +1,6 @@
-"""Nothing phones home and no library writes on the user's screen.
+"""Keeps libraries from sending telemetry and from writing to the screen.
 
-Most libraries read these switches when they are imported, so `autoft` sets them first thing; worker
+Most libraries read these switches when they are imported, so `autoft` sets them before that; worker
 processes inherit them. What libraries log goes to a file of the study instead (`log_to`).
 """
 
@@ -23,7 +23,7 @@ SWITCHES = {
 
 
 NEEDLESS = "Unable to find license information for this model"
-"""MLflow warns so of every model that does not come with a card of the hub: each one that was trained."""
+"""MLflow warns so about every model without a card from the hub, which includes every trained one."""
 
 
 def set_switches() -> None:
@@ -32,7 +32,7 @@ def set_switches() -> None:
 
 
 def log_to(path: Path) -> None:
-    """Sends what libraries log and warn of to `path`, and keeps it off the screen."""
+    """Sends log messages and warnings of libraries to `path`, and keeps them off the screen."""
     root = logging.getLogger()
     for handler in list(root.handlers):
         if isinstance(handler, logging.FileHandler) and getattr(handler, "autoft", False):
@@ -41,7 +41,7 @@ def log_to(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.raiseExceptions = False  # a full disk is told by the search, not by the log that finds no room
+    logging.raiseExceptions = False  # the search reports a full disk, not the log
     handler.addFilter(lambda record: not record.getMessage().startswith(NEEDLESS))
     handler.autoft = True  # type: ignore[attr-defined]  # ours, so that a second study in this process replaces it
     root.addHandler(handler)

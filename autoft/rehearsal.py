@@ -1,7 +1,7 @@
 """`autoft check --rehearse`: a few steps of the costliest trials before the night, on this hardware.
 
 Everything is real: rows, model, Ray, worker processes, devices, the disk of the working directory and the
-tracking store. Only the study is another one, in a folder that does not stay.
+tracking store. Only the study is another one, in a temporary folder.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,18 +52,18 @@ from autoft.tracking.rehearsed import try_model
 from autoft.winner import Searched
 
 EVALUATED_ROWS = 32
-"""Validation rows of the rehearsal: an evaluation is to be measured, not to be waited for."""
+"""Validation rows of the rehearsal: enough to measure the speed of an evaluation."""
 
 
 @handle_signals()
 def rehearse(spec: StudySpec, console: Console) -> bool:
-    """Tries the costliest and the cheapest trials, a checkpoint and an MLflow model; tells what they take.
+    """Tries the costliest and the cheapest trials, a checkpoint and an MLflow model; prints what they take.
 
-    To be called where `check` finds nothing in the way. Leaves nothing behind: not in the working directory,
-    and of MLflow only what the store cannot delete.
+    Call it after `check` has found no problem. Leaves nothing behind in the working directory, and in MLflow
+    only what the store cannot delete.
 
     Returns:
-        Whether nothing stands in the way; what does is printed.
+        Whether there was no problem; problems are printed.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
@@ -80,7 +80,7 @@ def rehearse(spec: StudySpec, console: Console) -> bool:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """Where the search would write: it is this disk that must take the files."""
+    """A temporary folder on the disk that the search would write to."""
     try:
         folder = TemporaryDirectory(
             prefix=".autoft-rehearsal-",
@@ -95,17 +95,17 @@ def _scratch() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class _Stage:
-    """What was tried on one kind of node."""
+    """What was tried on one type of node."""
 
     node_type: NodeType
     spec: StudySpec
-    """Of the rehearsal's own study."""
+    """The request of the rehearsal's own study."""
     folder: Path
     study: Study
     trials: tuple[TrialRecord, ...]
-    """Those that went to their end."""
+    """The complete ones."""
     tried: tuple[Tried, ...]
-    """The same, as numbers."""
+    """What they took, in the same order."""
 
 
 class _Rehearsal:
@@ -121,7 +121,7 @@ class _Rehearsal:
         self.few = longest(self.rows, STEPS * batch_size, EVALUATED_ROWS)
 
     def run(self) -> None:
-        """All of it, told as it goes."""
+        """Runs the whole rehearsal, and prints results as they come."""
         with ray_runtime(self.spec.resources, self.scratch / "ray.log") as runtime:
             node_types = runtime.node_types()
             if not node_types:
@@ -146,7 +146,7 @@ class _Rehearsal:
         self.page.disk(need, self.free_bytes, self.spec.resources.disk, study_folder(self.spec.study))
 
     def _plan(self, precision: Precision) -> CachePlan:
-        """What the study keeps or would keep of its real rows."""
+        """The hidden states that the study keeps, or would keep, for its real rows."""
         decided = None if self.existing_study is None else read_cache_plan(self.existing_study)
         if decided is not None:
             return decided
@@ -164,9 +164,9 @@ class _Rehearsal:
         prepared: PreparedData,
         folder: Path,
     ) -> _Stage:
-        """Runs the corners on the node that stands for a kind, as many at a time as a search would."""
+        """Runs the corners on the node that represents a type, as many at a time as a search would."""
         pinned = runtime.pinned_to(node_type)
-        # What is left of the slots is filled with the costliest, so that all of them work side by side.
+        # Free slots are filled with the costliest corner, so that all slots are in use at the same time.
         more = max(0, pinned.max_concurrent - len(self.corners))
         entries = [*self.corners, *islice(cycle(self.corners[:1]), more)]
         spec = rehearsed(self.spec, entries)
@@ -219,7 +219,7 @@ class _Rehearsal:
         )
 
     def _try_model(self, stages: Sequence[_Stage], prepared: PreparedData) -> int:
-        """The largest checkpoint as the winner's model, to MLflow and back. Gives its bytes."""
+        """Writes the largest checkpoint to MLflow as a model and reads it back; returns its size in bytes."""
         sizes = {
             (each.checkpoint_bytes, -number, -index): (stage, stage.trials[index])
             for number, stage in enumerate(stages)
@@ -233,6 +233,6 @@ class _Rehearsal:
 
 
 def _slots(stages: Sequence[_Stage], runtime: Runtime) -> float:
-    """Trials at the same time in a search."""
+    """The number of trials that a search runs at the same time."""
     fitting = sum(stage.node_type.total for stage in stages)
     return min(fitting, runtime.most or fitting)

@@ -1,6 +1,6 @@
-"""Standard output may go away while a search runs: a pipe or terminal closes, the disk of its file is full.
+"""Keeps a search running when standard output fails: a pipe or terminal closes, the disk of its file is full.
 
-A night needs no screen. What cannot be printed is left out, and the log says so once.
+A search needs no screen. What cannot be printed is left out, and the log says so once.
 """
 
 import logging
@@ -17,32 +17,32 @@ _UNSEEN = "%s. The search continues without a screen; `autoft show` tells what w
 
 
 class Screen:
-    """A text stream that never fails: as `stream`, where that takes what is written."""
+    """A text stream that writes to `stream` and never fails."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._told = False
+        self._reported = False
 
     def write(self, text: str) -> int:
-        """Writes what can be written, and gives the number of characters that it was asked for."""
+        """Writes what can be written; returns the number of characters that it was given."""
         try:
             self._stream.write(text)
         except UnicodeEncodeError as error:
             self._stream.write(text.encode(error.encoding, "replace").decode(error.encoding))
-        except (OSError, ValueError) as error:  # ValueError: somebody has closed the stream
-            self._tell(error)
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            self._report(error)
         return len(text)
 
     def flush(self) -> None:
-        """As a stream's; room on the disk brings back what was written meanwhile, as far as it was kept."""
+        """Flushes the stream; when a full disk has room again, this writes what is still buffered."""
         try:
             self._stream.flush()
         except (OSError, ValueError) as error:
-            self._tell(error)
+            self._report(error)
 
-    def _tell(self, error: Exception) -> None:
-        if not self._told:
-            self._told = True
+    def _report(self, error: Exception) -> None:
+        if not self._reported:
+            self._reported = True
             reason = error.strerror if isinstance(error, OSError) else error
             _LOG.warning(_UNSEEN, f"nothing can be printed any more: {reason}")
 
@@ -54,13 +54,13 @@ def console() -> "Console":
     """A console on standard output that a search may print to."""
     from autoft.report.printing import new_console
 
-    if getattr(sys.stdout, "name", None) == _STDOUT:  # Python's own has a name in words
+    if getattr(sys.stdout, "name", None) == _STDOUT:  # Python's own stream is called <stdout>
         _LOG.warning(_UNSEEN, "nothing can be printed: standard output is closed")
     return new_console(cast(TextIO, _safe(sys.stdout)))
 
 
 def protect() -> None:
-    """For a process that searches: from now on nothing that is printed fails, in no library either."""
+    """Makes printing never fail in this process from now on, in libraries too; used by a search."""
     sys.stdout, sys.stderr = cast(TextIO, _safe(sys.stdout)), cast(TextIO, _safe(sys.stderr))
 
 
@@ -71,7 +71,8 @@ def _safe(stream: TextIO | Screen) -> Screen:
 def open_closed_streams() -> None:
     """Gives this process the standard streams that it was started without (`>&-`).
 
-    Else the next file that is opened gets their number, a database, say, and what libraries print goes there.
+    Without this the next opened file, such as a database, gets their number, and what libraries print goes
+    there.
     """
     for number in range(3):
         try:

@@ -10,24 +10,24 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-"""Where autoft itself lies."""
+"""The folder that contains autoft itself."""
 
 
 def is_command() -> bool:
     """Whether this process is the command `autoft` or `python -m autoft`, not a program that imports it."""
-    if sys.argv[:1] == ["-m"]:  # so it stands there while Python looks for the module to run
+    if sys.argv[:1] == ["-m"]:  # its value while Python looks for the module to run
         return "autoft" in sys.orig_argv
     return os.path.basename(sys.argv[0] if sys.argv else "") in ("autoft", "autoft.exe")
 
 
 def leave_out_working_directory() -> None:
-    """Takes the working directory out of the places where this process and its children find modules."""
+    """Removes the working directory from the module search path of this process and its children."""
     sys.path[:] = without_working_directory(sys.path)
     os.environ.update(python_path())
 
 
 def python_path() -> dict[str, str]:
-    """PYTHONPATH without the working directory, which an empty part means; nothing where it is not set."""
+    """PYTHONPATH without the working directory, which an empty part means; empty if it is not set."""
     given = os.environ.get("PYTHONPATH")
     if given is None:
         return {}
@@ -35,7 +35,7 @@ def python_path() -> dict[str, str]:
 
 
 def without_working_directory(places: Iterable[str]) -> list[str]:
-    """`places` without the working directory; where autoft itself lies in it, it comes last."""
+    """`places` without the working directory; if that contains autoft itself, it comes last."""
     here = os.path.realpath(os.getcwd())
     kept = list(places)
     others = [place for place in kept if os.path.realpath(place or here) != here]
@@ -43,7 +43,7 @@ def without_working_directory(places: Iterable[str]) -> list[str]:
 
 
 def hiding_files() -> list[Path]:
-    """What of the working directory, or beside the running script, hides an installed module."""
+    """Files in the working directory, or beside the running script, that hide an installed module."""
     own = {os.path.realpath(place or os.getcwd()) for place in ("", *sys.path[:1])}
     others = [place for place in sys.path if os.path.realpath(place or os.getcwd()) not in own]
     found = []

@@ -1,4 +1,4 @@
-"""One session, from the request to the registered winner: the rooms put together, top to bottom."""
+"""One session, from the request to the registered winner: the layers put together, top to bottom."""
 
 import logging
 import os
@@ -83,7 +83,7 @@ PACKAGES = ("autoft", "optuna", "ray", "torch", "transformers", "datasets", "mlf
 STORAGE_PATIENCE_S = 600.0
 """How long a search waits for a database server that is gone."""
 AT_ONCE_S = 1.0
-"""How long the recorder may finish what it has in hand where somebody wants the end at once."""
+"""How long the recorder may finish its current work if the search has to end at once."""
 
 
 @handle_signals()
@@ -99,8 +99,8 @@ def run_session(
 
     Raises:
         AutoftError: something that the user can fix.
-        Interrupted: it was asked to stop, by a signal or from another terminal; what is finished stands, the
-            rest can go on. A KeyboardInterrupt of another kind where it had not begun.
+        Interrupted: it was asked to stop, by a signal or from another terminal; finished trials are kept, and
+            the rest can be resumed. Before the search begins it is a plain KeyboardInterrupt.
     """
     began_s = time.monotonic()
     folder = study_folder(spec.study)
@@ -137,7 +137,7 @@ def run_session(
 
 @contextmanager
 def clear_disk_errors() -> Iterator[None]:
-    """Turns a full disk, and one that nothing may be written to, wherever it is noticed, into words."""
+    """Turns the errors of a full or read-only disk, wherever they occur, into a StudyError."""
     try:
         yield
     except OSError as error:
@@ -158,7 +158,7 @@ def _search(
     console: Console,
     began_s: float,
 ) -> Outcome:
-    """The trials, and what follows from them."""
+    """Runs the trials, publishes them and registers the winner."""
     before = len(_ended(study))
     recorder = Recorder(
         spec.tracking.uri,
@@ -174,7 +174,7 @@ def _search(
         recorder.catch_up(trial.number for trial in read_trials(study))
         try:
             stopped = _run_trials(study, spec, prepared, folder, recorder, console, began_s)
-        except StudyError as raised:  # what is finished stands, and is published first
+        except StudyError as raised:  # finished trials are published first
             error = raised
         ending = conclude(searched, recorder, partial(say, console, wrap=True), stopped=stopped)
         interrupted = trials_left(study, spec.budget) > 0
@@ -186,7 +186,7 @@ def _search(
         patience_s = AT_ONCE_S
         raise interruption(searched) from None
     finally:
-        # Where all went well it is closed already.
+        # If all went well it is already closed.
         recorder.close(patience_s, interrupted=True)
     if error is not None:
         raise error
@@ -215,7 +215,7 @@ def _run_trials(
     console: Console,
     began_s: float,
 ) -> bool:
-    """Runs what the budget leaves. Returns whether it was interrupted or asked to stop."""
+    """Runs the trials that are left. Returns whether the search was interrupted or asked to stop."""
     if trials_left(study, spec.budget) == 0:
         return False
     progress = Progress(
@@ -244,11 +244,11 @@ def _run_trials(
                     )
                 break
             except StorageError:
-                # A server that is restarted takes the search up where a killed one would.
+                # After a restart of the server the search resumes as it does after a kill.
                 if not _on_a_server(spec) or not wait_for_storage(study, STORAGE_PATIENCE_S):
                     raise
         if not runtime.local and trials_left(study, spec.budget) == 0:
-            for pin in runtime.pins():  # what nodes have of their own; models stay, other studies have them
+            for pin in runtime.pins():  # the nodes' own files; models stay, because other studies use them
                 forget([folder, prepared.folder], [prepared.rows_path], pin)
     return stopped
 
@@ -258,7 +258,7 @@ def _on_a_server(spec: StudySpec) -> bool:
 
 
 def _interrupt() -> None:
-    """Another process has taken the study over: this one is to stop as if somebody had pressed Ctrl-C."""
+    """Stops this process like Ctrl-C, because another process has taken the study over."""
     _LOG.warning("another process has taken this study over; this one stops")
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -266,7 +266,7 @@ def _interrupt() -> None:
 def _decided_plan(
     study: Study, spec: StudySpec, study_inputs: StudyInputs, precision: Precision
 ) -> CachePlan:
-    """Which hidden states are kept: the first session decides."""
+    """Which hidden states are kept, as the first session has decided."""
     decided = read_cache_plan(study)
     if decided is None:
         models = tuple(resolve(ref) for ref in spec.models)

@@ -20,15 +20,15 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LIMIT_S = 9.0
 """From SIGTERM or SIGHUP to the end of the process."""
 END_S = 1.5
-"""Of that, what the process needs when all is done: to leave Python, with what was imported."""
+"""The part of LIMIT_S that Python needs to exit when everything is done."""
 AT_ONCE_S = 5.0
-"""From the second signal to the end: that Ray ends its processes is waited for."""
+"""From the second signal to the end of the process, which waits for Ray to end its processes."""
 TOGETHER_S = 1.0
-"""Signals within so long are one request: `timeout` sends its process two, a closing terminal does too."""
+"""Signals within this time are one request: `timeout` and a closing terminal send two."""
 GRACE_S = 20.0
-"""How long trials may take to stop; one that loads a model or fills a cache does not look up."""
+"""How long trials may take to stop; one that loads a model or fills a cache notices late."""
 SHORT_GRACE_S = 3.5
-"""The same after SIGTERM or SIGHUP: the rest of the time is for the winner."""
+"""How long they may take after SIGTERM or SIGHUP; the rest of the time is for the winner."""
 LOOKED_EVERY_S = 0.2
 INTERRUPTED = 130
 """The exit status."""
@@ -45,7 +45,7 @@ class _Means(Enum):
 
 @dataclass
 class _Requests:
-    """What has come so far. Its method may run within itself: a signal interrupts the handler of another."""
+    """The signals so far. Its method may interrupt itself: a signal can come during another one's handler."""
 
     first_s: float | None = None
     """When the first signal came; on the monotonic clock."""
@@ -54,7 +54,7 @@ class _Requests:
     """When the process has to be over."""
 
     def take(self, number: int) -> _Means:
-        """Notes a signal, and says what it means."""
+        """Notes a signal; returns what it means."""
         now_s = time.monotonic()
         if number != signal.SIGINT:
             self.until_s = min(self.until_s, now_s + LIMIT_S)
@@ -74,11 +74,11 @@ class _Requests:
 class _State:
     requests: _Requests = field(default_factory=_Requests)
     stop: Callable[[], None] | None = None
-    """What stops in order what runs now; None where nothing does."""
+    """Stops the running work in order; None if nothing runs."""
     leave: list[Callable[[], None]] = field(default_factory=list)
     """What to do before the process is ended from within."""
     number: int = signal.SIGINT
-    """The last signal that was heeded."""
+    """The last signal that was handled."""
     dropped: bool = False
     """Whether Python has dropped its KeyboardInterrupt, and it is to be sent again."""
     sent_again: bool = False
@@ -90,11 +90,11 @@ _state: _State | None = None
 
 @contextmanager
 def handle_signals(last_words: str | None = None) -> Iterator[None]:
-    """In the block a signal is a KeyboardInterrupt, unless `gently` says better; one ignored stays so.
+    """Turns signals in the block into KeyboardInterrupts, except within `gently`; ignored ones stay ignored.
 
-    With `last_words` the process is this block's own: where it is not over in time, in a library that does
-    not come back, say, it prints them and is ended. Within another such block, and outside of the main
-    thread, this one does nothing.
+    With `last_words` the block owns the process: if it does not end in time, because a library hangs, say,
+    the process prints them and is killed. Within another such block, and outside of the main thread, this
+    does nothing.
     """
     global _state
     if _state is not None or not _in_main_thread():
@@ -107,7 +107,7 @@ def handle_signals(last_words: str | None = None) -> Iterator[None]:
         try:
             yield
         finally:
-            # A process that has been stopped is about to end: a signal meanwhile is to bring no traceback.
+            # A stopped process is about to end: another signal should not print a traceback.
             ending = last_words is not None and _state.requests.first_s is not None
             for number, handler in before.items():
                 is_ignored = signal.getsignal(number) is signal.SIG_IGN
@@ -116,7 +116,7 @@ def handle_signals(last_words: str | None = None) -> Iterator[None]:
 
 
 def handle_signals_again() -> None:
-    """To be called where a library may have set handlers of its own."""
+    """Installs the handlers again; to be called after a library may have set its own."""
     if _state is None or not _in_main_thread():
         return
     for number in STOPPING:
@@ -132,7 +132,7 @@ def look() -> None:
 
 
 def interrupted(number: int) -> None:
-    """A library's own handler has taken this signal: it counts as if it had come here.
+    """Handles a signal that a library's own handler has taken, as if it had come here.
 
     Raises:
         KeyboardInterrupt: always.
@@ -143,16 +143,17 @@ def interrupted(number: int) -> None:
 
 
 def left_s() -> float:
-    """How long this process may still work; infinite where nobody has sent SIGTERM or SIGHUP."""
+    """How long this process may still work; infinite if no SIGTERM or SIGHUP has come."""
     return math.inf if _state is None else _state.requests.until_s - time.monotonic() - END_S
 
 
 @contextmanager
 def gently(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """In the block the first signal calls `stop` instead, and a second one is a KeyboardInterrupt.
+    """Makes the first signal in the block call `stop`, and a second one a KeyboardInterrupt.
 
-    After GRACE_S, or SHORT_GRACE_S, the block is left as it is: what has not stopped by then keeps what it
-    has. Where something else than a signal has stopped it, the grace begins with a call of what this gives.
+    After GRACE_S, or SHORT_GRACE_S, the block is left as it is: trials that have not stopped by then keep
+    what they have saved. If something else than a signal has stopped it, call the yielded function to begin
+    that time.
 
     Raises:
         KeyboardInterrupt: a second signal, or one that came before.
@@ -179,9 +180,9 @@ def gently(stop: Callable[[], None]) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def alarm() -> Iterator[Callable[[float], None]]:
-    """Gives a function that sets the time in seconds after which the block is left; the earliest one counts.
+    """Yields a function that sets the seconds after which the block is left; the earliest time counts.
 
-    An infinite time is none, and none rings outside of the main thread.
+    An infinite time sets no alarm, and outside of the main thread there is none.
     """
     if not _in_main_thread():
         yield lambda after_s: None
@@ -193,13 +194,13 @@ def alarm() -> Iterator[Callable[[float], None]]:
         nonlocal rang
         if rings_s < math.inf:
             rang = True
-            raise KeyboardInterrupt  # which Ray lets through, though as another one
+            raise KeyboardInterrupt  # Ray lets it through, as a new exception
 
     def ring_in(after_s: float) -> None:
         nonlocal rings_s
         if (at_s := time.monotonic() + after_s) < rings_s:
             rings_s = at_s
-            # Again and again, for Python may drop what is raised.
+            # Repeatedly, because Python may drop what is raised.
             signal.setitimer(signal.ITIMER_REAL, max(after_s, 0.001), 1.0)
 
     signal.signal(signal.SIGALRM, ring)
@@ -216,7 +217,7 @@ def alarm() -> Iterator[Callable[[float], None]]:
 
 @contextmanager
 def on_leaving(action: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, `action` is what is done before the process is ended from within."""
+    """Registers `action`, for the block, to be done before the process kills itself."""
     if (state := _state) is None:
         yield
         return
@@ -235,16 +236,16 @@ def _handle(number: int, frame: object) -> None:
         raise KeyboardInterrupt
     state.number, means = number, state.requests.take(number)
     if state.stop is not None and means in (_Means.STOP, _Means.THE_SAME):
-        state.stop()  # a second time where SIGTERM comes together with Ctrl-C, for a shorter grace
+        state.stop()  # again if SIGTERM comes together with Ctrl-C, for a shorter grace
     elif means in (_Means.STOP, _Means.AT_ONCE):
         raise KeyboardInterrupt
 
 
 @contextmanager
 def _watched(state: _State, last_words: str) -> Iterator[None]:
-    """A thread that hears of signals also where the main thread does not come to handling them.
+    """Runs a thread that notices signals even if the main thread cannot handle them.
 
-    It sends one again whose KeyboardInterrupt Python has dropped: what a destructor raises goes no further.
+    It sends a signal again if Python has dropped its KeyboardInterrupt, as it does in a destructor.
     """
     print_dropped = sys.unraisablehook
 
@@ -255,11 +256,11 @@ def _watched(state: _State, last_words: str) -> Iterator[None]:
             print_dropped(what)
 
     sys.unraisablehook = drop
-    heard, said = os.pipe()
-    os.set_blocking(said, False)
-    before = signal.set_wakeup_fd(said, warn_on_full_buffer=False)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     thread = threading.Thread(
-        target=_watch, args=(heard, state, last_words), name="autoft-signals", daemon=True
+        target=_watch, args=(read_end, state, last_words), name="autoft-signals", daemon=True
     )
     thread.start()
     try:
@@ -267,20 +268,20 @@ def _watched(state: _State, last_words: str) -> Iterator[None]:
     finally:
         sys.unraisablehook = print_dropped
         signal.set_wakeup_fd(before)
-        os.close(said)
+        os.close(write_end)
         thread.join()
-        os.close(heard)
+        os.close(read_end)
 
 
-def _watch(heard: int, state: _State, last_words: str) -> None:
+def _watch(read_end: int, state: _State, last_words: str) -> None:
     requests, main = _Requests(), threading.main_thread().ident or 0
     while time.monotonic() < requests.until_s:
         if state.dropped:
             state.dropped, state.sent_again = False, True
             signal.pthread_kill(main, state.number)
-        if not select.select([heard], [], [], LOOKED_EVERY_S)[0]:
+        if not select.select([read_end], [], [], LOOKED_EVERY_S)[0]:
             continue
-        numbers = os.read(heard, 64)
+        numbers = os.read(read_end, 64)
         if not numbers:
             return
         for number in numbers:
@@ -295,5 +296,5 @@ def _watch(heard: int, state: _State, last_words: str) -> None:
 
 
 def _in_main_thread() -> bool:
-    """Python allows signal handlers there only."""
+    """Whether this is the main thread, the only one in which Python allows signal handlers."""
     return threading.current_thread() is threading.main_thread()

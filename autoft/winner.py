@@ -38,14 +38,14 @@ from autoft.tracking.saving import FineTuned
 
 _LOG = logging.getLogger(__name__)
 REGISTER_AGAIN_S = 10.0
-"""How long after a tracking server did not take the model it is offered again."""
+"""How long to wait before a model is offered again to a tracking server that did not accept it."""
 SAME_SCORE = 1e-3
-"""What a model that is trained again may differ by; on a CPU it differs by nothing."""
+"""How much the score of a model that is trained again may differ; on a CPU it does not differ."""
 
 
 @dataclass(frozen=True)
 class Searched:
-    """A study with what its trials were made of."""
+    """A study with what is needed to rebuild its trials' models."""
 
     study: Study
     spec: StudySpec
@@ -53,7 +53,7 @@ class Searched:
     folder: Path
 
     def winner(self) -> Best | None:
-        """The winner as the study knows it, not registered; None where no trial is COMPLETE."""
+        """The winner as the study knows it, not registered; None if no trial is COMPLETE."""
         trial = winner_of(read_trials(self.study), read_info(self.study).direction)
         if trial is None or trial.score is None:
             return None
@@ -71,7 +71,7 @@ class Searched:
     def register_winner(
         self, best: Best, say: Callable[[str], None], tries: int
     ) -> tuple[Best, Promotion | None, str | None]:
-        """The winner with its registered model, what that became, and what was not taken, in words.
+        """Registers the winner; returns it with its model, its promotion, and what was not accepted.
 
         `say` tells the user what takes long; the server is asked up to `tries` times.
         """
@@ -89,10 +89,10 @@ class Searched:
         return replace(best, run_id=version.run_id, model_uri=version.model_uri), promotion, None
 
     def version_of(self, trial: TrialRecord, say: Callable[[str], None]) -> Registered:
-        """The trial's model in the registry. Looks first whether it is there, so that nothing is made twice.
+        """The trial's model in the registry, which is registered only if it is not there.
 
         Raises:
-            TrackingError: the server does not take it.
+            TrackingError: the server does not accept it.
             AutoftError: there is no model to register.
         """
         spec = self.spec
@@ -118,18 +118,18 @@ class Searched:
         )
 
     def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
-        """The model; where the checkpoint does not give it, it is trained again."""
+        """The trial's model; it is trained again if the checkpoint cannot be used."""
         try:
             return self.rebuilt(trial)
         except ModelError as error:  # the checkpoint is gone, damaged or of another moment
-            say(f"trial {trial.number} is trained once more, for its model is not there: {error}")
+            say(f"trial {trial.number} is trained once more, because its model is not there: {error}")
             self._make_again(trial)
             return self.rebuilt(trial)
 
     def rebuilt(self, trial: TrialRecord) -> FineTuned:
         """A trial's model from base weights and checkpoint, with an example row.
 
-        Raises ModelError where the checkpoint is gone, damaged or of another moment than the trial's best.
+        Raises ModelError if the checkpoint is gone, damaged or of another moment than the trial's best.
         """
         config, prepared = self._config_of(trial), self.prepared
         ref = self.spec.model(config.model)
@@ -152,10 +152,10 @@ class Searched:
         )
 
     def _make_again(self, trial: TrialRecord) -> None:
-        """Trains it once more, up to its best measurement: same parameters, same seed.
+        """Trains the trial once more, up to its best measurement, with the same parameters and seed.
 
         Raises:
-            StudyError: the new model does not score as the trial did, which can be where a GPU took part.
+            StudyError: the new model does not score as the trial did, which can happen on a GPU.
         """
         spec = self.spec
         models = tuple(resolve(ref) for ref in spec.models)
@@ -181,5 +181,5 @@ class Searched:
 
 
 def where_published(study: Study, tracking: Tracking) -> tuple[str | None, str, str]:
-    """The tracking URI, the experiment and the study's id, by which its runs are found."""
+    """The tracking URI, the experiment and the study's id, which identify its runs."""
     return tracking.uri, tracking.experiment or study.study_name, study_id(study)

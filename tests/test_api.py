@@ -111,7 +111,7 @@ def test_what_is_no_name_of_a_study_is_not_looked_up_as_a_path(workdir, name):
     (outside / SPACE).write_text(spec.text)
     write_info(open_study(spec, outside, identity_of(spec, "digest")), info())
     assert api.study_tracking_uri(name) is None
-    with pytest.raises(StudyError, match="there is none, for it must be a name"):
+    with pytest.raises(StudyError, match="there is none, because it must be a name"):
         api.read_study(name)
 
 

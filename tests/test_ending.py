@@ -14,7 +14,7 @@ from autoft.tracking.aliases import Promotion
 
 from .test_winner import BEST
 
-FIRST = Promotion("champion", "if_better", "became the champion, for there was none.")
+FIRST = Promotion("champion", "if_better", "became the champion, because there was none.")
 GO_ON = " The same command registers the best at its end."
 
 

@@ -141,7 +141,7 @@ def test_the_first_version_is_champion_and_its_evidence_is_provisional(world):
     assert world.aliases() == {"champion": "third right"}
     assert (promotion.is_news, world.said) == (False, [])
     said = (
-        "It became the champion, for there was none. "
+        "It became the champion, because there was none. "
         "This is provisional: no fresh seeds and no test split have confirmed it yet."
     )
     assert world.told("third right") == (f"As it was made. {said}", said)
@@ -164,7 +164,7 @@ def test_a_worse_model_stays_candidate_and_the_champion_stays(world):
     # 26 of 80 rows are right.
     assert promotion.said_of("models:/tickets/3").startswith(
         "models:/tickets/3 stays candidate: accuracy is 0.3250, and 1.0000 of version 1, on 80 validation "
-        "rows that neither was trained on. The difference of -0.6750 is between -0."
+        "rows that neither was trained on. The difference is -0.6750 (95 % bootstrap interval -0."
     )
     assert promotion.evidence.endswith("): not better by more than chance.")
     assert promotion.advice == "To use it all the same: autoft promote night"

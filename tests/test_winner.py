@@ -21,7 +21,7 @@ BEST = Best(
     values={"dropout": 0.1, "epochs": 6},
 )
 REGISTERED = Registered("study", 1, run_id="run")
-PROMOTION = Promotion("champion", "if_better", "became the champion, for there was none.")
+PROMOTION = Promotion("champion", "if_better", "became the champion, because there was none.")
 
 
 @pytest.fixture

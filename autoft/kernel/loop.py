@@ -1,6 +1,6 @@
 """The training loop: from a configuration, step by step, to measurements.
 
-A generator: whoever consumes it decides whether to go on, and closing it is how a trial is pruned.
+A generator: its consumer decides whether to continue, and prunes a trial by closing it.
 """
 
 import time
@@ -29,8 +29,8 @@ def run(
 ) -> Iterator[Measurement | None]:
     """Train, and yield a measurement at each planned step.
 
-    With `resume`, yields None about every TICK_S in between, so that whoever consumes it can close it there;
-    the trial's state is saved then.
+    With `resume`, yields None about every TICK_S in between, so that the consumer can close it there; then
+    the trial's state is saved.
 
     Args:
         context: changed in place: its model is trained.

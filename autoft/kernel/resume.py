@@ -9,13 +9,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Resume:
-    """Which files hold a trial's resume state, and what to heed on the way."""
+    """The files of a trial's resume state, and how to resume."""
 
     path: Path
-    """Of this attempt; replaced at every measurement, and when the trial is closed between two."""
+    """This attempt's file; replaced at every measurement, and when the trial is closed between two."""
     earlier: tuple[Path, ...] = ()
-    """Of earlier attempts, the last one first."""
+    """The files of earlier attempts, the last one first."""
     measured: int = 0
-    """Measurements that the caller has from them; what a state holds beyond is given again."""
+    """Measurements that the caller has from them; those that a state holds beyond are yielded again."""
     micro_batch: int | None = None
-    """At most so many rows at a time; None is as many as fit."""
+    """The most rows to compute at a time; None is as many as fit."""

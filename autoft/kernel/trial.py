@@ -74,7 +74,7 @@ class Trial:
         self._random_states = _random_states(context.device)
 
     def restore_state(self) -> None:
-        """Takes the state that an earlier attempt left, if there is one to go on from."""
+        """Restores the state that an earlier attempt has saved, if one can be used."""
         for path in self.resume.earlier if self.resume else ():
             shapes = {f"live:{name}": tensor.shape for name, tensor in self._live.items()}
             saved, why = read_resume_state(self._held(path), self.config, self.context.rows_key, shapes)
@@ -135,7 +135,7 @@ class Trial:
         return len(self.measurements) == len(self.steps.measured_at)
 
     def save_state(self) -> None:
-        """Writes where the trial stands, unless it is written or nobody wants it."""
+        """Writes the resume state, unless it is written already or not wanted."""
         if self.resume is None or self._kept_step == self.step or self.is_over:
             return
         tensors = state_of(self._live, self._optimizer, self._trained, self._random_states, self._losses)

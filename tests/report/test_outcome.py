@@ -16,7 +16,7 @@ COMPLETE = trial(0, values=(0.7,))
 FAILED = trial(1, "FAIL", values=(), reason="RuntimeError: boom")
 
 
-FIRST = Promotion("champion", "if_better", "became the champion, for there was none.")
+FIRST = Promotion("champion", "if_better", "became the champion, because there was none.")
 
 
 def said(trials, *, total, ran, best=None, unrecorded=None, promotion=None, limit=None, **budget):
