@@ -1,7 +1,7 @@
 """The command line. Thin: each command imports what it needs when it runs, so that `--help` is quick.
 
 Exit codes: 0 done, 1 something that you can fix, 2 usage, 3 no trial succeeded, 4 done but not all of
-it is in MLflow, 130 interrupted and can go on.
+it is in MLflow, 130 interrupted and can be continued.
 """
 
 import atexit
@@ -22,7 +22,7 @@ MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 app = typer.Typer(
     help="Hyperparameter search for fine-tuning pretrained models.",
     epilog="Exit codes: 0 done, 1 something that you can fix, 2 usage, 3 no trial succeeded, "
-    "4 done but not all of it is in MLflow, 130 interrupted and can go on.",
+    "4 done but not all of it is in MLflow, 130 interrupted and can be continued.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors of what a trial changed, whole or absent, never half."""
+"""Checkpoints: safetensors of what a trial changed, complete or absent."""
 
 import json
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ MEASURED_KEY = "measurement"
 
 
 class CheckpointWriter:
-    """Writes checkpoints in the order in which they come; what waits for the disk waits on another thread.
+    """Writes checkpoints in the order in which they come; waiting for the disk is done on another thread.
 
-    The tensors are written at once, into the system's memory of the file, because training goes on to change
-    them; that takes no longer than a copy would. Then the thread waits for the disk and gives the file its
-    name: a reader sees the old checkpoint or the new one.
+    The tensors are written at once, into the system's file cache, because training continues to change them;
+    that takes no longer than a copy would. Then the thread waits for the disk and gives the file its name: a
+    reader sees the old checkpoint or the new one.
     """
 
     def __init__(self) -> None:
@@ -45,10 +45,10 @@ class CheckpointWriter:
     def save(
         self, tensors: Mapping[str, torch.Tensor], path: Path, header: Mapping[str, str] | None = None
     ) -> Future[None]:
-        """Begin to write `tensors` (by name) to `path`; when what it gives is done they are there.
+        """Begin to write `tensors` (by name) to `path`; when the returned future is done, they are there.
 
-        `header` goes into the file's metadata. Raises OSError where the disk does not take these or earlier
-        ones; nothing half is left behind.
+        `header` goes into the file's metadata. Raises OSError if the disk does not accept these or earlier
+        ones; no partial file is left behind.
         """
         if all(each.done() for each in self._pending):
             self.finish()
@@ -61,14 +61,14 @@ class CheckpointWriter:
         return self._pending[-1]
 
     def finish(self) -> None:
-        """Wait for all that was saved. Raises OSError where the disk did not take it."""
+        """Wait for all that was saved. Raises OSError if the disk did not accept it."""
         pending, self._pending = self._pending, []
         wait(pending)
         for each in pending:
             each.result()
 
     def settle(self) -> None:
-        """Wait for what a trial saved that ended early, however the disk took it."""
+        """Wait for what an ended trial saved, whether the disk accepted it or not."""
         with suppress(OSError):
             self.finish()
 
@@ -96,7 +96,7 @@ def load_checkpoint(path: Path, into: Mapping[str, torch.Tensor], measurement: i
 
     Args:
         path: the file.
-        into: by name; with their pretrained values, where the checkpoint holds some rows of a table only.
+        into: by name; with their pretrained values, if the checkpoint holds only some rows of a table.
         measurement: the index of the one whose model it has to hold; None takes any.
 
     Raises:

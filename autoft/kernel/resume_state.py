@@ -1,4 +1,4 @@
-"""A trial's resume state: all that another process needs to go on with it as if nothing had happened.
+"""A trial's resume state: all that another process needs to continue it as if nothing had happened.
 
 One safetensors file: the trained tensors, the optimizer's moments, the states of the random generators and
 the losses since the last measurement; in its header the step and the measurements so far. The position in the
@@ -20,7 +20,8 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 
 FORMAT = 2
-"""Of the file, and of the batches that follow; a file in another one is not taken. 1 had other batches."""
+"""The format of the file and of the batches that follow; files of another format are not used. 1 had other
+batches."""
 _KEY, _STATE = "key", "place"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 """AdamW's state of a parameter."""
@@ -28,10 +29,10 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass
 class ResumeState:
-    """Where a trial stands."""
+    """The state of a trial between two steps."""
 
     step: int
-    """Updates done."""
+    """Optimizer steps done."""
     measurements: list[Measurement]
     elapsed_s: float
     micro_batch: int | None
@@ -47,7 +48,7 @@ def state_of(
     random_states: Sequence[torch.Tensor],
     losses: Sequence[torch.Tensor],
 ) -> dict[str, torch.Tensor]:
-    """The tensors of a state; they are the trial's own, to be written before training goes on.
+    """The tensors of a state; they are the trial's own, to be written before training continues.
 
     Args:
         live: what training changes, by name.
@@ -72,7 +73,7 @@ def restore(
     optimizer: torch.optim.Optimizer,
     trained: Mapping[str, nn.Parameter],
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Copies a state's tensors to where training changes them; gives the random states and the losses.
+    """Copies a state's tensors to where training changes them; returns the random states and the losses.
 
     Args:
         saved: from `read_resume_state`, with these tensors.
@@ -105,7 +106,7 @@ def header(saved: ResumeState, config: FineTuneConfig, rows_key: str) -> dict[st
 def read_resume_state(
     path: Path, config: FineTuneConfig, rows_key: str, shapes: Mapping[str, torch.Size]
 ) -> tuple[ResumeState | None, str]:
-    """The state in a file, and why there is none that this trial can go on from, in words.
+    """The state in a file, or None and why this trial cannot resume from it, in words.
 
     Args:
         path: the file.
@@ -131,7 +132,7 @@ def read_resume_state(
 
 
 def _key(config: FineTuneConfig, rows_key: str) -> str:
-    """Changes with whatever decides how the trial goes on."""
+    """A digest of everything that decides how the trial continues."""
     digest = hasher()
     digest.update(json.dumps([FORMAT, torch.__version__, rows_key, asdict(config)], sort_keys=True).encode())
     return digest.hexdigest()
