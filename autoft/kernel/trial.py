@@ -177,7 +177,7 @@ class Trial:
             torch.cuda.empty_cache()
 
     def measure(self) -> Measurement:
-        """Evaluates the model as it stands, and saves it where it is the best so far."""
+        """Evaluates the model in its current state, and saves it if it is the best so far."""
         config, step = self.config, self.step
         train_loss = _mean_loss(self._losses, step)
         self._losses = []

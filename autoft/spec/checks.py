@@ -76,8 +76,8 @@ def check_databases(uri: str | None, storage: str | None, study: str, notes: Not
     if shared is not None:
         notes.add(
             ("search", "storage") if storage else ("tracking", "uri"),
-            f"must be another database than MLflow's ({shared}), for both have tables of the same names; got "
-            f"{redact(own)!r}, and for MLflow {redact(places[shared])!r}. Name another one {fix}",
+            f"must be another database than MLflow's ({shared}), because both have tables of the same names; "
+            f"got {redact(own)!r}, and for MLflow {redact(places[shared])!r}. Name another one {fix}",
         )
 
 

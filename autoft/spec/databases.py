@@ -1,4 +1,4 @@
-"""Which URLs mean one and the same database: MLflow and a study cannot share one, for both keep tables of the
+"""Which URLs mean the same database: MLflow and a study cannot share one, because both have tables of the
 same names."""
 
 import os

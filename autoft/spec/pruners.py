@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from autoft.spec.methods import Method, Option, by_name
 
-_REDUCTION = Option("reduction_factor", 3, 2, "one trial in this many goes on from each rung", high=100)
+_REDUCTION = Option("reduction_factor", 3, 2, "one trial in this many continues from each rung", high=100)
 _FIRST = "measurements before the first decision; 0: automatic, a quarter of them or the whole warmup"
 _RESOURCE = Option(
     "min_resource",

@@ -19,7 +19,7 @@ class BuildWorkbench:
 
     models: tuple[ModelRef, ...]
     study_inputs: StudyInputs
-    """As the driver sees them; without models, which each node resolves for itself."""
+    """The inputs as the driver sees them; without models, which each node resolves itself."""
 
     def __call__(self, node: Node) -> Workbench:
         """See `study.worker_interface.MakeWorkbench`."""

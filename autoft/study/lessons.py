@@ -1,4 +1,4 @@
-"""What a study learns from earlier ones: a snapshot of their trials, stored when the study is made.
+"""What a study learns from earlier ones: a snapshot of their trials, stored when the study is created.
 
 It is stored so that the search can be repeated whatever happens to the earlier studies.
 """

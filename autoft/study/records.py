@@ -45,7 +45,7 @@ class TrialRecord:
     """One trial, as it is stored in the study."""
 
     number: int
-    """From 0, without gaps."""
+    """Counted from 0, without gaps."""
     state: State
     params: Mapping[str, Value]
     """The searched parameters that count in this trial."""

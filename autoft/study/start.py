@@ -14,7 +14,7 @@ from autoft.spec.study import StudySpec
 from autoft.study.lessons import Lesson, best_of
 
 START_ATTR = "start"
-"""The study's attribute: what it begins with, decided when it is made."""
+"""The study's attribute: what it begins with, decided when it is created."""
 ORIGIN_ATTR = "origin"
 """A trial's attribute: where its parameters come from, if not from the sampler."""
 DEFAULT, FIRST, LEARNED = "default", "first", "learned"

@@ -198,7 +198,7 @@ class Recorder:
             projection.conclude([self._seen[number] for number in sorted(self._seen)], self._model_uri)
         except (
             Exception
-        ) as error:  # the network, the database, the disk: all of it passes or is told by close
+        ) as error:  # the network, the database, the disk: all of it passes or is reported by close
             self._projection = None  # a new one finds out what has arrived
             self._trouble = store.first_line(error)
             _LOG.info("MLflow did not take the record: %s", store.redact(str(error)))

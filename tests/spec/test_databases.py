@@ -104,9 +104,9 @@ def test_a_study_in_the_database_of_mlflow_is_refused_with_its_line(workdir):
     )
     assert (problem.line, problem.path) == (8, "search.storage")
     assert problem.rule == (
-        "must be another database than MLflow's (tracking.uri), for both have tables of the same names; got "
-        "'sqlite:///./one.db', and for MLflow 'sqlite:///one.db'. Name another one for the study, or leave "
-        "search.storage out"
+        "must be another database than MLflow's (tracking.uri), because both have tables of the same names; "
+        "got 'sqlite:///./one.db', and for MLflow 'sqlite:///one.db'. Name another one for the study, or "
+        "leave search.storage out"
     )
 
 

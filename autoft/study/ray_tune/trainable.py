@@ -39,8 +39,8 @@ LOG = 2
 class ResidentTrainable(tune.Trainable):
     """Works on one trial after another (Ray's `reuse_actors`), and keeps the workbench between them.
 
-    Nothing that can fail happens in `setup` or `reset_config`: Ray tells a failure there from one in a
-    trial's step, and a step's is the one that carries its reason to the driver.
+    Nothing that can fail happens in `setup` or `reset_config`: Ray distinguishes a failure there from one in
+    a trial's step, and a step's is the one that carries its reason to the driver.
     """
 
     def setup(self, config: dict[str, Any], shared: Shared | None = None) -> None:
