@@ -154,7 +154,7 @@ def test_the_first_version_of_an_unfinished_budget_is_champion_and_says_so(world
     assert "there was none. The budget is unfinished (1 of 4 trials)" in promotion.said_of(
         "models:/tickets/3"
     )
-    assert "takes over where it is better by more than chance" in promotion.advice
+    assert "takes over if it is better by more than chance" in promotion.advice
 
 
 def test_a_worse_model_stays_candidate_and_the_champion_stays(world):

@@ -189,18 +189,18 @@ def test_another_task_is_refused(new: StudySpec, old: StudySpec) -> None:
         lessons(new)
 
 
-def test_without_its_rows_nobody_can_say_what_it_has_seen(new: StudySpec, old: StudySpec) -> None:
+def test_without_its_rows_it_is_unknown_what_it_has_seen(new: StudySpec, old: StudySpec) -> None:
     made(old, FOUR)
     rows = study_folder("old") / "data/rows.arrow"
     kept = rows.read_bytes()
     rows.write_bytes(kept[:100])
     with pytest.raises(
-        StudyError, match=r"old/data/rows\.arrow, which holds its rows, is damaged, so nobody"
+        StudyError, match=r"old/data/rows\.arrow, which holds its rows, is damaged, so it is unknown"
     ):
         lessons(new)
     rows.unlink()
     with pytest.raises(
-        StudyError, match=r"'old': .*old/data/rows\.arrow, which holds its rows, is gone, so nobody"
+        StudyError, match=r"'old': .*old/data/rows\.arrow, which holds its rows, is gone, so it is unknown"
     ):
         lessons(new)
     examine(new.data).write(rows.parent)
