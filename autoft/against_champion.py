@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from autoft.data.files import read_table
 from autoft.data.overlap import row_digests
+from autoft.data.prepare import read_rows
 from autoft.data.rows import listed
 from autoft.errors import TrackingError
 from autoft.kernel.memory import is_out_of_memory
 from autoft.kernel.paired import PairedDifference, paired_difference
-from autoft.kernel.tasks.text_classification import predict
+from autoft.tasks.text_classification.predict import probabilities
 from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import MissingVersionError, Training, load_version, read_training
 
@@ -57,8 +57,8 @@ def compare_with_champion(
         NotComparableError: the two do not answer the same question, or too few rows are new to both.
         TrackingError: the version cannot be read.
     """
-    table = read_table(rows)
-    labels = json.loads(table.schema.metadata[b"labels"])
+    table = read_rows(rows)
+    labels = json.loads(table.schema.metadata[b"targets"])["labels"]
     ours = read_training(uri, version.name, version.version)
     with _readable(champion):
         theirs = read_training(uri, version.name, champion)
@@ -82,7 +82,7 @@ def compare_with_champion(
         raise NotComparableError(
             "there is too little memory to ask the two models", for_good=False
         ) from error
-    return paired_difference(metric, here, there, fresh["label"].to_numpy())
+    return paired_difference(metric, here, there, fresh["target"].to_numpy())
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def _logits(pipeline: Any, rows: pa.Table, labels: Sequence[str]) -> np.ndarray:
     """The log of the probabilities [n, classes] that a model gives the `labels`, in their order."""
     columns = [rows[name].to_pylist() for name in rows.column_names if name.startswith("input_")]
     tokenizer = pipeline.tokenizer
-    found = predict(pipeline.model, tokenizer, *columns, max_length=tokenizer.model_max_length)
+    found = probabilities(pipeline.model, tokenizer, *columns, max_length=tokenizer.model_max_length)
     order = [pipeline.model.config.label2id[label] for label in labels]
     logits: np.ndarray = np.log(np.maximum(found[:, order], np.finfo(np.float64).tiny))
     return logits

@@ -23,11 +23,11 @@ from autoft.kernel.device import Precision
 from autoft.kernel.model_summary import fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.steps import plan as plan_steps
-from autoft.kernel.workbench import StudyInputs
+from autoft.kernel.study_inputs import StudyInputs
 from autoft.report.rehearsed import DiskNeed, Page, Tried
 from autoft.session import describe
 from autoft.signals import handle_signals
-from autoft.spec.corners import corners
+from autoft.spec.corners import COSTLY, corners
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
 from autoft.study.gauge import (
@@ -40,6 +40,7 @@ from autoft.study.gauge import (
 )
 from autoft.study.identity import identity_of, with_stored_defaults
 from autoft.study.layout import study_folder
+from autoft.study.planned import write_plan
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import NodeType, Runtime, ray_runtime
@@ -48,6 +49,7 @@ from autoft.study.records import TrialRecord, read_cache_plan, read_info, read_t
 from autoft.study.rehearsed import rehearsed
 from autoft.study.storage import Study, clear_storage_errors, find_existing_study, open_study
 from autoft.study.trial_config import fine_tune_config
+from autoft.tasks.find import find_task
 from autoft.tracking.rehearsed import try_model
 from autoft.winner import Searched
 
@@ -112,8 +114,8 @@ class _Rehearsal:
     def __init__(self, spec: StudySpec, scratch: Path, page: Page) -> None:
         self.scratch, self.page = scratch, page
         self.free_bytes = disk_usage(Path.cwd()).free
-        self.rows = examine(spec.data)
-        spec, _ = fit_to_models(spec, self.rows.labels, self.rows.size("train"))
+        self.rows = examine(spec.data, find_task(spec.task))
+        spec, _ = fit_to_models(spec, self.rows.targets, self.rows.size("train"))
         self.existing_study = find_existing_study(spec, study_folder(spec.study))
         self.spec = with_stored_defaults(spec, self.existing_study) if self.existing_study else spec
         self.corners = corners(self.spec.space)
@@ -169,8 +171,9 @@ class _Rehearsal:
         # Free slots are filled with the costliest corner, so that all slots are in use at the same time.
         more = max(0, pinned.max_concurrent - len(self.corners))
         entries = [*self.corners, *islice(cycle(self.corners[:1]), more)]
-        spec = rehearsed(self.spec, entries)
+        spec, trials = rehearsed(self.spec, entries)
         study = open_study(spec, folder, identity_of(spec, self.rows.digest))
+        write_plan(study, trials)
         write_info(study, describe(spec, prepared))
         # Few rows hold few tokens: here all embeddings are trained, which takes as much as a search ever can.
         study_inputs = replace(StudyInputs.of(spec, prepared), cache_plan=replace(plan, tables={}))
@@ -201,7 +204,7 @@ class _Rehearsal:
         warm, last = trial.measurements[1:], trial.measurements[-1]
         step_s = min(each.training_s for each in warm)
         evaluation_s = min(each.evaluation_s for each in warm) / len(self.few.tables["validation"])
-        values = {name: value for name, value in trial.params.items() if name != "learning_rate"}
+        values = {name: trial.values[name] for name in COSTLY}
         epochs = int(self.spec.space.ends("epochs")[1])
         whole = {**self.spec.space.resolve({}), **values, "epochs": epochs}
         steps = plan_steps(self.rows.size("train"), fine_tune_config(self.spec, whole, 0, precision))

@@ -27,13 +27,12 @@ from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
 from autoft.kernel.model_summary import ModelSummary, fit_to_models
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import StudyInputs
+from autoft.kernel.study_inputs import StudyInputs
 from autoft.report import cache_lines, findings, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
 from autoft.report.printing import say
 from autoft.signals import handle_signals
-from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.budget import limit_reached
@@ -71,6 +70,7 @@ from autoft.study.storage import (
     wait_for_storage,
 )
 from autoft.study.writable import require_writable, written_by
+from autoft.tasks.find import find_task
 from autoft.tracking.probe import require_usable
 from autoft.tracking.recorder import Recorder
 from autoft.winner import Searched
@@ -109,8 +109,8 @@ def run_session(
             require_writable(path)
     if trouble := require_usable(spec.tracking.uri, spec.tracking.experiment or spec.study):
         say(console, f"tracking: WARNING: {trouble} The search continues and publishes later.", "yellow")
-    rows = examine(spec.data, frames)
-    spec, summary = fit_to_models(spec, rows.labels, rows.size("train"))
+    rows = examine(spec.data, find_task(spec.task), frames)
+    spec, summary = fit_to_models(spec, rows.targets, rows.size("train"))
     findings.tell([*rows.findings, *cut_rows(spec, rows, summary)], console)
     if (before := find_existing_study(spec, folder)) is not None:
         spec = with_stored_defaults(spec, before)
@@ -284,15 +284,15 @@ def describe(spec: StudySpec, prepared: PreparedData, models: Sequence[ModelSumm
         task=spec.task,
         models=tuple(model.name for model in spec.models),
         objective=spec.objective,
-        direction=METRICS[spec.objective].direction,
+        direction=spec.metric.direction,
         fixed={name: value for name, value in values.items() if name not in searched},
         data={
             "source": _source(spec),
             "digest": prepared.digest,
             "inputs": list(spec.data.inputs),
             "target": spec.data.target,
-            "labels": list(prepared.labels),
-            "rows": {split: prepared.size(split) for split in prepared.counts},
+            "targets": dict(prepared.targets),
+            "rows": dict(prepared.sizes),
         },
         versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
         text=spec.text,

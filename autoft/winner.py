@@ -16,7 +16,8 @@ from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import StudyInputs, Workbench, rebuild
+from autoft.kernel.study_inputs import StudyInputs
+from autoft.kernel.workbench import Workbench, rebuild
 from autoft.promotion import Claim, settle
 from autoft.spec.study import StudySpec, Tracking
 from autoft.study.budget import unfinished
@@ -31,6 +32,7 @@ from autoft.study.records import (
 )
 from autoft.study.storage import Study, study_id
 from autoft.study.trial_config import fine_tune_config
+from autoft.tasks.find import find_task
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.registry import Registered, find_version, register_version
 from autoft.tracking.retrieval import Best
@@ -136,9 +138,9 @@ class Searched:
         model, tokenizer = rebuild(
             resolve(ref),
             config,
-            prepared.labels,
+            prepared.targets,
             self._checkpoint_of(trial),
-            self.spec.task,
+            find_task(self.spec.task),
             trial.best_index,
         )
         rows = read_table(prepared.rows_path)
@@ -146,7 +148,7 @@ class Searched:
             model=model,
             tokenizer=tokenizer,
             reference=ref.name,
-            max_length=config.max_length,
+            max_length=int(config.task["max_length"]),
             example=texts_of(rows.slice(0, 1))[0],
             trained_rows=row_digests(rows.filter(pc.equal(rows["split"], "train"))),
         )

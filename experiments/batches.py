@@ -28,10 +28,12 @@ from autoft.kernel import steps
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.device import PIECE_TOKENS
 from autoft.kernel.pretrained import package_folder, resolve
-from autoft.kernel.workbench import StudyInputs, Workbench
+from autoft.kernel.study_inputs import StudyInputs
+from autoft.kernel.workbench import Workbench
 from autoft.spec.read import read_spec
 from autoft.study.pruner import expected_passes
 from autoft.study.trial_config import fine_tune_config, trial_seed
+from autoft.tasks.find import find_task
 
 LEARNING_RATES = {1: 1e-3, 2: 6e-4, 4: 4e-4}
 """By depth."""
@@ -117,7 +119,7 @@ def _start(folder: Path, epochs: int) -> None:
     )
     FOLDER = folder / multiprocessing.current_process().name
     FOLDER.mkdir()
-    prepared = examine(SPEC.data, None).write(FOLDER)
+    prepared = examine(SPEC.data, find_task(SPEC.task)).write(FOLDER)
     study_inputs = StudyInputs.of(SPEC, prepared)
     study_inputs = replace(study_inputs, cpus=1, models=tuple(resolve(ref) for ref in SPEC.models))
     plan = plan_cache(SPEC, study_inputs, "fp32", expected_passes(SPEC))

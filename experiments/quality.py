@@ -84,7 +84,7 @@ def compare(space: Path, seed: int, overrides: list[str]) -> Comparison:
         data = folder / "studies" / f"quality-{seed}" / "data"
         sealed = sealed_folder(f"quality-{seed}")
         rows = read_table(data / "rows.arrow")
-        labels = json.loads(rows.schema.metadata[b"labels"])
+        labels = json.loads(rows.schema.metadata[b"targets"])["labels"]
         held_out = {
             "validation": _texts(
                 rows.filter(pa.compute.equal(rows["split"], "validation")), labels, n_inputs
@@ -153,7 +153,7 @@ def working_in_a_temporary_folder() -> Iterator[Path]:
 def _texts(rows: pa.Table, labels: list[str], n_inputs: int) -> tuple[list[str], list[str]]:
     if n_inputs != 1:
         raise SystemExit("this comparison is for one text column: the SVM reads only one")
-    return rows["input_0"].to_pylist(), [labels[i] for i in rows["label"].to_pylist()]
+    return rows["input_0"].to_pylist(), [labels[i] for i in rows["target"].to_pylist()]
 
 
 def _scores(truth: list[str], predicted: list[str]) -> Scores:

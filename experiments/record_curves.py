@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from curves.configurations import BATCH_SIZES, DEPTHS, configurations, jobs
 from curves.sets import SETS, CurveSet, write_set
 
@@ -32,14 +31,16 @@ from autoft.kernel import trial_context
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.freeze import evaluation_mode
-from autoft.kernel.metrics import classification_metrics
 from autoft.kernel.pretrained import package_folder, resolve
+from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.trial import Diverged
 from autoft.kernel.trial_context import TrialContext
-from autoft.kernel.workbench import StudyInputs, Workbench
+from autoft.kernel.workbench import Workbench
 from autoft.spec.read import read_spec
 from autoft.study.pruner import expected_passes
 from autoft.study.trial_config import fine_tune_config, trial_seed
+from autoft.tasks.classification import classification_metrics
+from autoft.tasks.find import find_task
 
 TABLE = Path(__file__).parent / "curves"
 SEED = 29
@@ -83,7 +84,7 @@ def _describe(each: CurveSet, sizes: dict[str, int], folder: Path) -> None:
     """The set's rows in numbers, and the true classes of what is scored."""
     scored = pd.read_csv(folder / "validation.csv", dtype=str, keep_default_na=False)["label"]
     train = pd.read_csv(folder / "train.csv", dtype=str, keep_default_na=False)
-    names = examine(_spec(each, folder).data, None).labels
+    names = examine(_spec(each, folder).data, find_task("text-classification")).targets["labels"]
     number = {label: index for index, label in enumerate(names)}
     truth = np.array([number[label.strip()] for label in scored], np.uint8)
     words = sum(train[column].str.split().str.len().sum() for column in each.inputs)
@@ -144,13 +145,13 @@ class Scored:
         began = time.process_time()
         self.train_s.append(began - self._since)
         evaluation_mode(context.model)
-        outputs = trial_context._try_logits(context, config.precision)
+        outputs = trial_context._try_predictions(context, config.precision)
         assert outputs is not None
         order = np.concatenate([rows for rows, _ in context.validation.evaluation()])
-        ordered = torch.cat(outputs).cpu().numpy()
+        ordered = outputs["logits"]
         logits = np.empty_like(ordered)
         logits[order] = ordered
-        labels, cut = context.validation.labels, self.validation_rows
+        labels, cut = context.validation.targets["labels"], self.validation_rows
         self.predicted.append(logits.argmax(axis=1).astype(np.uint8))
         metrics = classification_metrics(logits[:cut], labels[:cut])
         test = classification_metrics(logits[cut:], labels[cut:])
@@ -222,7 +223,7 @@ def _bench(each: CurveSet) -> tuple[Any, Workbench]:
         spec = _spec(each, FOLDER / each.name)
         folder = FOLDER / multiprocessing.current_process().name / each.name
         folder.mkdir(parents=True)
-        study_inputs = StudyInputs.of(spec, examine(spec.data, None).write(folder))
+        study_inputs = StudyInputs.of(spec, examine(spec.data, find_task(spec.task)).write(folder))
         study_inputs = replace(study_inputs, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
         plan = plan_cache(spec, study_inputs, "fp32", expected_passes(spec))
         BENCHES[each.name] = spec, Workbench(replace(study_inputs, cache_plan=plan))

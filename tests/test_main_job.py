@@ -121,12 +121,12 @@ def test_the_champion_scores_what_the_study_says(folder):
 
     rows = read_table(folder / "studies" / "quickstart" / "data" / "rows.arrow").to_pylist()
     labels = json.loads(
-        read_table(folder / "studies" / "quickstart" / "data" / "rows.arrow").schema.metadata[b"labels"]
-    )
+        read_table(folder / "studies" / "quickstart" / "data" / "rows.arrow").schema.metadata[b"targets"]
+    )["labels"]
     held_out = [row for row in rows if row["split"] == "validation"]
     answers = autoft.load_best_model("quickstart")([row["input_0"] for row in held_out])
     found = f1_score(
-        [labels[row["label"]] for row in held_out], [answer["label"] for answer in answers], average="macro"
+        [labels[row["target"]] for row in held_out], [answer["label"] for answer in answers], average="macro"
     )
     assert found == pytest.approx(autoft.best_config("quickstart").value, abs=1e-6)
 

@@ -79,11 +79,11 @@ class World:
         table = pa.table(
             {
                 "input_0": pa.array(texts, pa.large_string()),
-                "label": pa.array(truth, pa.int32()),
+                "target": pa.array(truth, pa.int32()),
                 "split": splits,
             }
         )
-        write_table(table.replace_schema_metadata({"labels": json.dumps(LABELS)}), self.rows)
+        write_table(table.replace_schema_metadata({"targets": json.dumps({"labels": LABELS})}), self.rows)
 
     def begin(self, champion):
         """Nothing is decided of any version, and only this one has an alias."""

@@ -13,11 +13,13 @@ from autoft.kernel.checkpoint import load_checkpoint
 from autoft.kernel.pretrained import load_pretrained, resolve
 from autoft.spec.read import read_spec
 from autoft.study.storage import find_study
+from autoft.tasks.find import find_task
 from autoft.tracking.probe import probe
 
 from .kernel.tiny import save_pretrained
 from .main_job import run
 
+FOR = {"labels": ["a", "b"]}, find_task("text-classification")
 GOOD = {
     "study": "tickets",
     "task": "text-classification",
@@ -131,18 +133,18 @@ def test_weights_that_are_not_safetensors_are_refused_and_not_read(tmp_path):
     (tmp_path / "bert" / "model.safetensors").unlink()
     (tmp_path / "bert" / "pytorch_model.bin").write_bytes(pickle.dumps(Evil(tmp_path / "canary")))
     with pytest.raises(ModelError):
-        load_pretrained(source, ("a", "b"), "text-classification")
+        load_pretrained(source, *FOR)
     assert not (tmp_path / "canary").exists()
 
 
 def test_weights_in_another_format_are_read_where_the_request_allows_it(tmp_path, workdir):
     source = save_pretrained("bert", tmp_path / "bert")
-    weights = load_pretrained(source, ("a", "b"), "text-classification").model.base_model.state_dict()
+    weights = load_pretrained(source, *FOR).model.base_model.state_dict()
     (tmp_path / "bert" / "model.safetensors").unlink()
     torch.save(weights, tmp_path / "bert" / "pytorch_model.bin")
     document = {**GOOD, "model": {"id": str(tmp_path / "bert"), "allow_pickle": True}}
     allowed = resolve(read_spec(document).models[0])
-    loaded = load_pretrained(allowed, ("a", "b"), "text-classification").model.base_model.state_dict()
+    loaded = load_pretrained(allowed, *FOR).model.base_model.state_dict()
     assert all(torch.equal(loaded[name], weights[name]) for name in weights)
 
 
@@ -174,10 +176,10 @@ def test_code_that_comes_with_a_model_runs_only_where_the_request_names_it(trust
     model = {"id": str(tmp_path / "bert"), "trust_remote_code": True} if trusted else str(tmp_path / "bert")
     source = resolve(read_spec({**GOOD, "model": model}).models[0])
     if trusted:
-        assert load_pretrained(source, ("a", "b"), "text-classification").anatomy.blocks
+        assert load_pretrained(source, *FOR).anatomy.blocks
     else:
         with pytest.raises(ModelError, match="Python code of its own"):
-            load_pretrained(source, ("a", "b"), "text-classification")
+            load_pretrained(source, *FOR)
     assert (tmp_path / "canary").exists() == trusted
 
 

@@ -1,12 +1,34 @@
-"""Rows of tokens to tensors: which rows make a batch, and how a batch is padded."""
+"""Encoded rows to tensors: which rows make a batch, and how a batch is padded."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 
-from autoft.data.encode import Tokens
+from autoft.data.encoded import Array, Encoded, Ragged
+
+
+@dataclass(frozen=True)
+class Batch:
+    """b rows as tensors, [b, ...] each."""
+
+    inputs: Mapping[str, torch.Tensor]
+    """By the name of the model's argument."""
+    targets: Mapping[str, torch.Tensor]
+    """By the task's own names."""
+    states: torch.Tensor | None = None
+    """What stands in for a frozen prefix, where its hidden states are stored."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """Inputs and targets on `device`; states come there by themselves."""
+        inputs, targets = (
+            {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+            for tensors in (self.inputs, self.targets)
+        )
+        return Batch(inputs, targets, self.states)
+
 
 POOL_BATCHES = 50
 """Of rows that are sorted together: more pad less, fewer mix more."""
@@ -14,31 +36,26 @@ LENGTHS = 2
 """Groups of rows of like length in a batch: with more, it is more like a random one and pads more."""
 
 
-def collate(tokens: Tokens, indices: np.ndarray, pad_id: int) -> dict[str, torch.Tensor]:
-    """The rows at `indices` [b], padded on the right to the longest of them.
+def collate(encoded: Encoded, rows: np.ndarray) -> Batch:
+    """The rows at `rows` [b], on the CPU.
 
-    Gives int64 tensors on the CPU: `input_ids`, `attention_mask` and, where the tokenizer makes them,
-    `token_type_ids`, each [b, longest]; and `labels` [b].
+    Ragged arrays are padded on the right to the longest row; if there is one among the inputs, so is an
+    `attention_mask`. Whole numbers become int64, others float32.
     """
-    starts = tokens.offsets[indices]
-    lengths = tokens.offsets[np.asarray(indices) + 1] - starts
-    columns = np.arange(lengths.max())
-    real = columns < lengths[:, None]
-    places = (starts[:, None] + columns)[real]
+    inputs, targets = (
+        {name: _tensor(array, rows) for name, array in arrays.items()}
+        for arrays in (encoded.inputs, encoded.targets)
+    )
+    if any(isinstance(array, Ragged) for array in encoded.inputs.values()):
+        lengths = encoded.lengths[rows]
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        inputs["attention_mask"] = torch.from_numpy(mask.astype(np.int64))
+    return Batch(inputs, targets)
 
-    def padded(flat: np.ndarray, fill: int) -> torch.Tensor:
-        grid = np.full(real.shape, fill, np.int64)
-        grid[real] = flat[places]
-        return torch.from_numpy(grid)
 
-    batch = {
-        "input_ids": padded(tokens.ids, pad_id),
-        "attention_mask": torch.from_numpy(real.astype(np.int64)),
-        "labels": torch.from_numpy(tokens.labels[indices].astype(np.int64)),
-    }
-    if tokens.token_type_ids is not None:
-        batch["token_type_ids"] = padded(tokens.token_type_ids, 0)
-    return batch
+def _tensor(array: Array, rows: np.ndarray) -> torch.Tensor:
+    chosen = array.padded(rows) if isinstance(array, Ragged) else array[rows]
+    return torch.from_numpy(chosen.astype(np.int64 if chosen.dtype.kind in "iub" else np.float32))
 
 
 def random_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:

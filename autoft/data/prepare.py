@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -11,13 +11,12 @@ import pandas as pd
 import pyarrow as pa
 
 from autoft.data import seal
-from autoft.data.alike import look_alikes, normalized
 from autoft.data.files import file_digest, hasher, read_table, write_table
 from autoft.data.load import load
 from autoft.data.repeated import repeated_rows
-from autoft.data.rows import SHOWN, Finding, RawSplit, listed
+from autoft.data.rows import SHOWN, Cell, Finding, RawSplit, listed
 from autoft.data.split import draw
-from autoft.data.values import natural_order
+from autoft.data.targets import TargetRules, Targets
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
 
@@ -30,12 +29,14 @@ SPLITS = ("train", "validation", "test")
 class DataSummary:
     """What is known of a study's rows, without the rows."""
 
-    labels: tuple[str, ...]
-    """The classes' names in natural order; a row's `label` is an index into them."""
+    targets: Targets
+    """What the task has learnt of the target column on the training rows."""
+    sizes: Mapping[str, int]
+    """Rows by split; only the splits that there are."""
     counts: Mapping[str, Mapping[str, int]]
-    """Rows by split and label name; only the splits that there are, all labels in each."""
+    """By split, how often each label, tag or range of the target occurs; all of them in each."""
     digest: str
-    """32 hex digits of columns, labels and rows of all splits; not of the file's format, name or place."""
+    """32 hex digits of columns, targets and rows of all splits; not of the file's format, name or place."""
     n_inputs: int
     """1, or 2 for a pair."""
     dropped: int
@@ -43,7 +44,7 @@ class DataSummary:
 
     def size(self, split: str) -> int:
         """How many rows a split has; 0 where there is no such split."""
-        return sum(self.counts.get(split, {}).values())
+        return self.sizes.get(split, 0)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class PreparedData(DataSummary):
 
     @property
     def rows_path(self) -> Path:
-        """Train and validation rows: Arrow, columns input_0, (input_1), label (int32), split."""
+        """Train and validation rows: Arrow, columns input_0, (input_1), target, split."""
         return self.folder / ROWS_FILE
 
 
@@ -80,21 +81,44 @@ class Rows(DataSummary):
         seal.write_test(self.tables.get("test"), folder)
 
 
+def read_rows(path: Path) -> pa.Table:
+    """The rows that `Rows.write` left at `path`; those of a version with one task alone as they would be now.
+
+    Raises DataError where the file is missing or damaged.
+    """
+    rows = read_table(path)
+    about = rows.schema.metadata
+    if b"targets" in about:
+        return rows
+    labels = json.loads(about[b"labels"])
+    counts = {
+        split: {label: count[number] for number, label in enumerate(labels)}
+        for split, count in _label_counts(rows).items()
+    }
+    learnt = {"targets": json.dumps({"labels": labels}), "counts": json.dumps(counts)}
+    names = ["target" if name == "label" else name for name in rows.column_names]
+    return rows.rename_columns(names).replace_schema_metadata({"digest": about[b"digest"], **learnt})
+
+
+def _label_counts(rows: pa.Table) -> dict[str, Counter[int]]:
+    counts: dict[str, Counter[int]] = {}
+    for split, number in zip(rows["split"].to_pylist(), rows["label"].to_pylist(), strict=True):
+        counts.setdefault(split, Counter())[number] += 1
+    return counts
+
+
 def read_prepared(folder: Path) -> PreparedData:
     """What `Rows.write` left in `folder`, but for the test split, which stays sealed, and what was dropped.
 
     Raises DataError where it is missing or damaged.
     """
-    rows = read_table(folder / ROWS_FILE)
-    labels = tuple(json.loads(rows.schema.metadata[b"labels"]))
-    counts = Counter(zip(rows["split"].to_pylist(), rows["label"].to_pylist(), strict=True))
+    rows = read_rows(folder / ROWS_FILE)
+    about = rows.schema.metadata
     return PreparedData(
-        labels=labels,
-        counts={
-            split: {label: counts[split, number] for number, label in enumerate(labels)}
-            for split in dict.fromkeys(split for split, _ in counts)
-        },
-        digest=rows.schema.metadata[b"digest"].decode(),
+        targets=json.loads(about[b"targets"]),
+        sizes=dict(Counter(rows["split"].to_pylist())),
+        counts=json.loads(about[b"counts"]),
+        digest=about[b"digest"].decode(),
         n_inputs=sum(name.startswith("input_") for name in rows.column_names),
         dropped=0,
         folder=folder,
@@ -102,34 +126,41 @@ def read_prepared(folder: Path) -> PreparedData:
     )
 
 
-def examine(spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None) -> Rows:
-    """Loads, checks and splits the data.
+def examine(spec: DataSpec, rules: TargetRules, frames: Mapping[str, pd.DataFrame] | None = None) -> Rows:
+    """Loads, checks and splits the data. `rules` is the task: it says what the target column means.
 
     Splits that the data come with are kept. Where none is held out, validation and test are drawn; where only
     a test split comes with them, validation is; where only validation does, there is no test split.
     Raises DataError for everything about the data that the user has to fix.
     """
     loaded, dropped = _without_empties(load(spec, frames), spec)
-    loaded = _with_stripped_labels(loaded, spec.target)
-    labels = _labels(loaded, spec.target)
-    splits = _with_drawn(loaded, spec)
+    loaded = {
+        name: replace(split, columns={**split.columns, spec.target: rules.clean_target(split, spec.target)})
+        for name, split in loaded.items()
+    }
+    targets = rules.fit_targets(loaded, spec.target)
+    splits = _with_drawn(loaded, spec, rules)
     if spec.split.group:
         _require_disjoint_groups(splits, spec.split.group)
-    digest = _digest(splits, spec, labels)
-    metadata = {"digest": digest, "labels": json.dumps(labels)}
-    counts = {name: Counter(split.columns[spec.target]) for name, split in splits.items()}
-    total = sum(counts.values(), Counter[str | None]())
-    alike = look_alikes(spec.target, {label: total[label] for label in labels})
+    digest = _digest(splits, spec, targets)
+    counts = {name: rules.occurrences(split.columns[spec.target], targets) for name, split in splits.items()}
+    open_counts = {name: of_split for name, of_split in counts.items() if name != "test"}
+    metadata = {"digest": digest, "targets": json.dumps(targets), "counts": json.dumps(open_counts)}
+    total = sum((Counter(of_split) for of_split in counts.values()), Counter[str]())
     return Rows(
-        tables={name: _table(split, name, spec, labels, metadata) for name, split in splits.items()},
-        labels=labels,
-        counts={name: {label: counts[name][label] for label in labels} for name in splits},
+        tables={
+            name: _table(split, name, spec, rules.target_array(split.columns[spec.target], targets), metadata)
+            for name, split in splits.items()
+        },
+        targets=targets,
+        sizes={name: len(split) for name, split in splits.items()},
+        counts=counts,
         digest=digest,
         n_inputs=len(spec.inputs),
         dropped=dropped,
         findings=(
             *(finding for split in loaded.values() for finding in split.findings),
-            *([alike] if alike else []),
+            *rules.target_findings(spec.target, total),
             *repeated_rows(splits, spec.inputs, spec.target),
         ),
     )
@@ -162,45 +193,7 @@ def _without_empties(loaded: Mapping[str, RawSplit], spec: DataSpec) -> tuple[di
     return kept, dropped
 
 
-def _with_stripped_labels(loaded: Mapping[str, RawSplit], target: str) -> dict[str, RawSplit]:
-    """White space around a label is no part of its name: nobody could tell the two labels apart."""
-    return {
-        name: replace(
-            split,
-            columns={**split.columns, target: [str(label).strip() for label in split.columns[target]]},
-        )
-        for name, split in loaded.items()
-    }
-
-
-def _labels(loaded: Mapping[str, RawSplit], target: str) -> tuple[str, ...]:
-    known = set(loaded["train"].columns[target])
-    if len(known) < 2:
-        raise DataError(
-            f"{loaded['train'].source}: column `{target}` has one value only (`{next(iter(known))}`) in "
-            f"{len(loaded['train'])} rows; a classifier needs at least two"
-        )
-    for split in loaded.values():
-        strange = np.array([label not in known for label in split.columns[target]])
-        if strange.any():
-            names = natural_order(str(split.columns[target][i]) for i in np.flatnonzero(strange).tolist())
-            raise DataError(
-                f"{split.source}: label {listed(names, '`')} of column `{target}` is not in the train split "
-                f"({split.places(strange)}); train has {listed(natural_order(map(str, known)), '`')}"
-                f"{_alike(names, map(str, known))}"
-            )
-    return natural_order(str(label) for label in known)
-
-
-def _alike(names: Iterable[str], known: Iterable[str]) -> str:
-    """Which labels of train the strange `names` look like."""
-    by_look = {normalized(label): label for label in known}
-    pairs = [f"{name!a} is {by_look[look]!a}" for name in names if (look := normalized(name)) in by_look]
-    what = "case, white space, invisible characters or Unicode form"
-    return f"; {listed(pairs)} but for {what}" if pairs else ""
-
-
-def _with_drawn(loaded: Mapping[str, RawSplit], spec: DataSpec) -> dict[str, RawSplit]:
+def _with_drawn(loaded: Mapping[str, RawSplit], spec: DataSpec, rules: TargetRules) -> dict[str, RawSplit]:
     """All splits in order, those that the data lack drawn from train."""
     shares: dict[str, float] = {}
     if "validation" not in loaded:
@@ -211,11 +204,12 @@ def _with_drawn(loaded: Mapping[str, RawSplit], spec: DataSpec) -> dict[str, Raw
     splits = dict(loaded)
     if shares:
         group = spec.split.group
+        strata = rules.strata(train.columns[spec.target])
         chosen = draw(
-            [str(label) for label in train.columns[spec.target]],
+            strata or [""] * len(train),
             shares,
             seed=spec.split.seed,
-            stratify=spec.split.stratify,
+            stratify=spec.split.stratify and strata is not None,
             groups=[str(value) for value in train.columns[group]] if group else None,
             group_column=group or "",
         )
@@ -225,7 +219,7 @@ def _with_drawn(loaded: Mapping[str, RawSplit], spec: DataSpec) -> dict[str, Raw
 
 def _require_disjoint_groups(splits: Mapping[str, RawSplit], group: str) -> None:
     """Given splits may break what drawn ones keep by construction."""
-    home: dict[str | None, str] = {}
+    home: dict[Cell, str] = {}
     shared: dict[str, str] = {}
     for name, split in splits.items():
         for value in dict.fromkeys(split.columns[group]):
@@ -240,26 +234,30 @@ def _require_disjoint_groups(splits: Mapping[str, RawSplit], group: str) -> None
         )
 
 
-def _digest(splits: Mapping[str, RawSplit], spec: DataSpec, labels: Sequence[str]) -> str:
+def _digest(splits: Mapping[str, RawSplit], spec: DataSpec, targets: Targets) -> str:
     digest = hasher()
-    digest.update(json.dumps(["autoft rows 1", spec.inputs, spec.target, labels]).encode())
+    # Of a classification it is what it was when there was no other task.
+    learnt = targets["labels"] if targets.keys() == {"labels"} else targets
+    digest.update(json.dumps(["autoft rows 1", spec.inputs, spec.target, learnt]).encode())
     for name, split in splits.items():
         digest.update(json.dumps([name, len(split)]).encode())
         for column in (*spec.inputs, spec.target):
-            cells = [str(cell).encode() for cell in split.columns[column]]
+            cells = [_bytes(cell) for cell in split.columns[column]]
             digest.update(np.array([len(cell) for cell in cells], "<i8").tobytes())
             digest.update(b"".join(cells))
     return digest.hexdigest()
 
 
+def _bytes(cell: Cell) -> bytes:
+    return (cell if isinstance(cell, str) else json.dumps(cell)).encode()
+
+
 def _table(
-    split: RawSplit, name: str, spec: DataSpec, labels: Sequence[str], metadata: Mapping[str, str]
+    split: RawSplit, name: str, spec: DataSpec, target: pa.Array, metadata: Mapping[str, str]
 ) -> pa.Table:
-    number = {label: i for i, label in enumerate(labels)}
     columns = {
         f"input_{i}": pa.array(split.columns[column], pa.large_string())
         for i, column in enumerate(spec.inputs)
     }
-    columns["label"] = pa.array([number[str(label)] for label in split.columns[spec.target]], pa.int32())
-    columns["split"] = pa.repeat(pa.scalar(name), len(split))
+    columns |= {"target": target, "split": pa.repeat(pa.scalar(name), len(split))}
     return pa.table(columns).replace_schema_metadata(dict(metadata))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from autoft.data.rows import RawSplit
+from autoft.data.rows import Cell, RawSplit
 
 _SHOWN = 3
 """Examples of each finding."""
 _SHOWN_CHARACTERS = 40
 
-Inputs = tuple[str | None, ...]
+Inputs = tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class _Looked:
         return {key: i for i, key in reversed(list(enumerate(self.keys)))}
 
     @cached_property
-    def labeled(self) -> list[tuple[Inputs, str | None]]:
+    def labeled(self) -> list[tuple[Inputs, Cell]]:
         """Each row's key with its label."""
         return list(zip(self.keys, self.split.columns[self.target], strict=True))
 
@@ -134,7 +134,7 @@ def _repeated(own: _Looked) -> RepeatedRows | None:
     rows = [i for i, key in enumerate(own.keys) if own.first[key] != i]
     if not rows:
         return None
-    labels, relabeled = set[tuple[Inputs, str | None]](), 0
+    labels, relabeled = set[tuple[Inputs, Cell]](), 0
     for i, (key, label) in enumerate(own.labeled):
         relabeled += own.first[key] != i and (key, label) not in labels
         labels.add((key, label))

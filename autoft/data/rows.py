@@ -9,6 +9,9 @@ import numpy as np
 
 from autoft.errors import DataError
 
+Cell = str | tuple[str, ...] | None
+"""A cell of a column of text, or of a column of lists of texts; None is an empty one."""
+
 SHOWN = 5
 """How many lines or names an error lists before it says how many more there are."""
 
@@ -21,7 +24,7 @@ class Finding(Protocol):
 
 @dataclass(frozen=True)
 class RawSplit:
-    """The columns of one split that count, as text; None is an empty cell."""
+    """The columns of one split that count, as text or lists of texts; None is an empty cell."""
 
     source: str
     """The file's name, `org/name[split]` of a hub dataset, or `data["train"]` of a data frame."""
@@ -29,7 +32,7 @@ class RawSplit:
     """What `numbers` count: `line` (1-based, of the file), `row` (1-based) or `iloc` (0-based)."""
     numbers: np.ndarray
     """Where each row stands, int64 [n]."""
-    columns: Mapping[str, Sequence[str | None]]
+    columns: Mapping[str, Sequence[Cell]]
     """By column name, each of length n."""
     findings: tuple[Finding, ...] = ()
     """About the file as a whole."""

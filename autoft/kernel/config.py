@@ -1,21 +1,28 @@
 """One trial's fine-tuning, fully decided: no ranges, no None that means a default."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from autoft.spec.space import Value
 
 Depth = int | Literal["all"]
 
 
 @dataclass(frozen=True)
 class FineTuneConfig:
-    """Everything that decides a trial's result, and nothing else (rule 8 of the design)."""
+    """Everything that decides a trial's result, and nothing else."""
 
     model: str
     """The reference from space.yaml."""
+    optimizer: str
+    """`adamw`, `adafactor` or `sgd`."""
     learning_rate: float
-    """Peak of the schedule."""
+    """Peak of the schedule, for the head."""
+    layer_decay: float
+    """Each block's rate over that of the block above it; 1 gives all the same."""
     weight_decay: float
-    """Decoupled (AdamW, arXiv 1711.05101); not on biases and norms."""
+    """Decoupled in AdamW and Adafactor; not on biases and norms."""
     dropout: float
     """Probability, in trained blocks and head only."""
     unfreeze_depth: Depth
@@ -29,9 +36,6 @@ class FineTuneConfig:
     """Share of the trial's steps over which the learning rate rises from 0."""
     lr_schedule: str
     """`linear`, `cosine` or `constant`, spanning the whole trial."""
-    max_length: int
-    """Tokens a row, special tokens included; longer rows are cut."""
-    label_smoothing: float
     max_grad_norm: float
     """The gradient's L2 norm is clipped to this; 0 does not clip."""
     measurements: int
@@ -40,3 +44,5 @@ class FineTuneConfig:
     """The metric whose best measurement is the trial's score."""
     precision: Literal["fp32", "bf16"]
     seed: int
+    task: Mapping[str, Value] = field(default_factory=dict)
+    """The values of the task's own hyperparameters."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from autoft.data.encode import tokenize
 from autoft.data.prepare import Rows
+from autoft.data.text import tokenize
 from autoft.kernel.model_summary import ModelSummary
-from autoft.kernel.pretrained import load_tokenizer, resolve
+from autoft.kernel.pretrained import load_processor, resolve
 from autoft.spec.study import StudySpec
+from autoft.tasks.find import find_task
 
 MOST_ROWS = 20_000
 """As many are looked at, evenly spread: more would hardly change a share, and take seconds."""
@@ -85,7 +86,7 @@ def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> lis
     max_length = int(spec.space.ends("max_length")[1])
     found = []
     for ref, summary in zip(spec.models, models, strict=True):
-        tokenizer = load_tokenizer(resolve(ref))
+        tokenizer = load_processor(resolve(ref), find_task(spec.task))
         lengths = tokenize(texts, tokenizer, _NO_LIMIT).lengths
         if (lengths <= max_length).all():
             continue

@@ -1,9 +1,9 @@
 """What a pretrained model is made of, held against what a space asks of it: before the first trial."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from autoft.data.encode import tokenizer_fingerprint
+from autoft.data.targets import Targets
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, require_depth
 from autoft.kernel.config import Depth
@@ -19,6 +19,7 @@ from autoft.kernel.pretrained import (
 from autoft.spec.depth import deepest, narrow_depth
 from autoft.spec.recommended import recommended, with_recommended
 from autoft.spec.study import StudySpec
+from autoft.tasks.find import find_task
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ModelSummary:
 
 
 def fit_to_models(
-    spec: StudySpec, labels: Sequence[str], train_rows: int
+    spec: StudySpec, targets: Targets, train_rows: int
 ) -> tuple[StudySpec, tuple[ModelSummary, ...]]:
     """The request as its models can fulfil it, and what these are made of.
 
@@ -56,20 +57,20 @@ def fit_to_models(
         ModelError: a model cannot be loaded, does not know the tokens of its tokenizer, or the user asks for
             more blocks or longer rows than it has.
     """
-    summary, models = [], []
+    summary, models, task = [], [], find_task(spec.task)
     for ref in spec.models:
-        loaded = load_pretrained(resolve(ref), labels, spec.task)
+        loaded = load_pretrained(resolve(ref), targets, task)
         try:
-            require_known_tokens(loaded.model, loaded.tokenizer, len(spec.data.inputs))
+            require_known_tokens(loaded.model, loaded.processor, len(spec.data.inputs))
             require_depth(loaded.anatomy, deepest(spec))
             require_max_length(loaded.model, int(spec.space.ends("max_length")[1]))
         except ModelError as error:
             raise ModelError(f"{ref.name}: {error}") from None
         summary.append(_facts(ref.name, loaded))
         weights = weights_digest(loaded.model, loaded.fresh)
-        models.append(replace(ref, weights=weights, tokenizer=tokenizer_fingerprint(loaded.tokenizer)))
+        models.append(replace(ref, weights=weights, tokenizer=task.fingerprint(loaded.processor)))
     space = narrow_depth(spec.space, min(fact.blocks for fact in summary))
-    space = with_recommended(space, recommended(train_rows, len(labels), summary[0].parameters))
+    space = with_recommended(space, recommended(train_rows, task.outputs(targets), summary[0].parameters))
     return replace(spec, space=space, models=tuple(models)), tuple(summary)
 
 

@@ -1,38 +1,77 @@
-"""AdamW (arXiv 1711.05101) and the learning-rate schedule."""
+"""The optimizer, and the learning-rate schedule."""
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
+from autoft.kernel.blocks import Anatomy
 from autoft.kernel.config import FineTuneConfig
+
+OPTIMIZERS = ("adamw", "adafactor", "sgd")
+"""AdamW (arXiv 1711.05101), Adafactor (arXiv 1804.04235) and SGD with Nesterov momentum of MOMENTUM."""
+MOMENTUM = 0.9
 
 
 def build_optimizer(
-    model: nn.Module, trained: Mapping[str, nn.Parameter], config: FineTuneConfig
-) -> torch.optim.AdamW:
-    """AdamW over the `trained` parameters (by name), with weight decay on matrices only."""
-    no_decay = set(_without_decay(model))
-    groups = [
-        {
-            "params": [parameter for parameter in trained.values() if parameter not in no_decay],
-            "weight_decay": config.weight_decay,
-        },
-        {
-            "params": [parameter for parameter in trained.values() if parameter in no_decay],
-            "weight_decay": 0.0,
-        },
+    model: nn.Module, trained: Mapping[str, nn.Parameter], anatomy: Anatomy, config: FineTuneConfig
+) -> torch.optim.Optimizer:
+    """The trial's optimizer over the `trained` parameters (by name), with weight decay on matrices only.
+
+    Each group of parameters has a `multiplier`: its share of the scheduled rate. With `layer_decay` d it is 1
+    for the head, d for the top block, d^2 for the one below and so on, down to the embeddings and what blocks
+    share (arXiv 2003.10555, appendix B).
+    """
+    no_decay, distance = set(_without_decay(model)), _distance_from_head(anatomy)
+    lowest = len(anatomy.blocks) + 1
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for decayed in (True, False):
+        for name, parameter in trained.items():
+            if decayed == (parameter not in no_decay):
+                multiplier = config.layer_decay ** distance.get(name, lowest)
+                groups.setdefault((decayed, multiplier), []).append(parameter)
+    described = [
+        {"params": params, "weight_decay": config.weight_decay if decayed else 0.0, "multiplier": multiplier}
+        for (decayed, multiplier), params in groups.items()
     ]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-    # Made here and not in the first step: a step that runs out of memory half-way could not be repeated.
-    for parameter in trained.values():
-        optimizer.state[parameter] = {
-            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-        }
+    match config.optimizer:
+        case "adamw":
+            return _adamw(described, config.learning_rate)
+        case "adafactor":
+            return torch.optim.Adafactor(described, lr=config.learning_rate)
+        case "sgd":
+            return torch.optim.SGD(described, lr=config.learning_rate, momentum=MOMENTUM, nesterov=True)
+        case other:
+            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {other!r}")
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Each group's share of the scheduled `rate` for the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["multiplier"]
+
+
+def _adamw(groups: list[dict[str, Any]], rate: float) -> torch.optim.AdamW:
+    optimizer = torch.optim.AdamW(groups, lr=rate, fused=True)
+    # Made here: so a trial finds out before its first step whether the moments fit into memory.
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            optimizer.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            }
     return optimizer
+
+
+def _distance_from_head(anatomy: Anatomy) -> dict[str, int]:
+    """By parameter: 0 in the head, 1 in the top block, 2 in the one below."""
+    distance = dict.fromkeys(anatomy.head_parameters, 0)
+    for below, names in enumerate(reversed(anatomy.block_parameters), start=1):
+        distance |= dict.fromkeys(names, below)
+    return distance
 
 
 def _without_decay(model: nn.Module) -> list[nn.Parameter]:

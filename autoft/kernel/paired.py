@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoft.kernel.metrics import classification_metrics, is_better
-from autoft.kernel.noise import row_values, scores
+from autoft.tasks.classification import classification_metrics
+from autoft.tasks.classification_error import row_values, scores
+from autoft.tasks.classification_metrics import METRICS
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -35,13 +36,13 @@ class PairedDifference:
     @property
     def is_better(self) -> bool:
         """Whether the one is better by more than chance: the whole interval is on its side of 0."""
-        return all(is_better(self.metric, end, 0.0) for end in (self.low, self.high))
+        return all(METRICS[self.metric].is_better(end, 0.0) for end in (self.low, self.high))
 
 
 def paired_difference(
     metric: str, one: np.ndarray, other: np.ndarray, labels: np.ndarray
 ) -> PairedDifference:
-    """How much better the `one` model is than the `other` by a metric of `spec.metrics`.
+    """How much better the `one` model is than the `other` by a metric of `classification_metrics`.
 
     NaN throughout where a model's logits are not finite. The same answers have the same interval.
 

@@ -12,15 +12,16 @@ import transformers
 from huggingface_hub.utils.tqdm import disable_progress_bars
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from autoft.data.files import hasher
+from autoft.data.targets import Targets
 from autoft.errors import ModelError
 from autoft.kernel.blocks import Anatomy, find_blocks
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places
 from autoft.kernel.initialize import fresh_parameters
-from autoft.kernel.tasks import TASKS
 from autoft.spec.study import ModelRef
+from autoft.tasks.protocol import Task
 
 T = TypeVar("T")
 
@@ -41,10 +42,11 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A pretrained model with a head for the task's labels, in float32 on the CPU, in evaluation mode."""
+    """A pretrained model with a head for the task's targets, in float32 on the CPU, in evaluation mode."""
 
     model: PreTrainedModel
-    tokenizer: Any
+    processor: Any
+    """What turns rows into its inputs: a tokenizer, for example."""
     anatomy: Anatomy
     fresh: tuple[str, ...]
     """Parameters that each trial draws anew: those outside the base model or missing in the checkpoint."""
@@ -90,7 +92,7 @@ def package_folder(distribution: str) -> Path:
     )
 
 
-def load_pretrained(source: ModelSource, labels: Sequence[str], task: str) -> Pretrained:
+def load_pretrained(source: ModelSource, targets: Targets, task: Task) -> Pretrained:
     """Load weights into the task's architecture.
 
     Unless the source says otherwise, weights are safetensors and no code that comes with a model is run.
@@ -101,20 +103,32 @@ def load_pretrained(source: ModelSource, labels: Sequence[str], task: str) -> Pr
         ModelError: something is missing or does not fit; says what, and how to get it.
     """
     _quiet()
-    model, missing = _from_cache_or_hub(source, lambda local: _load_weights(source, labels, task, local))
-    tokenizer = load_tokenizer(source)
-    _set_padding(source, model, tokenizer)
+    model, missing = _from_cache_or_hub(source, lambda local: _load_weights(source, targets, task, local))
+    processor = load_processor(source, task)
+    _set_padding(source, model, processor)
     restore_dropout_places(model)
     evaluation_mode(model)
     anatomy = find_blocks(model)
     _require_blocks(source, anatomy, missing)
-    return Pretrained(model, tokenizer, anatomy, fresh_parameters(model, missing))
+    return Pretrained(model, processor, anatomy, fresh_parameters(model, missing))
 
 
-def load_tokenizer(source: ModelSource) -> Any:
-    """The model's tokenizer by itself. Raises ModelError as `load_pretrained` does."""
+def load_processor(source: ModelSource, task: Task) -> Any:
+    """The model's tokenizer, or what the task has instead, by itself.
+
+    Raises:
+        ModelError: as `load_pretrained`.
+    """
     _quiet()
-    return _from_cache_or_hub(source, lambda local: _load_tokenizer(source, local))
+    return _from_cache_or_hub(
+        source,
+        lambda local: task.load_processor(
+            source.path_or_id,
+            revision=source.revision,
+            local_files_only=local,
+            trust_remote_code=source.trust_remote_code,
+        ),
+    )
 
 
 def weights_digest(model: PreTrainedModel, fresh: Sequence[str]) -> str:
@@ -172,7 +186,7 @@ def _reason(source: ModelSource, error: Exception) -> str:
 
 
 def _load_weights(
-    source: ModelSource, labels: Sequence[str], task: str, local: bool
+    source: ModelSource, targets: Targets, task: Task, local: bool
 ) -> tuple[PreTrainedModel, set[str]]:
     """The model, and the names of the parameters that its checkpoint does not give."""
     where: dict[str, Any] = {
@@ -180,8 +194,8 @@ def _load_weights(
         "local_files_only": local,
         "trust_remote_code": source.trust_remote_code,
     }
-    config = AutoConfig.from_pretrained(source.path_or_id, **where, **TASKS[task].config_values(labels))
-    model, report = TASKS[task].auto_model.from_pretrained(
+    config = AutoConfig.from_pretrained(source.path_or_id, **where, **task.config_values(targets))
+    model, report = task.auto_model.from_pretrained(
         source.path_or_id,
         config=config,
         dtype=torch.float32,  # else half-precision checkpoints are trained in half precision
@@ -194,28 +208,14 @@ def _load_weights(
     return model, set(report["missing_keys"]) | mismatched
 
 
-def _load_tokenizer(source: ModelSource, local: bool) -> Any:
-    tokenizer = AutoTokenizer.from_pretrained(
-        source.path_or_id,
-        revision=source.revision,
-        local_files_only=local,
-        trust_remote_code=source.trust_remote_code,
-    )
-    # Without its files transformers makes an empty one and says nothing.
-    if len(tokenizer) <= len(set(tokenizer.all_special_tokens)):
-        raise OSError("there are no tokenizer files (tokenizer.json or a vocabulary)")
-    return tokenizer
-
-
-def _set_padding(source: ModelSource, model: PreTrainedModel, tokenizer: Any) -> None:
-    """Give tokenizer and model the same padding token; GPT-2 and its like have none and take end-of-text."""
-    tokenizer.padding_side = "right"
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    if tokenizer.pad_token_id is None:
+def _set_padding(source: ModelSource, model: PreTrainedModel, processor: Any) -> None:
+    """Gives the model the padding token of its tokenizer, where the processor is one."""
+    if not hasattr(processor, "pad_token_id"):
+        return
+    if processor.pad_token_id is None:
         raise ModelError(f"{source.name}: its tokenizer has no padding, end or unknown token to pad with")
     if getattr(model.config.get_text_config(), "pad_token_id", None) is None:
-        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+        model.config.get_text_config().pad_token_id = processor.pad_token_id
     model.config.pad_token_id = model.config.get_text_config().pad_token_id
 
 

@@ -1,4 +1,4 @@
-"""A pretrained model that stays in memory and stands as new before each trial (rule 8)."""
+"""A pretrained model that stays in memory and stands as new before each trial."""
 
 import torch
 
@@ -15,7 +15,7 @@ class Resident:
 
     def __init__(self, pretrained: Pretrained, device: torch.device) -> None:
         self.model = pretrained.model.to(device)  # type: ignore[arg-type]
-        self.tokenizer = pretrained.tokenizer
+        self.processor = pretrained.processor
         self.anatomy = pretrained.anatomy
         self.fresh = pretrained.fresh
         self._pristine: dict[str, torch.Tensor] = {}

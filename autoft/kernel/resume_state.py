@@ -1,11 +1,12 @@
 """A trial's resume state: all that another process needs to continue it as if nothing had happened.
 
-One safetensors file: the trained tensors, the optimizer's moments, the states of the random generators and
+One safetensors file: the trained tensors, the optimizer's state, the states of the random generators and
 the losses since the last measurement; in its header the step and the measurements so far. The position in the
 data follows from the step, and so does the learning rate.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,18 +14,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
 from autoft.data.files import hasher
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
 
-FORMAT = 2
-"""The format of the file and of the batches that follow; files of another format are not used. 1 had other
-batches."""
-_KEY, _STATE = "key", "place"
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-"""AdamW's state of a parameter."""
+FORMAT = 3
+"""The format of the file and of the batches that follow; files of another format are not used."""
+_KEY, _STATE = "key", "state"
+_OPTIMIZER = "optimizer:"
 
 
 @dataclass
@@ -38,13 +36,12 @@ class ResumeState:
     micro_batch: int | None
     """See `Measurement`."""
     tensors: Mapping[str, torch.Tensor]
-    """By name: what training changes, the optimizer's moments, `random:0` and so on, and `losses`."""
+    """By name: what training changes, the optimizer's state, `random:0` and so on, and `losses`."""
 
 
 def state_of(
     live: Mapping[str, torch.Tensor],
     optimizer: torch.optim.Optimizer,
-    trained: Mapping[str, nn.Parameter],
     random_states: Sequence[torch.Tensor],
     losses: Sequence[torch.Tensor],
 ) -> dict[str, torch.Tensor]:
@@ -52,14 +49,14 @@ def state_of(
 
     Args:
         live: what training changes, by name.
-        optimizer: an AdamW over `trained`.
-        trained: its parameters by name.
+        optimizer: of any kind whose state is tensors.
         random_states: of the generators that training draws from.
         losses: scalars, since the last measurement.
     """
     found = {f"live:{name}": tensor.detach() for name, tensor in live.items()}
-    for name, parameter in trained.items():
-        found |= {f"{moment}:{name}": optimizer.state[parameter][moment] for moment in _MOMENTS}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+        found |= {f"{_OPTIMIZER}{number}:{name}": tensor for name, tensor in tensors.items()}
     found |= {f"random:{index}": state for index, state in enumerate(random_states)}
     if losses:
         found["losses"] = torch.stack(list(losses))
@@ -71,25 +68,32 @@ def restore(
     saved: ResumeState,
     live: Mapping[str, torch.Tensor],
     optimizer: torch.optim.Optimizer,
-    trained: Mapping[str, nn.Parameter],
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Copies a state's tensors to where training changes them; returns the random states and the losses.
 
     Args:
         saved: from `read_resume_state`, with these tensors.
         live: see `state_of`.
-        optimizer: an AdamW over `trained` whose state exists.
-        trained: its parameters by name.
+        optimizer: made as the saved one was.
     """
     tensors = saved.tensors
     for name, tensor in live.items():
         tensor.copy_(tensors[f"live:{name}"])
-    for name, parameter in trained.items():
-        for moment in _MOMENTS:
-            optimizer.state[parameter][moment].copy_(tensors[f"{moment}:{name}"])
+    _restore_optimizer(tensors, optimizer)
     count = sum(name.startswith("random:") for name in tensors)
     losses = [each.to(next(iter(live.values())).device) for each in tensors.get("losses", ())]
     return [tensors[f"random:{index}"] for index in range(count)], losses
+
+
+def _restore_optimizer(tensors: Mapping[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> None:
+    states: dict[int, dict[str, torch.Tensor]] = defaultdict(dict)
+    for key in tensors:
+        if key.startswith(_OPTIMIZER):
+            number, _, name = key.removeprefix(_OPTIMIZER).partition(":")
+            states[int(number)][name] = tensors[key].clone()  # the file that they lie in will be replaced
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.state.clear()  # or its memory would be taken twice
+    optimizer.load_state_dict({"param_groups": groups, "state": dict(states)})
 
 
 def header(saved: ResumeState, config: FineTuneConfig, rows_key: str) -> dict[str, str]:

@@ -5,22 +5,20 @@ after its attention is for nothing: with a feed-forward of four times the width 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from autoft.data.encode import Tokens
 from autoft.kernel.blocks import Anatomy, trained_parameters
 from autoft.kernel.boundary.valid import (
+    Sample,
     agree,
     difference,
     logits_and_gradients,
-    model_inputs,
     refusal,
     tokens_read,
 )
@@ -49,7 +47,7 @@ def _first(value: Any) -> Any:
     return value[:, :1] if isinstance(value, torch.Tensor) and value.ndim == 3 else value
 
 
-def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: int) -> str | None:
+def find_part(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> str | None:
     """Where in the top block the first tokens are enough: the earliest module that changes no result.
 
     Each module of the block is tried on a batch in float32; logits and the gradients of block and head have
@@ -59,25 +57,24 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: 
     Args:
         model: left frozen to depth 1 and in evaluation mode.
         anatomy: the model's.
-        tokens: rows of different lengths.
-        pad_id: of the tokenizer.
+        sample: rows of different lengths.
 
     Returns:
         The module's name; None where the head reads other tokens too, or no module will do.
     """
-    if refusal(model, anatomy, 0) or difference(model, anatomy, 0, tokens, pad_id, "all"):
+    if refusal(model, anatomy, 0) or difference(model, anatomy, 0, sample, "all"):
         return None  # what cannot be cut behind its blocks is not taken apart within them
-    if tokens_read(model, anatomy, tokens, pad_id) != "first":
+    if tokens_read(model, anatomy, sample) != "first":
         return None
     set_depth(model, anatomy, 1, dropout=0.0)
     evaluation_mode(model)
     trained = list(trained_parameters(model, anatomy, 1).values())
-    inputs = model_inputs(tokens, np.arange(len(tokens)), pad_id, model.device)
-    whole = logits_and_gradients(model, inputs, trained)
-    for part in _parts(model, anatomy.block_names[-1], inputs):
+    batch = sample.batch(model.device)
+    whole = logits_and_gradients(model, sample, batch, trained)
+    for part in _parts(model, anatomy.block_names[-1], batch.inputs):
         with first_token_only(model, part), _returned(anatomy.blocks[-1]) as returned:
             try:
-                narrowed = logits_and_gradients(model, inputs, trained)
+                narrowed = logits_and_gradients(model, sample, batch, trained)
             except Exception as error:  # an architecture may raise anything where shapes do not fit
                 _LOG.debug("%s does not run on the first token of a row alone: %s", part, error)
                 continue
@@ -86,7 +83,7 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: 
     return None
 
 
-def _parts(model: nn.Module, block: str, inputs: dict[str, torch.Tensor]) -> list[str]:
+def _parts(model: nn.Module, block: str, inputs: Mapping[str, torch.Tensor]) -> list[str]:
     """The modules in `block` that a forward pass runs once, in its order, outer ones first."""
     calls = record_calls(model, inputs)
     names = {name: module for name, module in model.named_modules() if name.startswith(f"{block}.")}

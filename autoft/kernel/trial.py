@@ -18,12 +18,11 @@ from autoft.kernel.freeze import trained_statistics, training_mode
 from autoft.kernel.initialize import derive_seed
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.memory import OutOfMemory, is_out_of_memory
-from autoft.kernel.metrics import is_better
-from autoft.kernel.optimizer import build_optimizer, learning_rate
+from autoft.kernel.optimizer import build_optimizer, learning_rate, set_rate
 from autoft.kernel.resume import Resume
 from autoft.kernel.resume_state import ResumeState, header, read_resume_state, restore, state_of
 from autoft.kernel.steps import Plan
-from autoft.kernel.trial_context import TrialContext, evaluate, largest_piece, update
+from autoft.kernel.trial_context import TrialContext, add_gradients, evaluate, largest_piece
 
 GROWTH = 10.0
 """A trial has diverged when its training loss exceeds this multiple of max(first measured loss, loss of
@@ -61,7 +60,7 @@ class Trial:
         self._trained = trained_parameters(context.model, context.anatomy, config.unfreeze_depth)
         statistics = trained_statistics(context.model, context.anatomy, config.unfreeze_depth)
         self._live: dict[str, torch.Tensor] = {**self._trained, **statistics}
-        self._optimizer = build_optimizer(context.model, self._trained, config)
+        self._optimizer = build_optimizer(context.model, self._trained, context.anatomy, config)
         self._losses: list[torch.Tensor] = []
         self._most_rows = (resume and resume.micro_batch) or config.batch_size
         self._micro_batch = min(self._most_rows, context.sizes.of(config))
@@ -81,7 +80,7 @@ class Trial:
             if saved is None:
                 print(f"No state to go on from in {path.name}: {why}.")
                 continue
-            self._random_states, self._losses = restore(saved, self._live, self._optimizer, self._trained)
+            self._random_states, self._losses = restore(saved, self._live, self._optimizer)
             self.step = self._kept_step = saved.step
             self.measurements = saved.measurements
             self._micro_batch = min(self._most_rows, saved.micro_batch or self.config.batch_size)
@@ -138,7 +137,7 @@ class Trial:
         """Writes the resume state, unless it is written already or not wanted."""
         if self.resume is None or self._kept_step == self.step or self.is_over:
             return
-        tensors = state_of(self._live, self._optimizer, self._trained, self._random_states, self._losses)
+        tensors = state_of(self._live, self._optimizer, self._random_states, self._losses)
         saved = ResumeState(self.step, self.measurements, self._elapsed_s, self._told_micro_batch, tensors)
         self._last_save = self.writer.save(
             tensors, self.resume.path, header(saved, self.config, self.context.rows_key)
@@ -148,10 +147,9 @@ class Trial:
     def update(self, rows: np.ndarray) -> None:
         """One optimizer step. Where memory is short, the batch is computed in smaller and smaller pieces."""
         self.step += 1
-        for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.steps.steps, self.config)
+        set_rate(self._optimizer, learning_rate(self.step, self.steps.steps, self.config))
         micro_batch = self._micro_batch
-        while (loss := self._try_update(rows)) is None:
+        while (loss := self._try_gradients(rows)) is None:
             self._free_memory()
             if (tried := largest_piece(self.context, rows, self._micro_batch)) == 1:
                 raise OutOfMemory(f"out of memory at step {self.step}, with one row at a time")
@@ -159,12 +157,24 @@ class Trial:
         if self._micro_batch < micro_batch:
             print(f"Out of memory at step {self.step}: now {self._micro_batch} rows at a time.")
             self.context.sizes.remember(self.config, self._micro_batch)
+        self._apply()
         self._losses.append(loss)
 
-    def _try_update(self, rows: np.ndarray) -> torch.Tensor | None:
-        """The step's loss; None where memory is short."""
+    def _apply(self) -> None:
+        """Changes the weights. A step that breaks off half-way cannot be repeated, so it is not."""
         try:
-            return update(self.context, rows, self._micro_batch, self._optimizer, self._trained, self.config)
+            self._optimizer.step()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemory(f"out of memory in the optimizer at step {self.step}") from error
+        for parameter in self._trained.values():
+            parameter.grad = None
+
+    def _try_gradients(self, rows: np.ndarray) -> torch.Tensor | None:
+        """The step's loss, with the gradients in place; None if memory is short."""
+        try:
+            return add_gradients(self.context, rows, self._micro_batch, self._trained, self.config)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -191,7 +201,7 @@ class Trial:
         if math.isnan(value):
             raise Diverged(step, "the model's outputs are no longer finite")
         index, count = len(self.measurements) + 1, len(self.steps.measured_at)
-        improved = is_better(config.objective, value, self._best)
+        improved = self.context.task.spec.metrics[config.objective].is_better(value, self._best)
         if improved:
             self.writer.save(self.context.checkpointed(), self.checkpoint, {MEASURED_KEY: str(index)})
         measurement = Measurement(
@@ -223,7 +233,7 @@ class Trial:
         self._refuse_growth(mean * len(self._losses) / steps)
 
     def _refuse_growth(self, train_loss: float) -> None:
-        start = math.log(max(2, self.context.model.config.num_labels or 2))  # what guessing has
+        start = self.context.task.guess_loss(self.context.targets)
         if self.measurements:
             start = max(start, self.measurements[0].metrics["train_loss"])
         if train_loss > GROWTH * start:

@@ -1,4 +1,4 @@
-"""What a trial works on, and the two things that are done with it: an update and an evaluation."""
+"""What a trial works on, and the two things that are done with it: gradients and an evaluation."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,14 +8,16 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from autoft.data.batch import pieces
-from autoft.kernel.batch_source import Batch, BatchSource
+from autoft.data.batch import Batch, pieces
+from autoft.data.encoded import taken
+from autoft.data.targets import Targets
+from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
-from autoft.kernel.tasks.text_classification import TextClassification
+from autoft.tasks.protocol import Predictions, Task
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,10 @@ class TrialContext:
     model: PreTrainedModel
     anatomy: Anatomy
     forward: Callable[[Batch], torch.Tensor]
-    """From a batch to logits [n, classes], through what of the model has to run."""
-    task: TextClassification
+    """From a batch to logits, through what of the model has to run."""
+    task: Task
+    targets: Targets
+    """What the task has learnt of the target column."""
     train: BatchSource
     validation: BatchSource
     device: torch.device
@@ -37,36 +41,31 @@ class TrialContext:
     sizes: WorkingSizes
     """What fitted into memory before."""
     rows_key: str
-    """Names the rows, as they are tokenized."""
+    """Names the rows, as they are encoded."""
 
 
-def update(
+def add_gradients(
     context: TrialContext,
     rows: np.ndarray,
     micro_batch: int,
-    optimizer: torch.optim.Optimizer,
     trained: Mapping[str, nn.Parameter],
     config: FineTuneConfig,
 ) -> torch.Tensor:
-    """One optimizer step; gives the loss, still on the device so that nothing waits for it.
+    """The gradients of one step, clipped; gives its loss, still on the device so that nothing waits for it.
 
-    The batch is computed in pieces of at most `micro_batch` rows, whose gradients add up to the whole's.
+    The batch is computed in pieces of at most `micro_batch` rows. The sum of each piece's losses is divided
+    by the weight of the whole step, so their gradients add up to the whole's.
     """
-    losses = []
+    task, losses = context.task, []
+    weight = task.weight({name: taken(array, rows) for name, array in context.train.targets.items()})
     for part in _pieces(context, rows, micro_batch):
         batch = context.train.batch(part)
         with autocast(context.device, config.precision):
-            logits = context.forward(batch)
-            loss = context.task.loss(logits, batch["labels"], config.label_smoothing)
-            if len(part) < len(rows):
-                loss = loss * (len(part) / len(rows))  # each row counts the same
+            loss = task.loss(context.forward(batch), batch, config.task) / weight
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
     if config.max_grad_norm > 0:
         nn.utils.clip_grad_norm_(list(trained.values()), config.max_grad_norm)
-    optimizer.step()
-    for parameter in trained.values():
-        parameter.grad = None
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
@@ -87,27 +86,28 @@ def evaluate(context: TrialContext, config: FineTuneConfig) -> tuple[dict[str, f
     Leaves the model in evaluation mode.
     """
     evaluation_mode(context.model)
-    while (outputs := _try_logits(context, config.precision)) is None:
+    while (found := _try_predictions(context, config.precision)) is None:
         if context.device.type == "cuda":
             torch.cuda.empty_cache()
         if not context.validation.halve_evaluation():
             raise OutOfMemory("out of memory in an evaluation, with one row at a time")
     order = np.concatenate([rows for rows, _ in context.validation.evaluation()])
-    logits, labels = torch.cat(outputs).cpu().numpy(), context.validation.labels[order]
-    return context.task.metrics(logits, labels), context.task.error(config.objective, logits, labels)
+    targets = {name: taken(array, order) for name, array in context.validation.targets.items()}
+    metrics = context.task.score(found, targets, context.targets)
+    return metrics, context.task.error(config.objective, found, targets)
 
 
 @torch.no_grad()
-def _try_logits(context: TrialContext, precision: Precision) -> list[torch.Tensor] | None:
-    """The logits of each batch of the validation split; None where memory is short."""
-    outputs = []
+def _try_predictions(context: TrialContext, precision: Precision) -> Predictions | None:
+    """Of the validation rows, in the order of their batches; None where memory is short."""
+    found = []
     try:
         for rows, inputs in context.validation.evaluation():
             batch = context.validation.with_states(inputs, rows)
             with autocast(context.device, precision):
-                outputs.append(context.forward(batch).float())
+                found.append(context.task.predict(context.forward(batch), batch))
+        return {name: torch.cat([each[name] for each in found]).cpu().numpy() for name in found[0]}
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         return None
-    return outputs

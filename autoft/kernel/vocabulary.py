@@ -5,7 +5,7 @@ factor for each of them. That is known without carrying tens of thousands of row
 two moments through every step.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from autoft.data.encode import Tokens
+from autoft.data.encoded import Ragged
 from autoft.kernel.blocks import Anatomy
-from autoft.kernel.boundary.valid import agree, logits_and_gradients, model_inputs
+from autoft.kernel.boundary.valid import Sample, agree, logits_and_gradients
 from autoft.kernel.freeze import evaluation_mode, set_depth
 
 IDS = ":ids"
@@ -77,9 +77,7 @@ def _fits(ids: torch.Tensor, rows: torch.Tensor, table: torch.Tensor) -> bool:
 
 
 @contextmanager
-def occurring_tokens_only(
-    model: PreTrainedModel, name: str, ids: Iterable[np.ndarray], pad_id: int
-) -> Iterator[Occurring]:
+def occurring_tokens_only(model: PreTrainedModel, name: str, ids: Ragged) -> Iterator[Occurring]:
     """Replace the table `name`, from `find_table`, for a while by one of the tokens in `ids`, and of padding.
 
     The table itself stays as it is: the trained one is in what this gives.
@@ -87,8 +85,10 @@ def occurring_tokens_only(
     table = model.get_submodule(name)
     assert isinstance(table, nn.Embedding)
     # Some architectures pad once more, within themselves.
-    padding = [each for each in (pad_id, getattr(model.config, "pad_token_id", None)) if each is not None]
-    counts = sum(np.bincount(each, minlength=table.num_embeddings) for each in (*ids, np.array(padding)))
+    own = getattr(model.config, "pad_token_id", None)
+    padding = [ids.fill] if own is None else [ids.fill, int(own)]
+    counts = np.bincount(ids.values, minlength=table.num_embeddings)
+    counts[padding] += 1
     occurring = Occurring(table, torch.from_numpy(np.flatnonzero(counts)).to(table.weight.device))
     model.set_submodule(name, occurring)
     try:
@@ -97,7 +97,7 @@ def occurring_tokens_only(
         model.set_submodule(name, table)
 
 
-def find_table(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: int) -> str | None:
+def find_table(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> str | None:
     """The name of the embeddings, where those of tokens that occur are enough; else None.
 
     A batch is run both ways in float32: the logits have to be equal bit for bit, and all gradients to agree.
@@ -105,21 +105,20 @@ def find_table(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id:
     Args:
         model: left with everything trainable, in evaluation mode.
         anatomy: the model's.
-        tokens: a few rows.
-        pad_id: of the tokenizer.
+        sample: a few rows.
     """
-    name = _lone_table(model)
-    if name is None:
+    name, ids = _lone_table(model), sample.encoded.inputs.get("input_ids")
+    if name is None or not isinstance(ids, Ragged):
         return None
     set_depth(model, anatomy, "all", dropout=0.0)
     evaluation_mode(model)
-    inputs = model_inputs(tokens, np.arange(len(tokens)), pad_id, model.device)
+    batch = sample.batch(model.device)
     place = f"{name}.weight"
-    plain, gradients = logits_and_gradients(model, inputs, list(model.parameters()))
+    plain, gradients = logits_and_gradients(model, sample, batch, list(model.parameters()))
     whole = dict(zip(dict(model.named_parameters()), gradients, strict=True))
-    with occurring_tokens_only(model, name, [tokens.ids], pad_id) as occurring:
+    with occurring_tokens_only(model, name, ids) as occurring:
         try:
-            few, gradients = logits_and_gradients(model, inputs, list(model.parameters()))
+            few, gradients = logits_and_gradients(model, sample, batch, list(model.parameters()))
         except Exception:  # it looks up more than the rows' tokens, such as their types
             return None
         found = dict(zip(dict(model.named_parameters()), gradients, strict=True))

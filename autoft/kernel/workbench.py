@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,15 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from autoft.data.encode import Encoded, encode, encoded_path
-from autoft.data.files import read_table
-from autoft.data.prepare import PreparedData
+from autoft.data.batch import Batch
+from autoft.data.encoded import Encoded, Ragged
+from autoft.data.targets import Targets
 from autoft.kernel import loop
-from autoft.kernel.batch_source import Batch, BatchSource
+from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
-from autoft.kernel.boundary.inject import injected
-from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.boundary.states import States
+from autoft.kernel.boundary.inject import CachedOutput, injected
+from autoft.kernel.boundary.plan import Boundary
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process
@@ -31,59 +29,18 @@ from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
 from autoft.kernel.resident import Resident, checkpointed_tensors
 from autoft.kernel.resume import Resume
-from autoft.kernel.tasks import TASKS
-from autoft.kernel.tasks.text_classification import forward
+from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.top_block import first_token_only
 from autoft.kernel.trial_context import TrialContext
 from autoft.kernel.vocabulary import occurring_tokens_only
-from autoft.spec.study import StudySpec
+from autoft.tasks.protocol import Task
 
 WORKING_SIZES = "working-sizes.json"
 """In the cache folder of a node: what micro-batches fitted."""
 
 
-@dataclass(frozen=True)
-class StudyInputs:
-    """What all trials of a study share. Small and picklable: paths and names, no tensors."""
-
-    models: tuple[ModelSource, ...]
-    """Those that a trial's `model` can name."""
-    rows: Path
-    """rows.arrow of the prepared data."""
-    rows_digest: str
-    labels: tuple[str, ...]
-    """Label names; a row's label is an index into them."""
-    cache: Path
-    """Folder for encoded rows, shared by the node's workers."""
-    task: str
-    cpus: int
-    """Threads of a trial."""
-    gpu_share: float = 1.0
-    """Of one GPU's memory, where a trial gets a part of a GPU."""
-    cache_plan: CachePlan = field(default_factory=CachePlan)
-    """What is kept at boundaries; the study's."""
-
-    @staticmethod
-    def of(spec: StudySpec, prepared: PreparedData) -> "StudyInputs":
-        """A study's, without models: each node resolves these for itself."""
-        return StudyInputs(
-            models=(),
-            rows=prepared.rows_path,
-            rows_digest=prepared.rows_digest,
-            labels=prepared.labels,
-            cache=prepared.folder,
-            task=spec.task,
-            cpus=spec.resources.cpus_per_trial,
-            gpu_share=spec.resources.gpus_per_trial or 1.0,
-        )
-
-    def model(self, name: str) -> ModelSource:
-        """The source that a trial's `model` names."""
-        return next(model for model in self.models if model.name == name)
-
-
 class Workbench:
-    """Runs one trial after the other in this process; what it keeps changes no result (rule 8).
+    """Runs one trial after the other in this process; what it keeps changes no result.
 
     One model is resident at a time: several would share one device's memory.
     """
@@ -94,9 +51,10 @@ class Workbench:
         prepare_process(self.device, study_inputs.cpus, study_inputs.gpu_share)
         self._resident: tuple[str, Resident] | None = None
         self._encoded: dict[tuple[str, int], tuple[str, Encoded]] = {}
+        self._splits = study_inputs.splits()
         self._writer = CheckpointWriter()
         self._states = BoundaryCache(study_inputs.cache, study_inputs.cache_plan)
-        self._fed: tuple[tuple[str, int, Boundary | None], dict[str, BatchSource]] | None = None
+        self._fed: tuple[tuple[str, Boundary | None], dict[str, BatchSource]] | None = None
 
     def fine_tune(
         self, config: FineTuneConfig, checkpoint: Path, resume: Resume | None = None
@@ -128,7 +86,7 @@ class Workbench:
     ) -> Generator[Measurement | None]:
         began_s = time.monotonic()
         resident = self._load(config.model)
-        tokens_key, _ = self._encode(config, resident)
+        rows_key, _ = self._encode(config, resident)
         resident.renew(config)
         batch_sources, boundary = self._batch_sources(config, resident)
         with self._shortened(config, resident, batch_sources["validation"], boundary) as (
@@ -139,14 +97,15 @@ class Workbench:
                 model=resident.model,
                 anatomy=resident.anatomy,
                 forward=forward,
-                task=TASKS[self.study_inputs.task],
+                task=self.study_inputs.task,
+                targets=self.study_inputs.targets,
                 train=batch_sources["train"],
                 validation=batch_sources["validation"],
                 device=self.device,
                 checkpointed=checkpointed,
                 piece_tokens=self._piece_tokens(config, resident),
                 sizes=WorkingSizes(self.study_inputs.cache / WORKING_SIZES, device_name(self.device)),
-                rows_key=tokens_key,
+                rows_key=rows_key,
             )
             try:
                 yield from loop.run(context, config, checkpoint, self._writer, began_s, resume)
@@ -160,7 +119,10 @@ class Workbench:
         a gradient as large as the whole vocabulary, where that is not narrowed to the tokens that occur.
         """
         depth = config.unfreeze_depth
-        vocabulary = depth == "all" and config.model not in self.study_inputs.cache_plan.tables
+        narrowed = (
+            _trains_occurring_tokens_only(config) and config.model in self.study_inputs.cache_plan.tables
+        )
+        vocabulary = depth == "all" and not narrowed
         if vocabulary or trained_statistics(resident.model, resident.anatomy, depth):
             return math.inf
         return PIECE_TOKENS[self.device.type]
@@ -176,7 +138,7 @@ class Workbench:
         model, anatomy, plan = resident.model, resident.anatomy, self.study_inputs.cache_plan
         tensors = checkpointed_tensors(resident, config.unfreeze_depth)
         cached_output = chain = occurring = None
-        table = plan.tables.get(config.model) if config.unfreeze_depth == "all" else None
+        table = plan.tables.get(config.model) if _trains_occurring_tokens_only(config) else None
         with ExitStack() as stack:
             if boundary is not None:
                 cached_output = stack.enter_context(injected(model, anatomy, boundary))
@@ -185,17 +147,19 @@ class Workbench:
                     model,
                     anatomy,
                     cached_output,
-                    batch_source.batch(np.arange(min(2, len(batch_source.labels)))),
+                    batch_source.batch(np.arange(min(2, len(batch_source)))),
                 )
             elif part := plan.first_token.get(config.model):
                 stack.enter_context(first_token_only(model, part))
             if table is not None:
-                ids = [tokens.ids for tokens in self._encode(config, resident)[1].splits.values()]
-                few = occurring_tokens_only(model, table, ids, resident.tokenizer.pad_token_id)
-                occurring = stack.enter_context(few)
+                ids = self._encode(config, resident)[1].inputs["input_ids"]
+                assert isinstance(ids, Ragged)
+                occurring = stack.enter_context(occurring_tokens_only(model, table, ids))
 
             def logits(batch: Batch) -> torch.Tensor:
-                return call_in_turn(chain, batch["states"]) if chain else forward(model, batch, cached_output)
+                if chain and batch.states is not None:
+                    return call_in_turn(chain, batch.states)
+                return forward(model, batch, cached_output)
 
             def checkpointed() -> Mapping[str, torch.Tensor]:
                 return {**tensors, **occurring.narrowed(table)} if occurring and table else tensors
@@ -206,25 +170,20 @@ class Workbench:
         self, config: FineTuneConfig, resident: Resident
     ) -> tuple[dict[str, BatchSource], int | None]:
         """The splits' rows, and the boundary at which their states are stored, if they are."""
-        tokens_key, encoded = self._encode(config, resident)
+        rows_key, encoded = self._encode(config, resident)
         frozen = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
-        length = self.study_inputs.cache_plan.length(config.model, config.max_length)
-        planned = self.study_inputs.cache_plan.of(config.model, length)
+        planned = self.study_inputs.cache_plan.of(config.model, self._length(config))
         wanted = next((each for each in planned if each.boundary == frozen), None)
-        key = config.model, length, wanted
+        key = rows_key, wanted
         if self._fed is None or self._fed[0] != key:
             self._fed = None  # its states may lie where this trial needs the room
-            states: Mapping[str, States] = {}
+            states = None
             if wanted is not None:
-                states = self._states.states(resident, encoded, wanted, tokens_key, config.precision)
-            pad_id = resident.tokenizer.pad_token_id
-            self._fed = (
-                key,
-                {
-                    split: BatchSource(tokens, pad_id, self.device, states.get(split))
-                    for split, tokens in encoded.splits.items()
-                },
-            )
+                states = self._states.states(resident, encoded, wanted, rows_key, config.precision)
+            sources = {
+                split: BatchSource(encoded, rows, self.device, states) for split, rows in self._splits.items()
+            }
+            self._fed = key, sources
         for batch_source in self._fed[1].values():
             batch_source.renew()
         return self._fed[1], None if wanted is None else frozen
@@ -232,41 +191,57 @@ class Workbench:
     def _load(self, name: str) -> Resident:
         if self._resident is None or self._resident[0] != name:
             self._resident = None  # make room before the next one comes
-            source = self.study_inputs.model(name)
-            loaded = load_pretrained(source, self.study_inputs.labels, self.study_inputs.task)
+            inputs = self.study_inputs
+            loaded = load_pretrained(inputs.model(name), inputs.targets, inputs.task)
             self._resident = name, Resident(loaded, self.device)
         return self._resident[1]
 
+    def _length(self, config: FineTuneConfig) -> int:
+        return self.study_inputs.cache_plan.length(config.model, int(config.task["max_length"]))
+
     def _encode(self, config: FineTuneConfig, resident: Resident) -> tuple[str, Encoded]:
-        """The rows as tokens, and the key that names rows, tokenizer and length."""
-        study_inputs, tokenizer = self.study_inputs, resident.tokenizer
-        length = study_inputs.cache_plan.length(config.model, config.max_length)
+        """The rows in numbers, and the key that names them."""
+        length = self._length(config)
         key = config.model, length
         if key not in self._encoded:
-            require_max_length(resident.model, config.max_length)
-            path = encoded_path(study_inputs.cache, study_inputs.rows_digest, tokenizer, length)
-            self._encoded[key] = path.stem, encode(read_table(study_inputs.rows), tokenizer, length, path)
+            require_max_length(resident.model, int(config.task["max_length"]))
+            values = {**config.task, "max_length": length}
+            self._encoded[key] = self.study_inputs.encoded(resident.processor, values)
         return self._encoded[key]
+
+
+def _trains_occurring_tokens_only(config: FineTuneConfig) -> bool:
+    """What happens to the embeddings of other tokens is known of AdamW alone: weight decay."""
+    return config.unfreeze_depth == "all" and config.optimizer == "adamw"
+
+
+def forward(model: PreTrainedModel, batch: Batch, cached_output: CachedOutput | None = None) -> torch.Tensor:
+    """The logits of a batch; its states, if any, go to `cached_output`."""
+    if cached_output is not None:
+        cached_output.states = batch.states
+    logits: torch.Tensor = model(**batch.inputs).logits
+    return logits
 
 
 def rebuild(
     source: ModelSource,
     config: FineTuneConfig,
-    labels: Sequence[str],
+    targets: Targets,
     checkpoint: Path,
-    task: str = "text-classification",
+    task: Task,
     measurement: int | None = None,
 ) -> tuple[PreTrainedModel, Any]:
-    """A trial's model and its tokenizer, from the pretrained weights and the trial's checkpoint.
+    """A trial's model and its processor, from the pretrained weights and the trial's checkpoint.
 
     `measurement` is the index of the one whose model the checkpoint has to hold; None takes any.
 
-    In evaluation mode, float32, on the CPU. The tokenizer knows the trial's max_length.
+    In evaluation mode, float32, on the CPU. A tokenizer knows the trial's max_length.
 
     Raises:
         ModelError: the model cannot be loaded, or the checkpoint is missing, damaged or of another trial.
     """
-    loaded = load_pretrained(source, labels, task)
+    loaded = load_pretrained(source, targets, task)
     load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth), measurement)
-    loaded.tokenizer.model_max_length = config.max_length
-    return loaded.model, loaded.tokenizer
+    if "max_length" in config.task:
+        loaded.processor.model_max_length = config.task["max_length"]
+    return loaded.model, loaded.processor

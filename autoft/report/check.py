@@ -18,13 +18,14 @@ from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
 from autoft.kernel.model_summary import ModelSummary, fit_to_models
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import StudyInputs
+from autoft.kernel.study_inputs import StudyInputs
 from autoft.report import cache_lines, learned, words
 from autoft.report.printing import add_row, new_table, one_line, say
 from autoft.signals import handle_signals
 from autoft.spec.describe import describe
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
+from autoft.spec.tasks import TASKS
 from autoft.study.identity import identity_of, require_same, with_stored_defaults
 from autoft.study.layout import study_folder, temporary_folder
 from autoft.study.learn import lessons_of
@@ -35,6 +36,7 @@ from autoft.study.start import plan_start, read_start
 from autoft.study.storage import Study, find_existing_study
 from autoft.study.trial_config import report_steps_of
 from autoft.study.writable import require_writable, written_by
+from autoft.tasks.find import find_task
 from autoft.tracking import store
 from autoft.tracking.probe import probe
 
@@ -122,13 +124,14 @@ class _Check:
             return None
 
     def data(self, scratch: Path) -> tuple[Rows, PreparedData]:
-        rows = examine(self.spec.data)
+        rows = examine(self.spec.data, find_task(self.spec.task))
         data = rows.write(scratch)
-        sizes = ", ".join(f"{data.size(s):,} {s}" for s in SPLITS if s in data.counts)
+        sizes = ", ".join(f"{data.size(s):,} {s}" for s in SPLITS if s in data.sizes)
+        noun = TASKS[self.spec.task].occurrence
         dropped = f"; {words.count(data.dropped, 'row')} dropped as empty" if data.dropped else ""
-        self.line("data", f"{sizes}{dropped}; {words.count(len(data.labels), 'label')}")
-        table = new_table("label", *data.counts, "share of train", left=("label",))
-        for label in sorted(data.labels, key=lambda name: -data.counts["train"][name]):
+        self.line("data", f"{sizes}{dropped}; {words.count(len(data.counts['train']), noun)}")
+        table = new_table(noun, *data.counts, "share of train", left=(noun,))
+        for label in sorted(data.counts["train"], key=lambda name: -data.counts["train"][name]):
             share = data.counts["train"][label] / data.size("train")
             add_row(
                 table, one_line(label), *(f"{data.counts[s][label]:,}" for s in data.counts), f"{share:.1%}"
@@ -139,7 +142,7 @@ class _Check:
         return rows, data
 
     def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelSummary, ...]]:
-        return fit_to_models(self.spec, data.labels, data.size("train"))
+        return fit_to_models(self.spec, data.targets, data.size("train"))
 
     def model(self, summary: ModelSummary) -> None:
         self.line(

@@ -10,7 +10,8 @@ from autoft.spec.methods import Method
 from autoft.spec.shape import unknown_key
 from autoft.spec.space import Value
 from autoft.spec.study import SplitSpec
-from autoft.spec.tasks import TASKS, Task
+from autoft.spec.task import TaskSpec
+from autoft.spec.tasks import METRICS
 from autoft.spec.wording import any_of, got, must_be_one_of, number
 
 
@@ -46,10 +47,10 @@ def _check_split(split: Mapping[str, object], inputs: object, target: object, no
         notes.add(("data", "split", "group"), f"{rule}, got {got(group)}")
 
 
-def check_objective(tree: Tree, task: Task | None, notes: Notes) -> None:
+def check_objective(tree: Tree, task: TaskSpec | None, notes: Notes) -> None:
     """A metric of the task; of any task where the task itself is wrong."""
     objective = tree.get("objective")
-    known = task.metrics if task else {name for each in TASKS.values() for name in each.metrics}
+    known = task.metrics if task else METRICS
     if isinstance(objective, str) and objective and objective not in known:
         notes.add(("objective",), must_be_one_of(objective, known))
 

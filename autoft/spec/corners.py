@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from autoft.spec.hyperparameters import ALL
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 
-COSTLY = ("model", "unfreeze_depth", "max_length", "batch_size")
+COSTLY = ("model", "unfreeze_depth", "max_length", "batch_size", "optimizer")
 """What decides memory and seconds a step; the rest does not."""
+_MOMENTS = {"adafactor": 0.0, "sgd": 1.0, "adamw": 2.0}
+"""What each optimizer keeps of a parameter, in its sizes."""
 
 
 def corners(space: SearchSpace) -> list[dict[str, Value]]:
@@ -33,7 +35,7 @@ def corners(space: SearchSpace) -> list[dict[str, Value]]:
 def _rank(values: Mapping[str, Value], deep: int, large: int) -> tuple[float, ...]:
     depth = float("inf") if values["unfreeze_depth"] == ALL else float(values["unfreeze_depth"])
     length, rows = float(values["max_length"]), float(values["batch_size"])
-    return deep * depth, deep * length, large * rows
+    return deep * depth, deep * length, large * rows, deep * _MOMENTS[str(values["optimizer"])]
 
 
 def _possible(space: SearchSpace) -> list[dict[str, Value]]:

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 
 from autoft.errors import Problem, SpecError
 from autoft.spec.describe import domain_text
-from autoft.spec.hyperparameters import HYPERPARAMETERS
 from autoft.spec.methods import Method
-from autoft.spec.metrics import METRICS
 from autoft.spec.pruners import PRUNERS
 from autoft.spec.recommended import FITTED
 from autoft.spec.samplers import SAMPLERS
 from autoft.spec.study import SearchMethod
-from autoft.spec.tasks import TASKS
+from autoft.spec.tasks import HYPERPARAMETERS, METRICS, TASKS
 from autoft.spec.wording import got, nearest, number
 
 STRATEGY = """\
@@ -97,7 +95,7 @@ def _overview(all_topics: Sequence[Topic]) -> str:
 def _tasks() -> list[Topic]:
     found = []
     for task in TASKS.values():
-        columns = " or ".join(str(n) for n in range(task.min_inputs, task.max_inputs + 1))
+        columns = " or ".join(str(n) for n in range(1, task.max_inputs + 1))
         facts = {
             "input columns": columns,
             "hyperparameters": ", ".join(task.hyperparameters),

@@ -1,6 +1,7 @@
-"""Every hyperparameter of the kernel: its nature, bounds, default and default search range.
+"""The hyperparameters: their nature, bounds, default and default search range.
 
-The one source for the parser, `autoft explain`, `autoft schema` and the values of a trial.
+The one source for the parser, `autoft explain`, `autoft schema` and the values of a trial. Those of every
+task are `COMMON`; a task adds its own in its declaration.
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ class Hyperparameter:
     """Whether `low` itself is not allowed."""
     high_open: bool = False
     choices: tuple[str, ...] = ()
+    encoding: bool = False
+    """Whether it decides how rows are encoded."""
     searched: Choice | Range | None = None
     """The domain that is searched where the user does not mention this hyperparameter."""
 
@@ -41,7 +44,7 @@ class Hyperparameter:
     def takes(self) -> str:
         """What it can be set to, in words.
 
-        >>> HYPERPARAMETERS["dropout"].takes
+        >>> COMMON["dropout"].takes
         'a number from 0 to below 1'
         """
         if self.kind == "choice":
@@ -56,7 +59,7 @@ class Hyperparameter:
 
         Raises ValueError with the rule and the value where it cannot be set to `value`.
 
-        >>> HYPERPARAMETERS["batch_size"].check(16.0)
+        >>> COMMON["batch_size"].check(16.0)
         16
         """
         if self.kind == "choice":
@@ -85,12 +88,12 @@ class Hyperparameter:
         return int(value) if self.integer else float(value)
 
 
-_ALL_HYPERPARAMETERS = (
+_COMMON = (
     Hyperparameter(
         "learning_rate",
         "float",
         5e-5,
-        "peak learning rate of AdamW",
+        "peak learning rate of the optimizer",
         0,
         1,
         low_open=True,
@@ -119,10 +122,26 @@ _ALL_HYPERPARAMETERS = (
         "weight_decay",
         "float",
         0.01,
-        "decoupled weight decay of AdamW; not on biases and norms",
+        "weight decay of the optimizer, decoupled in AdamW and Adafactor; not on biases and norms",
         0,
         10,
         searched=Range(1e-4, 0.3, integer=False, log=True),
+    ),
+    Hyperparameter(
+        "optimizer",
+        "choice",
+        "adamw",
+        "AdamW; Adafactor, which needs less memory; or SGD with momentum, which needs higher rates",
+        choices=("adamw", "adafactor", "sgd"),
+    ),
+    Hyperparameter(
+        "layer_decay",
+        "float",
+        1.0,
+        "learning rate of a block over that of the block above it; the head has the full rate",
+        0,
+        1,
+        low_open=True,
     ),
     Hyperparameter("batch_size", "int", 32, "rows in one optimizer step", 1, 65536),
     Hyperparameter(
@@ -144,26 +163,31 @@ _ALL_HYPERPARAMETERS = (
         choices=("linear", "cosine", "constant"),
     ),
     Hyperparameter(
-        "max_length",
-        "int",
-        128,
-        "tokens kept of a row, special tokens included; longer rows are cut",
-        4,
-        1048576,
-    ),
-    Hyperparameter(
-        "label_smoothing",
-        "float",
-        0.0,
-        "share of the target probability that is spread over all labels",
-        0,
-        1,
-        high_open=True,
-    ),
-    Hyperparameter(
         "max_grad_norm", "float", 1.0, "the gradient's L2 norm is clipped to this; 0 does not clip", 0, 1e6
     ),
 )
 
-HYPERPARAMETERS: Mapping[str, Hyperparameter] = {each.name: each for each in _ALL_HYPERPARAMETERS}
-"""By name, in the order in which they are shown, sampled and compared."""
+COMMON: Mapping[str, Hyperparameter] = {each.name: each for each in _COMMON}
+"""Those of every task, by name, in the order in which they are shown, sampled and compared."""
+
+MAX_LENGTH = Hyperparameter(
+    "max_length",
+    "int",
+    128,
+    "tokens kept of a row, special tokens included; longer rows are cut",
+    4,
+    1048576,
+    encoding=True,
+)
+"""Of tasks on texts."""
+
+LABEL_SMOOTHING = Hyperparameter(
+    "label_smoothing",
+    "float",
+    0.0,
+    "share of the target probability that is spread over all labels",
+    0,
+    1,
+    high_open=True,
+)
+"""Of tasks that give one label."""

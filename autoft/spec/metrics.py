@@ -1,5 +1,6 @@
-"""The metrics that can be the objective: names, directions, meanings. Computed in the kernel."""
+"""A metric that can be the objective: its name, direction and meaning. Tasks declare and compute theirs."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,18 +14,19 @@ class Metric:
     direction: Literal["maximize", "minimize"]
     meaning: str
 
+    def is_better(self, value: float, best: float | None) -> bool:
+        """Whether `value` beats `best` (None before the first). NaN beats nothing.
 
-METRICS: Mapping[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "maximize", "share of the rows with the right label"),
-        Metric("macro_f1", "maximize", "mean of the labels' F1: rare labels count as much as common ones"),
-        Metric("micro_f1", "maximize", "F1 over all rows together; for one label a row this is the accuracy"),
-        Metric("weighted_f1", "maximize", "mean of the labels' F1, weighted by how often each label occurs"),
-        Metric("precision", "maximize", "mean over the labels: how often a prediction of the label is right"),
-        Metric("recall", "maximize", "mean over the labels: how much of the label is found"),
-        Metric("matthews_correlation", "maximize", "correlation of labels and predictions, 0 for guessing"),
-        Metric("log_loss", "minimize", "mean negative log probability of the right label"),
-    )
-}
-"""By name."""
+        >>> Metric("log_loss", "minimize", "").is_better(0.2, 0.3)
+        True
+        """
+        if math.isnan(value):
+            return False
+        if best is None:
+            return True
+        return value > best if self.direction == "maximize" else value < best
+
+
+def by_name(*metrics: Metric) -> Mapping[str, Metric]:
+    """As a task declares them."""
+    return {metric.name: metric for metric in metrics}

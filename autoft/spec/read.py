@@ -13,7 +13,6 @@ from autoft.spec import checks
 from autoft.spec.document import DataForm, Document, without_empty_keys
 from autoft.spec.environment import EXPANDED, expand, redact, refuse_elsewhere
 from autoft.spec.first import read_first
-from autoft.spec.hyperparameters import HYPERPARAMETERS
 from autoft.spec.location import Location, Notes, Tree
 from autoft.spec.models import read_models
 from autoft.spec.overrides import apply_overrides
@@ -36,7 +35,7 @@ from autoft.spec.study import (
     StudySpec,
     Tracking,
 )
-from autoft.spec.tasks import TASKS
+from autoft.spec.tasks import HYPERPARAMETERS, TASKS
 from autoft.spec.wording import got, nearest
 from autoft.spec.yaml_lines import parse, plain
 

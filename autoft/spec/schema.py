@@ -5,11 +5,11 @@ from typing import Any
 
 from autoft.spec.describe import domain_text
 from autoft.spec.document import ChoiceForm, Document, ModelForm, RangeForm
-from autoft.spec.hyperparameters import ALL, HYPERPARAMETERS, Hyperparameter
+from autoft.spec.hyperparameters import ALL, Hyperparameter
 from autoft.spec.methods import Method
-from autoft.spec.metrics import METRICS
 from autoft.spec.pruners import PRUNERS
 from autoft.spec.samplers import SAMPLERS
+from autoft.spec.tasks import HYPERPARAMETERS, METRICS
 
 Schema = dict[str, Any]
 

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from autoft.spec.document import Form, key_paths, keys_of
-from autoft.spec.hyperparameters import HYPERPARAMETERS
 from autoft.spec.location import Notes, Path, dotted
+from autoft.spec.tasks import HYPERPARAMETERS
 from autoft.spec.wording import any_of, got, is_number, must_be_one_of, nearest, number
 
 F = TypeVar("F", bound=Form)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from autoft.spec.metrics import Metric
 from autoft.spec.space import SearchSpace, Value
+from autoft.spec.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class StudySpec:
     data: DataSpec
     """Without path and hub where the caller hands in data frames (then see `autoft.study`)."""
     objective: str
-    """The metric's name; it knows its direction."""
+    """The metric's name."""
     space: SearchSpace
     first: tuple[Mapping[str, Value], ...]
     """Parameters to try before anything is sampled."""
@@ -175,6 +177,11 @@ class StudySpec:
     register: Register
     text: str
     """The resolved space.yaml with environment variables unexpanded: what artifacts may show."""
+
+    @property
+    def metric(self) -> Metric:
+        """The objective, which knows its direction."""
+        return TASKS[self.task].metrics[self.objective]
 
     def model(self, name: str) -> ModelRef:
         """The model reference that a trial's `model` parameter names."""

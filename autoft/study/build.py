@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoft.kernel.pretrained import resolve
-from autoft.kernel.workbench import StudyInputs, Workbench
+from autoft.kernel.study_inputs import StudyInputs
+from autoft.kernel.workbench import Workbench
 from autoft.spec.study import ModelRef
 from autoft.study.worker_interface import Node
 

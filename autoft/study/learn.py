@@ -10,15 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from optuna.trial import FrozenTrial, TrialState
 
-from autoft.data.files import read_table
 from autoft.data.overlap import leaked
-from autoft.data.prepare import ROWS_FILE, Rows
+from autoft.data.prepare import ROWS_FILE, Rows, read_rows
 from autoft.data.rows import listed
 from autoft.errors import AutoftError, DataError, StudyError
 from autoft.kernel.model_summary import ModelSummary
-from autoft.spec.metrics import METRICS
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
+from autoft.spec.tasks import METRICS
 from autoft.spec.wording import got, nearest
 from autoft.study.curves import Curves, last_step
 from autoft.study.layout import DATA, DATABASE, study_folder
@@ -63,7 +62,7 @@ def _learn(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> tuple
     known = {
         ref.name: {"weights": ref.weights, "architecture": architectures.get(ref.name)} for ref in spec.models
     }
-    new = Side(known, rows.labels, rows.tables["train"])
+    new = Side(known, rows.targets.get("labels", ()), rows.tables["train"])
     lessons: list[Lesson] = []
     problems: list[str] = []
     for name in spec.search.learn_from:
@@ -90,7 +89,7 @@ def _lesson(spec: StudySpec, rows: Rows, new: Side, name: str) -> Lesson:
     _refuse_leaks(rows, table)
     earlier = Side(
         _models_of(study),
-        json.loads(table.schema.metadata[b"labels"]),
+        json.loads(table.schema.metadata[b"targets"]).get("labels", ()),
         table.filter(pc.equal(table.column("split"), "train")),
     )
     return lesson_of(study, spec.space, likeness(new, earlier))
@@ -120,7 +119,7 @@ def _rows_of(name: str, digest: str) -> pa.Table:
     way_out = "restore it, or remove the study from search.learn_from"
     unknown = "so it is unknown whether it has seen this study's test rows"
     try:
-        table = read_table(path)
+        table = read_rows(path)
     except DataError:
         gone = "is gone" if not path.exists() else "is damaged"
         raise StudyError(f"{path}, which holds its rows, {gone}, {unknown}; {way_out}") from None
@@ -219,10 +218,11 @@ def inside(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value] 
     searched = {parameter.name for parameter in space.parameters}
     if DEPTH not in searched and values.get(DEPTH) != space.resolve({}).get(DEPTH):
         return None
+    known = {**space.defaults, **values}  # a trial of an earlier version has no newer hyperparameters
     for parameter in space.parameters:
         if not space.active(parameter, params):
             continue
-        value = values.get(parameter.name)
+        value = known.get(parameter.name)
         if value is None or not parameter.domain.contains(value):
             return None
         params[parameter.name] = _typed(parameter.domain, value)

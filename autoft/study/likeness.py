@@ -27,7 +27,7 @@ class Likeness:
     """1 for the same pretrained weights, 0.8 for the same name or architecture, else 0.5; of several models
     of the new study the mean, each with the earlier one that it is most like."""
     labels: float
-    """Labels that both have, over labels that either has (Jaccard)."""
+    """Labels that both have, over labels that either has (Jaccard); 1 where the task has none."""
     words: float
     """Cosine of the word counts of the training texts."""
     size: float
@@ -59,10 +59,14 @@ def likeness(new: Side, earlier: Side) -> Likeness:
     few, many = sorted((len(new.train), len(earlier.train)))
     return Likeness(
         model=_models(new, earlier),
-        labels=len({*new.labels} & {*earlier.labels}) / len({*new.labels, *earlier.labels}),
+        labels=_labels({*new.labels}, {*earlier.labels}),
         words=_words(new.train, earlier.train),
         size=(few / many) ** 0.25,
     )
+
+
+def _labels(new: set[str], earlier: set[str]) -> float:
+    return len(new & earlier) / len(new | earlier) if new | earlier else 1.0
 
 
 def _models(new: Side, earlier: Side) -> float:

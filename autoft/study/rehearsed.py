@@ -3,37 +3,29 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from autoft.spec.space import Choice, Parameter, Value
+from autoft.spec.space import Value
 from autoft.spec.study import Budget, Checkpoints, Faults, SearchMethod, StudySpec
+from autoft.study.planned import PlannedTrial
 
 LEARNING_RATE = 5e-5
 """A rate that is harmless for the few steps of a rehearsal."""
 
 
-def rehearsed(spec: StudySpec, entries: Sequence[Mapping[str, Value]]) -> StudySpec:
-    """The request for the trials `entries`, stored in SQLite in its folder.
+def rehearsed(
+    spec: StudySpec, entries: Sequence[Mapping[str, Value]]
+) -> tuple[StudySpec, list[PlannedTrial]]:
+    """The request for a study, stored in SQLite in its folder, and the trials of which it consists.
 
     None of them is pruned, and none is tried again except with fewer rows at a time when memory is short.
     """
-    # Optuna queues no configuration twice; learning rates that hardly differ make them distinct.
-    first = tuple(
-        {**entry, "learning_rate": LEARNING_RATE * (1 + i / 1e3)} for i, entry in enumerate(entries)
-    )
-    names = list(first[0])
-    return replace(
+    usual = {**spec.space.resolve({}), "learning_rate": LEARNING_RATE}
+    request = replace(
         spec,
-        space=replace(
-            spec.space,
-            fixed={name: value for name, value in spec.space.fixed.items() if name not in names},
-            parameters=tuple(
-                Parameter(name, Choice(tuple(dict.fromkeys(entry[name] for entry in first))))
-                for name in names
-            ),
-        ),
-        first=first,
+        first=(),
         search=SearchMethod(sampler="random", pruner="none", start="random"),
-        budget=Budget(trials=len(first)),
+        budget=Budget(trials=len(entries)),
         resources=replace(spec.resources, disk=None),
-        faults=Faults(0, spec.faults.trial_timeout_s, len(first) + 1),
-        checkpoints=Checkpoints(keep=len(first)),
+        faults=Faults(0, spec.faults.trial_timeout_s, len(entries) + 1),
+        checkpoints=Checkpoints(keep=len(entries)),
     )
+    return request, [PlannedTrial({**usual, **entry}, seed=0) for entry in entries]

@@ -21,7 +21,6 @@ from sqlalchemy.exc import ArgumentError, SAWarning, SQLAlchemyError
 from autoft.errors import StudyError
 from autoft.spec.databases import connect_timeout
 from autoft.spec.environment import redact
-from autoft.spec.metrics import METRICS
 from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import Budget, StudySpec
 from autoft.study.identity import require_same, write_defaults
@@ -112,7 +111,7 @@ def open_study(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     make_folders(folder)
     storage = _open_storage(spec.search.storage, folder)
-    direction = METRICS[spec.objective].direction
+    direction = spec.metric.direction
     study = optuna.create_study(
         storage=storage, study_name=spec.study, direction=direction, load_if_exists=True
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from autoft.kernel.config import FineTuneConfig
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod, StudySpec
+from autoft.spec.tasks import TASKS
 
 MEASUREMENTS = 12
 """Evaluations of a trial unless `evaluations_per_epoch` is given: a score is the best of them."""
@@ -47,8 +48,11 @@ def fine_tune_config(
 
     A number that space.yaml writes as `0` or `1e-5` becomes of the type that the hyperparameter has.
     """
+    values = {**spec.space.defaults, **values}  # a trial of an earlier version has no newer hyperparameters
+    own = {each.name: _typed(type(each.default), values[each.name]) for each in TASKS[spec.task].own}
     decided: dict[str, Any] = {
         **values,
+        "task": own,
         "measurements": measurements_of(spec.search, int(values["epochs"])),
         "objective": spec.objective,
         "precision": precision,

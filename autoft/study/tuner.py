@@ -21,7 +21,6 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from autoft.errors import StudyError
 from autoft.kernel.measurement import Measurement
-from autoft.spec.metrics import METRICS
 from autoft.spec.space import Value
 from autoft.spec.study import StudySpec
 from autoft.study.assignment import Assignment
@@ -33,6 +32,7 @@ from autoft.study.curves import Curves
 from autoft.study.disk_quota import Disk
 from autoft.study.failure_streak import Failure, Failures
 from autoft.study.lessons import read_lessons
+from autoft.study.planned import read_plan
 from autoft.study.pruner import make_pruner
 from autoft.study.records import (
     CRASHES_ATTR,
@@ -112,10 +112,11 @@ class Tuner:
         self.study, self.spec, self.precision, self.callbacks = study, spec, precision, callbacks
         self.folder, self.max_concurrent, self._clock = folder, max_concurrent, clock
         self._report_steps = report_steps_of(spec)
-        self._maximize = METRICS[spec.objective].direction == "maximize"
+        self._maximize = spec.metric.direction == "maximize"
         self._curves = Curves(self._report_steps, maximize=self._maximize)
         self._pruner = make_pruner(spec.search, self._curves, spec.space.ends("warmup_ratio")[1])
         self._start, self._lessons = read_start(study), read_lessons(study)
+        self._plan = read_plan(study)
         self._live: dict[int, _Live] = {}
         self._kept: set[int] = set()
         self._any_fits = False
@@ -174,13 +175,15 @@ class Tuner:
     def _draw(self, trial: Trial) -> Assignment:
         """Gives a trial its parameters; if they are drawn again after a kill, they are the same."""
         search, space = self.spec.search, self.spec.space
+        if self._plan:
+            planned = self._plan[trial.number]
+            return self._assign(trial, 1, dict(planned.values), planned.seed)
         others = partial(self._begun, without=trial.number)
         fixed = self._learned(trial, others) or queued_params(trial._cached_frozen_trial)
         params = propose(search, space, self._curves, others, trial.number, self._lessons, fixed)
-        self.study.sampler = fixed_to(
-            params, trial_seed(search.seed, trial.number)
-        )  # asked at the first suggestion
-        return self._assign(trial, 1, space.resolve(suggest(trial, space)))
+        seed = trial_seed(search.seed, trial.number)
+        self.study.sampler = fixed_to(params, seed)  # asked at the first suggestion
+        return self._assign(trial, 1, space.resolve(suggest(trial, space)), seed)
 
     def _learned(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
         """The next of the best ones of earlier studies; None if all were tried, or the trial was queued."""
@@ -203,10 +206,9 @@ class Tuner:
         begun: dict[str, Any] | None = interrupted.user_attrs.get(TRIAL_ATTR)
         if begun is None:  # the process was killed while parameters were drawn
             return self._draw(trial)
-        return self._assign(trial, int(begun["attempt"]) + 1, begun["values"])
+        return self._assign(trial, int(begun["attempt"]) + 1, begun["values"], int(begun["seed"]))
 
-    def _assign(self, trial: Trial, attempt: int, values: dict[str, Value]) -> Assignment:
-        seed = trial_seed(self.spec.search.seed, trial.number)
+    def _assign(self, trial: Trial, attempt: int, values: dict[str, Value], seed: int) -> Assignment:
         began = datetime.now(UTC).isoformat()
         begun = {"attempt": attempt, "seed": seed, "values": values, "began": began}
         trial.set_user_attr(TRIAL_ATTR, begun)

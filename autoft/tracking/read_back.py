@@ -41,9 +41,9 @@ def require_same_model(location: str, where: str, tuned: FineTuned) -> None:
 
 def _answer(model: Any, tokenizer: Any, tuned: FineTuned) -> np.ndarray:
     """The labels' probabilities for the example row."""
-    from autoft.kernel.tasks.text_classification import predict
+    from autoft.tasks.text_classification.predict import probabilities
 
-    answer: np.ndarray = predict(
+    answer: np.ndarray = probabilities(
         model, tokenizer, *([text] for text in tuned.example), max_length=tuned.max_length
     )[0]
     return answer

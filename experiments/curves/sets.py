@@ -12,6 +12,7 @@ from autoft.data.files import read_table
 from autoft.data.prepare import examine
 from autoft.data.seal import open_test
 from autoft.spec.read import read_spec
+from autoft.tasks.find import find_task
 
 QUICKSTART = Path(__file__).parents[2] / "search_spaces" / "quickstart.yaml"
 TEST_ROWS = 300
@@ -32,14 +33,16 @@ class CurveSet:
 def _quickstart(data: Path) -> dict[str, pd.DataFrame]:
     """Split as autoft splits it: 633 rows for training, 136 each for validation and test."""
     folder = data / "quickstart-split"
-    examined = examine(read_spec(QUICKSTART).data)
+    examined = examine(read_spec(QUICKSTART).data, find_task("text-classification"))
     prepared = examined.write(folder)
     examined.seal(folder)
     rows = read_table(prepared.rows_path).to_pandas()
     test = open_test(folder, "experiments/curves").to_pandas()
 
     def named(frame: pd.DataFrame) -> pd.DataFrame:
-        return pd.DataFrame({"text": frame["input_0"], "label": [prepared.labels[i] for i in frame["label"]]})
+        return pd.DataFrame(
+            {"text": frame["input_0"], "label": [prepared.targets["labels"][i] for i in frame["target"]]}
+        )
 
     splits = {split: named(rows[rows["split"] == split]) for split in ("train", "validation")}
     return {**splits, "test": named(test)}

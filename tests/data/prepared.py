@@ -7,8 +7,11 @@ import pandas as pd
 
 from autoft.data.prepare import PreparedData, examine
 from autoft.spec.study import DataSpec
+from autoft.tasks.find import find_task
+
+RULES = find_task("text-classification")
 
 
 def prepare(spec: DataSpec, folder: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> PreparedData:
     """Examined, and written into `folder`."""
-    return examine(spec, frames).write(folder)
+    return examine(spec, RULES, frames).write(folder)

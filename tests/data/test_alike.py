@@ -8,6 +8,8 @@ from autoft.data.prepare import examine
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
 
+from .prepared import RULES
+
 
 @pytest.mark.parametrize(
     ("one", "other"),
@@ -44,7 +46,7 @@ def test_labels_that_differ_to_the_eye_are_nothing_to_tell():
 def test_they_are_counted_over_all_splits_of_a_request():
     rows = [(f"message {i}", ("true", "True", "no")[i % 3]) for i in range(60)]
     frame = pd.DataFrame(rows, columns=["text", "queue"])
-    (finding,) = examine(DataSpec(inputs=("text",), target="queue"), {"train": frame}).findings
+    (finding,) = examine(DataSpec(inputs=("text",), target="queue"), RULES, {"train": frame}).findings
     assert "'True' (20) and 'true' (20)" in str(finding)
 
 
@@ -52,4 +54,4 @@ def test_a_label_that_train_spells_otherwise_is_refused_with_its_likeness():
     train = pd.DataFrame([("a", "yes"), ("b", "no")] * 3, columns=["text", "queue"])
     validation = pd.DataFrame([("c", "Yes")], columns=["text", "queue"])
     with pytest.raises(DataError, match="'Yes' is 'yes' but for case, white space, invisible"):
-        examine(DataSpec(inputs=("text",), target="queue"), {"train": train, "validation": validation})
+        examine(DataSpec(inputs=("text",), target="queue"), RULES, {"train": train, "validation": validation})

@@ -5,29 +5,28 @@ import pytest
 import torch
 
 from autoft.data.batch import DRAWS, batches_by_length, collate, evaluation_batches, pieces
-from autoft.data.encode import Tokens
+from autoft.data.encoded import Encoded, Ragged
 
 
 def tokens(with_types):
-    return Tokens(
-        ids=np.array([5, 6, 7, 8, 9, 4], np.int32),
-        offsets=np.array([0, 1, 4, 6]),
-        token_type_ids=np.array([0, 0, 1, 1, 0, 1], np.int8) if with_types else None,
-        labels=np.array([2, 0, 1], np.int32),
-    )
+    offsets = np.array([0, 1, 4, 6])
+    inputs = {"input_ids": Ragged(np.array([5, 6, 7, 8, 9, 4], np.int32), offsets, fill=99)}
+    if with_types:
+        inputs["token_type_ids"] = Ragged(np.array([0, 0, 1, 1, 0, 1], np.int8), offsets)
+    return Encoded(inputs, {"labels": np.array([2, 0, 1], np.int32)}, np.diff(offsets))
 
 
 def test_rows_are_padded_on_the_right_to_the_longest_of_the_batch():
-    batch = collate(tokens(True), np.array([2, 0]), pad_id=99)
-    assert batch["input_ids"].tolist() == [[9, 4], [5, 99]]
-    assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
-    assert batch["token_type_ids"].tolist() == [[0, 1], [0, 0]]
-    assert batch["labels"].tolist() == [1, 2]
-    assert {tensor.dtype for tensor in batch.values()} == {torch.int64}
+    batch = collate(tokens(True), np.array([2, 0]))
+    assert batch.inputs["input_ids"].tolist() == [[9, 4], [5, 99]]
+    assert batch.inputs["attention_mask"].tolist() == [[1, 1], [1, 0]]
+    assert batch.inputs["token_type_ids"].tolist() == [[0, 1], [0, 0]]
+    assert batch.targets["labels"].tolist() == [1, 2]
+    assert {tensor.dtype for tensor in (*batch.inputs.values(), *batch.targets.values())} == {torch.int64}
 
 
 def test_no_token_types_where_the_tokenizer_makes_none():
-    assert set(collate(tokens(False), np.array([1]), pad_id=0)) == {"input_ids", "attention_mask", "labels"}
+    assert set(collate(tokens(False), np.array([1])).inputs) == {"input_ids", "attention_mask"}
 
 
 LENGTHS = np.random.default_rng(5).integers(3, 60, size=1000)

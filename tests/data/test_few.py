@@ -3,10 +3,11 @@ from autoft.data.prepare import examine
 from autoft.spec.read import read_spec
 
 from ..main_job import SPACE
+from .prepared import RULES
 
 
 def test_the_longest_rows_train_and_rows_of_all_lengths_are_evaluated():
-    rows = examine(read_spec(SPACE).data)
+    rows = examine(read_spec(SPACE).data, RULES)
     few = longest(rows, 48, 32)
     train, validation = (few.tables[split] for split in ("train", "validation"))
     assert (len(train), len(validation)) == (48, 32)
@@ -19,6 +20,6 @@ def test_the_longest_rows_train_and_rows_of_all_lengths_are_evaluated():
 
 
 def test_where_there_are_few_rows_all_are_taken():
-    rows = examine(read_spec(SPACE).data)
+    rows = examine(read_spec(SPACE).data, RULES)
     few = longest(rows, 10_000, 10_000)
     assert [len(few.tables[split]) for split in ("train", "validation")] == [633, 136]

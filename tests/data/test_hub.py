@@ -16,7 +16,9 @@ from pathlib import Path
 from autoft.data.prepare import examine
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
+from autoft.tasks.find import find_task
 
+RULES = find_task("text-classification")
 answers = {}
 spec = DataSpec(inputs=("text",), target="queue", hub="acme/tickets")
 requests = {
@@ -27,8 +29,8 @@ requests = {
 }
 for name, changes in requests.items():
     try:
-        data = examine(dataclasses.replace(spec, **changes)).write(Path(sys.argv[1]) / name)
-        answers[name] = {"labels": data.labels, "sizes": {s: data.size(s) for s in data.counts}}
+        data = examine(dataclasses.replace(spec, **changes), RULES).write(Path(sys.argv[1]) / name)
+        answers[name] = {"labels": data.targets["labels"], "sizes": dict(data.sizes)}
         answers[name]["repr"] = repr(data)
     except DataError as error:
         answers[name] = str(error)

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-MODULES = "prepare, load, hub, encode, seal, node, split"
+MODULES = "prepare, load, hub, encoded, text, seal, node, split"
 
 
 def test_the_data_room_loads_nothing_heavy_before_it_is_needed():

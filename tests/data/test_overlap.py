@@ -11,7 +11,7 @@ from autoft.data.overlap import leaked, row_digests
 
 
 def table(*texts, **more):
-    return pa.table({"input_0": list(texts), **more, "label": [0] * len(texts)})
+    return pa.table({"input_0": list(texts), **more, "target": [0] * len(texts)})
 
 
 @pytest.mark.parametrize(

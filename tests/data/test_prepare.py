@@ -1,3 +1,4 @@
+import json
 import pickle
 from dataclasses import replace
 
@@ -5,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoft.data.files import read_table
-from autoft.data.prepare import examine, read_prepared
+from autoft.data.files import read_table, write_table
+from autoft.data.prepare import examine, read_prepared, read_rows
 from autoft.data.seal import open_test
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec, SplitSpec
 
-from .prepared import prepare
+from .prepared import RULES, prepare
 
 SPEC = DataSpec(inputs=("text",), target="queue")
 FRAME = pd.DataFrame({"text": [f"message {i}" for i in range(40)], "queue": ["b", "a10", "a9", "b"] * 10})
@@ -28,17 +29,17 @@ PAIRS = [("one", "a"), ("two", "b"), ("three", "a"), ("four", "b")]
 
 
 def test_rows_are_written_numbered_and_the_test_rows_lie_apart(tmp_path):
-    examined = examine(SPEC, {"train": FRAME})
+    examined = examine(SPEC, RULES, {"train": FRAME})
     data = examined.write(tmp_path / "data")
     examined.seal(tmp_path / "sealed")
-    assert data.labels == ("a9", "a10", "b")
+    assert data.targets == {"labels": ["a9", "a10", "b"]}
     assert data.counts["train"] == {"a9": 7, "a10": 7, "b": 14}  # 70 % of 10, 10, 20
     rows, test = read_table(data.rows_path), open_test(tmp_path / "sealed", "this test")
-    assert rows.column_names == ["input_0", "label", "split"]
+    assert rows.column_names == ["input_0", "target", "split"]
     assert set(rows.column("split").to_pylist()) == {"train", "validation"}
     seen = rows.to_pylist() + test.to_pylist()
     expected = dict(zip(FRAME["text"], FRAME["queue"], strict=True))
-    assert {row["input_0"]: data.labels[row["label"]] for row in seen} == expected
+    assert {row["input_0"]: data.targets["labels"][row["target"]] for row in seen} == expected
     assert len(seen) == 40 == sum(data.size(split) for split in ("train", "validation", "test"))
     assert pickle.loads(pickle.dumps(data)) == data
 
@@ -99,8 +100,8 @@ def test_given_splits_are_kept_and_missing_ones_drawn(tmp_path, others, sizes):
 
 
 def test_without_a_test_split_none_of_an_earlier_request_is_left(tmp_path):
-    examine(SPEC, {"train": FRAME}).seal(tmp_path)
-    examine(replace(SPEC, split=SplitSpec(test=0)), {"train": FRAME}).seal(tmp_path)
+    examine(SPEC, RULES, {"train": FRAME}).seal(tmp_path)
+    examine(replace(SPEC, split=SplitSpec(test=0)), RULES, {"train": FRAME}).seal(tmp_path)
     with pytest.raises(DataError, match="no test split"):
         open_test(tmp_path, "this test")
 
@@ -139,14 +140,15 @@ def test_groups_stay_together_and_a_missing_group_is_an_empty_cell(tmp_path):
 
 def test_white_space_around_a_label_is_not_part_of_its_name(tmp_path):
     frames = given([("x", "a "), ("y", " b"), ("z", "a")], validation=PAIRS)
-    assert prepare(SPEC, tmp_path, frames).labels == ("a", "b")
+    assert prepare(SPEC, tmp_path, frames).targets == {"labels": ["a", "b"]}
 
 
 def test_what_was_written_is_read_again_but_for_the_sealed_rows(tmp_path):
     written = prepare(SPEC, tmp_path, {"train": FRAME})
     seen = {split: counts for split, counts in written.counts.items() if split != "test"}
     assert set(seen) == {"train", "validation"}
-    assert read_prepared(tmp_path) == replace(written, counts=seen)
+    sizes = {split: written.size(split) for split in seen}
+    assert read_prepared(tmp_path) == replace(written, counts=seen, sizes=sizes)
     with pytest.raises(DataError, match="no such file"):
         read_prepared(tmp_path / "elsewhere")
 
@@ -188,3 +190,24 @@ def test_given_splits_that_share_a_group_are_refused(tmp_path):
     }
     with pytest.raises(DataError, match=r"1 groups of column `customer` .*`2` in train and validation"):
         prepare(replace(SPEC, split=SplitSpec(group="customer")), tmp_path, frames)
+
+
+def test_rows_of_a_version_with_one_task_are_read_as_they_would_be_now(tmp_path):
+    written = prepare(SPEC, tmp_path / "now", {"train": FRAME})
+    rows = read_table(written.rows_path)
+    about = {"digest": rows.schema.metadata[b"digest"], "labels": json.dumps(written.targets["labels"])}
+    names = ["label" if name == "target" else name for name in rows.column_names]
+    write_table(rows.rename_columns(names).replace_schema_metadata(about), tmp_path / "then" / "rows.arrow")
+    now, then = read_prepared(tmp_path / "now"), read_prepared(tmp_path / "then")
+    assert then == replace(now, folder=tmp_path / "then", rows_digest=then.rows_digest)
+    assert read_rows(tmp_path / "then" / "rows.arrow").equals(read_rows(written.rows_path))
+
+
+def test_workers_are_told_nothing_of_the_test_rows(tmp_path):
+    rows = read_table(prepare(SPEC, tmp_path, {"train": FRAME}).rows_path)
+    assert set(json.loads(rows.schema.metadata[b"counts"])) == {"train", "validation"}
+
+
+def test_the_digest_of_a_classification_is_the_one_that_earlier_versions_gave(tmp_path):
+    # Made by the version before there were other tasks: a study that stands must find its data again.
+    assert prepare(SPEC, tmp_path, {"train": FRAME}).digest == "e74e551cb3f46b601e57a57e86556651"

@@ -9,20 +9,22 @@ from autoft.data.prepare import examine
 from autoft.data.repeated import RepeatedRows, SharedRows
 from autoft.spec.study import DataSpec
 
+from .prepared import RULES
+
 SPEC = DataSpec(inputs=("text",), target="queue")
 ROWS = [(f"message {i}", "ab"[i % 2]) for i in range(20)]
 
 
 def findings(**splits):
     frames = {name: pd.DataFrame(rows, columns=["text", "queue"]) for name, rows in splits.items()}
-    return examine(SPEC, frames).findings
+    return examine(SPEC, RULES, frames).findings
 
 
 def test_one_file_as_three_splits(tmp_path):
     pd.DataFrame(ROWS, columns=["text", "queue"]).to_csv(tmp_path / "train.csv", index=False)
     for name in ("validation.csv", "test.csv"):
         shutil.copy(tmp_path / "train.csv", tmp_path / name)
-    found = examine(DataSpec(inputs=("text",), target="queue", path=tmp_path)).findings
+    found = examine(DataSpec(inputs=("text",), target="queue", path=tmp_path), RULES).findings
     assert [(each.split, each.other) for each in found] == [
         ("validation", "train"),
         ("test", "train"),
@@ -62,8 +64,8 @@ def test_of_a_pair_both_texts_make_a_row_the_same():
         [(f"q{i}", f"a{i % 2}", "xy"[i % 2]) for i in range(20)], columns=["question", "answer", "fits"]
     )
     spec = DataSpec(inputs=("question", "answer"), target="fits")
-    assert examine(spec, {"train": frame}).findings == ()
-    (found,) = examine(spec, {"train": frame, "validation": frame[3:4]}).findings
+    assert examine(spec, RULES, {"train": frame}).findings == ()
+    (found,) = examine(spec, RULES, {"train": frame, "validation": frame[3:4]}).findings
     assert "all 1 validation rows are also in train" in str(found) and "'q3 | a1'" in str(found)
 
 

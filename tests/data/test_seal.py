@@ -7,12 +7,14 @@ from autoft.data.prepare import examine
 from autoft.data.seal import move, open_test, openings
 from autoft.spec.study import DataSpec
 
+from .prepared import RULES
+
 FRAME = pd.DataFrame({"text": [f"message {i}" for i in range(40)], "queue": ["a", "b"] * 20})
 
 
 def test_every_opening_is_on_record_and_preparing_again_forgets_none(tmp_path):
     spec = DataSpec(inputs=("text",), target="queue")
-    rows = examine(spec, {"train": FRAME})
+    rows = examine(spec, RULES, {"train": FRAME})
     rows.seal(tmp_path)
     assert openings(tmp_path) == ()
     assert len(open_test(tmp_path, "final score")) == 6  # 15 % of 40
@@ -25,7 +27,7 @@ def test_every_opening_is_on_record_and_preparing_again_forgets_none(tmp_path):
 
 
 def test_what_was_sealed_elsewhere_before_moves_with_its_openings(tmp_path):
-    rows = examine(DataSpec(inputs=("text",), target="queue"), {"train": FRAME})
+    rows = examine(DataSpec(inputs=("text",), target="queue"), RULES, {"train": FRAME})
     before, after = tmp_path / "data", tmp_path / "sealed"
     rows.seal(before)
     open_test(before, "a look")

@@ -12,6 +12,7 @@ from autoft.kernel.cut import cut_rows
 from autoft.kernel.model_summary import fit_to_models
 from autoft.spec.read import read_spec
 
+from ..data.prepared import RULES
 from .tiny import COLOURS, save_pretrained
 
 
@@ -40,8 +41,8 @@ def said(tmp_path):
             },
             in_memory_data=True,
         )
-        data = examine(spec.data, {"train": frame, "validation": other})
-        spec, summary = fit_to_models(spec, data.labels, data.size("train"))
+        data = examine(spec.data, RULES, {"train": frame, "validation": other})
+        spec, summary = fit_to_models(spec, data.targets, data.size("train"))
         return [str(each) for each in cut_rows(spec, data, summary)]
 
     return said

@@ -14,7 +14,7 @@ from autoft.kernel.resume import Resume
 from autoft.kernel.steps import plan
 from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Workbench
-from autoft.spec.metrics import METRICS
+from autoft.spec.tasks import METRICS
 
 from .tiny import config, save_pretrained, study_inputs
 
@@ -124,13 +124,13 @@ def test_with_a_place_a_loss_beyond_measure_ends_the_trial_before_its_first_meas
 
 def test_a_passing_spike_ends_no_trial_whenever_it_is_looked_at(context, tmp_path, monkeypatch):
     """The losses of the first step: 20 times that of guessing, but less than 10 times over three steps."""
-    plain, steps = kernel_trial.update, []
+    plain, steps = kernel_trial.add_gradients, []
 
     def spiked(*given):
         steps.append(plain(*given))
         return torch.tensor(22.0) if len(steps) == 1 else steps[-1]
 
-    monkeypatch.setattr(kernel_trial, "update", spiked)
+    monkeypatch.setattr(kernel_trial, "add_gradients", spiked)
     monkeypatch.setattr(loop, "TICK_S", 0.0)
     found = context.fine_tune(
         config(measurements=2), tmp_path / "7.safetensors", Resume(tmp_path / "7.resume")

@@ -10,14 +10,18 @@ from pathlib import Path
 import pytest
 import torch
 import transformers as hf
+from safetensors.torch import load_file
+from torch.nn import functional
 
 from autoft.kernel import loop, trial_context
+from autoft.kernel import study_inputs as kernel_study_inputs
 from autoft.kernel.checkpoint import load_checkpoint
 from autoft.kernel.device import device_name
 from autoft.kernel.memory import WorkingSizes, is_out_of_memory
 from autoft.kernel.pretrained import ModelSource
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
+from autoft.tasks.text_classification.task import TextClassification
 
 from .tiny import ENCODER, config, save_pretrained, study_inputs, tiny_tokenizer
 
@@ -27,14 +31,22 @@ LIMITED = """
 import json, resource, sys
 from pathlib import Path
 sys.path.insert(0, {repository!r})
+import torch
 from tests.kernel.tiny import config, study_inputs
 from autoft.kernel.pretrained import ModelSource
 from autoft.kernel.workbench import Workbench
+from autoft.tasks.text_classification.task import TextClassification
 folder, limit = Path({folder!r}), {limit_mb}
 bench = Workbench(study_inputs(folder, ModelSource("bert", str(folder / "wide"))))
 list(bench.fine_tune(config(**{{**{trial!r}, "batch_size": 1, "epochs": 1}}), folder / "warm.safetensors"))
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + limit * 2**20,) * 2)
+eaten = []
+try:
+    while limit < 0:  # nor is there anything to take from what has been given back
+        eaten.append(torch.empty(2**16))
+except RuntimeError:
+    pass
 try:
     found = list(bench.fine_tune(config(**{trial!r}), folder / "limited.safetensors"))
     print(json.dumps([[m.step, m.micro_batch, dict(m.metrics)] for m in found]))
@@ -111,6 +123,37 @@ def test_losses_count_rows_whatever_the_pieces(tmp_path, monkeypatch):
         assert a.metrics["log_loss"] == pytest.approx(b.metrics["log_loss"], abs=1e-4)
 
 
+class Weighted(TextClassification):
+    """The first color counts ten times, so batches of equal size have different weights."""
+
+    weights = torch.tensor([10.0, 1.0, 1.0])
+
+    def weight(self, targets):
+        return float(self.weights[torch.from_numpy(targets["labels"].astype(int))].sum())
+
+    def loss(self, logits, batch, values):
+        labels = batch.targets["labels"]
+        return functional.cross_entropy(logits, labels, weight=self.weights, reduction="sum")
+
+
+@pytest.mark.parametrize("depth", [1, "all"])
+def test_weights_that_are_not_the_number_of_rows_count_the_same_in_pieces(tmp_path, monkeypatch, depth):
+    monkeypatch.setattr(kernel_study_inputs, "find_task", lambda name: Weighted())
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    trial = config(batch_size=48, epochs=3, measurements=3, dropout=0.0, unfreeze_depth=depth)
+    expected = list(Workbench(things).fine_tune(trial, tmp_path / "whole.safetensors"))
+    whole = load_file(tmp_path / "whole.safetensors")
+    sizes_in(tmp_path).remember(trial, 7)
+    found = list(Workbench(things).fine_tune(trial, tmp_path / "pieces.safetensors"))
+    assert [m.micro_batch for m in found] == [7, 7, 7]
+    for a, b in zip(found, expected, strict=True):
+        assert a.metrics["train_loss"] == pytest.approx(b.metrics["train_loss"], abs=1e-5)
+    for name, tensor in load_file(tmp_path / "pieces.safetensors").items():
+        assert (tensor.double() - whole[name].double()).abs().mean() < 1e-5
+    # The first step's loss is the weighted mean of the rows', by torch's own definition of it.
+    assert 0.5 < expected[0].metrics["train_loss"] < 2
+
+
 def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path, monkeypatch):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     trial = config(batch_size=48, epochs=2, measurements=2, dropout=0.0)
@@ -138,13 +181,13 @@ def test_what_an_earlier_attempt_was_ended_for_is_not_tried_again(tmp_path, monk
 def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, monkeypatch):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     expected = [m.metrics for m in Workbench(things).fine_tune(config(), tmp_path / "a.safetensors")]
-    tried, plain = [], trial_context._try_logits
+    tried, plain = [], trial_context._try_predictions
 
     def short_of_memory(context, precision):
         tried.append(max(len(rows) for rows, _ in context.validation.evaluation()))
         return None if tried[-1] > 3 else plain(context, precision)
 
-    monkeypatch.setattr(trial_context, "_try_logits", short_of_memory)
+    monkeypatch.setattr(trial_context, "_try_predictions", short_of_memory)
     found = [m.metrics for m in Workbench(things).fine_tune(config(), tmp_path / "b.safetensors")]
     assert tried[0] > tried[-1] >= 1
     for a, b in zip(found, expected, strict=True):
@@ -153,13 +196,13 @@ def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, mo
 
 def test_the_next_trial_is_evaluated_as_if_there_had_been_room_before(tmp_path, monkeypatch):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
-    plain, sizes = trial_context._try_logits, []
+    plain, sizes = trial_context._try_predictions, []
 
     def watched(context, precision):
         sizes.append(max(len(rows) for rows, _ in context.validation.evaluation()))
         return None if short and sizes[-1] > 3 else plain(context, precision)
 
-    monkeypatch.setattr(trial_context, "_try_logits", watched)
+    monkeypatch.setattr(trial_context, "_try_predictions", watched)
     workbench, short = Workbench(things), True
     list(workbench.fine_tune(config(), tmp_path / "a.safetensors"))
     whole, smallest = sizes[0], sizes[-1]

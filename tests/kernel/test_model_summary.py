@@ -9,7 +9,7 @@ from autoft.errors import ModelError
 from autoft.kernel.model_summary import fit_to_models
 from autoft.spec.read import read_spec
 
-from .tiny import COLOURS, save_pretrained
+from .tiny import TARGETS, save_pretrained
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def depths(fitted):
 
 def test_a_model_is_known_by_its_weights_and_its_tokenizer(folder):
     def digests():
-        ref = fit_to_models(spec(folder), COLOURS, 100)[0].models[0]
+        ref = fit_to_models(spec(folder), TARGETS, 100)[0].models[0]
         return ref.weights, ref.tokenizer
 
     before = digests()
@@ -54,7 +54,7 @@ def test_a_model_is_known_by_its_weights_and_its_tokenizer(folder):
 
 
 def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):
-    fitted, (summary,) = fit_to_models(spec(folder), COLOURS, 100)
+    fitted, (summary,) = fit_to_models(spec(folder), TARGETS, 100)
     assert depths(fitted) == (0, 1, 2, "all")  # 4 is more than the model's three blocks
     assert summary.blocks == 3
     assert list(summary.trained) == [0, 1, 2, 3, "all"]
@@ -64,20 +64,20 @@ def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):
 
 def test_a_depth_that_the_user_asks_for_is_refused_with_the_model_and_its_blocks(folder):
     with pytest.raises(ModelError, match=r"3 blocks, or `all`, got 4") as error:
-        fit_to_models(spec(folder, unfreeze_depth=[0, 4]), COLOURS, 100)
+        fit_to_models(spec(folder, unfreeze_depth=[0, 4]), TARGETS, 100)
     assert str(error.value).startswith(str(folder))
 
 
 def test_rows_longer_than_the_model_takes_are_refused_before_the_first_trial(folder):
     with pytest.raises(ModelError, match="at most the model's 40 tokens, got 64"):
-        fit_to_models(spec(folder, max_length=[16, 64]), COLOURS, 100)
+        fit_to_models(spec(folder, max_length=[16, 64]), TARGETS, 100)
 
 
 def test_every_model_of_a_searched_list_has_to_fit(folder, tmp_path):
     one = spec(folder)
     missing = replace(one.models[0], name="gone", location=str(tmp_path / "gone"))
     with pytest.raises(ModelError, match="gone"):
-        fit_to_models(replace(one, models=(*one.models, missing)), COLOURS, 100)
+        fit_to_models(replace(one, models=(*one.models, missing)), TARGETS, 100)
 
 
 def added(folder, *tokens):
@@ -90,7 +90,7 @@ def added(folder, *tokens):
 def test_tokens_beyond_the_embedding_are_refused_with_both_sizes_and_the_way_out(folder):
     added(folder, "parcel", "invoice")
     with pytest.raises(ModelError) as raised:  # 37 words, see tiny.py
-        fit_to_models(spec(folder), COLOURS, 100)
+        fit_to_models(spec(folder), TARGETS, 100)
     assert str(raised.value).startswith(
         f"{folder}: its tokenizer has 39 tokens, but the model has embeddings for 37, so none for `invoice`, "
         "`parcel`. Add them (model.resize_token_embeddings(39))"
@@ -98,7 +98,7 @@ def test_tokens_beyond_the_embedding_are_refused_with_both_sizes_and_the_way_out
     model = AutoModel.from_pretrained(folder)
     model.resize_token_embeddings(39)
     model.save_pretrained(folder)
-    fit_to_models(spec(folder), COLOURS, 100)  # as told
+    fit_to_models(spec(folder), TARGETS, 100)  # as told
 
 
 def test_a_padding_token_beyond_the_embedding_is_refused_too(folder):
@@ -106,7 +106,7 @@ def test_a_padding_token_beyond_the_embedding_is_refused_too(folder):
     tokenizer.add_special_tokens({"pad_token": "<my pad>"})
     tokenizer.save_pretrained(folder)
     with pytest.raises(ModelError, match="so none for `<my pad>`"):
-        fit_to_models(spec(folder), COLOURS, 100)
+        fit_to_models(spec(folder), TARGETS, 100)
 
 
 def test_an_embedding_with_spare_rows_is_as_good(folder):
@@ -114,7 +114,7 @@ def test_an_embedding_with_spare_rows_is_as_good(folder):
     model.resize_token_embeddings(64)
     model.save_pretrained(folder)
     added(folder, "parcel")
-    _, found = fit_to_models(spec(folder), COLOURS, 100)
+    _, found = fit_to_models(spec(folder), TARGETS, 100)
     assert [each.name for each in found] == [str(folder)]
 
 
@@ -126,7 +126,7 @@ def test_a_second_kind_of_token_that_the_model_lacks_is_refused_for_pairs_alone(
     settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     one = spec(folder)
-    fit_to_models(one, COLOURS, 100)
+    fit_to_models(one, TARGETS, 100)
     pair = replace(one, data=replace(one.data, inputs=("question", "answer")))
     with pytest.raises(ModelError, match=r"2 kinds of tokens apart .* embeddings for 1"):
-        fit_to_models(pair, COLOURS, 100)
+        fit_to_models(pair, TARGETS, 100)

@@ -1,9 +1,11 @@
 import math
 
 import pytest
+import torch
 
 from autoft.kernel.blocks import find_blocks, trained_parameters
-from autoft.kernel.optimizer import build_optimizer, learning_rate
+from autoft.kernel.optimizer import OPTIMIZERS, build_optimizer, learning_rate, set_rate
+from autoft.spec.hyperparameters import COMMON
 
 from .tiny import config, tiny_model
 
@@ -44,9 +46,55 @@ def test_an_unknown_schedule_is_refused():
 def test_weight_decay_is_on_matrices_and_not_on_biases_and_norms(name):
     model = tiny_model(name)
     trained = trained_parameters(model, find_blocks(model), "all")
-    decayed, spared = build_optimizer(model, trained, config(weight_decay=0.3)).param_groups
+    anatomy = find_blocks(model)
+    decayed, spared = build_optimizer(model, trained, anatomy, config(weight_decay=0.3)).param_groups
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
     names = {parameter: key for key, parameter in model.named_parameters()}
     # In these three, what is a vector is a bias or a norm's weight.
     assert {names[p] for p in spared["params"]} == {key for key, p in trained.items() if p.ndim == 1}
     assert len(decayed["params"]) + len(spared["params"]) == len(trained)
+
+
+def test_the_optimizers_are_those_that_a_space_can_name():
+    assert COMMON["optimizer"].choices == OPTIMIZERS
+
+
+def test_each_block_has_its_share_of_the_rate():
+    model = tiny_model("bert")
+    anatomy = find_blocks(model)
+    trained = trained_parameters(model, anatomy, "all")
+    optimizer = build_optimizer(model, trained, anatomy, config(layer_decay=0.5))
+    set_rate(optimizer, 0.8)
+    rates = {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    found = {name: rates[parameter] for name, parameter in trained.items()}
+    assert len(found) == len(trained)
+    # Three blocks: half of the head's rate in the top one, and half again on each way down.
+    shares = {"classifier": 1, "layer.2": 1 / 2, "layer.1": 1 / 4, "layer.0": 1 / 8, "embeddings": 1 / 16}
+    for part, share in shares.items():
+        of_part = [rate for name, rate in found.items() if part in name]
+        assert of_part == pytest.approx([0.8 * share] * len(of_part)) and of_part
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_learns_a_few_rows_by_heart(name):
+    torch.manual_seed(0)
+    model = tiny_model("bert", hidden_dropout_prob=0.0)
+    anatomy = find_blocks(model)
+    trained = trained_parameters(model, anatomy, "all")
+    rate = {"adamw": 3e-3, "adafactor": 0.1, "sgd": 0.05}[name]
+    optimizer = build_optimizer(model, trained, anatomy, config(optimizer=name))
+    set_rate(optimizer, rate)
+    losses = []
+    for _ in range(60):
+        losses.append(model(torch.arange(4, 16).reshape(3, 4), labels=torch.arange(3)).loss)
+        optimizer.zero_grad()
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[-1] < 0.3 * losses[0]
+
+
+def test_an_unknown_optimizer_is_refused():
+    model = tiny_model("bert")
+    anatomy = find_blocks(model)
+    with pytest.raises(ValueError, match="adamw, adafactor, sgd, got 'newton'"):
+        build_optimizer(model, trained_parameters(model, anatomy, 0), anatomy, config(optimizer="newton"))

@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import bootstrap
 from sklearn.metrics import f1_score, log_loss
 
-from autoft.kernel.metrics import softmax
 from autoft.kernel.paired import LEVEL, paired_difference
-from autoft.spec.metrics import METRICS
+from autoft.spec.tasks import METRICS
+from autoft.tasks.classification_error import softmax
 
 
 def logits(predicted, classes, sureness=4.0):

@@ -16,15 +16,13 @@ from autoft.kernel.pretrained import (
 )
 from autoft.spec.study import ModelRef
 
-from .tiny import COLOURS, configs, save_pretrained, tiny_model, tiny_tokenizer
-
-TASK = "text-classification"
+from .tiny import COLOURS, TARGETS, TASK, configs, save_pretrained, tiny_model, tiny_tokenizer
 
 
 def test_a_folder_with_a_head_for_the_labels(tmp_path):
     source = save_pretrained("bert", tmp_path)
-    loaded = load_pretrained(source, COLOURS, TASK)
-    model, tokenizer = loaded.model, loaded.tokenizer
+    loaded = load_pretrained(source, TARGETS, TASK)
+    model, tokenizer = loaded.model, loaded.processor
     assert model.config.id2label == dict(enumerate(COLOURS))
     assert model.config.label2id == {"red": 0, "green": 1, "blue": 2}
     assert model.classifier.out_features == 3
@@ -36,7 +34,7 @@ def test_pretrained_weights_are_kept_and_the_head_of_another_task_is_not(tmp_pat
     saved = tiny_model("bert", seed=5)
     saved.save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
-    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), ("yes", "no"), TASK)
+    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), {"labels": ["yes", "no"]}, TASK)
     assert set(loaded.fresh) == {"classifier.weight", "classifier.bias"}
     trunk = dict(saved.bert.named_parameters())
     assert all(torch.equal(value, trunk[name]) for name, value in loaded.model.bert.named_parameters())
@@ -45,7 +43,7 @@ def test_pretrained_weights_are_kept_and_the_head_of_another_task_is_not(tmp_pat
 def test_half_precision_checkpoints_are_trained_in_full_precision(tmp_path):
     tiny_model("bert").half().save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
-    model = load_pretrained(ModelSource("mine", str(tmp_path)), COLOURS, TASK).model
+    model = load_pretrained(ModelSource("mine", str(tmp_path)), TARGETS, TASK).model
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
@@ -57,8 +55,8 @@ def test_a_missing_padding_token_is_taken_from_the_end_of_text(tmp_path):
     tokenizer = tiny_tokenizer()
     tokenizer.pad_token = None
     tokenizer.save_pretrained(tmp_path)
-    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), COLOURS, TASK)
-    model, tokenizer = loaded.model, loaded.tokenizer
+    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), TARGETS, TASK)
+    model, tokenizer = loaded.model, loaded.processor
     assert tokenizer.pad_token_id == tokenizer.eos_token_id == model.config.pad_token_id == 2
 
 
@@ -92,7 +90,7 @@ def test_a_hub_model_that_is_not_here_says_how_to_fetch_it(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     source = ModelSource("org/absent", "org/absent", "v2")
     with pytest.raises(ModelError, match=r"^org/absent: .*`hf download org/absent --revision v2`.*HF_TOKEN"):
-        load_pretrained(source, COLOURS, TASK)
+        load_pretrained(source, TARGETS, TASK)
 
 
 def no_weights(folder):
@@ -142,7 +140,7 @@ def test_every_broken_folder_is_an_error_that_names_the_model_and_what_is_wrong(
     source = save_pretrained("bert", tmp_path)
     damage(tmp_path)
     with pytest.raises(ModelError, match=message) as error:
-        load_pretrained(source, COLOURS, TASK)
+        load_pretrained(source, TARGETS, TASK)
     assert str(error.value).startswith("bert: ")
 
 
@@ -150,7 +148,9 @@ def test_loading_is_silent(tmp_path):
     source = save_pretrained("bert", tmp_path)
     code = (
         "from autoft.kernel.pretrained import ModelSource, load_pretrained; "
-        f"load_pretrained(ModelSource('m', {source.path_or_id!r}), ('a', 'b'), {TASK!r})"
+        "from autoft.tasks.find import find_task; "
+        "task = find_task('text-classification'); "
+        f"load_pretrained(ModelSource('m', {source.path_or_id!r}), {TARGETS}, task)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout + done.stderr == ""

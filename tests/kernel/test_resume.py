@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from autoft.kernel import loop, resume_state
 from autoft.kernel.measurement import Measurement
+from autoft.kernel.optimizer import OPTIMIZERS
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
 
@@ -68,6 +69,17 @@ def test_stopped_after_any_number_of_steps_it_ends_with_the_same_bits(tmp_path, 
         assert same_tensors(tensors, expected[1])
 
 
+@pytest.mark.parametrize("optimizer", [each for each in OPTIMIZERS if each != "adamw"])
+def test_so_it_does_with_every_optimizer_and_rates_that_differ_by_block(tmp_path, optimizer):
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    trial = {"optimizer": optimizer, "layer_decay": 0.8, "learning_rate": 0.01, **LONG}
+    expected = uninterrupted(things, tmp_path / "whole.safetensors", **trial)
+    measured, tensors, attempts = interrupted(things, tmp_path, 3, **trial)
+    assert attempts > 2
+    assert measured == expected[0]
+    assert same_tensors(tensors, expected[1])
+
+
 def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     first = Resume(tmp_path / "1.resume")
@@ -96,7 +108,7 @@ def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(t
         if measurement is not None and measurement.fraction < 1:
             context._writer.finish()
             with safe_open(place, framework="pt") as file:
-                assert json.loads(file.metadata()["place"])["step"] == measurement.step
+                assert json.loads(file.metadata()["state"])["step"] == measurement.step
     assert place.exists()  # until the last measurement is recorded, which is the driver's to know
 
 

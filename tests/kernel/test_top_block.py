@@ -7,7 +7,7 @@ import torch
 
 from autoft.kernel.blocks import find_blocks, trained_parameters
 from autoft.kernel.boundary.plan import CachePlan
-from autoft.kernel.boundary.valid import agree, logits_and_gradients, model_inputs
+from autoft.kernel.boundary.valid import agree, logits_and_gradients
 from autoft.kernel.freeze import set_depth
 from autoft.kernel.top_block import find_part, first_token_only
 from autoft.kernel.workbench import Workbench
@@ -29,7 +29,7 @@ PARTS = {
 def found(name):
     model = tiny_model(name).eval()
     anatomy = find_blocks(model)
-    return model, anatomy, find_part(model, anatomy, rows(), 0)
+    return model, anatomy, find_part(model, anatomy, rows())
 
 
 @pytest.mark.parametrize(("name", "part"), PARTS.items())
@@ -45,7 +45,7 @@ def test_there_is_none_where_blocks_are_shared_other_tokens_are_read_or_residual
 def test_a_head_that_reads_the_mean_keeps_all_tokens():
     model = tiny_model("modernbert").eval()
     model.config.classifier_pooling = "mean"
-    assert find_part(model, find_blocks(model), rows(), 0) is None
+    assert find_part(model, find_blocks(model), rows()) is None
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -54,12 +54,12 @@ def test_logits_and_gradients_agree_at_every_depth(name, depth):
     model, anatomy, part = found(name)
     set_depth(model, anatomy, depth, dropout=0.0)
     trained = list(trained_parameters(model, anatomy, depth).values())
-    inputs = model_inputs(rows(), torch.arange(6).numpy(), 0, model.device)
-    plain, gradients = logits_and_gradients(model, inputs, trained)
+    sample, batch = rows(), rows().batch(model.device)
+    plain, gradients = logits_and_gradients(model, sample, batch, trained)
     with first_token_only(model, part):
-        narrow, narrow_gradients = logits_and_gradients(model, inputs, trained)
+        narrow, narrow_gradients = logits_and_gradients(model, sample, batch, trained)
     assert agree([(plain, narrow), *zip(gradients, narrow_gradients, strict=True)])
-    again, _ = logits_and_gradients(model, inputs, trained)
+    again, _ = logits_and_gradients(model, sample, batch, trained)
     assert torch.equal(again, plain)  # the hook is gone
 
 

@@ -10,6 +10,7 @@ import transformers as hf
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from autoft.data.encoded import Ragged
 from autoft.errors import ModelError
 from autoft.kernel.blocks import find_blocks
 from autoft.kernel.boundary.plan import CachePlan
@@ -30,7 +31,7 @@ TABLES = {
 
 
 def found(model, tokens=None):
-    return find_table(model, find_blocks(model), tokens or rows(), 0)
+    return find_table(model, find_blocks(model), tokens or rows())
 
 
 @pytest.mark.parametrize(("name", "table"), TABLES.items())
@@ -52,7 +53,12 @@ def test_a_table_that_something_else_uses_too_is_left_alone():
 def test_a_model_that_looks_up_types_among_its_words_keeps_all_of_them():
     # GPT-2 does: type 1, which is the id of no token of these rows.
     words = rows()
-    words = replace(words, ids=np.maximum(words.ids, 2), token_type_ids=np.ones_like(words.ids))
+    ids = words.encoded.inputs["input_ids"]
+    inputs = {
+        "input_ids": replace(ids, values=np.maximum(ids.values, 2)),
+        "token_type_ids": replace(ids, values=np.ones_like(ids.values)),
+    }
+    words = replace(words, encoded=replace(words.encoded, inputs=inputs))
     assert found(tiny_model("gpt2"), words) is None
     assert found(tiny_model("bert"), words) == TABLES["bert"]
 
@@ -138,7 +144,9 @@ def test_the_table_is_back_after_a_trial_that_was_closed():
     table = model.get_input_embeddings()
     with ExitStack() as stack:
         stack.enter_context(suppress(RuntimeError))
-        stack.enter_context(occurring_tokens_only(model, TABLES["bert"], [np.array([1, 2])], 0))
+        stack.enter_context(
+            occurring_tokens_only(model, TABLES["bert"], Ragged(np.array([1, 2]), np.array([0, 2])))
+        )
         assert model.get_input_embeddings() is not table
         raise RuntimeError
     assert model.get_input_embeddings() is table

@@ -4,13 +4,14 @@ import random
 import pytest
 import torch
 
-from autoft.data.encode import encode
+from autoft.data import text
 from autoft.errors import ModelError
 from autoft.kernel.pretrained import ModelSource, load_pretrained, package_folder
-from autoft.kernel.tasks.text_classification import predict
-from autoft.kernel.workbench import StudyInputs, Workbench, rebuild
+from autoft.kernel.study_inputs import StudyInputs
+from autoft.kernel.workbench import Workbench, rebuild
+from autoft.tasks.text_classification.predict import probabilities
 
-from .tiny import COLOURS, FILLER, config, save_pretrained, study_inputs
+from .tiny import FILLER, TARGETS, TASK, config, save_pretrained, study_inputs
 
 ARCHITECTURES = ("bert", "distilbert", "roberta", "deberta-v2", "gpt2")
 OTHERS = (
@@ -84,7 +85,7 @@ def test_frozen_weights_are_the_pretrained_ones_after_any_number_of_trials(tmp_p
     context = Workbench(study_inputs(tmp_path, source))
     for other in OTHERS:
         measured(context, tmp_path / "7.safetensors", **other)
-    trunk = dict(load_pretrained(source, COLOURS, "text-classification").model.bert.named_parameters())
+    trunk = dict(load_pretrained(source, TARGETS, TASK).model.bert.named_parameters())
     present = dict(context._resident[1].model.bert.named_parameters())
     # The last of them trained the top block only.
     frozen = [n for n in trunk if n.startswith(("embeddings", "encoder.layer.0", "encoder.layer.1"))]
@@ -101,10 +102,10 @@ def test_the_champion_is_rebuilt_exactly(tmp_path, n_inputs):
     texts = ["word1 red", "", "green " + " ".join(FILLER), "blue word2 word3"]
     columns = [texts] * n_inputs
     resident = context._resident[1]
-    before = predict(resident.model, resident.tokenizer, *columns, max_length=16)
+    before = probabilities(resident.model, resident.processor, *columns, max_length=16)
 
-    model, tokenizer = rebuild(source, trial, COLOURS, tmp_path / "7.safetensors")
-    after = predict(model, tokenizer, *columns, max_length=16)
+    model, tokenizer = rebuild(source, trial, TARGETS, tmp_path / "7.safetensors", TASK)
+    after = probabilities(model, tokenizer, *columns, max_length=16)
     assert before.shape == (4, 3)
     assert after.tolist() == before.tolist()
     assert after.sum(axis=1) == pytest.approx(1)
@@ -117,7 +118,7 @@ def test_a_checkpoint_of_another_depth_does_not_fit(tmp_path):
     context = Workbench(study_inputs(tmp_path, source))
     list(context.fine_tune(config(unfreeze_depth=1, measurements=1), tmp_path / "7.safetensors"))
     with pytest.raises(ModelError, match="unfreeze_depth"):
-        rebuild(source, config(unfreeze_depth=2), COLOURS, tmp_path / "7.safetensors")
+        rebuild(source, config(unfreeze_depth=2), TARGETS, tmp_path / "7.safetensors", TASK)
 
 
 def test_impossible_requests_are_errors_of_the_user_s(tmp_path):
@@ -134,11 +135,11 @@ def test_rows_are_encoded_once_for_each_length(tmp_path, monkeypatch):
     context = Workbench(study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert")))
     lengths: list[int] = []
 
-    def counted(rows, tokenizer, max_length, path):
+    def counted(columns, tokenizer, max_length, targets):
         lengths.append(max_length)
-        return encode(rows, tokenizer, max_length, path)
+        return text.tokenize(columns, tokenizer, max_length, targets)
 
-    monkeypatch.setattr("autoft.kernel.workbench.encode", counted)
+    monkeypatch.setattr("autoft.tasks.text.tokenize", counted)
     for length in (16, 8, 16, 8):
         measured(context, tmp_path / "7.safetensors", max_length=length, measurements=1)
     assert lengths == [16, 8]
@@ -159,6 +160,6 @@ def test_minilm_learns_a_small_problem(tmp_path):
     found = list(context.fine_tune(trial, tmp_path / "7.safetensors"))
     assert found[-1].metrics["accuracy"] >= 0.9
     assert found[-1].metrics["train_loss"] < found[0].metrics["train_loss"]
-    model, tokenizer = rebuild(source, trial, COLOURS, tmp_path / "7.safetensors")
-    chosen = predict(model, tokenizer, ["word3 blue word9", "red word7"], max_length=16).argmax(axis=1)
+    model, tokenizer = rebuild(source, trial, TARGETS, tmp_path / "7.safetensors", TASK)
+    chosen = probabilities(model, tokenizer, ["word3 blue word9", "red word7"], max_length=16).argmax(axis=1)
     assert [model.config.id2label[i] for i in chosen] == ["blue", "red"]

@@ -9,13 +9,17 @@ import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from autoft.data.encoded import Encoded, Ragged
 from autoft.data.files import file_digest, write_table
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import ModelSource
-from autoft.kernel.workbench import StudyInputs
+from autoft.kernel.study_inputs import StudyInputs
+from autoft.tasks.find import find_task
 
 SPECIAL = ("[PAD]", "[BOS]", "[EOS]", "[UNK]")
 COLOURS = ("red", "green", "blue")
+TARGETS = {"labels": list(COLOURS)}
+TASK = find_task("text-classification")
 FILLER = tuple(f"word{i}" for i in range(30))
 WORDS = (*SPECIAL, *COLOURS, *FILLER)
 TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -149,6 +153,14 @@ def save_pretrained(name: str, folder: Path) -> ModelSource:
     return ModelSource(name, str(folder))
 
 
+def encoded_texts(rows: list[np.ndarray], labels: np.ndarray) -> Encoded:
+    """Rows of token ids, padded with 0, as text classification has them."""
+    lengths = np.array([len(row) for row in rows])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids = Ragged(np.concatenate(rows).astype(np.int32), offsets)
+    return Encoded({"input_ids": ids}, {"labels": np.asarray(labels, np.int32)}, lengths)
+
+
 def write_rows(folder: Path, train_rows: int = 48, validation_rows: int = 20, n_inputs: int = 1) -> Path:
     """Each row's label is the one color among its words."""
     rng = np.random.default_rng(0)
@@ -162,7 +174,7 @@ def write_rows(folder: Path, train_rows: int = 48, validation_rows: int = 20, n_
     columns = {"input_0": texts} | ({"input_1": list(reversed(texts))} if n_inputs == 2 else {})
     splits = ["train"] * train_rows + ["validation"] * validation_rows
     path = folder / "rows.arrow"
-    write_table(pa.table({**columns, "label": pa.array(labels), "split": splits}), path)
+    write_table(pa.table({**columns, "target": pa.array(labels), "split": splits}), path)
     return path
 
 
@@ -172,16 +184,18 @@ def study_inputs(folder: Path, *sources: ModelSource, n_inputs: int = 1, cpus: i
         models=sources,
         rows=rows,
         rows_digest=file_digest(rows),
-        labels=COLOURS,
+        targets=TARGETS,
         cache=folder / "cache",
-        task="text-classification",
+        task_name="text-classification",
         cpus=cpus,
     )
 
 
 CONFIG = FineTuneConfig(
     model="bert",
+    optimizer="adamw",
     learning_rate=1e-3,
+    layer_decay=1.0,
     weight_decay=0.01,
     dropout=0.2,
     unfreeze_depth="all",
@@ -190,15 +204,15 @@ CONFIG = FineTuneConfig(
     epochs=2,
     warmup_ratio=0.1,
     lr_schedule="linear",
-    max_length=16,
-    label_smoothing=0.0,
     max_grad_norm=1.0,
     measurements=3,
     objective="macro_f1",
     precision="fp32",
     seed=7,
+    task={"max_length": 16, "label_smoothing": 0.0},
 )
 
 
 def config(**changes: object) -> FineTuneConfig:
-    return replace(CONFIG, **changes)  # type: ignore[arg-type]
+    own = {name: changes.pop(name, value) for name, value in CONFIG.task.items()}
+    return replace(CONFIG, **changes, task=own)  # type: ignore[arg-type]

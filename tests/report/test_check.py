@@ -53,7 +53,7 @@ def begun(tmp_path, *overrides, done=0):
     """The study that a search of the quickstart would have left, with a trial under way."""
     spec = read_spec(SPACE, overrides)
     prepared = prepare(spec.data, tmp_path / "prepared")
-    spec, _ = fit_to_models(spec, prepared.labels, prepared.size("train"))
+    spec, _ = fit_to_models(spec, prepared.targets, prepared.size("train"))
     study = open_study(spec, study_folder(spec.study), identity_of(spec, prepared.digest))
     for _ in range(done):
         study.tell(study.ask(), 0.5)
@@ -205,7 +205,7 @@ def learning_space(workdir):
     space = tiny_space(
         workdir, "bert", study="old", space={"unfreeze_depth": [0, 1, 3, "all"], "max_length": 16}
     )
-    spec, _ = fit_to_models(read_spec(space), ("blue", "green", "red"), 100)
+    spec, _ = fit_to_models(read_spec(space), {"labels": ["blue", "green", "red"]}, 100)
     points = [(2e-5, 0, 0.3), (1e-4, 1, 0.9), (5e-4, "all", 0.7), (9e-4, 3, 0.5)]
     fixed = {"dropout": 0.1, "weight_decay": 0.01}
     made(

@@ -8,15 +8,13 @@ import pytest
 from autoft.errors import SpecError
 from autoft.spec.document import Document, Form, keys_of
 from autoft.spec.explain import explain, find, topics
-from autoft.spec.hyperparameters import HYPERPARAMETERS
-from autoft.spec.metrics import METRICS
 from autoft.spec.pruners import PRUNERS
 from autoft.spec.read import read_spec
 from autoft.spec.samplers import SAMPLERS
 from autoft.spec.scalars import size_bytes
 from autoft.spec.schema import json_schema
 from autoft.spec.study import Checkpoints, Register, Resources, SearchMethod, SplitSpec
-from autoft.spec.tasks import TASKS
+from autoft.spec.tasks import HYPERPARAMETERS, METRICS, TASKS
 
 jsonschema = pytest.importorskip("jsonschema")  # comes with ray
 

@@ -17,6 +17,7 @@ from autoft.study.layout import DATA, study_folder
 from autoft.study.storage import open_study
 from autoft.study.tuner import Tuner
 
+from ..data.prepared import RULES
 from .scripted import make_spec, measurement
 
 MODEL = ModelSummary("tiny", "TinyForSequenceClassification", 2, "TinyLayer", 1000, {})
@@ -52,7 +53,7 @@ def made(spec: StudySpec, trials: Sequence[tuple[Mapping[str, Value], Sequence[f
 
     One whose last number is None was interrupted after the ones before.
     """
-    rows: Rows = examine(spec.data)
+    rows: Rows = examine(spec.data, RULES)
     folder = study_folder(spec.study)
     first = tuple(dict(params) for params, _ in trials)
     asked = replace(spec, first=first)

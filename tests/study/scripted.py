@@ -37,6 +37,8 @@ DEFAULTS = {
     "batching": "random",
     "epochs": 6,
     "warmup_ratio": 0.1,
+    "optimizer": "adamw",
+    "layer_decay": 1,
     "lr_schedule": "linear",
     "max_length": 128,
     "label_smoothing": 0,

@@ -12,6 +12,7 @@ from autoft.data.prepare import examine
 from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range
 from autoft.spec.study import SearchMethod, StudySpec
+from autoft.spec.tasks import TASKS
 from autoft.study import learn as module
 from autoft.study.identity import identity_of
 from autoft.study.layout import study_folder
@@ -23,6 +24,7 @@ from autoft.study.start import plan_start
 from autoft.study.storage import open_study
 from autoft.study.tuner import Tuner
 
+from ..data.prepared import RULES
 from .earlier import MODEL, made, make_request, three_splits, write_rows
 from .scripted import CONDITIONAL, make_spec, measurement
 
@@ -40,7 +42,7 @@ def learning(spec: StudySpec, *names: str, **changes: Any) -> StudySpec:
 
 
 def lessons(spec: StudySpec) -> tuple[Lesson, ...]:
-    return lessons_of(spec, examine(spec.data), [MODEL])
+    return lessons_of(spec, examine(spec.data, RULES), [MODEL])
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_likeness_is_that_of_the_rows_and_the_models(new: StudySpec, old: StudyS
     assert lessons(other)[0].likeness.model == 0.5
     study.set_user_attr(INFO_ATTR, {"architectures": {"tiny": MODEL.build}})
     facts = replace(MODEL, name="other")
-    assert lessons_of(other, examine(new.data), [facts])[0].likeness.model == 0.8
+    assert lessons_of(other, examine(new.data, RULES), [facts])[0].likeness.model == 0.8
 
 
 def test_the_most_alike_study_comes_first(new: StudySpec, old: StudySpec) -> None:
@@ -183,7 +185,8 @@ def test_another_objective_and_a_missing_study_are_told_together(new: StudySpec,
     assert not study_folder("olt").exists()
 
 
-def test_another_task_is_refused(new: StudySpec, old: StudySpec) -> None:
+def test_another_task_is_refused(new: StudySpec, old: StudySpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TASKS, "translation", TASKS[new.task])  # type: ignore[arg-type]  # a dict
     made(replace(old, task="translation"), FOUR)
     with pytest.raises(StudyError, match="its task is translation, this one's is text-classification"):
         lessons(new)
@@ -203,7 +206,7 @@ def test_without_its_rows_it_is_unknown_what_it_has_seen(new: StudySpec, old: St
         StudyError, match=r"'old': .*old/data/rows\.arrow, which holds its rows, is gone, so it is unknown"
     ):
         lessons(new)
-    examine(new.data).write(rows.parent)
+    examine(new.data, RULES).write(rows.parent)
     with pytest.raises(StudyError, match="holds other rows than it was made with"):
         lessons(new)
     shutil.rmtree(study_folder("old"))
@@ -333,7 +336,7 @@ def test_equals_count_half() -> None:
 
 def search(spec: StudySpec, trials: int) -> list[tuple[str | None, float]]:
     """Origin and learning rate of the first trials, each of which scores by a formula."""
-    rows, folder = examine(spec.data), study_folder(spec.study)
+    rows, folder = examine(spec.data, RULES), study_folder(spec.study)
     found = lessons_of(spec, rows, [MODEL])
     start = plan_start(spec, 2, found)
     study = open_study(spec, folder, identity_of(spec, rows.digest), start, found)
@@ -378,7 +381,7 @@ def test_a_search_repeats_itself_whatever_becomes_of_the_earlier_study(
 def test_another_learn_from_is_another_study(new: StudySpec, old: StudySpec) -> None:
     made(replace(old, data=new.data), FOUR)
     search(replace(new, search=TPE), 1)
-    digest = examine(new.data).digest
+    digest = examine(new.data, RULES).digest
     for names, shown in (
         ((), 'was ["old"], is now []'),
         (("old", "b"), 'was ["old"], is now ["old", "b"]'),

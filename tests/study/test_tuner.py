@@ -19,7 +19,7 @@ from autoft.study.failure_streak import Failure, GaveUp
 from autoft.study.identity import identity_of
 from autoft.study.layout import checkpoint_name
 from autoft.study.lock import Owner
-from autoft.study.records import read_trial, read_trials
+from autoft.study.records import TRIAL_ATTR, read_trial, read_trials
 from autoft.study.requests import forget_stop, request_end, request_stop
 from autoft.study.start import Start
 from autoft.study.stop import Stop
@@ -191,6 +191,18 @@ def test_a_trial_ends_once(folder: Path) -> None:
     assert tuner.measured(number, 1, measurement(1, 1, 0.5), "node") is Decision.STOP
     record = read_trial(tuner.study, number)
     assert (record.state, record.reason, record.traceback, record.node) == ("FAIL", "first", "trace", "node")
+
+
+def test_a_trial_of_an_earlier_version_goes_on_with_the_defaults_of_what_that_lacked(folder: Path) -> None:
+    spec = make_spec(trials=1)
+    before = sit(spec, folder)
+    begin(before)
+    (trial,) = before.study.trials
+    begun = dict(trial.user_attrs[TRIAL_ATTR])
+    del begun["values"]["optimizer"]
+    before.study._storage.set_trial_user_attr(trial._trial_id, TRIAL_ATTR, begun)
+    again = begin(sit(spec, folder))
+    assert (again.number, again.attempt, again.config.optimizer) == (0, 2, "adamw")
 
 
 def test_an_interrupted_trial_goes_on_under_its_number(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from autoft.data.encode import Encoded, Tokens
+from autoft.data.encoded import Encoded
 from autoft.data.files import hasher, locked
 from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
@@ -31,38 +31,36 @@ class BoundaryCache:
         self.folder, self.plan = folder, plan
 
     def states(
-        self, resident: Resident, encoded: Encoded, wanted: Boundary, tokens_key: str, precision: Precision
-    ) -> Mapping[str, States]:
-        """The states of every split at `wanted`, a boundary of the plan.
+        self, resident: Resident, encoded: Encoded, wanted: Boundary, rows_key: str, precision: Precision
+    ) -> States:
+        """The states of all rows at `wanted`, a boundary of the plan.
 
         Args:
             resident: the model, just renewed.
             encoded: the rows.
             wanted: one of the plan's.
-            tokens_key: names rows, tokenizer and length (`encoded_path`).
+            rows_key: names the rows, as they are encoded.
             precision: of the study.
         """
-        key = self._key(resident, wanted, tokens_key, precision)
-        flat = {
-            split: self._split(
-                resident, tokens, _CacheFiles(self.folder, _device(resident), key, split), wanted, precision
-            )
-            for split, tokens in encoded.splits.items()
-        }
-        return {
-            split: States(placed, wanted.reads, positions(encoded[split], wanted.reads))
-            for split, placed in _placed(flat, resident.model.device).items()
-        }
+        files = _CacheFiles(self.folder, _device(resident), self._key(resident, wanted, rows_key, precision))
+        flat = self._read(files, wanted, encoded)
+        if flat is None:
+            with locked(files.lock):
+                flat = self._read(files, wanted, encoded)
+                if flat is None:
+                    flat = self._fill(resident, encoded, files, wanted, precision)
+        placed = _placed(flat, resident.model.device)
+        return States(placed, wanted.reads, positions(encoded.lengths, wanted.reads))
 
-    def _key(self, resident: Resident, wanted: Boundary, tokens_key: str, precision: Precision) -> str:
-        """Everything that decides the bits of the states, but for split and boundary.
+    def _key(self, resident: Resident, wanted: Boundary, rows_key: str, precision: Precision) -> str:
+        """Everything that decides the bits of the states, but for the boundary.
 
         The other boundaries do too: on the way to a higher one, states are rounded at each.
         """
         parts = [
-            "autoft states 1",
+            "autoft states 2",
             resident.pretrained_digest,
-            tokens_key,
+            rows_key,
             [precision, self.plan.dtype, self.plan.fill_tokens],
             [[each.boundary, each.reads] for each in self.plan.of(wanted.model, wanted.max_length)],
             resident.model.config._attn_implementation,
@@ -73,71 +71,64 @@ class BoundaryCache:
         key.update(json.dumps(parts).encode())
         return key.hexdigest()
 
-    def _split(
-        self, resident: Resident, tokens: Tokens, files: "_CacheFiles", wanted: Boundary, precision: Precision
-    ) -> torch.Tensor:
-        flat = self._read(files, wanted, tokens)
-        if flat is None:
-            with locked(files.lock):
-                flat = self._read(files, wanted, tokens)
-                if flat is None:
-                    flat = self._fill(resident, tokens, files, wanted, precision)
-        return flat
-
-    def _read(self, files: "_CacheFiles", boundary: Boundary, tokens: Tokens) -> torch.Tensor | None:
-        return store.read(files.file(boundary), _shape(boundary, tokens), self.plan.torch_dtype)
+    def _read(self, files: "_CacheFiles", boundary: Boundary, encoded: Encoded) -> torch.Tensor | None:
+        return store.read(files.file(boundary), _shape(boundary, encoded), self.plan.torch_dtype)
 
     def _fill(
-        self, resident: Resident, tokens: Tokens, files: "_CacheFiles", wanted: Boundary, precision: Precision
+        self,
+        resident: Resident,
+        encoded: Encoded,
+        files: "_CacheFiles",
+        wanted: Boundary,
+        precision: Precision,
     ) -> torch.Tensor:
         """Fills what is missing of this model and length, all in one pass over the rows."""
         planned = self.plan.of(wanted.model, wanted.max_length)
-        found = {each: self._read(files, each, tokens) for each in planned}
+        found = {each: self._read(files, each, encoded) for each in planned}
         missing = [each for each, flat in found.items() if flat is None]
         for each in missing:
             files.drop_leftovers(each)
             if files.file(each).exists():
                 _log.warning("%s: the file is damaged; it is computed again", files.file(each).name)
-        base = _base(found, missing[0], tokens)
+        base = _base(found, missing[0], encoded)
 
         def run(targets: Mapping[int, torch.Tensor]) -> None:
             model, anatomy = resident.model, resident.anatomy
-            pad_id = resident.tokenizer.pad_token_id
-            fill(model, anatomy, tokens, pad_id, self.plan, planned, targets, base, precision)
+            fill(model, anatomy, encoded, self.plan, planned, targets, base, precision)
 
         try:
             with ExitStack() as stack:
                 run(
                     {
                         each.boundary: stack.enter_context(
-                            store.writing(files.file(each), _shape(each, tokens), self.plan.torch_dtype)
+                            store.writing(files.file(each), _shape(each, encoded), self.plan.torch_dtype)
                         )
                         for each in missing
                     }
                 )
         except OSError as error:
             _log.warning("%s: no room for hidden states (%s); they are kept in memory", self.folder, error)
-            memory = torch.empty(_shape(wanted, tokens), dtype=self.plan.torch_dtype)
+            memory = torch.empty(_shape(wanted, encoded), dtype=self.plan.torch_dtype)
             run({wanted.boundary: memory})
             return memory
         for each in missing:
             files.drop_others(each)
-        flat = self._read(files, wanted, tokens)
+        flat = self._read(files, wanted, encoded)
         if flat is None:
             raise OSError(f"{files.file(wanted)}: cannot be read right after it was written")
         return flat
 
 
 class _CacheFiles:
-    """Where the states of one split lie: files named by boundary and key."""
+    """Where the states lie: files named by boundary and key."""
 
-    def __init__(self, folder: Path, device: str, key: str, split: str) -> None:
-        self._folder, self._device, self._key, self._split = folder, device, key, split
+    def __init__(self, folder: Path, device: str, key: str) -> None:
+        self._folder, self._device, self._key = folder, device, key
 
     @property
     def lock(self) -> Path:
         """One worker fills for all boundaries."""
-        return self._folder / f"states-{self._key}-{self._split}"
+        return self._folder / f"states-{self._key}"
 
     def file(self, boundary: Boundary) -> Path:
         return self._folder / f"{self._prefix(boundary)}-{self._key}.states"
@@ -160,20 +151,20 @@ class _CacheFiles:
         digest = hasher()
         digest.update(f"{boundary.model} {self._device}".encode())
         name = f"{digest.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.reads}"
-        return f"states-{name}-{self._split}"
+        return f"states-{name}"
 
 
-def _shape(boundary: Boundary, tokens: Tokens) -> tuple[int, int]:
-    return int(positions(tokens, boundary.reads)[-1]), boundary.width
+def _shape(boundary: Boundary, encoded: Encoded) -> tuple[int, int]:
+    return int(positions(encoded.lengths, boundary.reads)[-1]), boundary.width
 
 
 def _base(
-    found: Mapping[Boundary, torch.Tensor | None], lowest: Boundary, tokens: Tokens
+    found: Mapping[Boundary, torch.Tensor | None], lowest: Boundary, encoded: Encoded
 ) -> tuple[int, States] | None:
     """The nearest stored boundary below `lowest` with whole rows."""
     for each, flat in reversed(list(found.items())):
         if flat is not None and each.boundary < lowest.boundary and each.reads == "all":
-            return each.boundary, States(flat, "all", positions(tokens, "all"))
+            return each.boundary, States(flat, "all", positions(encoded.lengths, "all"))
     return None
 
 
@@ -185,10 +176,8 @@ def _device(resident: Resident) -> str:
     return f"{device.type}, {torch.get_num_threads()} threads"
 
 
-def _placed(flat: Mapping[str, torch.Tensor], device: torch.device) -> Mapping[str, torch.Tensor]:
-    """All splits on the GPU where they fit well, else mapped from their files."""
-    if device.type != "cuda":
+def _placed(flat: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On the GPU where they fit well, else mapped from their file."""
+    if device.type != "cuda" or flat.nbytes > DEVICE_SHARE * free_gpu_memory(device):
         return flat
-    if sum(each.nbytes for each in flat.values()) > DEVICE_SHARE * free_gpu_memory(device):
-        return flat
-    return {split: each.to(device) for split, each in flat.items()}
+    return flat.to(device)

@@ -15,7 +15,7 @@ from autoft.kernel.boundary.worth import Candidate, Probe
 from autoft.kernel.device import FORWARD_TOKENS, Precision, choose_device
 from autoft.kernel.initialize import initialize
 from autoft.kernel.pretrained import load_pretrained
-from autoft.kernel.workbench import StudyInputs
+from autoft.kernel.study_inputs import StudyInputs
 from autoft.spec.size import size_text
 from autoft.spec.space import Choice, Value
 from autoft.spec.study import StudySpec
@@ -96,7 +96,7 @@ def _look(
     found = _Found()
     lengths = {int(length): share for length, share in _shares(spec, "max_length").items()}
     for ref in spec.models:
-        pretrained = load_pretrained(study_inputs.model(ref.name), study_inputs.labels, study_inputs.task)
+        pretrained = load_pretrained(study_inputs.model(ref.name), study_inputs.targets, study_inputs.task)
         pretrained.model.to(choose_device())  # type: ignore[arg-type]
         initialize(pretrained.model, pretrained.fresh, seed=0)
         probe = Probe(ref.name, pretrained, study_inputs, max(lengths), precision)

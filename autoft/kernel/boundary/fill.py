@@ -8,11 +8,11 @@ import torch
 from transformers import PreTrainedModel
 
 from autoft.data.batch import collate, evaluation_batches
-from autoft.data.encode import Tokens
+from autoft.data.encoded import Encoded
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.boundary.inject import injected, states_at
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.boundary.states import States, flattened, positions
+from autoft.kernel.boundary.states import Reads, States, flattened, positions
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 
@@ -20,8 +20,7 @@ from autoft.kernel.freeze import evaluation_mode
 def fill(
     model: PreTrainedModel,
     anatomy: Anatomy,
-    tokens: Tokens,
-    pad_id: int,
+    encoded: Encoded,
     plan: CachePlan,
     planned: Sequence[Boundary],
     targets: Mapping[int, torch.Tensor],
@@ -33,8 +32,7 @@ def fill(
     Args:
         model: with its pretrained weights; left in evaluation mode.
         anatomy: the model's.
-        tokens: the rows.
-        pad_id: of the tokenizer.
+        encoded: the rows.
         plan: the study's.
         planned: every boundary that the plan has for this model and length; states are rounded at each, so
             it is the same whether one is filled from the rows or from a lower boundary.
@@ -48,24 +46,18 @@ def fill(
     through = [boundary for boundary in sorted(reads) if first < boundary <= max(targets)]
     with ExitStack() as stack:
         cached_output = stack.enter_context(injected(model, anatomy, first)) if first else None
-        for rows in evaluation_batches(tokens.lengths, plan.fill_tokens):
-            inputs = {
-                name: tensor.to(model.device)
-                for name, tensor in collate(tokens, rows, pad_id).items()
-                if name != "labels"
-            }
+        for rows in evaluation_batches(encoded.lengths, plan.fill_tokens):
+            inputs = collate(encoded, rows).to(model.device).inputs
             if cached_output is not None and base is not None:
                 cached_output.states = base[1].of(rows, model.device)
             with autocast(model.device, precision):
                 found = states_at(model, anatomy, through, inputs, plan.torch_dtype)
             for boundary, target in targets.items():
-                kept = flattened(found[boundary], tokens.lengths[rows], reads[boundary])
-                target[_places(tokens, rows, reads[boundary] == "all")] = kept.to(target.device)
+                kept = flattened(found[boundary], encoded.lengths[rows], reads[boundary])
+                target[_places(encoded.lengths, rows, reads[boundary])] = kept.to(target.device)
 
 
-def _places(tokens: Tokens, rows: np.ndarray, whole: bool) -> torch.Tensor:
+def _places(lengths: np.ndarray, rows: np.ndarray, reads: Reads) -> torch.Tensor:
     """Where the states of `rows` lie, in the order in which `flattened` gives them."""
-    if not whole:
-        return torch.from_numpy(rows)
-    ends = positions(tokens, "all")
+    ends = positions(lengths, reads)
     return torch.from_numpy(np.concatenate([np.arange(ends[row], ends[row + 1]) for row in rows]))

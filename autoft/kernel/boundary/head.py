@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import PreTrainedModel
 
+from autoft.data.batch import Batch
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.boundary.inject import CachedOutput
 from autoft.kernel.freeze import evaluation_mode, training_mode
@@ -14,7 +15,7 @@ from autoft.kernel.probe import Calls, record_calls
 
 
 def find_chain(
-    model: PreTrainedModel, anatomy: Anatomy, cached_output: CachedOutput, batch: Mapping[str, torch.Tensor]
+    model: PreTrainedModel, anatomy: Anatomy, cached_output: CachedOutput, batch: Batch
 ) -> tuple[nn.Module, ...] | None:
     """The head's modules, if all that the model does with the states is to call one after the other.
 
@@ -27,8 +28,9 @@ def find_chain(
         cached_output: where the states go.
         batch: a few rows, as `BatchSource` gives them.
     """
-    cached_output.states = states = batch["states"]
-    inputs = {name: tensor for name, tensor in batch.items() if name not in ("labels", "states")}
+    assert batch.states is not None
+    cached_output.states = states = batch.states
+    inputs = batch.inputs
     chain = _called_in_turn(anatomy, record_calls(model, inputs), states)
     if chain is None:
         return None

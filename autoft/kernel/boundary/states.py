@@ -1,4 +1,4 @@
-"""The states of a split's rows at one boundary, and how they become a batch."""
+"""The states of all rows at one boundary, and how they become a batch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from autoft.data.batch import collate
-from autoft.data.encode import Tokens
+from autoft.data.batch import Batch, collate
+from autoft.data.encoded import Encoded, Ragged
 
 Reads = Literal["all", "first", "last"]
 """Which token's states what follows the boundary reads: each one's, or only a row's first or last one's."""
@@ -39,29 +39,33 @@ class States:
         return chosen.to(device, torch.float32)
 
 
-def positions(tokens: Tokens, reads: Reads) -> np.ndarray:
-    """Where each row's states lie in a `States`: int64 [rows + 1], from 0."""
-    return tokens.offsets if reads == "all" else np.arange(len(tokens) + 1)
+def positions(lengths: np.ndarray, reads: Reads) -> np.ndarray:
+    """Where the states of rows with so many tokens lie in a `States`: int64 [rows + 1], from 0."""
+    counts = lengths if reads == "all" else np.ones_like(lengths)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def narrowed(tokens: Tokens, reads: Reads) -> Tokens:
+def narrowed(encoded: Encoded, reads: Reads) -> Encoded:
     """Rows with only the token that is read; the whole rows where each one is."""
     if reads == "all":
-        return tokens
-    places = tokens.offsets[:-1] if reads == "first" else tokens.offsets[1:] - 1
-    return Tokens(
-        ids=tokens.ids[places],
-        offsets=np.arange(len(tokens) + 1),
-        token_type_ids=None if tokens.token_type_ids is None else tokens.token_type_ids[places],
-        labels=tokens.labels,
-    )
+        return encoded
+    ends = positions(encoded.lengths, "all")
+    places = ends[:-1] if reads == "first" else ends[1:] - 1
+    ones = np.ones_like(encoded.lengths)
+    inputs = {
+        name: Ragged(array.values[places], positions(ones, "all"), array.fill)
+        if isinstance(array, Ragged)
+        else array
+        for name, array in encoded.inputs.items()
+    }
+    return Encoded(inputs, encoded.targets, ones)
 
 
-def vectors(tokens: Tokens, pad_id: int) -> dict[str, torch.Tensor]:
+def vectors(encoded: Encoded) -> Batch:
     """All rows of one token each as one batch, without a mask: nothing is padded."""
-    batch = collate(tokens, np.arange(len(tokens)), pad_id)
-    del batch["attention_mask"]
-    return batch
+    batch = collate(encoded, np.arange(len(encoded)))
+    inputs = {name: tensor for name, tensor in batch.inputs.items() if name != "attention_mask"}
+    return Batch(inputs, batch.targets)
 
 
 def flattened(states: torch.Tensor, lengths: np.ndarray, reads: Reads) -> torch.Tensor:

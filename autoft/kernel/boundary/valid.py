@@ -4,21 +4,22 @@ An augmentation that changes rows at random below the boundary would be another 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 
-from autoft.data.batch import collate
-from autoft.data.encode import Tokens
+from autoft.data.batch import Batch, collate
+from autoft.data.encoded import Encoded
 from autoft.kernel.blocks import Anatomy, trained_parameters
 from autoft.kernel.boundary.inject import injected, states_at
-from autoft.kernel.boundary.states import Reads, States, flattened, narrowed, positions
+from autoft.kernel.boundary.states import Reads, States, flattened, narrowed, positions, vectors
 from autoft.kernel.config import Depth
 from autoft.kernel.freeze import evaluation_mode, set_depth
+from autoft.tasks.protocol import Task, Values
 
 _LOG = logging.getLogger(__name__)
 TOLERANCE = 1e-5
@@ -29,7 +30,33 @@ PADDING_TOLERANCE = 1e-4
 """Of a row's largest number. Sums of masked tokens change its last bits, block after block; an architecture
 that mixes padding in (FNet, ConvBERT) changes its hundredths."""
 
-Inputs = Mapping[str, torch.Tensor]
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A few rows of the study, on which a model is examined."""
+
+    encoded: Encoded
+    task: Task
+    values: Values
+    """Of the task's own hyperparameters, for its loss."""
+
+    @staticmethod
+    def of(encoded: Encoded, among: np.ndarray, task: Task, count: int = 6) -> "Sample":
+        """Of the rows `among` [n] those that tell most: evenly spaced by length, from shortest to longest."""
+        order = among[np.argsort(encoded.lengths[among], kind="stable")]
+        rows = order[np.unique(np.linspace(0, len(order) - 1, count).astype(int))]
+        return Sample(encoded.take(rows), task, {each.name: each.default for each in task.spec.own})
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def batch(self, device: torch.device) -> Batch:
+        """All of them."""
+        return collate(self.encoded, np.arange(len(self))).to(device)
+
+    def single(self) -> list["Sample"]:
+        """Each row by itself."""
+        return [replace(self, encoded=self.encoded.take(np.array([row]))) for row in range(len(self))]
 
 
 def refusal(model: nn.Module, anatomy: Anatomy, depth: Depth) -> str | None:
@@ -53,7 +80,7 @@ def refusal(model: nn.Module, anatomy: Anatomy, depth: Depth) -> str | None:
 
 
 def difference(
-    model: PreTrainedModel, anatomy: Anatomy, depth: int, tokens: Tokens, pad_id: int, reads: Reads
+    model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, reads: Reads
 ) -> str | None:
     """Runs a batch with and without stored states in float32; says what differs, None where nothing does.
 
@@ -63,23 +90,23 @@ def difference(
     """
     set_depth(model, anatomy, depth, dropout=0.0)
     evaluation_mode(model)
-    differs = _differs(model, anatomy, depth, tokens, pad_id, reads)
+    differs = _differs(model, anatomy, depth, sample, reads)
     if reads != "all":
         return f"what follows the last block reads more than the {reads} token of a row" if differs else None
-    single = [_rows(tokens, np.array([i])) for i in range(len(tokens))]
-    if differs and any(_differs(model, anatomy, depth, row, pad_id, reads) for row in single):
+    single = sample.single()
+    if differs and any(_differs(model, anatomy, depth, row, reads) for row in single):
         return "what lies above takes more than hidden states from below"
-    if differs or _padding_matters(model, anatomy, depth, tokens, single, pad_id):
+    if differs or _padding_matters(model, anatomy, depth, sample, single):
         return "a row's states depend on how far its batch is padded"
     return None
 
 
-def tokens_read(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id: int) -> Reads:
+def tokens_read(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> Reads:
     """Which token of each row what follows the last block reads, by the gradient of the logits.
 
-    `tokens` are rows of different lengths; it takes these to tell the last token from others.
+    `sample` has rows of different lengths; it takes these to tell the last token from others.
     """
-    inputs = model_inputs(tokens, np.arange(len(tokens)), pad_id, model.device)
+    inputs = sample.batch(model.device).inputs
     boundary = len(anatomy.blocks)
     states = states_at(model, anatomy, [boundary], inputs)[boundary].requires_grad_()
     with injected(model, anatomy, boundary) as cached_output:
@@ -89,7 +116,7 @@ def tokens_read(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id
     weights = torch.linspace(1, 2, logits.numel(), device=logits.device).view_as(logits)
     (gradient,) = torch.autograd.grad((logits * weights).sum(), states)
     read = (gradient != 0).any(dim=-1).cpu().numpy()
-    ends = tokens.lengths - 1
+    ends = sample.encoded.lengths - 1
     choices: list[tuple[Reads, np.ndarray]] = [("first", np.zeros_like(ends))]
     if len(np.unique(ends)) > 1:  # else the last token is also the one at a fixed place
         choices.append(("last", ends))
@@ -100,84 +127,55 @@ def tokens_read(model: PreTrainedModel, anatomy: Anatomy, tokens: Tokens, pad_id
     return "all"
 
 
-def sample(tokens: Tokens, count: int = 6) -> Tokens:
-    """A few rows that tell most: evenly spaced by length, from the shortest to the longest."""
-    order = np.argsort(tokens.lengths, kind="stable")
-    return _rows(tokens, order[np.unique(np.linspace(0, len(order) - 1, count).astype(int))])
-
-
-def model_inputs(
-    tokens: Tokens, rows: np.ndarray, pad_id: int, device: torch.device
-) -> dict[str, torch.Tensor]:
-    """What the model takes for `rows` of `tokens`, padded, on `device`."""
-    batch = collate(tokens, rows, pad_id)
-    return {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
-
-
-def _differs(
-    model: PreTrainedModel, anatomy: Anatomy, depth: int, tokens: Tokens, pad_id: int, reads: Reads
-) -> bool:
+def _differs(model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, reads: Reads) -> bool:
     try:
-        return not _same(model, anatomy, depth, tokens, pad_id, reads)
+        return not _same(model, anatomy, depth, sample, reads)
     except Exception as error:  # an architecture may raise anything where it is cut
         _LOG.info("%s with stored states at depth %s: %r", type(model).__name__, depth, error)
         return True
 
 
-def _same(
-    model: PreTrainedModel, anatomy: Anatomy, depth: int, tokens: Tokens, pad_id: int, reads: Reads
-) -> bool:
-    rows, boundary = np.arange(len(tokens)), len(anatomy.blocks) - depth
+def _same(model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, reads: Reads) -> bool:
+    boundary, lengths = len(anatomy.blocks) - depth, sample.encoded.lengths
     trained = list(trained_parameters(model, anatomy, depth).values())
-    inputs = model_inputs(tokens, rows, pad_id, model.device)
-    plain, gradients = logits_and_gradients(model, inputs, trained)
-    states = states_at(model, anatomy, [boundary], inputs)[boundary]
-    if states.shape[:2] != inputs["input_ids"].shape:
+    batch = sample.batch(model.device)
+    plain, gradients = logits_and_gradients(model, sample, batch, trained)
+    states = states_at(model, anatomy, [boundary], batch.inputs)[boundary]
+    if states.shape[:2] != (len(sample), lengths.max()):
         return False
-    kept = States(flattened(states, tokens.lengths, reads), reads, positions(tokens, reads))
+    kept = States(flattened(states, lengths, reads), reads, positions(lengths, reads))
     with injected(model, anatomy, boundary) as cached_output:
-        cached_output.states = kept.of(rows, model.device)
-        short = model_inputs(narrowed(tokens, reads), rows, pad_id, model.device)
-        if reads != "all":
-            del short["attention_mask"]  # as `vectors` gives them
-        cached, cached_gradients = logits_and_gradients(model, short, trained)
+        cached_output.states = kept.of(np.arange(len(sample)), model.device)
+        short = batch if reads == "all" else vectors(narrowed(sample.encoded, reads)).to(model.device)
+        cached, cached_gradients = logits_and_gradients(model, sample, short, trained)
     if reads == "all" and not torch.equal(plain, cached):
         return False
     return agree([(plain, cached), *zip(gradients, cached_gradients, strict=True)])
 
 
 def _padding_matters(
-    model: PreTrainedModel,
-    anatomy: Anatomy,
-    depth: int,
-    tokens: Tokens,
-    single: Sequence[Tokens],
-    pad_id: int,
+    model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, single: Sequence[Sample]
 ) -> bool:
     """Whether the rows' states at the boundary are others in a padded batch than each row's own."""
     boundary = len(anatomy.blocks) - depth
 
-    def states(of: Tokens) -> torch.Tensor:
-        inputs = model_inputs(of, np.arange(len(of)), pad_id, model.device)
-        return states_at(model, anatomy, [boundary], inputs)[boundary]
+    def states(of: Sample) -> torch.Tensor:
+        return states_at(model, anatomy, [boundary], of.batch(model.device).inputs)[boundary]
 
-    together = states(tokens)
-    pairs = [(states(row)[0], together[i, : row.lengths[0]]) for i, row in enumerate(single)]
+    together = states(sample)
+    lengths = sample.encoded.lengths
+    pairs = [(states(row)[0], together[i, : lengths[i]]) for i, row in enumerate(single)]
     return any(
         bool((alone - padded).abs().max() > PADDING_TOLERANCE * alone.abs().max()) for alone, padded in pairs
     )
 
 
 def logits_and_gradients(
-    model: PreTrainedModel, inputs: Inputs, trained: Sequence[nn.Parameter]
+    model: PreTrainedModel, sample: Sample, batch: Batch, trained: Sequence[nn.Parameter]
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Logits of `inputs`, and the gradients of their cross-entropy for `trained`; 0 where there is none.
-
-    The labels are made up: all there are, in turn.
-    """
-    logits = model(**inputs).logits
-    labels = torch.arange(len(logits), device=logits.device) % logits.shape[-1]
-    loss = functional.cross_entropy(logits, labels)
+    """Logits of a `batch` of the sample, and the gradients of its mean loss for `trained`; 0 where none."""
+    logits = model(**batch.inputs).logits
+    loss = sample.task.loss(logits, batch, sample.values) / sample.task.weight(sample.encoded.targets)
     found = torch.autograd.grad(loss, trained, allow_unused=True)
     zero = torch.zeros(1, device=logits.device)
     return logits.detach(), [zero if gradient is None else gradient for gradient in found]
@@ -196,15 +194,4 @@ def agree(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> bool:
     return all(
         bool((one - other).abs().max() <= TOLERANCE * max(size, least))
         for (one, other), size in zip(pairs, largest, strict=True)
-    )
-
-
-def _rows(tokens: Tokens, rows: np.ndarray) -> Tokens:
-    lengths = tokens.lengths[rows]
-    places = np.concatenate([np.arange(tokens.offsets[row], tokens.offsets[row + 1]) for row in rows])
-    return Tokens(
-        ids=tokens.ids[places],
-        offsets=np.concatenate([[0], np.cumsum(lengths)]),
-        token_type_ids=None if tokens.token_type_ids is None else tokens.token_type_ids[places],
-        labels=tokens.labels[rows],
     )

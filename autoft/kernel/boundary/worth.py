@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from autoft.data.encode import encode, encoded_path
-from autoft.data.files import read_table
+from autoft.data.batch import collate
+from autoft.data.encoded import Ragged
 from autoft.kernel.boundary.inject import states_at
 from autoft.kernel.boundary.left_out import LeftOut
 from autoft.kernel.boundary.plan import Boundary
 from autoft.kernel.boundary.states import Reads, States, flattened, positions
-from autoft.kernel.boundary.valid import difference, model_inputs, refusal, sample, tokens_read
+from autoft.kernel.boundary.valid import Sample, difference, refusal, tokens_read
 from autoft.kernel.config import Depth
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.pretrained import Pretrained
+from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.top_block import find_part
 from autoft.kernel.vocabulary import find_table
-from autoft.kernel.workbench import StudyInputs
 
 PROBED_ROWS = 8
 """Rows of the probe that compares reading with computing; more of them change both alike."""
@@ -56,11 +56,13 @@ class Probe:
     ) -> None:
         self._name, self._precision = name, precision
         self._model, self._anatomy = pretrained.model, pretrained.anatomy
-        self._pad_id = pretrained.tokenizer.pad_token_id
-        path = encoded_path(study_inputs.cache, study_inputs.rows_digest, pretrained.tokenizer, max_length)
-        self._encoded = encode(read_table(study_inputs.rows), pretrained.tokenizer, max_length, path)
-        self._sample = sample(self._encoded["train"])
-        self._lengths = np.concatenate([tokens.lengths for tokens in self._encoded.splits.values()])
+        task = study_inputs.task
+        values = {each.name: each.default for each in task.spec.own} | {"max_length": max_length}
+        _, self._encoded = study_inputs.encoded(pretrained.processor, values)
+        self._splits = study_inputs.splits()
+        self._sample = Sample.of(self._encoded, self._splits["train"], task)
+        self._task = task
+        self._lengths = self._encoded.lengths
 
     @property
     def longest(self) -> int:
@@ -69,16 +71,16 @@ class Probe:
 
     def mean(self, passes: Mapping[str, float]) -> float:
         """Of the passes over each split, by its tokens."""
-        tokens = {name: int(split.offsets[-1]) for name, split in self._encoded.splits.items()}
+        tokens = {name: int(self._lengths[rows].sum()) for name, rows in self._splits.items()}
         return sum(passes[name] * count for name, count in tokens.items()) / sum(tokens.values())
 
     def first_token_part(self) -> str | None:
         """See `top_block.find_part`."""
-        return find_part(self._model, self._anatomy, self._sample, self._pad_id)
+        return find_part(self._model, self._anatomy, self._sample)
 
     def table(self) -> str | None:
         """See `vocabulary.find_table`."""
-        return find_table(self._model, self._anatomy, self._sample, self._pad_id)
+        return find_table(self._model, self._anatomy, self._sample)
 
     def candidates(self, depth: Depth, passes: Mapping[int, float]) -> list[Candidate | LeftOut]:
         """For each length the boundary below the trained blocks of `depth`, or why it is not kept.
@@ -99,7 +101,7 @@ class Probe:
         seldom = left_out(SELDOM, passes.keys() - often.keys())
         if not often:
             return [*seldom]
-        if reason := difference(self._model, self._anatomy, depth, self._sample, self._pad_id, "all"):
+        if reason := difference(self._model, self._anatomy, depth, self._sample, "all"):
             return [*seldom, *left_out(reason, often, suspect=True)]
         cost = self._cost(len(self._anatomy.blocks) - depth, self._reads() if depth == 0 else "all")
         if cost.read_s >= cost.compute_s:
@@ -122,22 +124,23 @@ class Probe:
         return Candidate(kept, depth, saved_s)
 
     def _reads(self) -> Reads:
-        found = tokens_read(self._model, self._anatomy, self._sample, self._pad_id)
-        splits = self._encoded.splits.values()
+        found = tokens_read(self._model, self._anatomy, self._sample)
+        ids = self._encoded.inputs.get("input_ids")
         # Where a row may hold the padding token, heads that look for the last other one find it elsewhere.
-        if found == "last" and any((tokens.ids == self._pad_id).any() for tokens in splits):
+        if found == "last" and isinstance(ids, Ragged) and (ids.values == ids.fill).any():
             return "all"
         if found == "all":
             return found
-        differs = difference(self._model, self._anatomy, 0, self._sample, self._pad_id, found)
+        differs = difference(self._model, self._anatomy, 0, self._sample, found)
         return "all" if differs else found
 
     def _cost(self, boundary: int, reads: Reads) -> "_Cost":
         """Of the states of a batch; reading includes what still runs."""
         evaluation_mode(self._model)
-        tokens, device = sample(self._encoded["train"], PROBED_ROWS), self._model.device
-        rows = np.arange(len(tokens))
-        inputs = model_inputs(tokens, rows, self._pad_id, device)
+        device = self._model.device
+        few = Sample.of(self._encoded, self._splits["train"], self._task, PROBED_ROWS).encoded
+        rows = np.arange(len(few))
+        inputs = collate(few, rows).to(device).inputs
         still_run = self._anatomy.still_run[boundary]
 
         def computed(at: int) -> torch.Tensor:
@@ -147,9 +150,10 @@ class Probe:
             states = computed(boundary)
             compute_s = _fastest(lambda: computed(boundary), device)
             still_s = _fastest(lambda: computed(still_run), device) if still_run else 0.0
-        kept = States(flattened(states, tokens.lengths, reads).cpu(), reads, positions(tokens, reads))
+        kept = States(flattened(states, few.lengths, reads).cpu(), reads, positions(few.lengths, reads))
         read_s = still_s + _fastest(lambda: kept.of(rows, device), device)
-        return _Cost(boundary, reads, states.shape[-1], inputs["input_ids"].numel(), read_s, compute_s)
+        padded = len(few) * int(few.lengths.max())
+        return _Cost(boundary, reads, states.shape[-1], padded, read_s, compute_s)
 
 
 @dataclass(frozen=True)

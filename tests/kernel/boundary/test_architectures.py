@@ -8,7 +8,7 @@ the same.
 import copy
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,22 +18,22 @@ import torch
 import transformers as hf
 from torch.nn import functional
 
-from autoft.data.batch import batches_by_length
-from autoft.data.encode import Tokens
-from autoft.kernel.batch_source import Batch, BatchSource
+from autoft.data.batch import Batch, batches_by_length
+from autoft.data.encoded import Encoded
+from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.blocks import find_blocks, trained_parameters
 from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
 from autoft.kernel.boundary.inject import injected, states_at
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import States, positions
-from autoft.kernel.boundary.valid import refusal, tokens_read
+from autoft.kernel.boundary.valid import Sample, refusal, tokens_read
 from autoft.kernel.device import prepare_process
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_depth
 from autoft.kernel.optimizer import build_optimizer
-from autoft.kernel.tasks.text_classification import forward
+from autoft.kernel.workbench import forward
 
-from ..tiny import VISION, config, configs, tiny_model
+from ..tiny import TASK, VISION, config, configs, encoded_texts, tiny_model
 
 MIDDLE_AND_TOP = (0, 1)
 DEPTHS = {
@@ -78,12 +78,12 @@ def built(name: str, depth: int):
     return model, anatomy, len(anatomy.blocks) - depth
 
 
-def texts() -> Tokens:
+def texts() -> Encoded:
     rng = np.random.default_rng(0)
     lengths = rng.integers(3, 17, ROWS)
     ids = [np.array([1, *rng.integers(4, 30, length - 2), 2], np.int32) for length in lengths]
     labels = rng.integers(3, size=ROWS).astype(np.int32)
-    return Tokens(np.concatenate(ids), np.concatenate([[0], np.cumsum(lengths)]), None, labels)
+    return encoded_texts(ids, labels)
 
 
 class Images:
@@ -94,18 +94,15 @@ class Images:
         self.states = states
 
     def batch(self, rows: np.ndarray) -> Batch:
-        whole = {"pixel_values": self.pixels, "labels": torch.arange(ROWS) % 3, "states": self.states}
-        return {name: tensor[rows] for name, tensor in whole.items() if tensor is not None}
+        targets = {"labels": (torch.arange(ROWS) % 3)[rows]}
+        states = None if self.states is None else self.states[rows]
+        return Batch({"pixel_values": self.pixels[rows]}, targets, states)
 
 
 def batch_source(name: str, states: States | torch.Tensor | None = None) -> BatchSource | Images:
     if name in VISION:
         return Images(getattr(configs()[name], "image_size", 64), states)
-    return BatchSource(texts(), 0, CPU, states)
-
-
-def inputs(batch: Batch) -> Batch:
-    return {name: tensor for name, tensor in batch.items() if name != "labels"}
+    return BatchSource(texts(), np.arange(ROWS), CPU, states)
 
 
 def of_the_same_batch(name: str, depth: int) -> Callable[[np.ndarray], Batch]:
@@ -115,7 +112,7 @@ def of_the_same_batch(name: str, depth: int) -> Callable[[np.ndarray], Batch]:
 
     def batch(rows: np.ndarray) -> Batch:
         whole = rows_alone.batch(rows)
-        return {**whole, "states": states_at(model, anatomy, [boundary], inputs(whole))[boundary]}
+        return replace(whole, states=states_at(model, anatomy, [boundary], whole.inputs)[boundary])
 
     return batch
 
@@ -125,7 +122,7 @@ def out_of_the_store(name: str, depth: int, path: Path) -> Callable[[np.ndarray]
     model, anatomy, boundary = build(name, depth)
     evaluation_mode(model)
     if name in VISION:
-        whole = states_at(model, anatomy, [boundary], inputs(batch_source(name).batch(np.arange(ROWS))))[
+        whole = states_at(model, anatomy, [boundary], batch_source(name).batch(np.arange(ROWS)).inputs)[
             boundary
         ]
         with store.writing(path, whole.shape, whole.dtype) as target:
@@ -133,13 +130,15 @@ def out_of_the_store(name: str, depth: int, path: Path) -> Callable[[np.ndarray]
         return batch_source(name, store.read(path, whole.shape, whole.dtype)).batch
     tokens = texts()
     one_label = depth == 0 and name != "t5-encoder"
-    reads = tokens_read(model, anatomy, tokens, 0) if one_label else "all"
+    reads = (
+        tokens_read(model, anatomy, Sample(tokens, TASK, {"label_smoothing": 0.0})) if one_label else "all"
+    )
     plan = CachePlan((Boundary(name, 16, boundary, reads, HIDDEN, 0),), fill_tokens=FILL_TOKENS)
-    shape = int(positions(tokens, reads)[-1]), HIDDEN
+    shape = int(positions(tokens.lengths, reads)[-1]), HIDDEN
     with store.writing(path, shape, plan.torch_dtype) as target:
-        fill(model, anatomy, tokens, 0, plan, plan.boundaries, {boundary: target}, None, "fp32")
+        fill(model, anatomy, tokens, plan, plan.boundaries, {boundary: target}, None, "fp32")
     return batch_source(
-        name, States(store.read(path, shape, plan.torch_dtype), reads, positions(tokens, reads))
+        name, States(store.read(path, shape, plan.torch_dtype), reads, positions(tokens.lengths, reads))
     ).batch
 
 
@@ -157,7 +156,7 @@ def train(name: str, depth: int, batch: Callable[[np.ndarray], Batch], cached: b
     prepare_process(CPU, cpus=1)
     model, anatomy, boundary = build(name, depth)
     trained = trained_parameters(model, anatomy, depth)
-    optimizer = build_optimizer(model, trained, config(learning_rate=1e-3))
+    optimizer = build_optimizer(model, trained, anatomy, config(learning_rate=1e-3))
     batches = [
         rows for epoch in range(EPOCHS) for rows in batches_by_length(texts().lengths, BATCH_ROWS, 0, epoch)
     ]
@@ -168,7 +167,7 @@ def train(name: str, depth: int, batch: Callable[[np.ndarray], Batch], cached: b
             given = batch(rows)
             logits = forward(model, given, cached_output)
             logits = logits[:, 0] if name == "t5-encoder" else logits  # labels of tokens: the first one's
-            functional.cross_entropy(logits, given["labels"]).backward()
+            functional.cross_entropy(logits, given.targets["labels"]).backward()
             run.logits[step] = logits.detach()
             run.gradients.update({(step, key): parameter.grad for key, parameter in trained.items()})
             optimizer.step()

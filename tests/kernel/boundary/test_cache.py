@@ -19,7 +19,8 @@ from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.config import Depth, FineTuneConfig
-from autoft.kernel.workbench import StudyInputs, Workbench
+from autoft.kernel.study_inputs import StudyInputs
+from autoft.kernel.workbench import Workbench
 from autoft.spec.read import read_spec
 from autoft.study.pruner import expected_passes
 
@@ -110,7 +111,7 @@ def assert_agrees_without_a_cache(things: StudyInputs, path: Path, depth: int) -
     for key, value in load_file(path).items():
         assert (value - weights[key]).abs().mean() < 2e-5
     assert [m["log_loss"] for m in cached] == pytest.approx([m["log_loss"] for m in plain], rel=1e-4)
-    assert len(state_files(things)) == 6
+    assert len(state_files(things)) == 3
 
 
 @pytest.mark.parametrize("name", CACHED)
@@ -188,7 +189,7 @@ def test_lengths_above_the_longest_row_share_its_tokens_and_states_and_change_no
     context, path = Workbench(things), tmp_path / "7.safetensors"
     found = [results(things, path, context, unfreeze_depth=1, max_length=length) for length in (12, 16, 8)]
     assert found[0] == found[1] != found[2]
-    assert len(state_files(things)) == 2 * 3 * 2  # lengths, boundaries, splits
+    assert len(state_files(things)) == 2 * 3  # lengths, boundaries
     fixed = planned(tmp_path / "fixed", "bert", max_length=16)
     assert fixed.cache_plan.longest == {}
     assert results(fixed, path, unfreeze_depth=1, max_length=16) == found[0]
@@ -223,7 +224,7 @@ def test_states_are_the_same_from_the_rows_from_below_and_in_memory(tmp_path, mo
             file.unlink()
     begun_at = spied_fill(monkeypatch)
     assert results(things, tmp_path / "7.safetensors", **trial) == whole
-    assert begun_at == [lowest, lowest]  # both splits
+    assert begun_at == [lowest]
     assert {file: file.read_bytes() for file in state_files(things)} == content
     for file in content:
         file.unlink()
@@ -241,7 +242,7 @@ def spied_fill(monkeypatch) -> list[int]:
     begun_at: list[int] = []
 
     def fill(*args):
-        begun_at.append(args[7][0] if args[7] else 0)
+        begun_at.append(args[6][0] if args[6] else 0)
         cache_module_fill(*args)
 
     cache_module_fill = cache_module.fill
@@ -281,8 +282,8 @@ def test_of_two_processes_one_fills_and_the_other_waits_and_gets_the_same(tmp_pa
     command = [sys.executable, "-c", FILL_TOGETHER, str(tmp_path)]
     processes = [subprocess.Popen([*command, me]) for me in "01"]
     assert [process.wait() for process in processes] == [0, 0]
-    assert len((tmp_path / "fills").read_text()) == 2  # one for each split
-    assert len(state_files(things)) == 6
+    assert len((tmp_path / "fills").read_text()) == 1
+    assert len(state_files(things)) == 3
     alone = results(replace(things, cache=tmp_path / "other"), tmp_path / "2.safetensors", unfreeze_depth=1)
     assert [(tmp_path / f"{me}.safetensors").read_bytes() for me in "01"] == [alone[1]] * 2
     assert leftovers(things) == []
@@ -362,7 +363,7 @@ def test_other_rows_and_another_tokenizer_have_other_states_and_the_old_ones_go(
     changed = replace(things, rows_digest=file_digest(rows))
     are_as_with_an_empty_cache(changed, tmp_path)
     second = state_files(things)
-    assert len(second) == len(first) == 6 and not set(first) & set(second)
+    assert len(second) == len(first) == 3 and not set(first) & set(second)
     tokenizer = tmp_path / "bert" / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text().replace('"word3"', '"word33"'))
     are_as_with_an_empty_cache(changed, tmp_path)
@@ -386,7 +387,7 @@ def test_other_weights_have_other_states(tmp_path):
     assert not set(state_files(things)) & set(first)
 
 
-@pytest.mark.parametrize("kind", ["*.states", "tokens-*.arrow"])
+@pytest.mark.parametrize("kind", ["*.states", "encoded-*.arrow"])
 def test_files_that_are_cut_at_any_byte_are_made_again_and_it_is_said(tmp_path, caplog, kind):
     things = planned(tmp_path, "bert")
     expected = results(things, tmp_path / "a.safetensors", unfreeze_depth=1)

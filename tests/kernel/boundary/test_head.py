@@ -1,5 +1,7 @@
 """Where the head is a chain of modules, a trial of depth 0 calls these and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from autoft.kernel import workbench
 from autoft.kernel.blocks import find_blocks
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import injected
-from autoft.kernel.boundary.states import vectors
+from autoft.kernel.boundary.states import narrowed, vectors
 from autoft.kernel.workbench import Workbench
 
 from ..test_workbench import measured
@@ -32,14 +34,13 @@ CHAINS = {
 def chain_of(name):
     model = tiny_model(name)
     anatomy = find_blocks(model)
-    batch = {**vectors(rows(), 0), "states": torch.randn(6, 1, 16)}
-    batch = {key: tensor[:, :1] if tensor.ndim == 2 else tensor for key, tensor in batch.items()}
+    batch = replace(vectors(narrowed(rows().encoded, "first")), states=torch.randn(6, 1, 16))
     with injected(model, anatomy, len(anatomy.blocks)) as cached_output:
         chain = find_chain(model, anatomy, cached_output, batch)
         model.eval()
-        cached_output.states = batch["states"]
-        logits = model(input_ids=batch["input_ids"]).logits
-    return model, chain, batch["states"], logits
+        cached_output.states = batch.states
+        logits = model(**batch.inputs).logits
+    return model, chain, batch.states, logits
 
 
 @pytest.mark.parametrize(("name", "parts"), CHAINS.items())

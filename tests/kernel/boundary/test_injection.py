@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from autoft.data.encode import Tokens
 from autoft.kernel.blocks import find_blocks, trained_parameters
 from autoft.kernel.boundary.inject import injected, states_at
-from autoft.kernel.boundary.valid import difference, refusal, tokens_read
+from autoft.kernel.boundary.valid import Sample, difference, refusal, tokens_read
 from autoft.kernel.freeze import set_depth
 
-from ..tiny import tiny_model
+from ..tiny import TASK, encoded_texts, tiny_model
 
 READS = {
     **dict.fromkeys(("bert", "distilbert", "roberta", "deberta-v2", "electra"), "first"),
@@ -22,13 +21,12 @@ READS = {
 MORE_THAN_STATES = "takes more than hidden states from below"
 
 
-def rows() -> Tokens:
+def rows() -> Sample:
     """Six rows that begin and end with a special token, as tokenizers make them."""
     rng = np.random.default_rng(0)
     lengths = np.array([3, 5, 9, 9, 12, 16])
     ids = [np.array([1, *rng.integers(4, 30, length - 2), 2], np.int32) for length in lengths]
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return Tokens(np.concatenate(ids), offsets, None, np.zeros(6, np.int32))
+    return Sample(encoded_texts(ids, np.arange(6) % 3), TASK, {"label_smoothing": 0.0})
 
 
 def loaded(name):
@@ -41,16 +39,16 @@ def test_logits_are_equal_and_gradients_too_at_every_boundary(name):
     model, anatomy = loaded(name)
     for depth in range(len(anatomy.blocks)):
         assert refusal(model, anatomy, depth) is None
-        assert difference(model, anatomy, depth, rows(), 0, "all") is None
+        assert difference(model, anatomy, depth, rows(), "all") is None
 
 
 @pytest.mark.parametrize(("name", "reads"), READS.items())
 def test_the_head_reads_one_token_and_needs_no_other(name, reads):
     model, anatomy = loaded(name)
-    assert tokens_read(model, anatomy, rows(), 0) == reads
-    assert difference(model, anatomy, 0, rows(), 0, reads) is None
+    assert tokens_read(model, anatomy, rows()) == reads
+    assert difference(model, anatomy, 0, rows(), reads) is None
     wrong = "first" if reads == "last" else "last"
-    assert difference(model, anatomy, 0, rows(), 0, wrong) == (
+    assert difference(model, anatomy, 0, rows(), wrong) == (
         f"what follows the last block reads more than the {wrong} token of a row"
     )
 
@@ -59,8 +57,8 @@ def test_a_head_that_reads_the_mean_needs_all_tokens():
     model = tiny_model("modernbert").eval()
     model.config.classifier_pooling = "mean"
     anatomy = find_blocks(model)
-    assert tokens_read(model, anatomy, rows(), 0) == "all"
-    assert difference(model, anatomy, 0, rows(), 0, "all") is None
+    assert tokens_read(model, anatomy, rows()) == "all"
+    assert difference(model, anatomy, 0, rows(), "all") is None
 
 
 def test_a_position_bias_is_made_anew_by_the_block_that_makes_it_and_handed_on_by_the_others():
@@ -71,7 +69,7 @@ def test_a_position_bias_is_made_anew_by_the_block_that_makes_it_and_handed_on_b
     # Three blocks in the encoder, three in the decoder. Depths 5 and 2 train all but the first of one.
     for depth, run in ((0, ()), (1, (0, 1, 2, 3, 5)), (3, (3, 4, 5)), (4, (0, 2, 3, 4, 5))):
         assert refusal(model, anatomy, depth) is None
-        assert difference(model, anatomy, depth, rows(), 0, "all") is None
+        assert difference(model, anatomy, depth, rows(), "all") is None
         ran.clear()
         boundary = 6 - depth
         with injected(model, anatomy, boundary) as cached_output:
@@ -80,19 +78,19 @@ def test_a_position_bias_is_made_anew_by_the_block_that_makes_it_and_handed_on_b
         assert ran == [anatomy.block_names[i] for i in run]
     for depth in (2, 5):
         assert "all frozen blocks have to run" in refusal(model, anatomy, depth)
-    assert tokens_read(model, anatomy, rows(), 0) == "last"
-    assert difference(model, anatomy, 0, rows(), 0, "last") is None
+    assert tokens_read(model, anatomy, rows()) == "last"
+    assert difference(model, anatomy, 0, rows(), "last") is None
 
 
 @pytest.mark.parametrize("name", ["t5", "bart"])
 def test_the_check_notices_what_was_not_handed_up(name):
     model, anatomy = loaded(name)
     blind = replace(anatomy, still_run=(0,) * len(anatomy.still_run))
-    found = [difference(model, blind, depth, rows(), 0, "all") for depth in range(len(anatomy.blocks))]
+    found = [difference(model, blind, depth, rows(), "all") for depth in range(len(anatomy.blocks))]
     crossed = [anatomy.still_run[len(anatomy.blocks) - depth] > 0 for depth in range(len(anatomy.blocks))]
     assert [MORE_THAN_STATES in str(reason) for reason in found] == crossed
     deaf = replace(anatomy, block_outlets=tuple(o and (None,) * len(o) for o in anatomy.block_outlets))
-    found = [difference(model, deaf, depth, rows(), 0, "all") for depth in (1, 4) if name == "t5"]
+    found = [difference(model, deaf, depth, rows(), "all") for depth in (1, 4) if name == "t5"]
     assert all(MORE_THAN_STATES in reason for reason in found)
 
 
@@ -111,7 +109,7 @@ def test_padding_that_reaches_rows_is_noticed():
     top = anatomy.blocks[2]
     # A block without a mask, as in FNet.
     top.register_forward_hook(lambda module, args, output: output + args[0].mean(dim=1, keepdim=True))
-    reason = difference(model, anatomy, 1, rows(), 0, "all")
+    reason = difference(model, anatomy, 1, rows(), "all")
     assert reason == "a row's states depend on how far its batch is padded"
 
 

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from autoft.kernel.metrics import classification_metrics, is_better
-from autoft.spec.metrics import METRICS
+from autoft.spec.tasks import METRICS
+from autoft.tasks.classification import classification_metrics
 
 
 def test_every_metric_of_the_vocabulary_by_hand():
@@ -40,8 +40,8 @@ def test_broken_outputs_give_nan_instead_of_an_error():
 
 
 def test_better_goes_by_the_metric_s_direction_and_nan_is_never_better():
-    assert is_better("macro_f1", 0.2, None)
-    assert is_better("macro_f1", 0.3, 0.2)
-    assert not is_better("macro_f1", 0.2, 0.2)
-    assert is_better("log_loss", 0.2, 0.3)
-    assert not is_better("log_loss", math.nan, None)
+    assert METRICS["macro_f1"].is_better(0.2, None)
+    assert METRICS["macro_f1"].is_better(0.3, 0.2)
+    assert not METRICS["macro_f1"].is_better(0.2, 0.2)
+    assert METRICS["log_loss"].is_better(0.2, 0.3)
+    assert not METRICS["log_loss"].is_better(math.nan, None)

@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from autoft.kernel.metrics import softmax
-
 RESAMPLES = 100
 """An error from so many is right within 7 % (1 in sqrt(2 n))."""
 SEED = 0
 
 
 def standard_error(metric: str, logits: np.ndarray, labels: np.ndarray) -> float | None:
-    """The standard error of a metric of `spec.metrics`; None where the metric is no number.
+    """The standard error of a metric of `classification_metrics`; None where the metric is no number.
 
     Args:
         metric: its name.
@@ -108,3 +106,10 @@ _SCORES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     "matthews_correlation": _matthews,
 }
 """From rows by class that are right, that have the class and that are predicted, each [draws, classes]."""
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities [n, classes] in float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    probabilities: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities

@@ -1,0 +1,82 @@
+"""Texts to token ids, by a model's tokenizer."""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoft.data.encoded import Array, Encoded, Ragged
+from autoft.data.files import hasher
+
+_CHUNK_ROWS = 1000
+"""Rows tokenized at a time: bounds what is held as python lists."""
+
+
+def tokenizer_fingerprint(tokenizer: Any) -> str:
+    """32 hex digits of everything that decides how a tokenizer encodes."""
+    key = hasher()
+    about = [type(tokenizer).__name__, list(tokenizer.model_input_names), tokenizer.truncation_side]
+    key.update(json.dumps(about).encode())
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        # Truncation and padding are the traces of the last call, not of the tokenizer.
+        state = {k: v for k, v in json.loads(backend.to_str()).items() if k not in ("truncation", "padding")}
+        key.update(json.dumps(state, sort_keys=True).encode())
+        return key.hexdigest()
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        for file in sorted(Path(folder).rglob("*")):
+            if file.is_file():
+                key.update(file.name.encode() + b"\0" + file.read_bytes())
+    return key.hexdigest()
+
+
+def tokenize(
+    columns: Sequence[Sequence[str]],
+    tokenizer: Any,
+    max_length: int,
+    targets: Mapping[str, Array] | None = None,
+) -> Encoded:
+    """Tokenizes one column of texts, or two for pairs, each [n].
+
+    Rows (of a pair, the longer one) are cut at max_length. A row without any token, which no model could
+    read, gets one: the unknown, end or padding token.
+
+    Gives the inputs `input_ids` (int32) and, where the tokenizer makes them, `token_type_ids` (int8), both
+    with special tokens.
+    """
+    ids, types, lengths = [], [], []
+    for start in range(0, len(columns[0]), _CHUNK_ROWS):
+        chunk = [list(column[start : start + _CHUNK_ROWS]) for column in columns]
+        found = tokenizer(
+            *chunk, truncation=True, max_length=max_length, padding=False, return_attention_mask=False
+        )
+        rows = found["input_ids"]
+        row_types = found.get("token_type_ids")
+        if not all(rows):
+            row_types = row_types and [kinds or [0] for kinds in row_types]
+            rows = [row or [_substitute(tokenizer)] for row in rows]
+        lengths.append(np.fromiter(map(len, rows), np.int64, len(rows)))
+        ids.append(np.fromiter(chain.from_iterable(rows), np.int32, lengths[-1].sum()))
+        if row_types is not None:
+            types.append(np.fromiter(chain.from_iterable(row_types), np.int8, lengths[-1].sum()))
+    counts = np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    pad_id = tokenizer.pad_token_id or 0
+    inputs: dict[str, Array] = {"input_ids": Ragged(_joined(ids, np.int32), offsets, pad_id)}
+    if types:
+        inputs["token_type_ids"] = Ragged(_joined(types, np.int8), offsets)
+    return Encoded(inputs, targets or {}, counts)
+
+
+def _joined(parts: Sequence[np.ndarray], kind: type) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.zeros(0, kind)
+
+
+def _substitute(tokenizer: Any) -> int:
+    candidates = (tokenizer.unk_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return next((token for token in candidates if token is not None), 0)

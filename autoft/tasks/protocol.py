@@ -1,0 +1,74 @@
+"""What the kernel asks of a task. No base class: what tasks share is functions, in the modules beside."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from autoft.data.batch import Batch
+from autoft.data.encoded import Array, Encoded
+from autoft.data.targets import TargetRules, Targets
+from autoft.spec.space import Value
+from autoft.spec.task import TaskSpec
+
+Values = Mapping[str, Value]
+"""Those of a trial for the hyperparameters that the task declares as its own."""
+Predictions = Mapping[str, np.ndarray]
+"""Small arrays by the task's own names, [n, ...] each: what its metrics need of n rows."""
+
+
+class Task(TargetRules, Protocol):
+    """One kind of fine-tuning. A batch is `data.batch.collate`'s; logits are what the model's head gives."""
+
+    spec: TaskSpec
+    auto_model: Any
+    """The transformers Auto class whose head fits."""
+
+    def config_values(self, targets: Targets) -> dict[str, Any]:
+        """What the targets mean for the model's configuration."""
+
+    def outputs(self, targets: Targets) -> int:
+        """How many numbers the head gives."""
+
+    def load_processor(self, path_or_id: str, **where: Any) -> Any:
+        """What turns rows into the model's inputs: a tokenizer, an image processor.
+
+        `where` goes to `from_pretrained`. Raises OSError where its files are missing.
+        """
+
+    def fingerprint(self, processor: Any) -> str:
+        """Hex digits of everything that decides how it encodes."""
+
+    def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
+        """All `rows` (of rows.arrow) in numbers."""
+
+    def weight(self, targets: Mapping[str, Array]) -> float:
+        """What the loss of rows with these targets is divided by: rows, tokens, weights; above 0."""
+
+    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+        """The sum over what `weight` counts; a float32 scalar.
+
+        The kernel divides it by the weight of the whole step, so the pieces of a batch add up to it.
+        """
+
+    def guess_loss(self, targets: Targets) -> float:
+        """What `loss` over `weight` comes to for a model that has learnt nothing."""
+
+    def predict(self, logits: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+        """What `score` needs of a batch, [b, ...] each."""
+
+    def score(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> dict[str, float]:
+        """Every metric of the task, NaN where the predictions are not finite.
+
+        Args:
+            predictions: of n rows.
+            encoded: their targets [n].
+            targets: what was learnt.
+        """
+
+    def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
+        """The standard error of one of them, as the rows are a sample; None where it is unknown."""

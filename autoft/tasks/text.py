@@ -1,0 +1,38 @@
+"""What all tasks on texts share: the tokenizer, and rows as tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from transformers import AutoTokenizer
+
+from autoft.data.encoded import Array, Encoded
+from autoft.data.text import tokenize
+
+
+def load_tokenizer(path_or_id: str, **where: Any) -> Any:
+    """The tokenizer that lies with a model; it pads on the right.
+
+    Raises:
+        OSError: its files are missing.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(path_or_id, **where)
+    # Without its files transformers makes an empty one and says nothing.
+    if len(tokenizer) <= len(set(tokenizer.all_special_tokens)):
+        raise OSError("there are no tokenizer files (tokenizer.json or a vocabulary)")
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token is None:  # GPT-2 and its like have none
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return tokenizer
+
+
+def input_columns(rows: pa.Table) -> list[Sequence[Any]]:
+    """The inputs of `rows` (of rows.arrow), a column each [n]."""
+    return [rows.column(name).to_pylist() for name in rows.column_names if name.startswith("input_")]
+
+
+def encode_texts(
+    rows: pa.Table, tokenizer: Any, values: Mapping[str, Any], targets: Mapping[str, Array]
+) -> Encoded:
+    """The inputs of `rows` as tokens, cut at `values["max_length"]`, with encoded `targets`."""
+    return tokenize(input_columns(rows), tokenizer, int(values["max_length"]), targets)

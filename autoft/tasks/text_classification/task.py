@@ -1,0 +1,41 @@
+"""Text classification: what it learns of its labels, its loss and its metrics."""
+
+from typing import Any
+
+import pyarrow as pa
+from transformers import AutoModelForSequenceClassification
+
+from autoft.data.encoded import Encoded
+from autoft.data.targets import Targets
+from autoft.data.text import tokenizer_fingerprint
+from autoft.tasks import classification
+from autoft.tasks.protocol import Values
+from autoft.tasks.text import encode_texts, load_tokenizer
+from autoft.tasks.text_classification import TASK
+
+
+class TextClassification:
+    """See `tasks.protocol.Task`."""
+
+    spec = TASK
+    auto_model = AutoModelForSequenceClassification
+    load_processor = staticmethod(load_tokenizer)
+    fingerprint = staticmethod(tokenizer_fingerprint)
+    clean_target = staticmethod(classification.strip_labels)
+    fit_targets = staticmethod(classification.fit_labels)
+    strata = staticmethod(classification.label_strata)
+    target_array = staticmethod(classification.label_numbers)
+    occurrences = staticmethod(classification.label_counts)
+    target_findings = staticmethod(classification.label_findings)
+    config_values = staticmethod(classification.config_values)
+    outputs = staticmethod(classification.label_count)
+    weight = staticmethod(classification.row_count)
+    loss = staticmethod(classification.cross_entropy)
+    guess_loss = staticmethod(classification.guess_loss)
+    predict = staticmethod(classification.keep_logits)
+    score = staticmethod(classification.score)
+    error = staticmethod(classification.error)
+
+    def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
+        """Tokens, and `labels` [n]."""
+        return encode_texts(rows, processor, values, classification.encoded_labels(rows))
