@@ -152,7 +152,7 @@ def test_check_shows_all_that_is_wrong_and_exits_with_1(tmp_path):
         "-o", "data.target=que", "-o", "resources.cpus_per_trial=999", "-o", "tracking.uri=http://127.0.0.1:9",
     )  # fmt: skip
     assert ran.code == 1
-    assert "no column `que`; the file has: text, queue; did you mean `queue`?" in ran.out
+    assert "no column `que`; the file has: text, queue, urgency; did you mean `queue`?" in ran.out
     assert "asks for 999 CPUs" in ran.out
     assert "tracking.uri: the MLflow store at http://127.0.0.1:9 does not answer" in ran.out
     assert "3 problems" in ran.out

@@ -108,17 +108,17 @@ def test_what_stands_at_its_default_is_left_out_of_the_identity() -> None:
     plain = identity_of(request(), "digest")
     assert plain["space"]["fixed"] == {"model": "tiny"}
     assert plain["search"].keys() == {"seed", "sampler", "pruner", "start"}  # make_spec's start is random
-    assert identity_of(request(layer_decay=1.0), "digest") == plain
+    assert identity_of(request(ema_decay=1.0), "digest") == plain
     assert identity_of(fixing(request(), epochs=DEFAULTS["epochs"]), "digest") == plain
     assert identity_of(fixing(request(), epochs=3), "digest")["space"]["fixed"]["epochs"] == 3
 
 
 def test_a_hyperparameter_that_is_new_makes_no_study_another_one(folder: Path) -> None:
     opened(request(), folder)
-    opened(request(layer_decay=1.0), folder)
-    opened(fixing(request(layer_decay=1.0), layer_decay=1.0), folder)
-    assert refused(fixing(request(layer_decay=1.0), layer_decay=0.9), folder) == [
-        "space.fixed.layer_decay: was 1.0, is now 0.9"
+    opened(request(ema_decay=1.0), folder)
+    opened(fixing(request(ema_decay=1.0), ema_decay=1.0), folder)
+    assert refused(fixing(request(ema_decay=1.0), ema_decay=0.9), folder) == [
+        "space.fixed.ema_decay: was 1.0, is now 0.9"
     ]
 
 
@@ -157,7 +157,7 @@ def test_a_study_of_format_6_goes_on(folder: Path) -> None:
     old_study(folder)
     # A later version, with a hyperparameter more and other recommendations.
     later = fixing(
-        request((DEPTH, RATE, DECAY), learning_rate=5e-5, epochs=5, batch_size=32, layer_decay=1.0),
+        request((DEPTH, RATE, DECAY), learning_rate=5e-5, epochs=5, batch_size=32, ema_decay=1.0),
         lr_schedule="cosine",
     )
     values = trained(later, folder)
@@ -165,9 +165,9 @@ def test_a_study_of_format_6_goes_on(folder: Path) -> None:
     study = find_study("study", folder)
     assert study.user_attrs[IDENTITY_ATTR] == OF_FORMAT_6
     assert DEFAULTS_ATTR not in study.user_attrs
-    assert refused(fixing(later, epochs=5, layer_decay=0.9), folder) == [
+    assert refused(fixing(later, epochs=5, ema_decay=0.9), folder) == [
         "space.fixed.epochs: was 12, is now 5",
-        "space.fixed.layer_decay: was 1.0, is now 0.9",
+        "space.fixed.ema_decay: was 1.0, is now 0.9",
     ]
     assert refused(request((DEPTH, RATE)), folder) == [
         "space.searched.weight_decay.conditions: was "

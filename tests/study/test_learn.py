@@ -296,8 +296,10 @@ def test_a_configuration_is_inside_where_all_that_is_searched_is(
     assert inside(SPACE, {**VALUES, **changed}) == expected
 
 
-def test_a_parameter_that_the_earlier_autoft_did_not_have_is_outside() -> None:
-    assert inside(SPACE, {name: value for name, value in VALUES.items() if name != "dropout"}) is None
+def test_a_parameter_that_the_earlier_autoft_did_not_have_was_at_its_default() -> None:
+    # A new hyperparameter's default is what was done before there was one.
+    found = inside(SPACE, {name: value for name, value in VALUES.items() if name != "dropout"})
+    assert found == {"unfreeze_depth": 2, "learning_rate": 1e-4, "dropout": SPACE.defaults["dropout"]}
 
 
 def test_a_fixed_depth_must_be_the_same() -> None:
