@@ -166,8 +166,8 @@ def test_a_study_of_format_6_goes_on(folder: Path) -> None:
     assert study.user_attrs[IDENTITY_ATTR] == OF_FORMAT_6
     assert DEFAULTS_ATTR not in study.user_attrs
     assert refused(fixing(later, epochs=5, ema_decay=0.9), folder) == [
-        "space.fixed.epochs: was 12, is now 5",
         "space.fixed.ema_decay: was 1.0, is now 0.9",
+        "space.fixed.epochs: was 12, is now 5",
     ]
     assert refused(request((DEPTH, RATE)), folder) == [
         "space.searched.weight_decay.conditions: was "
