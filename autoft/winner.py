@@ -148,7 +148,7 @@ class Searched:
             model=model,
             tokenizer=tokenizer,
             reference=ref.name,
-            max_length=int(config.task["max_length"]),
+            max_length=int(config.task_values["max_length"]),
             example=texts_of(rows.slice(0, 1))[0],
             trained_rows=row_digests(rows.filter(pc.equal(rows["split"], "train"))),
         )

@@ -1,7 +1,7 @@
 """One trial's fine-tuning, fully decided: no ranges, no None that means a default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from autoft.spec.space import Value
@@ -44,5 +44,5 @@ class FineTuneConfig:
     """The metric whose best measurement is the trial's score."""
     precision: Literal["fp32", "bf16"]
     seed: int
-    task: Mapping[str, Value] = field(default_factory=dict)
+    task_values: Mapping[str, Value]
     """The values of the task's own hyperparameters."""

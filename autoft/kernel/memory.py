@@ -73,7 +73,7 @@ class WorkingSizes:
     def _key(self, config: FineTuneConfig) -> str:
         """What memory depends on, as far as a trial decides it."""
         digest = hasher()
-        length = config.task.get("max_length")
+        length = config.task_values.get("max_length")
         deciding = [self._device, config.model, config.unfreeze_depth, config.optimizer, config.precision]
         digest.update(json.dumps([*deciding, length]).encode())
         return digest.hexdigest()

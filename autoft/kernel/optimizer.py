@@ -10,15 +10,16 @@ from torch import nn
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.config import FineTuneConfig
 
-OPTIMIZERS = ("adamw", "adafactor", "sgd")
-"""AdamW (arXiv 1711.05101), Adafactor (arXiv 1804.04235) and SGD with Nesterov momentum of MOMENTUM."""
 MOMENTUM = 0.9
+"""Nesterov's, of SGD."""
 
 
 def build_optimizer(
     model: nn.Module, trained: Mapping[str, nn.Parameter], anatomy: Anatomy, config: FineTuneConfig
 ) -> torch.optim.Optimizer:
     """The trial's optimizer over the `trained` parameters (by name), with weight decay on matrices only.
+
+    AdamW (arXiv 1711.05101), Adafactor (arXiv 1804.04235) or SGD with momentum.
 
     Each group of parameters has a `multiplier`: its share of the scheduled rate. With `layer_decay` d it is 1
     for the head, d for the top block, d^2 for the one below and so on, down to the embeddings and what blocks
@@ -44,7 +45,7 @@ def build_optimizer(
         case "sgd":
             return torch.optim.SGD(described, lr=config.learning_rate, momentum=MOMENTUM, nesterov=True)
         case other:
-            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {other!r}")
+            raise ValueError(f"optimizer must be adamw, adafactor or sgd, got {other!r}")
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

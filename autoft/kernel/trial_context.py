@@ -61,7 +61,7 @@ def add_gradients(
     for part in _pieces(context, rows, micro_batch):
         batch = context.train.batch(part)
         with autocast(context.device, config.precision):
-            loss = task.loss(context.forward(batch), batch, config.task) / weight
+            loss = task.loss(context.forward(batch), batch, config.task_values) / weight
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
     if config.max_grad_norm > 0:

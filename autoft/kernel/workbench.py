@@ -197,15 +197,15 @@ class Workbench:
         return self._resident[1]
 
     def _length(self, config: FineTuneConfig) -> int:
-        return self.study_inputs.cache_plan.length(config.model, int(config.task["max_length"]))
+        return self.study_inputs.cache_plan.length(config.model, int(config.task_values["max_length"]))
 
     def _encode(self, config: FineTuneConfig, resident: Resident) -> tuple[str, Encoded]:
         """The rows in numbers, and the key that names them."""
         length = self._length(config)
         key = config.model, length
         if key not in self._encoded:
-            require_max_length(resident.model, int(config.task["max_length"]))
-            values = {**config.task, "max_length": length}
+            require_max_length(resident.model, int(config.task_values["max_length"]))
+            values = {**config.task_values, "max_length": length}
             self._encoded[key] = self.study_inputs.encoded(resident.processor, values)
         return self._encoded[key]
 
@@ -242,6 +242,6 @@ def rebuild(
     """
     loaded = load_pretrained(source, targets, task)
     load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth), measurement)
-    if "max_length" in config.task:
-        loaded.processor.model_max_length = config.task["max_length"]
+    if "max_length" in config.task_values:
+        loaded.processor.model_max_length = config.task_values["max_length"]
     return loaded.model, loaded.processor

@@ -52,7 +52,7 @@ def fine_tune_config(
     own = {each.name: _typed(type(each.default), values[each.name]) for each in TASKS[spec.task].own}
     decided: dict[str, Any] = {
         **values,
-        "task": own,
+        "task_values": own,
         "measurements": measurements_of(spec.search, int(values["epochs"])),
         "objective": spec.objective,
         "precision": precision,

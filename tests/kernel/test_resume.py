@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 
 from autoft.kernel import loop, resume_state
 from autoft.kernel.measurement import Measurement
-from autoft.kernel.optimizer import OPTIMIZERS
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
+from autoft.spec.hyperparameters import COMMON
 
 from .tiny import config, save_pretrained, study_inputs
 
@@ -69,7 +69,7 @@ def test_stopped_after_any_number_of_steps_it_ends_with_the_same_bits(tmp_path, 
         assert same_tensors(tensors, expected[1])
 
 
-@pytest.mark.parametrize("optimizer", [each for each in OPTIMIZERS if each != "adamw"])
+@pytest.mark.parametrize("optimizer", [each for each in COMMON["optimizer"].choices if each != "adamw"])
 def test_so_it_does_with_every_optimizer_and_rates_that_differ_by_block(tmp_path, optimizer):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     trial = {"optimizer": optimizer, "layer_decay": 0.8, "learning_rate": 0.01, **LONG}
@@ -155,6 +155,7 @@ from tests.kernel.tiny import config, study_inputs
 from autoft.kernel.pretrained import ModelSource
 from autoft.kernel.resume import Resume
 from autoft.kernel.workbench import Workbench
+from autoft.spec.hyperparameters import COMMON
 folder = Path({folder!r})
 things = study_inputs(folder, ModelSource("bert", str(folder / "bert")))
 resume = Resume(folder / "1.resume")

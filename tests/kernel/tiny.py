@@ -209,10 +209,10 @@ CONFIG = FineTuneConfig(
     objective="macro_f1",
     precision="fp32",
     seed=7,
-    task={"max_length": 16, "label_smoothing": 0.0},
+    task_values={"max_length": 16, "label_smoothing": 0.0},
 )
 
 
 def config(**changes: object) -> FineTuneConfig:
-    own = {name: changes.pop(name, value) for name, value in CONFIG.task.items()}
-    return replace(CONFIG, **changes, task=own)  # type: ignore[arg-type]
+    own = {name: changes.pop(name, value) for name, value in CONFIG.task_values.items()}
+    return replace(CONFIG, **changes, task_values=own)  # type: ignore[arg-type]

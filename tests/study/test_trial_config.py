@@ -61,5 +61,5 @@ def test_a_configuration_is_decided_in_the_types_of_the_kernel() -> None:
     config = fine_tune_config(spec, spec.space.resolve({"learning_rate": 1e-4}), seed=5, precision="fp32")
     assert (config.model, config.learning_rate, config.unfreeze_depth) == ("tiny", 1e-4, 2)
     assert (config.measurements, config.objective, config.seed) == (12, "macro_f1", 5)
-    assert isinstance(config.task["label_smoothing"], float)
+    assert isinstance(config.task_values["label_smoothing"], float)
     assert isinstance(config.epochs, int)
