@@ -28,7 +28,7 @@ class Ragged:
     offsets: np.ndarray
     """int64 [n + 1], from 0."""
     fill: int = 0
-    """What stands behind the end of a row in a batch."""
+    """The padding value in a batch."""
 
     @property
     def lengths(self) -> np.ndarray:
@@ -64,14 +64,14 @@ Array = Ragged | np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """n rows in numbers."""
+    """n rows as numbers. Arrays are of whole or floating numbers; bool is not stored."""
 
     inputs: Mapping[str, Array]
     """By the name of the model's argument; of ragged ones, all have the lengths of the rows."""
     targets: Mapping[str, Array]
     """What a task's loss and metrics take, by the task's own names; empty where rows have no target."""
     lengths: np.ndarray
-    """What a row is worth computing: its tokens, for example; int64 [n]."""
+    """The size of each row as the model computes it, its tokens for example; int64 [n]."""
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -14,9 +14,9 @@ from autoft.spec.space import Value
 from autoft.spec.task import TaskSpec
 
 Values = Mapping[str, Value]
-"""Those of a trial for the hyperparameters that the task declares as its own."""
+"""A trial's values of the hyperparameters that the task declares as its own, by name."""
 Predictions = Mapping[str, np.ndarray]
-"""Small arrays by the task's own names, [n, ...] each: what its metrics need of n rows."""
+"""What the task's metrics need of n rows: small arrays by the task's own names, [n, ...] each."""
 
 
 class Task(TargetRules, Protocol):

@@ -12,7 +12,7 @@ from autoft.data.encoded import Encoded
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.boundary.inject import injected, states_at
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.boundary.states import Reads, States, flattened, positions
+from autoft.kernel.boundary.states import States, flattened, positions
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 
@@ -43,6 +43,7 @@ def fill(
     evaluation_mode(model)
     reads = {each.boundary: each.reads for each in planned}
     first = 0 if base is None else base[0]
+    ends = {each.boundary: positions(encoded.lengths, each.reads) for each in planned}
     through = [boundary for boundary in sorted(reads) if first < boundary <= max(targets)]
     with ExitStack() as stack:
         cached_output = stack.enter_context(injected(model, anatomy, first)) if first else None
@@ -54,10 +55,9 @@ def fill(
                 found = states_at(model, anatomy, through, inputs, plan.torch_dtype)
             for boundary, target in targets.items():
                 kept = flattened(found[boundary], encoded.lengths[rows], reads[boundary])
-                target[_places(encoded.lengths, rows, reads[boundary])] = kept.to(target.device)
+                target[_places(ends[boundary], rows)] = kept.to(target.device)
 
 
-def _places(lengths: np.ndarray, rows: np.ndarray, reads: Reads) -> torch.Tensor:
+def _places(ends: np.ndarray, rows: np.ndarray) -> torch.Tensor:
     """Where the states of `rows` lie, in the order in which `flattened` gives them."""
-    ends = positions(lengths, reads)
     return torch.from_numpy(np.concatenate([np.arange(ends[row], ends[row + 1]) for row in rows]))
