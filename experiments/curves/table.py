@@ -43,10 +43,10 @@ class Run:
     validation: np.ndarray
     """[12] scores."""
     test: np.ndarray
-    train_s: float
-    """CPU seconds of all steps."""
+    train_s: float | None
+    """CPU seconds of all steps; None of a run on a GPU."""
     evaluate_s: float
-    """Of all evaluations of the validation rows."""
+    """Of all evaluations of the validation rows; 0 on a GPU."""
 
     @property
     def test_at_best(self) -> float:
@@ -71,6 +71,7 @@ def read_runs(name: str) -> list[Run]:
         row = json.loads(line)
         if len(row["validation"]) < MEASUREMENTS:
             continue
+        on_cpu = row.get("device", "cpu") == "cpu"
         runs.append(
             Run(
                 row["configuration"],
@@ -78,8 +79,8 @@ def read_runs(name: str) -> list[Run]:
                 row["values"],
                 np.array(row["validation"]),
                 np.array(row["test"]),
-                float(sum(row["train_s"])),
-                float(sum(row["evaluate_s"])),
+                float(sum(row["train_s"])) if on_cpu else None,
+                float(sum(row["evaluate_s"])) if on_cpu else 0.0,
             )
         )
     return runs
@@ -160,11 +161,12 @@ class Surrogate:
         return float(expit(self._mean(features(values))[0, -1]))
 
     def _fit_cost(self) -> tuple[Ridge, dict[Any, float]]:
-        x = np.stack([_cost_features(run.values) for run in self.runs])
-        y = np.log([run.train_s / run.values["epochs"] for run in self.runs])
+        timed = [run for run in self.runs if run.train_s is not None]
+        x = np.stack([_cost_features(run.values) for run in timed])
+        y = np.log([run.train_s / run.values["epochs"] for run in timed])
         evaluations: dict[Any, float] = {}
         for depth in DEPTHS:
-            own = [run.evaluate_s for run in self.runs if run.values["unfreeze_depth"] == depth]
+            own = [run.evaluate_s for run in timed if run.values["unfreeze_depth"] == depth]
             evaluations[depth] = float(np.median(own)) if own else 0.0
         return Ridge(1e-2).fit(x, y), evaluations
 

@@ -1,0 +1,1 @@
+"""What waits for a GPU: packed here, run there, in parts (see `pack.py` and `run.sh`)."""
