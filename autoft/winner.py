@@ -104,7 +104,7 @@ class Searched:
             return version
         tuned = self._fine_tuned(trial, say)
         info = read_info(self.study)
-        comparison = compare(trial, read_trials(self.study), info.direction)
+        comparison = compare(trial, read_trials(self.study))
         return register_version(*place, info, trial, tuned, name, comparison)
 
     def _claim(self, version: Registered) -> Claim:

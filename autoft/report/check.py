@@ -177,6 +177,8 @@ class _Check:
             self.line("start", "trial 0, as recommended" + (f": {shown}" if shown else ""))
         for params in self.spec.first:
             self.line("", f"first: {words.parameters(params)}")
+        for params in start.shallow if start else ():
+            self.line("", f"then: {words.parameters(params)}")
 
     def trials(self, data: PreparedData | None) -> None:
         search, budget = self.spec.search, self.spec.budget

@@ -63,7 +63,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     """
     name = outcome.info.name
     winner = outcome.winner
-    comparison = compare(winner, outcome.trials, outcome.info.direction)
+    comparison = compare(winner, outcome.trials)
     say(console, f"{_progress(outcome)}\n", wrap=True)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)

@@ -54,7 +54,7 @@ def show_study(study: ShownStudy, console: Console) -> None:
     console.print(table)
     winner = winner_of(study.trials, study.info.direction)
     if winner is not None:
-        comparison = compare(winner, study.trials, study.info.direction)
+        comparison = compare(winner, study.trials)
         console.print()
         print_scores(study.info, winner, comparison, console)
         print_verdict(comparison, console)

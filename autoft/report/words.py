@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from autoft.spec.space import Value
-from autoft.study.start import DEFAULT, FIRST, LEARNED
+from autoft.study.start import DEFAULT, FIRST, LEARNED, SHALLOW
 
 
 def number(value: float | None) -> str:
@@ -44,6 +44,7 @@ def origin(of: str | None) -> str:
 _ORIGINS = {
     DEFAULT: "the default: the recommended configuration, as near as the space allows",
     FIRST: "queued by you",
+    SHALLOW: "the recommended configuration with fewer trained blocks",
     LEARNED: "one of the best of an earlier study",
     None: "proposed by the sampler",
 }

@@ -1,5 +1,5 @@
-"""What a search tries before its sampler learns from results: the recommended configuration, and the best of
-earlier studies (`search.learn_from`)."""
+"""What a search tries before its sampler learns from results: the recommended configuration, the same with
+fewer trained blocks, and the best of earlier studies (`search.learn_from`)."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,8 @@ from typing import Any
 import optuna
 
 from autoft.spec.hyperparameters import ALL
-from autoft.spec.space import Choice, Parameter, SearchSpace, Value
+from autoft.spec.recommended import SHARES, shallow_learning_rate, with_recommended
+from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
 from autoft.study.lessons import Lesson, best_of
 
@@ -17,9 +18,11 @@ START_ATTR = "start"
 """The study's attribute: what it begins with, decided when it is created."""
 ORIGIN_ATTR = "origin"
 """A trial's attribute: where its parameters come from, if not from the sampler."""
-DEFAULT, FIRST, LEARNED = "default", "first", "learned"
-"""Origins: the recommended configuration; what the user queued; earlier studies."""
+DEFAULT, FIRST, SHALLOW, LEARNED = "default", "first", "shallow", "learned"
+"""Origins: the recommended configuration; what the user queued; the recommended configuration with fewer
+trained blocks; earlier studies."""
 
+DEPTH = "unfreeze_depth"
 SCALED = ("learning_rate", "weight_decay", "batch_size", "epochs")
 """Hyperparameters whose distance is a ratio: twice as much is as far as half as much."""
 Params = dict[str, Value]
@@ -31,8 +34,10 @@ class Start:
 
     default: Params
     """The recommended configuration, trial 0."""
+    shallow: tuple[Params, ...] = ()
+    """The same with fewer trained blocks, tried after what the user has queued."""
     learned: tuple[Params, ...] = ()
-    """The best ones of earlier studies, tried after what the user has queued."""
+    """The best ones of earlier studies, tried last."""
 
 
 def plan_start(spec: StudySpec, blocks: int, lessons: Sequence[Lesson] = ()) -> Start | None:
@@ -48,7 +53,24 @@ def plan_start(spec: StudySpec, blocks: int, lessons: Sequence[Lesson] = ()) -> 
     if spec.search.start == "random":
         return None
     default = _nearest(spec.space, blocks)
-    return Start(default, tuple(best_of(lessons, spec.space, [default, *_queued(spec)])))
+    others = [params for params in _shallow(spec.space, blocks) if params != default]
+    return Start(
+        default, tuple(others), tuple(best_of(lessons, spec.space, [default, *_queued(spec), *others]))
+    )
+
+
+def _shallow(space: SearchSpace, blocks: int) -> Iterator[Params]:
+    """The recommended configuration at the searched depths nearest to SHARES of the blocks, each once."""
+    domain = next((each.domain for each in space.parameters if each.name == DEPTH), None)
+    if domain is None:
+        return
+    rate = float(space.resolve({})["learning_rate"])
+    wanted = [_nearest_value(DEPTH, domain, max(1, round(share * blocks)), blocks) for share in SHARES]
+    for depth in dict.fromkeys(wanted):
+        trained = _number(depth, blocks) or 0.0
+        if 0 < trained < blocks:
+            fewer = {DEPTH: depth, "learning_rate": shallow_learning_rate(rate, trained / blocks)}
+            yield _nearest(with_recommended(space, fewer), blocks)
 
 
 def _queued(spec: StudySpec) -> Iterator[Params]:
@@ -74,7 +96,12 @@ def queue_default(study: optuna.Study) -> None:
 def read_start(study: optuna.Study) -> Start | None:
     """What the study begins with; None if it begins with the sampler."""
     stored: dict[str, Any] | None = study.user_attrs.get(START_ATTR)
-    return Start(stored["default"], tuple(stored["learned"])) if stored else None
+    return Start(stored["default"], tuple(stored["shallow"]), tuple(stored["learned"])) if stored else None
+
+
+def planned(start: Start) -> list[tuple[str, Params]]:
+    """Origin and parameters of what is tried after trial 0 and the user's own, in order."""
+    return [*((SHALLOW, each) for each in start.shallow), *((LEARNED, each) for each in start.learned)]
 
 
 def _nearest(space: SearchSpace, blocks: int) -> Params:
@@ -83,20 +110,21 @@ def _nearest(space: SearchSpace, blocks: int) -> Params:
     params: Params = {}
     for parameter in space.parameters:
         if space.active(parameter, params):
-            params[parameter.name] = _nearest_value(parameter, wanted.get(parameter.name), blocks)
+            value = wanted.get(parameter.name)
+            params[parameter.name] = _nearest_value(parameter.name, parameter.domain, value, blocks)
     return params
 
 
-def _nearest_value(parameter: Parameter, value: Value | None, blocks: int) -> Value:
-    """The value nearest to the default; if no word matches, the first one, such as the model named first."""
-    domain, wanted = parameter.domain, _number(value, blocks)
+def _nearest_value(name: str, domain: Choice | Range, value: Value | None, blocks: int) -> Value:
+    """The value nearest to `value`; if no word matches, the first one, such as the model named first."""
+    wanted = _number(value, blocks)
     if isinstance(domain, Choice):
         if value is not None and value in domain.values:
             return value
         if wanted is None:
             return domain.values[0]
         known = [each for each in domain.values if _number(each, blocks) is not None]
-        by_ratio = parameter.name in SCALED
+        by_ratio = name in SCALED
         return min(known, key=lambda each: _distance(_number(each, blocks) or 0.0, wanted, by_ratio=by_ratio))
     moved = min(domain.high, max(domain.low, wanted or 0.0))
     if domain.step is not None:

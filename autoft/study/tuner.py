@@ -45,7 +45,7 @@ from autoft.study.records import (
 )
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
-from autoft.study.start import DEFAULT, LEARNED, ORIGIN_ATTR, Params, read_start
+from autoft.study.start import DEFAULT, ORIGIN_ATTR, Params, planned, read_start
 from autoft.study.stop import Stop
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, queued_params, suggest
@@ -179,22 +179,24 @@ class Tuner:
             planned = self._plan[trial.number]
             return self._assign(trial, 1, dict(planned.values), planned.seed)
         others = partial(self._begun, without=trial.number)
-        fixed = self._learned(trial, others) or queued_params(trial._cached_frozen_trial)
+        fixed = self._planned_start(trial, others) or queued_params(trial._cached_frozen_trial)
         params = propose(search, space, self._curves, others, trial.number, self._lessons, fixed)
         seed = trial_seed(search.seed, trial.number)
         self.study.sampler = fixed_to(params, seed)  # asked at the first suggestion
         return self._assign(trial, 1, space.resolve(suggest(trial, space)), seed)
 
-    def _learned(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
-        """The next of the best ones of earlier studies; None if all were tried, or the trial was queued."""
-        points = self._start.learned if self._start else ()
-        if not points or trial.user_attrs.get(ORIGIN_ATTR, LEARNED) != LEARNED:
+    def _planned_start(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
+        """The next of what the study begins with; None if all were tried, or the trial was queued."""
+        points = planned(self._start) if self._start else []
+        origins = {origin for origin, _ in points}
+        if not points or trial.user_attrs.get(ORIGIN_ATTR, points[0][0]) not in origins:
             return None
-        tried = sum(each.user_attrs.get(ORIGIN_ATTR) == LEARNED for each in others())
+        tried = sum(each.user_attrs.get(ORIGIN_ATTR) in origins for each in others())
         if tried == len(points):
             return None
-        trial.set_user_attr(ORIGIN_ATTR, LEARNED)
-        return dict(points[tried])
+        origin, params = points[tried]
+        trial.set_user_attr(ORIGIN_ATTR, origin)
+        return dict(params)
 
     def _begun(self, without: int) -> list[FrozenTrial]:
         """All trials except that one and those that wait."""

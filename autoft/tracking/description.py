@@ -30,7 +30,7 @@ def describe(
     `run_id` is the winner's, for a link; `model_uri` the registered version, or None before it is registered.
     """
     paragraphs = [_answer(info, best, experiment_id, run_id)]
-    comparison = compare(best, trials, info.direction)
+    comparison = compare(best, trials)
     if comparison is not None:
         paragraphs.append(comparison.verdict or comparison.fact)
     if best is not None and best.params:

@@ -157,8 +157,12 @@ class Surrogate:
         return Shown(y[:MEASUREMENTS], float(y[-1]))
 
     def truth(self, values: Values) -> float:
-        """The expected test score at the best validation score."""
+        """The expected test score of the whole trial, at its best validation score."""
         return float(expit(self._mean(features(values))[0, -1]))
+
+    def truths(self, values: Values) -> np.ndarray:
+        """[12]: the expected test score at each measurement, of a trial that has not come to its end."""
+        return np.asarray(expit(self._mean(features(values))[0, MEASUREMENTS : 2 * MEASUREMENTS]))
 
     def _fit_cost(self) -> tuple[Ridge, dict[Any, float]]:
         timed = [run for run in self.runs if run.train_s is not None]

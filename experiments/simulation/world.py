@@ -30,6 +30,9 @@ class Trial:
     values: Values
     shown: Shown
     truth: float
+    """The whole trial's."""
+    truths: np.ndarray
+    """[12]: at each measurement."""
     seconds: float
     """Of the whole trial."""
     measured: int = 0
@@ -39,6 +42,13 @@ class Trial:
     def step_s(self) -> float:
         """From one measurement to the next."""
         return self.seconds / MEASUREMENTS
+
+    @property
+    def truth_now(self) -> float:
+        """Of the model that it has so far: of its best measurement."""
+        if self.measured == MEASUREMENTS:
+            return self.truth
+        return float(self.truths[np.argmax(self.shown.validation[: self.measured])])
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class History:
 
     ended: list[Ended] = field(default_factory=list)
     incumbents: list[tuple[float, float]] = field(default_factory=list)
-    """(trial seconds, true score of the trial that would win), whenever it changes."""
+    """(trial seconds, true score of the model that would win), whenever it changes."""
     trials: dict[int, Trial] = field(default_factory=dict)
 
     def truth_at(self, spent_s: np.ndarray) -> np.ndarray:
@@ -84,7 +94,6 @@ def search(
     strategy = make(lambda: clock[0])
     history, spent_s = History(), 0.0
     running: list[tuple[float, int, Trial]] = []
-    winner: int | None = None
     while True:
         while len(running) < workers and spent_s < limit_s:
             if len(history.trials) == most or (asked := strategy.ask()) is None:
@@ -98,6 +107,7 @@ def search(
                     values,
                     surrogate.show(values, random),
                     surrogate.truth(values),
+                    surrogate.truths(values),
                     surrogate.seconds(values),
                 )
                 history.trials[number] = trial
@@ -112,9 +122,10 @@ def search(
         trial.score = max(trial.score, value)
         goes_on = strategy.measured(trial.number, trial.measured, value)
         complete = trial.measured == MEASUREMENTS
-        if (number := strategy.winner()) != winner and number is not None:
-            winner = number
-            history.incumbents.append((spent_s, history.trials[number].truth))
+        if (winner := strategy.winner()) is not None:
+            truth = history.trials[winner].truth_now
+            if not history.incumbents or truth != history.incumbents[-1][1]:
+                history.incumbents.append((spent_s, truth))
         if complete or not goes_on:
             history.ended.append(Ended(spent_s, trial, trial.measured / MEASUREMENTS, complete))
         else:

@@ -44,7 +44,7 @@ def test_a_sampler_that_learns_nothing_is_told():
 
 def test_what_is_tried_first_is_counted_over_all(caplog):
     out = io.StringIO()
-    start = Start({}, ({"a": 1}, {"a": 2}))
+    start = Start({}, learned=({"a": 1}, {"a": 2}))
     with caplog.at_level("INFO"):
         tell([lesson(), lesson(study="b")], "tpe", start, Console(file=out, width=20))
     said = out.getvalue().splitlines()

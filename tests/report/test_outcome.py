@@ -117,12 +117,12 @@ def test_the_last_line_says_where_the_search_has_found_nothing_better_than_the_d
     ) in text
 
 
-def test_the_last_line_tells_who_is_ahead_of_the_default_by_no_more_than_noise():
+def test_the_last_line_tells_that_the_winner_is_ahead_of_the_default_by_no_more_than_noise():
     trials = [DEFAULT, with_error(trial(5, values=(0.752,)))]
-    text = said(trials, total=2, ran=2, best=replace(BEST, trial=0, value=0.749))
+    text = said(trials, total=2, ran=2, best=replace(BEST, trial=5, value=0.752))
     assert text.rstrip().splitlines()[-1] == (
-        "The winner is the default configuration: no trial is better by more than noise. "
-        "Trial 5 has 0.7520 against 0.7490, standard error 0.0146."
+        "The winner is better than the default (trial 0) by no more than noise: "
+        "0.7520 against 0.7490, standard error 0.0146."
     )
 
 

@@ -45,9 +45,9 @@ def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_pa
     assert rows[2] == ["0", "complete", "0.7000", "2", "min", "default", "learning_rate=0.0001"]
     assert rows[3] == ["1", "pruned", "0.4000", "2", "min", "learned", "learning_rate=0.0001"]
     assert " ".join(rows[4]) == "stopped: 0.0730 behind trial 0 at 33 % of its training"
-    assert "\n\nwinner     trial 0, macro_f1 0.7000\ndefault    trial 0, macro_f1 0.7000\n\n" in text
+    assert "\n\nwinner     trial 2, macro_f1 0.7200\ndefault    trial 0, macro_f1 0.7000\n\n" in text
     # sqrt(2) * 0.03 * sqrt(1.0625) = 0.0437
-    assert text.rstrip().endswith("Trial 2 has 0.7200 against 0.7000, standard error 0.0437.")
+    assert text.rstrip().endswith("no more than noise: 0.7200 against 0.7000, standard error 0.0437.")
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,51 @@ def test_a_step_of_the_space_is_kept() -> None:
     assert default["dropout"] == pytest.approx(0.12)
 
 
+def shallow_of(spec: StudySpec, blocks: int = BLOCKS) -> list[tuple[object, object]]:
+    start = plan_start(spec, blocks)
+    assert start is not None
+    return [(params["unfreeze_depth"], params.get("learning_rate")) for params in start.shallow]
+
+
+WIDE = {"low": 1e-6, "high": 1e-2, "log": True}
+
+
+def test_then_it_is_tried_with_fewer_trained_blocks_and_a_larger_rate() -> None:
+    spec = spec_of(unfreeze_depth=[0, 1, 2, 4, 8, "all"], learning_rate=WIDE)
+    assert shallow_of(spec) == [(2, 3e-4), (4, 1.5e-4), (8, 7.5e-5)]  # 5e-5 times 12 / depth
+    start = start_of(spec)
+    for params in start.shallow:
+        changed = {name for name in params if params[name] != start.default[name]}
+        assert changed == {"unfreeze_depth", "learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("depths", "found"),
+    [
+        ([0, 3, "all"], [3]),  # near to a sixth, a third and two thirds
+        ({"low": 0, "high": 12}, [2, 4, 8]),
+        ({"low": 0, "high": 3}, [2, 3]),  # the default trains 3 too, at the rate of all blocks
+        ([0, "all"], []),
+        ([0, 12], []),
+        ("all", []),
+    ],
+)
+def test_only_searched_depths_between_none_and_all_are_tried(depths: object, found: list[int]) -> None:
+    assert [depth for depth, _ in shallow_of(spec_of(unfreeze_depth=depths, learning_rate=WIDE))] == found
+
+
+def test_a_model_of_few_blocks_has_few_shares() -> None:
+    spec = spec_of(unfreeze_depth={"low": 0, "high": 3}, learning_rate=WIDE)
+    assert [depth for depth, _ in shallow_of(spec, blocks=3)] == [1, 2]
+    assert shallow_of(spec, blocks=1) == []
+
+
+def test_a_larger_rate_stays_in_the_space() -> None:
+    narrow = {"low": 1e-5, "high": 1e-4, "log": True}
+    assert shallow_of(spec_of(unfreeze_depth=[4, 8, "all"], learning_rate=narrow)) == [(4, 1e-4), (8, 7.5e-5)]
+    assert shallow_of(spec_of(unfreeze_depth=[4, "all"], learning_rate=1e-4)) == [(4, None)]
+
+
 def test_what_does_not_count_is_left_out() -> None:
     space = {
         "unfreeze_depth": [0, 2],
@@ -121,11 +166,14 @@ def test_small_models_get_larger_rates_within_bounds() -> None:
     ]
 
 
-def test_default_then_what_the_user_queued_then_earlier_studies_then_the_sampler(folder: Path) -> None:
+def test_default_then_what_the_user_queued_then_fewer_blocks_then_earlier_studies_then_the_sampler(
+    folder: Path,
+) -> None:
     learned = ({"unfreeze_depth": 1, "learning_rate": 2e-4}, {"unfreeze_depth": 2, "learning_rate": 3e-4})
-    start = Start({"unfreeze_depth": 0, "learning_rate": 1e-4}, learned)
+    shallow = ({"unfreeze_depth": 2, "learning_rate": 4e-4},)
+    start = Start({"unfreeze_depth": 0, "learning_rate": 1e-4}, shallow, learned)
     first = ({"unfreeze_depth": "all", "learning_rate": 9e-4},)
-    spec = make_spec(trials=6, parameters=CONDITIONAL, first=first)
+    spec = make_spec(trials=7, parameters=CONDITIONAL, first=first)
 
     def go_on(count: int) -> Tuner:
         study = open_study(spec, folder, identity_of(spec, "digest"), start)
@@ -139,14 +187,22 @@ def test_default_then_what_the_user_queued_then_earlier_studies_then_the_sampler
 
     go_on(1)
     go_on(2)  # a later session goes on where the start stands
-    study = go_on(3).study
+    study = go_on(4).study
     trials = read_trials(study)
-    assert [trial.origin for trial in trials] == ["default", "first", "learned", "learned", None, None]
+    assert [trial.origin for trial in trials] == [
+        "default",
+        "first",
+        "shallow",
+        "learned",
+        "learned",
+        None,
+        None,
+    ]
     depths = [trial.params["unfreeze_depth"] for trial in trials]
     rates = [trial.params["learning_rate"] for trial in trials]
-    assert depths[:4] == [0, "all", 1, 2]
-    assert rates[:4] == [1e-4, 9e-4, 2e-4, 3e-4]
-    assert "dropout" in trials[2].params  # what a point does not say is sampled
+    assert depths[:5] == [0, "all", 2, 1, 2]
+    assert rates[:5] == [1e-4, 9e-4, 4e-4, 2e-4, 3e-4]
+    assert "dropout" in trials[3].params  # what a point does not say is sampled
     assert read_start(study) == start
 
 

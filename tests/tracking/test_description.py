@@ -38,8 +38,8 @@ def test_it_says_where_the_winner_has_nothing_over_the_default(make_info: Callab
     default = make_trial(0, scores=(0.49,), error=0.02, origin="default")
     best = make_trial(3, error=0.02)
     # sqrt(2) * 0.02 * sqrt(1.0625) = 0.0292
-    assert "Trial 3 has 0.5000 against 0.4900, standard error 0.0292." in describe(
-        make_info(), [default, best], default, "9", "abc", None
+    assert "no more than noise: 0.5000 against 0.4900, standard error 0.0292." in describe(
+        make_info(), [default, best], best, "9", "abc", None
     )
     assert "The winner is the default configuration" in describe(
         make_info(), [default], default, "9", "abc", None
