@@ -14,6 +14,9 @@ over the seeds of its winner's true score. For each set and strategy:
 - `longest_burst`: the longest run of trials at a depth that is not the winner's;
 - `bought_nothing`: the share of trial seconds in trials that never led.
 
+`autoft-PART` is autoft without one of its parts: without fewer trained blocks at the start, without a
+recommended start at all, with random parameters instead of the sampler's, without stopping trials.
+
 Strategies are chosen on quickstart, sms_spam and the first half of the hard set's configurations; the other
 sets are there to report.
 """
@@ -21,7 +24,7 @@ sets are there to report.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -30,8 +33,9 @@ from typing import Any
 
 import numpy as np
 import optuna
-from curves.configurations import COUNT, EPOCHS, USUAL, configurations
+from curves.configurations import COUNT, EPOCHS, LANDMARKS, USUAL, configurations
 from curves.table import Surrogate, Values, read_facts, read_runs
+from scipy.stats import rankdata
 from simulation.strategies import Autoft, OneEpochThenBest, Optuna, RayAsha, space, suggest
 from simulation.world import History, Strategy, search
 
@@ -62,12 +66,15 @@ def recommended_on(set_name: str) -> Values:
 
 @lru_cache
 def surrogate(name: str) -> Surrogate:
-    """Of a set; `hard:first` and `hard:second` are from halves of its configurations."""
+    """Of a set; `hard:first` and `hard:second` are from halves of its drawn configurations."""
     base, _, half = name.partition(":")
     runs = read_runs(base)
     if half:
+        drawn = range(len(LANDMARKS), COUNT)
         runs = [
-            run for run in runs if run.configuration < 2 or (run.configuration % 2 == 0) == (half == "first")
+            run
+            for run in runs
+            if run.configuration not in drawn or (run.configuration % 2 == 0) == (half == "first")
         ]
     return Surrogate(name, runs)
 
@@ -80,10 +87,13 @@ def make(
     never, median = optuna.pruners.NopPruner(), optuna.pruners.MedianPruner()
     facts = read_facts(set_name.partition(":")[0])
 
-    def autoft(search: Mapping[str, Any]) -> Autoft:
-        spec = space(facts["objective"], 100_000, seed, dict(search))
+    def autoft(*, shallow: bool = True, **search: Any) -> Autoft:
+        spec = space(facts["objective"], 100_000, seed, search)
         spec = replace(spec, space=with_recommended(spec.space, recommended_on(set_name)))
-        return Autoft(spec, plan_start(spec, BLOCKS), workers, clock, facts["rows"]["validation"])
+        start = plan_start(spec, BLOCKS)
+        if start is not None and not shallow:
+            start = replace(start, shallow=())
+        return Autoft(spec, start, workers, clock, facts["rows"]["validation"])
 
     makers: dict[str, Callable[[], Strategy]] = {
         "random": lambda: Optuna(random, never, first),
@@ -91,14 +101,18 @@ def make(
         "tpe-median": lambda: Optuna(tpe, median, first),
         "random-asha": lambda: RayAsha(seed, first),
         "one-epoch": lambda: OneEpochThenBest(seed, first),
-        "autoft-none": lambda: autoft({"pruner": "none"}),
-        "autoft-eta2": lambda: autoft({"pruner": {"name": "successive_halving", "reduction_factor": 2}}),
-        "autoft": lambda: autoft({}),
+        "autoft": autoft,
+        "autoft-shallow": lambda: autoft(shallow=False),
+        "autoft-start": lambda: autoft(start="random"),
+        "autoft-sampler": lambda: autoft(sampler="random"),
+        "autoft-pruner": lambda: autoft(pruner="none"),
     }
     return makers[name]()
 
 
-NAMES = ("random", "tpe", "tpe-median", "random-asha", "one-epoch", "autoft")
+PEERS = ("random", "tpe", "tpe-median", "random-asha", "one-epoch")
+WITHOUT = ("autoft-shallow", "autoft-start", "autoft-sampler", "autoft-pruner")
+NAMES = (*PEERS, "autoft", *WITHOUT)
 
 
 def reference(set_name: str, workers: int, seed: int) -> tuple[float, float]:
@@ -202,6 +216,18 @@ def summarize(
     return table
 
 
+def mean_ranks(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Of each strategy among all, 1 is best: by regret at each cost, the mean over the sets."""
+    names = list(next(iter(figures.values())))
+    ranks = {
+        str(k): np.mean(
+            [rankdata([own[name]["regret_at"][str(k)] for name in names]) for own in figures.values()], axis=0
+        )
+        for k in AT
+    }
+    return {name: {k: round(float(own[i]), 2) for k, own in ranks.items()} for i, name in enumerate(names)}
+
+
 def main() -> None:
     """Simulates, prints a table a set, and writes the figures."""
     parser = argparse.ArgumentParser(
@@ -240,6 +266,9 @@ def main() -> None:
             figures[set_name] = summarize(set_name, results, references)
             for name, row in figures[set_name].items():
                 print(f"  {name:16} {json.dumps(row)}", flush=True)
+    print(f"mean ranks at {AT}:")
+    for name, row in mean_ranks(figures).items():
+        print(f"  {name:16} {json.dumps(row)}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
 

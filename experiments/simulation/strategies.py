@@ -3,7 +3,6 @@
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,8 +243,3 @@ class Autoft:
     def winner(self) -> int | None:
         """The champion of the study."""
         return self.champion
-
-
-def without_pruning(spec: StudySpec) -> StudySpec:
-    """The same with every trial whole."""
-    return replace(spec, search=replace(spec.search, pruner="none"))
