@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from curves.configurations import BATCH_SIZES, DEPTHS, RECOMMENDED, configurations, jobs
+from curves.configurations import BATCH_SIZES, DEPTHS, RECOMMENDED, configurations, jobs, recommended_on
 from curves.sets import SETS, CurveSet, write_set
 
 from autoft.data.prepare import examine
@@ -38,7 +38,6 @@ from autoft.kernel.trial import Diverged
 from autoft.kernel.trial_context import TrialContext
 from autoft.kernel.workbench import Workbench
 from autoft.spec.read import read_spec
-from autoft.spec.recommended import recommended
 from autoft.study.pruner import expected_passes
 from autoft.study.trial_config import fine_tune_config, trial_seed
 from autoft.tasks.classification import classification_metrics
@@ -46,8 +45,6 @@ from autoft.tasks.find import find_task
 
 TABLE = Path(__file__).parent / "curves"
 SEED = 29
-PARAMETERS = 22_713_600
-"""Of MiniLM."""
 
 
 def main() -> None:
@@ -176,7 +173,7 @@ def _record(job: tuple[str, int, int]) -> tuple[str, str | None]:
         return name, None
     each = next(one for one in SETS if one.name == name)
     spec, workbench = _bench(each)
-    values = configurations()[number] if number != RECOMMENDED else _recommended(each)
+    values = configurations()[number] if number != RECOMMENDED else recommended_on(_facts(each))
     config = fine_tune_config(spec, spec.space.resolve(values), trial_seed(SEED + seed, number), "fp32")
     sizes = json.loads((FOLDER / name / "sizes.json").read_text())
     SCORED.begin(sizes["validation"])
@@ -199,9 +196,9 @@ def _record(job: tuple[str, int, int]) -> tuple[str, str | None]:
     return name, json.dumps(line)
 
 
-def _recommended(each: CurveSet) -> dict[str, Any]:
-    facts = json.loads((TABLE / f"{each.name}.json").read_text())
-    return dict(recommended(facts["rows"]["train"], facts["labels"], PARAMETERS))
+def _facts(each: CurveSet) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((TABLE / f"{each.name}.json").read_text())
+    return facts
 
 
 def _curve(measurements: list[Any], objective: str, validation_rows: int) -> dict[str, Any]:

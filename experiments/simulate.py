@@ -34,12 +34,13 @@ from typing import Any
 import numpy as np
 import optuna
 from curves.configurations import COUNT, EPOCHS, LANDMARKS, USUAL, configurations
+from curves.configurations import recommended_on as configuration_on
 from curves.table import Surrogate, Values, read_facts, read_runs
 from scipy.stats import rankdata
 from simulation.strategies import Autoft, OneEpochThenBest, Optuna, RayAsha, space, suggest
 from simulation.world import History, Strategy, search
 
-from autoft.spec.recommended import recommended, with_recommended
+from autoft.spec.recommended import with_recommended
 from autoft.study.start import plan_start
 
 WORKERS = 2
@@ -50,7 +51,7 @@ AT = (10, 20, 40)
 TOLERANCE = 0.005
 DEVELOPED_ON = ("quickstart", "sms_spam", "hard:first")
 REPORTED_ON = ("banking77_10shot", "clinc_domains", "hard:second")
-PARAMETERS, BLOCKS = 22_713_600, 6
+BLOCKS = 6
 """Of MiniLM, on which the curves were recorded."""
 DEFAULT: Values = {**USUAL, "epochs": 6}
 """The usual values, at autoft's old epochs."""
@@ -58,9 +59,8 @@ DEFAULT: Values = {**USUAL, "epochs": 6}
 
 @lru_cache
 def recommended_on(set_name: str) -> Values:
-    """The recommended configuration on a set."""
-    facts = read_facts(set_name.partition(":")[0])
-    values = dict(recommended(facts["rows"]["train"], facts["labels"], PARAMETERS))
+    """The recommended configuration on a set, with epochs within the space."""
+    values = configuration_on(read_facts(set_name.partition(":")[0]))
     return {**values, "epochs": min(EPOCHS[1], max(EPOCHS[0], int(values["epochs"])))}
 
 

@@ -80,7 +80,7 @@ class _Check:
             study = self.attempt("so far", self.existing_study)
         self.space()
         if data and fitted:
-            self.start(fitted[1][0])
+            self.start(study, fitted[1][0])
         self.trials(data)
         if study and data:
             self.attempt("so far", lambda: self.so_far(study, data.digest))
@@ -167,9 +167,9 @@ class _Check:
         for i, (name, domain, condition) in enumerate(describe(self.spec.space)):
             self.line("" if i else "space", f"{name:<16} {domain}{', ' if condition else ''}{condition}")
 
-    def start(self, summary: ModelSummary) -> None:
-        """Prints what is tried before the sampler learns, in order."""
-        start = plan_start(self.spec, summary.blocks)
+    def start(self, study: Study | None, summary: ModelSummary) -> None:
+        """Prints what is tried before the sampler proposes, in order."""
+        start = read_start(study) if study else plan_start(self.spec, summary.blocks)
         if start is None:
             self.line("start", "at random")
         else:

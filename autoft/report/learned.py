@@ -15,11 +15,13 @@ _log = logging.getLogger(__name__)
 
 
 def lines(lessons: Sequence[Lesson], sampler: str, start: Start | None) -> list[str]:
-    """A line about each earlier study, and one about which of their configurations are tried first."""
+    """A line about each earlier study, and one about how many of their configurations are tried early."""
     said = [f"{_likeness(lesson)}: {_informing(lesson, sampler)}{_left_out(lesson)}" for lesson in lessons]
     if start is not None and start.learned:
-        verb = "is" if len(start.learned) == 1 else "are"
-        said.append(f"{words.count(len(start.learned), 'configuration')} from there {verb} tried first")
+        verb = "comes" if len(start.learned) == 1 else "come"
+        said.append(
+            f"{words.count(len(start.learned), 'configuration')} from there {verb} before the sampler's"
+        )
     return said
 
 

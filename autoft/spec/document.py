@@ -105,7 +105,8 @@ class SearchForm(Form):
     seed: Seed = SearchMethod.seed
     """Everything random follows from it."""
     start: Literal["recommended", "random"] = SearchMethod.start
-    """recommended: first the recommended configuration and the best of earlier studies; random: neither."""
+    """recommended: first the recommended configuration, the same with fewer trained blocks, and the best of
+    earlier studies; random: none of them."""
     learn_from: StudyNames = Field(default_factory=tuple)
     """Earlier studies in ./studies whose trials inform this one, by how alike data and model are."""
     storage: Text | None = SearchMethod.storage

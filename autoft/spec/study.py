@@ -71,7 +71,8 @@ class SearchMethod:
     pruner_options: Mapping[str, Value] = field(default_factory=dict)
     seed: int = 0
     start: Literal["recommended", "random"] = "recommended"
-    """Whether the recommended configuration and the best of earlier studies come before the rest."""
+    """Whether the recommended configuration, the same with fewer trained blocks, and the best of earlier
+    studies come before the rest."""
     storage: str | None = None
     """An RDB URL with secrets expanded; None is SQLite in the study's folder. Never logged."""
     evaluations_per_epoch: float | None = None

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from autoft.study.disk_quota import Disk
 from autoft.study.layout import CHECKPOINTS, trial_of
-from autoft.study.start import DEFAULT
 
 
 class CheckpointRetention:
-    """Keeps those of the best trials (`checkpoints.keep`), of the default and of all unfinished trials.
+    """Keeps those of the best trials (`checkpoints.keep`) and of all unfinished trials.
 
     Args:
         folder: of the study.
@@ -21,28 +20,25 @@ class CheckpointRetention:
     def __init__(self, folder: Path, keep: int, *, maximize: bool, disk: Disk) -> None:
         self._folder, self._keep, self._maximize, self._disk = folder, keep, maximize, disk
         self._best: list[tuple[float, int, str]] = []
-        self._default: set[str] = set()
 
-    def add(self, number: int, score: float, checkpoint: str | None, origin: str | None) -> None:
-        """Notes a COMPLETE trial. Of equal ones the earliest ranks first; the default can win as well."""
-        if origin == DEFAULT and checkpoint:
-            self._default = {checkpoint}
+    def add(self, number: int, score: float, checkpoint: str | None) -> None:
+        """Notes a COMPLETE trial. Of equal ones the earliest ranks first, as the winner does."""
         rank = -score if self._maximize else score
         self._best = sorted([*self._best, (rank, number, checkpoint or "")])[: self._keep]
 
     def delete_all_but_best(self, unfinished: Collection[int]) -> None:
         """Deletes those of ended trials that are not among the best; `unfinished` trials keep theirs."""
-        kept = {checkpoint for _, _, checkpoint in self._best} | self._default
+        kept = {checkpoint for _, _, checkpoint in self._best}
         for name in self._of_ended(unfinished) - kept:
             (self._folder / name).unlink(missing_ok=True)
 
     def bound(self, unfinished: Collection[int]) -> None:
-        """Makes room in a folder that is too large; keeps those of the best trial and the default: one wins.
+        """Makes room in a folder that is too large; the best trial, which wins, keeps its checkpoint.
 
         Raises:
             StudyError: not enough room can be made.
         """
-        kept = {checkpoint for _, _, checkpoint in self._best[:1]} | self._default
+        kept = {checkpoint for _, _, checkpoint in self._best[:1]}
         self._disk.trim(lambda: self._of_ended(unfinished) - kept)
 
     def _of_ended(self, unfinished: Collection[int]) -> set[str]:

@@ -57,7 +57,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str | None:
-        """A sentence if the search found nothing surely better than the default; None if it did."""
+        """A sentence if no trial is better than the default by more than noise; None if the winner is."""
         if self.is_default:
             return "The winner is the default configuration: no other finished trial scored better."
         if more_than_noise(self.winner, self.default) is not False:

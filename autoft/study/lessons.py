@@ -19,7 +19,8 @@ LESSONS_ATTR = "lessons"
 INFORMING = 20
 """Trials of an earlier study of likeness 1 that the sampler is given at the beginning."""
 TRIED = 3
-"""Configurations of an earlier study of likeness 1 that are tried after the default and what is queued."""
+"""Configurations of an earlier study of likeness 1 that are tried after the default, what is queued, and
+fewer trained blocks."""
 CLOSE = 0.1
 """Share of a range, on its own scale, within which two values hardly differ."""
 UNLIKE = 0.2

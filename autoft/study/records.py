@@ -64,7 +64,7 @@ class TrialRecord:
     stop: Stop | None
     """Why the pruner stopped it; None if it did not."""
     origin: str | None
-    """Where its parameters come from: `default`, `first` or `learned`; None: the sampler."""
+    """Where its parameters come from: `default`, `first`, `shallow` or `learned`; None: the sampler."""
     traceback: str | None
     """The traceback of the failure in the worker."""
     node: str | None

@@ -14,7 +14,7 @@ SEED_SHARE = 0.75
 Measured: 0.5 to 1.2 with ten seeds on three sets and depths, 0.76 in the mean (experiments/LOG.md)."""
 Z = 1.64
 """A difference counts as real above this many standard errors (two-sided 10 % level of a normal
-distribution). Raise it for a stricter winner."""
+distribution). Raise it for a stricter verdict."""
 
 
 def error_of_difference(one: "TrialRecord", other: "TrialRecord") -> float | None:

@@ -37,7 +37,12 @@ class Start:
     shallow: tuple[Params, ...] = ()
     """The same with fewer trained blocks, tried after what the user has queued."""
     learned: tuple[Params, ...] = ()
-    """The best ones of earlier studies, tried last."""
+    """The best ones of earlier studies, tried after those."""
+
+    @property
+    def after_first(self) -> list[tuple[str, Params]]:
+        """Origin and parameters of what is tried after trial 0 and the user's own, in order."""
+        return [*((SHALLOW, each) for each in self.shallow), *((LEARNED, each) for each in self.learned)]
 
 
 def plan_start(spec: StudySpec, blocks: int, lessons: Sequence[Lesson] = ()) -> Start | None:
@@ -53,14 +58,16 @@ def plan_start(spec: StudySpec, blocks: int, lessons: Sequence[Lesson] = ()) -> 
     if spec.search.start == "random":
         return None
     default = _nearest(spec.space, blocks)
-    others = [params for params in _shallow(spec.space, blocks) if params != default]
-    return Start(
-        default, tuple(others), tuple(best_of(lessons, spec.space, [default, *_queued(spec), *others]))
-    )
+    tried = [default, *_queued(spec)]
+    shallow = [params for params in _shallow(spec.space, blocks) if params not in tried]
+    return Start(default, tuple(shallow), tuple(best_of(lessons, spec.space, [*tried, *shallow])))
 
 
 def _shallow(space: SearchSpace, blocks: int) -> Iterator[Params]:
-    """The recommended configuration at the searched depths nearest to SHARES of the blocks, each once."""
+    """The recommended configuration at the searched depths nearest to SHARES of the blocks, each once.
+
+    Each has the learning rate of its share (`shallow_learning_rate`), as near as the space allows.
+    """
     domain = next((each.domain for each in space.parameters if each.name == DEPTH), None)
     if domain is None:
         return
@@ -70,7 +77,9 @@ def _shallow(space: SearchSpace, blocks: int) -> Iterator[Params]:
         trained = _number(depth, blocks) or 0.0
         if 0 < trained < blocks:
             fewer = {DEPTH: depth, "learning_rate": shallow_learning_rate(rate, trained / blocks)}
-            yield _nearest(with_recommended(space, fewer), blocks)
+            params = _nearest(with_recommended(space, fewer), blocks)
+            if DEPTH in params:  # else it does not count there, and all blocks would be trained
+                yield params
 
 
 def _queued(spec: StudySpec) -> Iterator[Params]:
@@ -96,12 +105,10 @@ def queue_default(study: optuna.Study) -> None:
 def read_start(study: optuna.Study) -> Start | None:
     """What the study begins with; None if it begins with the sampler."""
     stored: dict[str, Any] | None = study.user_attrs.get(START_ATTR)
-    return Start(stored["default"], tuple(stored["shallow"]), tuple(stored["learned"])) if stored else None
-
-
-def planned(start: Start) -> list[tuple[str, Params]]:
-    """Origin and parameters of what is tried after trial 0 and the user's own, in order."""
-    return [*((SHALLOW, each) for each in start.shallow), *((LEARNED, each) for each in start.learned)]
+    if not stored:
+        return None
+    # A study of an earlier version has begun without the shallow ones.
+    return Start(stored["default"], tuple(stored.get("shallow", ())), tuple(stored["learned"]))
 
 
 def _nearest(space: SearchSpace, blocks: int) -> Params:

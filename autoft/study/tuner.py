@@ -45,7 +45,7 @@ from autoft.study.records import (
 )
 from autoft.study.requests import Requests
 from autoft.study.sampler import propose
-from autoft.study.start import DEFAULT, ORIGIN_ATTR, Params, planned, read_start
+from autoft.study.start import DEFAULT, FIRST, LEARNED, ORIGIN_ATTR, SHALLOW, Params, read_start
 from autoft.study.stop import Stop
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, queued_params, suggest
@@ -132,7 +132,7 @@ class Tuner:
             folder, spec.checkpoints.keep, maximize=self._maximize, disk=disk
         )
         for trial in ranked(read_trials(study), self._curves.direction):
-            self._checkpoints.add(trial.number, trial.score or 0.0, trial.checkpoint, trial.origin)
+            self._checkpoints.add(trial.number, trial.score or 0.0, trial.checkpoint)
         self._interrupted = leftovers(study)
         for interrupted in self._interrupted[:]:
             self._end_if_decided(interrupted)
@@ -187,11 +187,10 @@ class Tuner:
 
     def _planned_start(self, trial: Trial, others: Callable[[], list[FrozenTrial]]) -> Params | None:
         """The next of what the study begins with; None if all were tried, or the trial was queued."""
-        points = planned(self._start) if self._start else []
-        origins = {origin for origin, _ in points}
-        if not points or trial.user_attrs.get(ORIGIN_ATTR, points[0][0]) not in origins:
+        points = self._start.after_first if self._start else []
+        if not points or trial.user_attrs.get(ORIGIN_ATTR) in (DEFAULT, FIRST):
             return None
-        tried = sum(each.user_attrs.get(ORIGIN_ATTR) in origins for each in others())
+        tried = sum(each.user_attrs.get(ORIGIN_ATTR) in (SHALLOW, LEARNED) for each in others())
         if tried == len(points):
             return None
         origin, params = points[tried]
@@ -439,7 +438,7 @@ class Tuner:
         live = self._live.pop(number)
         self._budgets.ended()
         if value is not None:
-            self._checkpoints.add(number, value, live.checkpoint, live.trial.user_attrs.get(ORIGIN_ATTR))
+            self._checkpoints.add(number, value, live.checkpoint)
         self._checkpoints.delete_all_but_best(self._unfinished)
         for callback in self.callbacks:
             callback.finished(number)

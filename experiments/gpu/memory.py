@@ -34,15 +34,15 @@ def main() -> None:
         model = write_model(folder / "model")
         data = write_rows(folder / "data")
         whole = fine_tune(model, data, folder / "whole")
-        holder = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-c", HOLDER, str(LEFT_GIB)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        free, _ = torch.cuda.mem_get_info()
-        print(f"beside another process, {free / GIB:.1f} GiB free")
-        beside = fine_tune(model, data, folder / "beside")
-        holder.communicate()
+        ) as holder:
+            assert holder.stdin is not None and holder.stdout is not None
+            holder.stdout.readline()
+            free, _ = torch.cuda.mem_get_info()
+            print(f"beside another process, {free / GIB:.1f} GiB free")
+            with holder.stdin:  # closed, it ends
+                beside = fine_tune(model, data, folder / "beside")
         print(
             "the same losses within 1e-4:", all(abs(a - b) < 1e-4 for a, b in zip(whole, beside, strict=True))
         )

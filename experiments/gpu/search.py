@@ -7,7 +7,13 @@ import time
 from pathlib import Path
 
 QUICKSTART = Path(__file__).parents[2] / "search_spaces" / "quickstart.yaml"
-OVERRIDES = ("search.sampler=random", "search.pruner=none", "search.seed=7", "resources.gpus_per_trial=0.25")
+OVERRIDES = (
+    "search.start=random",
+    "search.sampler=random",
+    "search.pruner=none",
+    "search.seed=7",
+    "resources.gpus_per_trial=0.25",
+)
 
 
 def main() -> None:

@@ -233,7 +233,7 @@ def test_what_would_be_learned_from_an_earlier_study_is_told(workdir):
         first,
     )
     # Three of a study so alike; the fourth is not inside, and one is the default of so small a model.
-    assert second == "2 configurations from there are tried first"
+    assert second == "2 configurations from there come before the rest"
 
 
 def test_an_earlier_study_that_has_seen_test_rows_is_a_problem(workdir):

@@ -51,7 +51,7 @@ def test_what_is_tried_first_is_counted_over_all(caplog):
     assert [line.split(",")[0] for line in said] == [
         "learned: tickets",
         "learned: b",
-        "learned: 2 configurations from there are tried first",
+        "learned: 2 configurations from there come before the rest",
     ]
     assert caplog.messages == said
 

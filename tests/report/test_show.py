@@ -55,6 +55,7 @@ def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_pa
     [
         ("default", "the default: the recommended configuration, as near as the space allows"),
         ("first", "queued by you"),
+        ("shallow", "the recommended configuration with fewer trained blocks"),
         ("learned", "one of the best of an earlier study"),
         (None, "proposed by the sampler"),
     ],

@@ -89,6 +89,7 @@ def shallow_of(spec: StudySpec, blocks: int = BLOCKS) -> list[tuple[object, obje
     return [(params["unfreeze_depth"], params.get("learning_rate")) for params in start.shallow]
 
 
+FIXED = {"dropout": 0.1, "weight_decay": 0.01, "batch_size": 16, "epochs": 3}
 WIDE = {"low": 1e-6, "high": 1e-2, "log": True}
 
 
@@ -126,6 +127,25 @@ def test_a_larger_rate_stays_in_the_space() -> None:
     narrow = {"low": 1e-5, "high": 1e-4, "log": True}
     assert shallow_of(spec_of(unfreeze_depth=[4, 8, "all"], learning_rate=narrow)) == [(4, 1e-4), (8, 7.5e-5)]
     assert shallow_of(spec_of(unfreeze_depth=[4, "all"], learning_rate=1e-4)) == [(4, None)]
+
+
+def test_where_the_depth_does_not_count_nothing_is_tried_with_fewer_blocks() -> None:
+    depth = {"values": [0, 2, "all"], "when": {"model": "org/two"}}
+    assert start_of(spec_of(["org/one", "org/two"], unfreeze_depth=depth)).shallow == ()
+
+
+def test_what_the_user_has_queued_is_not_tried_twice() -> None:
+    spec = spec_of(unfreeze_depth=[0, 2, 4, "all"], learning_rate=1e-4, **FIXED)
+    assert start_of(spec).shallow == ({"unfreeze_depth": 2}, {"unfreeze_depth": 4})
+    queued = replace(spec, first=({"unfreeze_depth": 2},))
+    assert start_of(queued).shallow == ({"unfreeze_depth": 4},)
+
+
+def test_a_study_of_before_there_were_fewer_blocks_goes_on_without(folder: Path) -> None:
+    spec = make_spec(parameters=CONDITIONAL)
+    study = open_study(spec, folder, identity_of(spec, "digest"), Start({"learning_rate": 1e-4}))
+    study.set_user_attr("start", {"default": {"learning_rate": 1e-4}, "learned": []})
+    assert read_start(study) == Start({"learning_rate": 1e-4})
 
 
 def test_what_does_not_count_is_left_out() -> None:

@@ -338,15 +338,18 @@ def test_killed_at_any_write_the_study_goes_on_as_if_nothing_had_happened(
     if sampler in ("tpe", "gp"):
         search = replace(search, sampler_options={"n_startup_trials": 4})
     spec = make_spec(trials=12, parameters=CONDITIONAL, search=search)
+    shallow = ({"unfreeze_depth": 1, "learning_rate": 6e-4}, {"unfreeze_depth": 2, "learning_rate": 3e-4})
+    start = Start({"unfreeze_depth": "all", "learning_rate": 1e-4}, shallow)
 
     def whole(name: str) -> list[tuple[object, ...]]:
         study = open_study(spec, folder / name, identity_of(spec, "digest"))
         return [
-            (t.number, t.state, t.params, t.score, [(m.index, m.metrics) for m in t.measurements])
+            (t.number, t.state, t.origin, t.params, t.score, [(m.index, m.metrics) for m in t.measurements])
             for t in read_trials(study)
         ]
 
     def go_on(name: str) -> None:
+        open_study(spec, folder / name, identity_of(spec, "digest"), start)
         tuner = sit(spec, folder / name)
         while (trial := tuner.next()) is not None:
             rng = random.Random(trial.number)
@@ -408,19 +411,6 @@ def test_only_the_best_trials_keep_their_checkpoints(
         finish(tuner, *values)
         kept.append(sorted(path.name for path in (folder / "checkpoints").iterdir()))
     assert kept == [[Path(checkpoint_name(number, 1)).name for number in numbers] for numbers in expected]
-
-
-def test_the_default_keeps_its_checkpoint_also_after_it_is_over(folder: Path) -> None:
-    spec, kept = make_spec(trials=6, checkpoints=Checkpoints(1)), []
-    open_study(spec, folder, identity_of(spec, "digest"), Start({"learning_rate": 1e-4}))
-    for values in ((0.5,), (0.6,), (0.7,)):
-        tuner = sit(spec, folder)
-        (folder / checkpoint_name(len(kept), 1)).write_text("tensors")
-        finish(tuner, *values)
-        kept.append(sorted(path.name for path in (folder / "checkpoints").iterdir()))
-    assert kept == [
-        [Path(checkpoint_name(number, 1)).name for number in numbers] for numbers in ([0], [0, 1], [0, 2])
-    ]
 
 
 @pytest.mark.parametrize(("objective", "values"), [("macro_f1", (0.5, 0.9, 0.7)), ("log_loss", (5, 1, 3))])
