@@ -19,9 +19,7 @@ def lines(lessons: Sequence[Lesson], sampler: str, start: Start | None) -> list[
     said = [f"{_likeness(lesson)}: {_informing(lesson, sampler)}{_left_out(lesson)}" for lesson in lessons]
     if start is not None and start.learned:
         verb = "comes" if len(start.learned) == 1 else "come"
-        said.append(
-            f"{words.count(len(start.learned), 'configuration')} from there {verb} before the sampler's"
-        )
+        said.append(f"{words.count(len(start.learned), 'configuration')} from there {verb} before the rest")
     return said
 
 

@@ -86,6 +86,18 @@ def test_a_search_that_would_be_refused_is_a_problem_with_the_difference(tmp_pat
     assert "Nothing stands in the way" not in said
 
 
+def test_what_is_tried_first_is_told_in_order(workdir):
+    good, said = checked(space=tiny_space(workdir, "bert", first=[{"learning_rate": 1e-4}]))
+    assert good, said
+    start = section(said, "start")
+    assert start[0].startswith("trial 0, as recommended: learning_rate=0.0005 unfreeze_depth=all ")
+    assert start[1] == "first: learning_rate=0.0001"
+    # Of two blocks a sixth and a third are one; two thirds of them, one as well.
+    assert [line.partition(" dropout")[0] for line in start[2:]] == [
+        "then: learning_rate=0.001 unfreeze_depth=1"
+    ]
+
+
 def test_the_space_is_told_with_the_values_that_the_study_was_made_with(tmp_path, monkeypatch):
     monkeypatch.setattr(model_summary, "recommended", lambda *_: {"warmup_ratio": 0.2})
     begun(tmp_path)
