@@ -131,7 +131,7 @@ class Checkpoints:
     """Which trials' checkpoints a study keeps."""
 
     keep: int = 3
-    """Those of the best trials; running ones and the default have theirs besides."""
+    """Those of the best trials; running ones have theirs besides."""
 
 
 @dataclass(frozen=True)
