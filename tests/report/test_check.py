@@ -107,15 +107,17 @@ def test_the_space_is_told_with_the_values_that_the_study_was_made_with(tmp_path
     assert f"{'warmup_ratio':<16} 0.2 (default)" in said
 
 
-def test_a_storage_that_does_not_open_is_a_problem():
-    good, said = checked("search.storage=sqlite:////no/such/folder/study.db")
+def test_a_storage_that_does_not_open_is_a_problem(workdir):
+    space = tiny_space(workdir, "bert")
+    good, said = checked("search.storage=sqlite:////no/such/folder/study.db", space=space)
     assert not good
     assert "so far     PROBLEM: search.storage:" in said
 
 
-def test_the_address_of_the_cluster_is_not_printed_for_it_may_be_a_secret(monkeypatch):
+def test_the_address_of_the_cluster_is_not_printed_for_it_may_be_a_secret(workdir, monkeypatch):
     monkeypatch.setenv("AUTOFT_TEST_ADDRESS", "hunter2")
-    good, said = checked("resources.address=${AUTOFT_TEST_ADDRESS}:6379")
+    space = tiny_space(workdir, "bert")
+    good, said = checked("resources.address=${AUTOFT_TEST_ADDRESS}:6379", space=space)
     assert good, said
     assert "on the cluster at resources.address" in said
     assert "hunter2" not in said
