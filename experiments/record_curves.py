@@ -7,7 +7,7 @@ a line of experiments/curves/SET.jsonl: the values, and at each of twelve measur
 validation score and log loss, the test score, and the CPU seconds of training and of the evaluation of the
 validation rows; and the predicted classes of the validation and test rows at the best measurement. Nothing is
 pruned. Started again it goes on with the lines that are missing. Two processes of one thread; about eight
-hours in all on a CPU. On a GPU sixteen processes make it in some minutes: scores are alike there, seconds are
+hours in all on a CPU. On a GPU fifteen processes make it in some minutes: scores are alike there, seconds are
 not, so each line names its device.
 """
 

@@ -41,6 +41,7 @@ PARAMETERS = 22_713_600
 COUNT = 100
 RECOMMENDED = COUNT + len(CANDIDATES)
 SEEDS = 3
+"""Of the candidates and the recommended configuration."""
 REPEATED = 16
 """The first so many configurations are recorded with three seeds."""
 

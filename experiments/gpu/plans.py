@@ -13,6 +13,8 @@ from torch import nn
 
 ROWS = 16
 DROPOUT = (0.1, 0.2)
+BLOCKS = {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536}
+"""Of MiniLM's size, for every kind."""
 
 
 def main() -> None:
@@ -65,10 +67,8 @@ def text(dropout: float) -> nn.Module:
     """MiniLM's shape."""
     return hf.AutoModelForSequenceClassification.from_config(
         hf.BertConfig(
-            hidden_size=384,
-            num_hidden_layers=6,
             num_attention_heads=12,
-            intermediate_size=1536,
+            **BLOCKS,
             hidden_dropout_prob=dropout,
             attention_probs_dropout_prob=dropout,
         ),
@@ -88,10 +88,8 @@ def vision(dropout: float) -> nn.Module:
     """A ViT of six blocks."""
     return hf.AutoModelForImageClassification.from_config(
         hf.ViTConfig(
-            hidden_size=384,
-            num_hidden_layers=6,
             num_attention_heads=6,
-            intermediate_size=1536,
+            **BLOCKS,
             hidden_dropout_prob=dropout,
             attention_probs_dropout_prob=dropout,
         ),
@@ -109,10 +107,8 @@ def speech(dropout: float) -> nn.Module:
     """A wav2vec 2.0 of six blocks."""
     return hf.AutoModelForAudioClassification.from_config(
         hf.Wav2Vec2Config(
-            hidden_size=384,
-            num_hidden_layers=6,
             num_attention_heads=6,
-            intermediate_size=1536,
+            **BLOCKS,
             hidden_dropout=dropout,
             attention_dropout=dropout,
             layerdrop=0.0,
