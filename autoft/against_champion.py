@@ -13,10 +13,13 @@ import pyarrow.compute as pc
 from autoft.data.overlap import row_digests
 from autoft.data.prepare import read_rows
 from autoft.data.rows import listed
+from autoft.data.targets import Targets
 from autoft.errors import TrackingError
 from autoft.kernel.memory import is_out_of_memory
 from autoft.kernel.paired import PairedDifference, paired_difference
-from autoft.tasks.text_classification.predict import probabilities
+from autoft.tasks.find import find_task
+from autoft.tasks.predictions import predictions
+from autoft.tasks.protocol import Answered, Task
 from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import MissingVersionError, Training, load_version, read_training
 
@@ -58,13 +61,13 @@ def compare_with_champion(
         TrackingError: the version cannot be read.
     """
     table = read_rows(rows)
-    labels = json.loads(table.schema.metadata[b"targets"])["labels"]
+    targets = json.loads(table.schema.metadata[b"targets"])
     ours = read_training(uri, version.name, version.version)
     with _readable(champion):
         theirs = read_training(uri, version.name, champion)
-    fresh = _new_to_both(
-        table.filter(pc.equal(table["split"], "validation")), *_of_one_kind(ours, theirs, champion)
-    )
+    ours, theirs = _of_one_kind(ours, theirs, champion)
+    task = find_task(ours.task)
+    fresh = _new_to_both(table.filter(pc.equal(table["split"], "validation")), ours, theirs)
     say(
         f"comparing version {version.version} of {version.name} with version {champion}, the champion, "
         f"on {len(fresh):,} rows"
@@ -72,17 +75,17 @@ def compare_with_champion(
     try:
         with _readable(champion):
             other = load_version(uri, version.name, champion)
-        _require_labels(other, labels, champion)
-        there = _logits(other, fresh, labels)
+        _require_labels(other, list(task.config_values(targets)["label2id"]), champion)
+        there, _ = _answers(task, other, fresh, targets)
         del other  # one at a time in the device's memory
-        here = _logits(load_version(uri, version.name, version.version), fresh, labels)
+        here, encoded = _answers(task, load_version(uri, version.name, version.version), fresh, targets)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise NotComparableError(
             "there is too little memory to ask the two models", for_good=False
         ) from error
-    return paired_difference(metric, here, there, fresh["target"].to_numpy())
+    return paired_difference(task, metric, here, there, encoded.targets, task.finished(targets))
 
 
 @contextmanager
@@ -145,11 +148,9 @@ def _require_labels(pipeline: Any, labels: Sequence[str], champion: int) -> None
         raise NotComparableError(f"version {champion}, the champion, has other labels: {' and '.join(apart)}")
 
 
-def _logits(pipeline: Any, rows: pa.Table, labels: Sequence[str]) -> np.ndarray:
-    """The log of the probabilities [n, classes] that a model gives the `labels`, in their order."""
-    columns = [rows[name].to_pylist() for name in rows.column_names if name.startswith("input_")]
-    tokenizer = pipeline.tokenizer
-    found = probabilities(pipeline.model, tokenizer, *columns, max_length=tokenizer.model_max_length)
-    order = [pipeline.model.config.label2id[label] for label in labels]
-    logits: np.ndarray = np.log(np.maximum(found[:, order], np.finfo(np.float64).tiny))
-    return logits
+def _answers(task: Task, pipeline: Any, rows: pa.Table, targets: Targets) -> Answered:
+    """What a finished model predicts for the rows, its labels in the order of `targets`."""
+    model, tokenizer = pipeline.model, pipeline.tokenizer
+    order = [model.config.label2id[label] for label in task.config_values(targets)["label2id"]]
+    values = {"max_length": tokenizer.model_max_length}
+    return predictions(task, model, tokenizer, rows, task.finished(targets), values, order)

@@ -101,11 +101,12 @@ def _first(claim: Claim) -> Promotion:
 
 def _compared(claim: Claim, champion: int, found: PairedDifference) -> Promotion:
     said = (
-        f"{found.metric} is {found.one:.4f}, and {found.other:.4f} of version {champion}, on {found.rows:,} "
-        f"validation rows that neither was trained on. The difference is {found.one - found.other:+.4f} "
-        f"({100 * LEVEL:.0f} % bootstrap interval {found.low:+.4f} to {found.high:+.4f})"
+        f"{found.metric.name} is {found.one:.4f}, and {found.other:.4f} of version {champion}, on "
+        f"{found.rows:,} validation rows that neither was trained on. The difference is "
+        f"{found.one - found.other:+.4f} ({100 * LEVEL:.0f} % bootstrap interval {found.low:+.4f} to "
+        f"{found.high:+.4f})"
     )
-    figures = {**asdict(found), "champion": champion, "level": LEVEL}
+    figures = {**asdict(found), "metric": found.metric.name, "champion": champion, "level": LEVEL}
     if found.is_better:
         return _takes_over(claim, champion, f"{said}.", "the study chose it on these rows, and ", figures)
     return _stays(claim, f"{said}: not better by more than chance.", figures=figures)

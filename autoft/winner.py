@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from autoft.data.files import read_table
-from autoft.data.overlap import row_digests, texts_of
+from autoft.data.overlap import row_digests
 from autoft.data.prepare import PreparedData
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
 from autoft.kernel.boundary.plan import CachePlan
@@ -33,6 +33,8 @@ from autoft.study.records import (
 from autoft.study.storage import Study, study_id
 from autoft.study.trial_config import fine_tune_config
 from autoft.tasks.find import find_task
+from autoft.tasks.predictions import predictions
+from autoft.tasks.protocol import Answered
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.registry import Registered, find_version, register_version
 from autoft.tracking.retrieval import Best
@@ -133,24 +135,32 @@ class Searched:
 
         Raises ModelError if the checkpoint is gone, damaged or of another moment than the trial's best.
         """
-        config, prepared = self._config_of(trial), self.prepared
+        config, prepared, task = self._config_of(trial), self.prepared, find_task(self.spec.task)
         ref = self.spec.model(config.model)
         model, tokenizer = rebuild(
             resolve(ref),
             config,
             prepared.targets,
             self._checkpoint_of(trial),
-            find_task(self.spec.task),
+            task,
             trial.best_index,
         )
         rows = read_table(prepared.rows_path)
+        train, validation = (rows.filter(pc.equal(rows["split"], each)) for each in ("train", "validation"))
+
+        def answered() -> Answered:
+            return predictions(task, model, tokenizer, validation, prepared.targets, config.task_values)
+
+        task.finish(model, prepared.targets, answered)
         return FineTuned(
+            task=task,
             model=model,
             tokenizer=tokenizer,
+            targets=task.finished(prepared.targets),
             reference=ref.name,
             max_length=int(config.task_values["max_length"]),
-            example=texts_of(rows.slice(0, 1))[0],
-            trained_rows=row_digests(rows.filter(pc.equal(rows["split"], "train"))),
+            example=rows.slice(0, 1),
+            trained_rows=row_digests(train),
         )
 
     def _make_again(self, trial: TrialRecord) -> None:

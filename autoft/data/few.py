@@ -2,8 +2,8 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from autoft.data.overlap import texts_of
 from autoft.data.prepare import Rows
 
 
@@ -22,6 +22,5 @@ def longest(rows: Rows, train: int, validation: int) -> Rows:
 
 def _lengths(table: pa.Table) -> np.ndarray:
     """Characters of each row's inputs, float64 [n]: which rows are long, before anything is tokenized."""
-    texts = (table.column(name) for name in table.column_names if name.startswith("input_"))
-    total: np.ndarray = np.sum([pc.utf8_length(text).to_numpy() for text in texts], axis=0, dtype=float)
+    total: np.ndarray = np.array([sum(map(len, texts)) for texts in texts_of(table)], dtype=float)
     return total

@@ -1,10 +1,10 @@
-"""The file formats: csv, tsv, jsonl and parquet, read strictly and with line numbers."""
+"""The file formats: csv, tsv, jsonl, parquet and CoNLL, read strictly and with line numbers."""
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autoft.data.encoding import read_text
-from autoft.data.rows import Finding, RawSplit, listed, require_columns
+from autoft.data.rows import Cell, Finding, RawSplit, listed, require_columns
 from autoft.data.swallowed import swallowed_rows
-from autoft.data.values import class_names, text_column
+from autoft.data.values import class_names, list_column, text_column
 from autoft.errors import DataError
 
 
-def read_file(path: Path, wanted: Sequence[str]) -> RawSplit:
-    """The wanted columns of a csv, tsv, jsonl or parquet file.
+def read_file(path: Path, wanted: Sequence[str], lists: Collection[str] = ()) -> RawSplit:
+    """The wanted columns of a csv, tsv, jsonl, parquet or CoNLL file; those in `lists` hold lists of texts.
 
     Raises DataError for a format that is not read, an empty or broken file, and missing columns.
     """
@@ -36,7 +36,7 @@ def read_file(path: Path, wanted: Sequence[str]) -> RawSplit:
     if empty:
         raise DataError(f"{path.name} is empty")
     try:
-        split = reader(path, wanted)
+        split = reader(path, wanted, lists)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not len(split):
@@ -51,18 +51,18 @@ def raw_split(
     columns: Mapping[str, Sequence[object]],
     classes: Mapping[str, Sequence[str]] | None = None,
     findings: Sequence[Finding | None] = (),
+    lists: Collection[str] = (),
 ) -> RawSplit:
     """Values of any type as a `RawSplit`; columns in `classes` are numbers into its names."""
-    texts = {
-        name: class_names(values, classes[name])
-        if classes and name in classes
-        else text_column(values, source, name, numbers, unit)
-        for name, values in columns.items()
-    }
-    return RawSplit(source, unit, numbers, texts, tuple(each for each in findings if each is not None))
+    cells: dict[str, Sequence[Cell]] = {}
+    for name, values in columns.items():
+        named = class_names(values, classes[name]) if classes and name in classes else values
+        read = list_column if name in lists else text_column
+        cells[name] = read(named, source, name, numbers, unit)
+    return RawSplit(source, unit, numbers, cells, tuple(each for each in findings if each is not None))
 
 
-def _read_separated(path: Path, wanted: Sequence[str], *, delimiter: str) -> RawSplit:
+def _read_separated(path: Path, wanted: Sequence[str], lists: Collection[str], *, delimiter: str) -> RawSplit:
     """Everything is text, so that a label `007` survives. Blank lines are skipped."""
     text, encoding = read_text(path)
     header, records, lines = _records(path, text, delimiter)
@@ -83,7 +83,7 @@ def _read_separated(path: Path, wanted: Sequence[str], *, delimiter: str) -> Raw
     columns = {name: [record[i] for record in records] for name, i in at.items()}
     swallowed = swallowed_rows(path.name, header, records, lines, wanted, delimiter)
     numbers = np.array(lines, np.int64)
-    return raw_split(path.name, "line", numbers, columns, findings=(encoding, swallowed))
+    return raw_split(path.name, "line", numbers, columns, findings=(encoding, swallowed), lists=lists)
 
 
 def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
@@ -110,7 +110,7 @@ def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], list[lis
     return records[0], records[1:], lines[1:]
 
 
-def _read_jsonl(path: Path, wanted: Sequence[str]) -> RawSplit:
+def _read_jsonl(path: Path, wanted: Sequence[str], lists: Collection[str]) -> RawSplit:
     """One JSON object a line; a key that a line does not have is an empty cell."""
     rows: list[dict[str, object]] = []
     lines = []
@@ -135,10 +135,11 @@ def _read_jsonl(path: Path, wanted: Sequence[str]) -> RawSplit:
         raise DataError(f"{path.name} is empty")
     require_columns(path.name, list(dict.fromkeys(key for row in rows for key in row)), wanted)
     columns = {name: [row.get(name) for row in rows] for name in wanted}
-    return raw_split(path.name, "line", np.array(lines, np.int64), columns, findings=(encoding,))
+    numbers = np.array(lines, np.int64)
+    return raw_split(path.name, "line", numbers, columns, findings=(encoding,), lists=lists)
 
 
-def _read_parquet(path: Path, wanted: Sequence[str]) -> RawSplit:
+def _read_parquet(path: Path, wanted: Sequence[str], lists: Collection[str]) -> RawSplit:
     """A hub dataset's ClassLabel column, described in the file's metadata, gives its names."""
     try:
         schema = pq.read_schema(path)
@@ -148,15 +149,46 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> RawSplit:
         raise DataError(f"{path.name}: not a readable parquet file: {error}") from None
     columns = {name: table.column(name).to_pylist() for name in wanted}
     numbers = np.arange(1, len(table) + 1, dtype=np.int64)
-    return raw_split(path.name, "row", numbers, columns, _class_labels(schema))
+    return raw_split(path.name, "row", numbers, columns, _class_labels(schema), lists=lists)
+
+
+TOKENS, TAGS = "tokens", "tags"
+"""What the first and the last column of a CoNLL file are called here; it has no header."""
+
+
+def _read_conll(path: Path, wanted: Sequence[str], lists: Collection[str]) -> RawSplit:
+    """A token a line, its tag in the last column, an empty line after each sentence: one row a sentence."""
+    require_columns(path.name, [TOKENS, TAGS], wanted, "; the first column is `tokens`, the last one `tags`")
+    content, encoding = read_text(path)
+    rows: list[list[list[str]]] = []
+    starts: list[int] = []
+    within = False
+    for number, line in enumerate(content.split("\n"), start=1):
+        fields = line.split()
+        if not fields or fields[0] == "-DOCSTART-":
+            within = False
+            continue
+        if len(fields) < 2:
+            raise DataError(f"{path.name}:{number}: a line must be a token and its tag, got {line.strip()!r}")
+        if not within:
+            rows.append([])
+            starts.append(number)
+            within = True
+        rows[-1].append([fields[0], fields[-1]])
+    columns = {
+        name: [[token[place] for token in row] for row in rows] for name, place in ((TOKENS, 0), (TAGS, 1))
+    }
+    chosen = {name: columns[name] for name in wanted}
+    return raw_split(path.name, "line", np.array(starts, np.int64), chosen, findings=(encoding,), lists=lists)
 
 
 def _class_labels(schema: pa.Schema) -> dict[str, list[str]]:
     """Names of the columns that `datasets` described as ClassLabel when it wrote the file."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return {name: kind["names"] for name, kind in features.items() if "names" in kind}
-    except (KeyError, TypeError, ValueError):
+        kinds = {name: kind.get("feature", kind) for name, kind in features.items()}
+        return {name: kind["names"] for name, kind in kinds.items() if "names" in kind}
+    except (AttributeError, KeyError, TypeError, ValueError):
         return {}
 
 
@@ -165,7 +197,9 @@ def _mend(path: Path) -> str:
         ".json": "; rename it if it holds one object a line",
         ".ndjson": "; rename it to .jsonl",
         ".tab": "; rename it to .tsv",
-        ".txt": "; rename it to .csv or .tsv, by what separates its columns",
+        ".txt": "; rename it to .csv, .tsv or .conll, by how it is laid out",
+        ".bio": "; rename it to .conll",
+        ".iob": "; rename it to .conll",
         ".xlsx": "; export the sheet as csv",
         ".xls": "; export the sheet as csv",
         ".gz": "; unpack it",
@@ -176,10 +210,11 @@ def _mend(path: Path) -> str:
 
 _SEPARATORS = {",": "comma", "\t": "tab"}
 
-READERS: Mapping[str, Callable[[Path, Sequence[str]], RawSplit]] = {
+READERS: Mapping[str, Callable[[Path, Sequence[str], Collection[str]], RawSplit]] = {
     ".csv": partial(_read_separated, delimiter=","),
     ".tsv": partial(_read_separated, delimiter="\t"),
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
+    ".conll": _read_conll,
 }
 """By suffix, in the order in which errors list them."""

@@ -5,7 +5,7 @@ The token is read from `HF_TOKEN` at the moment of the request and goes nowhere 
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from autoft.errors import DataError
 from autoft.spec.study import DataSpec
 
 
-def load_hub(spec: DataSpec, wanted: Sequence[str]) -> dict[str, RawSplit]:
-    """The wanted columns of every split of `spec.hub`, under the hub's split names.
+def load_hub(spec: DataSpec, wanted: Sequence[str], lists: Collection[str] = ()) -> dict[str, RawSplit]:
+    """The wanted columns of every split of `spec.hub`, under the hub's split names; `lists` as in `load`.
 
     Where the hub cannot be reached, what `hf download` left in the hub's cache is read instead.
     Raises DataError that says what is missing and how to fetch it.
@@ -27,14 +27,12 @@ def load_hub(spec: DataSpec, wanted: Sequence[str]) -> dict[str, RawSplit]:
     for name, split in _fetch(spec).items():
         source = f"{spec.hub}[{name}]"
         require_columns(source, split.column_names, wanted)
-        classes = {
-            column: split.features[column].names
-            for column in wanted
-            if hasattr(split.features[column], "names")
-        }
+        kinds = {column: split.features[column] for column in wanted}
+        of_one = {column: getattr(kind, "feature", kind) for column, kind in kinds.items()}
+        classes = {column: kind.names for column, kind in of_one.items() if hasattr(kind, "names")}
         columns = {column: split[column][:] for column in wanted}
         numbers = np.arange(1, len(split) + 1, dtype=np.int64)
-        splits[name] = raw_split(source, "row", numbers, columns, classes)
+        splits[name] = raw_split(source, "row", numbers, columns, classes, lists=lists)
     return splits
 
 

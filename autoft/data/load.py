@@ -1,7 +1,7 @@
 """From where the user said to rows of text: a file, a folder of split files, a hub dataset, data frames."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,27 +24,31 @@ SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
 """What a split file, a split of a hub dataset, or a key of `data` may be called."""
 
 
-def load(spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None) -> dict[str, RawSplit]:
+def load(
+    spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None, lists: Collection[str] = ()
+) -> dict[str, RawSplit]:
     """The splits that the data come with: `train`, and `validation` and `test` where they are given.
 
-    A single file is `train`. Only the inputs, the target and the group column are read.
+    A single file is `train`. Only the inputs, the target and the group column are read; columns in `lists`
+    hold a list of texts a row.
     Raises DataError for everything that cannot be read.
     """
     wanted = list(
         dict.fromkeys([*spec.inputs, spec.target, *([spec.split.group] if spec.split.group else [])])
     )
     if frames is not None:
-        return _named({name: _from_frame(name, frame, wanted) for name, frame in frames.items()}, "data")
+        read = {name: _from_frame(name, frame, wanted, lists) for name, frame in frames.items()}
+        return _named(read, "data")
     if spec.hub is not None:
-        return _named(load_hub(spec, wanted), spec.hub)
+        return _named(load_hub(spec, wanted, lists), spec.hub)
     if spec.path is None:
         raise DataError("data: give a path, a hub dataset, or data frames")
     if spec.path.is_dir():
         files = _named(_split_files(spec.path), f"{spec.path.name}/")
-        return {name: read_file(file, wanted) for name, file in files.items()}
+        return {name: read_file(file, wanted, lists) for name, file in files.items()}
     if not spec.path.exists():
         raise DataError(f"{spec.path}: no such file or folder{_nearest(spec.path)}")
-    return {"train": read_file(spec.path, wanted)}
+    return {"train": read_file(spec.path, wanted, lists)}
 
 
 def _named(splits: Mapping[str, T], source: str) -> dict[str, T]:
@@ -81,7 +85,7 @@ def _split_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str]) -> RawSplit:
+def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str], lists: Collection[str]) -> RawSplit:
     source = f'data["{name}"]'
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"{source}: must be a pandas DataFrame, got {type(frame).__name__}")
@@ -92,7 +96,7 @@ def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str]) -> RawSplit:
         raise DataError(f"{source} has no rows")
     at = {str(column): column for column in frame.columns}
     columns = {column: frame[at[column]].tolist() for column in wanted}
-    return raw_split(source, "iloc", np.arange(len(frame), dtype=np.int64), columns)
+    return raw_split(source, "iloc", np.arange(len(frame), dtype=np.int64), columns, lists=lists)
 
 
 def _nearest(path: Path) -> str:

@@ -17,9 +17,10 @@ ROW_DIGESTS = "autoft row digests 1"
 
 
 def texts_of(rows: "pa.Table") -> list[tuple[str, ...]]:
-    """Each row's inputs as they stand, one text a column: two for a pair."""
+    """Each row's inputs, one text a column: two for a pair; tokens are joined by spaces."""
     columns = [rows.column(name).to_pylist() for name in rows.column_names if name.startswith("input_")]
-    return list(zip(*columns, strict=True))
+    texts = [[cell if isinstance(cell, str) else " ".join(cell) for cell in column] for column in columns]
+    return list(zip(*texts, strict=True))
 
 
 def leaked(test: "pa.Table", own: Sequence["pa.Table"], earlier: "pa.Table") -> list[tuple[str, ...]]:

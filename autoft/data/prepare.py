@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -133,13 +133,10 @@ def examine(spec: DataSpec, rules: TargetRules, frames: Mapping[str, pd.DataFram
     a test split comes with them, validation is; where only validation does, there is no test split.
     Raises DataError for everything about the data that the user has to fix.
     """
-    loaded, dropped = _without_empties(load(spec, frames), spec)
-    loaded = {
-        name: replace(split, columns={**split.columns, spec.target: rules.clean_target(split, spec.target)})
-        for name, split in loaded.items()
-    }
-    targets = rules.fit_targets(loaded, spec.target)
+    loaded, dropped = _without_empties(load(spec, frames, _lists(spec, rules)), spec)
+    loaded = {name: _cleaned(split, spec, rules) for name, split in loaded.items()}
     splits = _with_drawn(loaded, spec, rules)
+    targets = rules.fit_targets(splits, spec.target)
     if spec.split.group:
         _require_disjoint_groups(splits, spec.split.group)
     digest = _digest(splits, spec, targets)
@@ -166,11 +163,26 @@ def examine(spec: DataSpec, rules: TargetRules, frames: Mapping[str, pd.DataFram
     )
 
 
+def _cleaned(split: RawSplit, spec: DataSpec, rules: TargetRules) -> RawSplit:
+    target = rules.clean_target(split, spec.target, spec.inputs)
+    return replace(split, columns={**split.columns, spec.target: target})
+
+
+def _lists(spec: DataSpec, rules: TargetRules) -> list[str]:
+    """The columns whose cells are lists."""
+    inputs = spec.inputs if rules.spec.inputs == "texts" else ()
+    return [*inputs, *([spec.target] if rules.spec.target == "texts" else [])]
+
+
 def _without_empties(loaded: Mapping[str, RawSplit], spec: DataSpec) -> tuple[dict[str, RawSplit], int]:
     needed = [*spec.inputs, spec.target, *([spec.split.group] if spec.split.group else [])]
     problems, kept, dropped = [], {}, 0
     for name, split in loaded.items():
-        empty = {column: np.array([cell is None for cell in split.columns[column]]) for column in needed}
+        # A row may have an empty list of labels, but not of tokens.
+        nothing = {column: (None, ()) if column in spec.inputs else (None,) for column in needed}
+        empty = {
+            column: np.array([cell in nothing[column] for cell in split.columns[column]]) for column in needed
+        }
         any_empty = np.logical_or.reduce(list(empty.values()))
         if any_empty.any() and spec.on_empty == "error":
             parts = [f"`{column}` in {mask.sum()}" for column, mask in empty.items() if mask.any()]
@@ -256,8 +268,13 @@ def _table(
     split: RawSplit, name: str, spec: DataSpec, target: pa.Array, metadata: Mapping[str, str]
 ) -> pa.Table:
     columns = {
-        f"input_{i}": pa.array(split.columns[column], pa.large_string())
+        f"input_{i}": pa.array(split.columns[column], _arrow_type(split.columns[column]))
         for i, column in enumerate(spec.inputs)
     }
     columns |= {"target": target, "split": pa.repeat(pa.scalar(name), len(split))}
     return pa.table(columns).replace_schema_metadata(dict(metadata))
+
+
+def _arrow_type(cells: Sequence[Cell]) -> pa.DataType:
+    text = pa.large_string()
+    return pa.large_list(text) if any(isinstance(cell, tuple) for cell in cells) else text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from autoft.data.rows import Cell, RawSplit
+from autoft.data.rows import Cell, RawSplit, as_line
 
 _SHOWN = 3
 """Examples of each finding."""
@@ -105,7 +105,7 @@ class _Looked:
     def example(self, row: int, other: "_Looked") -> str:
         """The row, and the first one of `other` that is the same."""
         key = self.keys[row]
-        text = " | ".join(" ".join(str(part).split()) for part in key)
+        text = " | ".join(as_line(part) for part in key)
         cut = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
         places = [
             f"{of.split.unit} {of.split.numbers[i]} of {of.split.source}"

@@ -12,6 +12,12 @@ from autoft.errors import DataError
 Cell = str | tuple[str, ...] | None
 """A cell of a column of text, or of a column of lists of texts; None is an empty one."""
 
+
+def as_line(cell: Cell) -> str:
+    """A cell in one line: without line breaks, the texts of a list one after the other."""
+    return " ".join(" ".join(cell or ()).split() if isinstance(cell, tuple) else (cell or "").split())
+
+
 SHOWN = 5
 """How many lines or names an error lists before it says how many more there are."""
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from autoft.data.rows import Cell, Finding, RawSplit
+from autoft.spec.task import TaskSpec
 
 Targets = Mapping[str, Any]
 """What was learnt of the target on the training rows, as JSON values: label names, a set of tags, a scale."""
@@ -14,10 +15,13 @@ Targets = Mapping[str, Any]
 class TargetRules(Protocol):
     """How a task reads, learns and writes its target column. Errors name the rows (`RawSplit.places`)."""
 
-    def clean_target(self, split: RawSplit, column: str) -> Sequence[Cell]:
+    spec: TaskSpec
+    """Its declaration, which says what the cells of the columns are."""
+
+    def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """The column's cells [n] as they count: without white space around a label, for example.
 
-        Raises DataError for a cell that is no target of this task.
+        Raises DataError for a cell that is no target of this task, or does not fit the row's `inputs`.
         """
 
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:

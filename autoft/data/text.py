@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ def tokenizer_fingerprint(tokenizer: Any) -> str:
     return key.hexdigest()
 
 
+WORDS = "words"
+"""What `tokenize_words` calls its target."""
+
+
 def tokenize(
     columns: Sequence[Sequence[str]],
     tokenizer: Any,
@@ -49,12 +54,38 @@ def tokenize(
     Gives the inputs `input_ids` (int32) and, where the tokenizer makes them, `token_type_ids` (int8), both
     with special tokens.
     """
-    ids, types, lengths = [], [], []
+    encoded, _ = _tokenize(columns, tokenizer, max_length, words=False)
+    return replace(encoded, targets=targets or {})
+
+
+def tokenize_words(rows: Sequence[Sequence[str]], tokenizer: Any, max_length: int) -> Encoded:
+    """Tokenizes rows of words [n], as `tokenize` does with texts; the tokenizer is a fast one.
+
+    Its target `words` says for each token the number of the word that it begins, -1 where it begins none;
+    int32, by row.
+    """
+    encoded, begins = _tokenize([rows], tokenizer, max_length, words=True)
+    starts = Ragged(np.array(begins, np.int32), _offsets(encoded.lengths), -1)
+    return replace(encoded, targets={WORDS: starts})
+
+
+def _tokenize(
+    columns: Sequence[Sequence[Any]], tokenizer: Any, max_length: int, words: bool
+) -> tuple[Encoded, list[int]]:
+    """The rows, and of rows of words where each one begins."""
+    ids, types, lengths, begins = [], [], [], list[int]()
     for start in range(0, len(columns[0]), _CHUNK_ROWS):
         chunk = [list(column[start : start + _CHUNK_ROWS]) for column in columns]
         found = tokenizer(
-            *chunk, truncation=True, max_length=max_length, padding=False, return_attention_mask=False
+            *chunk,
+            truncation=True,
+            max_length=max_length,
+            padding=False,
+            return_attention_mask=False,
+            is_split_into_words=words,
         )
+        for row in range(len(chunk[0]) if words else 0):
+            begins += _begins(found.word_ids(row)) or [-1]
         rows = found["input_ids"]
         row_types = found.get("token_type_ids")
         if not all(rows):
@@ -65,12 +96,22 @@ def tokenize(
         if row_types is not None:
             types.append(np.fromiter(chain.from_iterable(row_types), np.int8, lengths[-1].sum()))
     counts = np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = _offsets(counts)
     pad_id = tokenizer.pad_token_id or 0
     inputs: dict[str, Array] = {"input_ids": Ragged(_joined(ids, np.int32), offsets, pad_id)}
     if types:
         inputs["token_type_ids"] = Ragged(_joined(types, np.int8), offsets)
-    return Encoded(inputs, targets or {}, counts)
+    return Encoded(inputs, {}, counts), begins
+
+
+def _offsets(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _begins(word_ids: Sequence[int | None]) -> list[int]:
+    """For each token the word that it begins, or -1."""
+    before = [None, *word_ids[:-1]]
+    return [-1 if word is None or word == last else word for word, last in zip(word_ids, before, strict=True)]
 
 
 def _joined(parts: Sequence[np.ndarray], kind: type) -> np.ndarray:

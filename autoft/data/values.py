@@ -1,5 +1,6 @@
-"""What a cell means: empty, text, or a label's name. The same for every file format."""
+"""What a cell means: empty, text, a label's name, or a list of them. The same for every file format."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 import pandas as pd
 
-from autoft.data.rows import listed
+from autoft.data.rows import Cell, listed
 from autoft.errors import DataError
 
 _DIGITS = re.compile("([0-9]+)")
@@ -57,17 +58,63 @@ def text_column(
     return texts
 
 
-def class_names(values: Iterable[object], names: Sequence[str]) -> list[str | None]:
-    """The names behind a hub dataset's ClassLabel numbers; -1 is its word for "not labelled".
+def list_column(
+    values: Iterable[object], source: str, column: str, numbers: np.ndarray, unit: str
+) -> list[tuple[str, ...] | None]:
+    """A column's cells as lists of texts (each as `as_text`); None where there is none, () for an empty list.
+
+    Text, as in a csv, is read as a JSON list. Raises DataError with the first place of a value that is no
+    list, or of a list with something in it that is empty or not one value.
+    """
+    lists: list[tuple[str, ...] | None] = []
+    for number, value in zip(numbers, values, strict=True):
+        place = f"{source}: {unit} {number}: column `{column}`"
+        found = _as_list(value, place)
+        if found is None:
+            lists.append(None)
+            continue
+        texts = text_column(found, source, column, np.full(len(found), number), unit)
+        if None in texts:
+            raise DataError(f"{place} holds a list whose element {1 + texts.index(None)} is empty")
+        lists.append(tuple(str(text) for text in texts))
+    return lists
+
+
+def _as_list(value: object, place: str) -> Sequence[object] | None:
+    if isinstance(value, str) and value.strip():
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise DataError(f'{place} must be a JSON list such as ["a", "b"], got {value!r:.60}') from None
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        found: Sequence[object] = value
+        return found
+    if isinstance(value, dict | bytes | set) or as_text(value) is not None:
+        raise DataError(f"{place} must be a list, got {value!r:.60}")
+    return None
+
+
+def class_names(values: Iterable[object], names: Sequence[str]) -> list[Cell]:
+    """The names behind a hub dataset's ClassLabel numbers, or lists of them; -1 means "not labelled" there.
 
     Raises DataError for a number without a name.
     """
-    texts: list[str | None] = []
-    for value in values:
-        if isinstance(value, int) and value >= len(names):
-            raise DataError(f"label number {value} has no name; the names are {listed(names, '`')}")
-        texts.append(names[value] if isinstance(value, int) and value >= 0 else None)
-    return texts
+    return [
+        tuple(str(_class_name(each, names)) for each in value)
+        if isinstance(value, list | tuple | np.ndarray)
+        else _class_name(value, names)
+        for value in values
+    ]
+
+
+def _class_name(value: object, names: Sequence[str]) -> str | None:
+    if not isinstance(value, int | np.integer) or value < 0:
+        return None
+    if value >= len(names):
+        raise DataError(f"label number {value} has no name; the names are {listed(names, '`')}")
+    return names[int(value)]
 
 
 def natural_order(names: Iterable[str]) -> tuple[str, ...]:

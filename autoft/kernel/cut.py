@@ -83,21 +83,23 @@ def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> lis
     if len(table) > MOST_ROWS:
         table = table.take(np.linspace(0, len(table) - 1, MOST_ROWS).astype(int))
     texts = [table.column(f"input_{i}").to_pylist() for i in range(rows.n_inputs)]
+    task, whole = find_task(spec.task), {"max_length": _NO_LIMIT}
     max_length = int(spec.space.ends("max_length")[1])
     found = []
     for ref, summary in zip(spec.models, models, strict=True):
-        tokenizer = load_processor(resolve(ref), find_task(spec.task))
-        lengths = tokenize(texts, tokenizer, _NO_LIMIT).lengths
+        tokenizer = load_processor(resolve(ref), task)
+        lengths = task.encode(table, tokenizer, rows.targets, whole).lengths
         if (lengths <= max_length).all():
             continue
-        alone = [tokenize([column], tokenizer, _NO_LIMIT).lengths for column in texts]
+        pair = texts if len(texts) > 1 else []
+        alone = tuple(tokenize([column], tokenizer, _NO_LIMIT).lengths for column in pair)
         found.append(
             CutRows(
                 columns=spec.data.inputs,
                 model=ref.name if len(spec.models) > 1 else None,
                 max_length=max_length,
                 lengths=lengths,
-                alone=tuple(alone) if len(texts) > 1 else (),
+                alone=alone,
                 rows=rows.size("train") + rows.size("validation"),
                 limit=summary.token_limit,
             )

@@ -6,25 +6,26 @@ equally good models it finds the first one better in 1 to 4 of 100 cases, where 
 accuracy and macro F1, 50 to 200 rows, 80 and 95 % right, half of the answers shared).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from autoft.tasks.classification import classification_metrics
-from autoft.tasks.classification_error import row_values, scores
-from autoft.tasks.classification_metrics import METRICS
+from autoft.data.encoded import Array
+from autoft.data.targets import Targets
+from autoft.spec.metrics import Metric
+from autoft.tasks.protocol import Predictions, Task
 
 LEVEL = 0.95
 RESAMPLES = 2000
 """50 of them lie beyond each end of the interval."""
-SEED = 0
 
 
 @dataclass(frozen=True)
 class PairedDifference:
     """Two models on the same rows."""
 
-    metric: str
+    metric: Metric
     rows: int
     one: float
     """The metric of the one model."""
@@ -36,41 +37,33 @@ class PairedDifference:
     @property
     def is_better(self) -> bool:
         """Whether the one is better by more than chance: the whole interval is on its side of 0."""
-        return all(METRICS[self.metric].is_better(end, 0.0) for end in (self.low, self.high))
+        return all(self.metric.is_better(end, 0.0) for end in (self.low, self.high))
 
 
 def paired_difference(
-    metric: str, one: np.ndarray, other: np.ndarray, labels: np.ndarray
+    task: Task,
+    metric: str,
+    one: Predictions,
+    other: Predictions,
+    encoded: Mapping[str, Array],
+    targets: Targets,
 ) -> PairedDifference:
-    """How much better the `one` model is than the `other` by a metric of `classification_metrics`.
+    """How much better the `one` model is than the `other` by a metric of the task.
 
-    NaN throughout where a model's logits are not finite. The same answers have the same interval.
+    NaN throughout where a model's answers are not finite. The same answers have the same interval.
 
     Args:
+        task: what both were trained for.
         metric: its name.
-        one: logits [n, classes].
-        other: logits [n, classes].
-        labels: [n], in 0..classes-1.
+        one: what it predicts for n rows.
+        other: the same of the other.
+        encoded: the targets of these rows.
+        targets: what was learnt of the target column.
     """
-    mine, theirs = (classification_metrics(logits, labels)[metric] for logits in (one, other))
+    mine, theirs = (task.score(each, encoded, targets)[metric] for each in (one, other))
     low = high = np.nan
     if np.isfinite([mine, theirs]).all():
-        differences = _resampled(metric, one, other, labels)
+        differences = task.differences(metric, one, other, encoded, RESAMPLES)
         low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
-    return PairedDifference(metric, len(labels), mine, theirs, low, high)
-
-
-def _resampled(metric: str, one: np.ndarray, other: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """[RESAMPLES]: the difference on each draw."""
-    generator, rows = np.random.default_rng(SEED), len(labels)
-    first, second = row_values(metric, one, labels), row_values(metric, other, labels)
-    if first is not None and second is not None:
-        apart = first - second
-        return np.array([apart[generator.integers(rows, size=rows)].mean() for _ in range(RESAMPLES)])
-    # The others see only how often each label was given which two predictions, so these counts are drawn.
-    answers = np.concatenate([labels, one.argmax(axis=1), other.argmax(axis=1)])
-    _, indices = np.unique(answers, return_inverse=True)
-    (true, by_one, by_other), times = np.unique(indices.reshape(3, -1), axis=1, return_counts=True)
-    counts = generator.multinomial(rows, times / rows, size=RESAMPLES)
-    difference: np.ndarray = scores(metric, counts, true, by_one) - scores(metric, counts, true, by_other)
-    return difference
+    rows = len(next(iter(one.values())))
+    return PairedDifference(task.spec.metrics[metric], rows, mine, theirs, low, high)

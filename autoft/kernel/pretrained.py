@@ -106,6 +106,10 @@ def load_pretrained(source: ModelSource, targets: Targets, task: Task) -> Pretra
     model, missing = _from_cache_or_hub(source, lambda local: _load_weights(source, targets, task, local))
     processor = load_processor(source, task)
     _set_padding(source, model, processor)
+    try:
+        task.check_model(model)
+    except ModelError as error:
+        raise ModelError(f"{source.name}: {error}") from None
     restore_dropout_places(model)
     evaluation_mode(model)
     anatomy = find_blocks(model)

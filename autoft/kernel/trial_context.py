@@ -17,6 +17,7 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
+from autoft.tasks.predictions import joined
 from autoft.tasks.protocol import Predictions, Task
 
 
@@ -58,6 +59,7 @@ def add_gradients(
     """
     task, losses = context.task, []
     weight = task.weight({name: taken(array, rows) for name, array in context.train.targets.items()})
+    weight = weight or 1.0  # nothing counts, so the sum is 0
     for part in _pieces(context, rows, micro_batch):
         batch = context.train.batch(part)
         with autocast(context.device, config.precision):
@@ -105,8 +107,8 @@ def _try_predictions(context: TrialContext, precision: Precision) -> Predictions
         for rows, inputs in context.validation.evaluation():
             batch = context.validation.with_states(inputs, rows)
             with autocast(context.device, precision):
-                found.append(context.task.predict(context.forward(batch), batch))
-        return {name: torch.cat([each[name] for each in found]).cpu().numpy() for name in found[0]}
+                found.append(context.task.predict(context.forward(batch), batch, context.targets))
+        return joined(found)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

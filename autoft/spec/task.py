@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from autoft.spec.hyperparameters import COMMON, Hyperparameter
 from autoft.spec.metrics import Metric
+
+Kind = Literal["text", "texts"]
+"""What a cell of a column is: a text, or a list of texts."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class TaskSpec:
     """Those that not every task has."""
     implementation: str
     """`module:name` of a `tasks.protocol.Task`; imported where it is to run."""
+    inputs: Kind = "text"
+    target: Kind = "text"
 
     @property
     def hyperparameters(self) -> Mapping[str, Hyperparameter]:

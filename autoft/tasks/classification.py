@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,15 +24,15 @@ from autoft.data.rows import Cell, Finding, RawSplit, listed
 from autoft.data.targets import Targets
 from autoft.data.values import natural_order
 from autoft.errors import DataError
-from autoft.tasks.classification_error import softmax, standard_error
+from autoft.tasks.classification_error import paired_differences, softmax, standard_error
 from autoft.tasks.classification_metrics import METRICS
-from autoft.tasks.protocol import Predictions, Values
+from autoft.tasks.protocol import Answered, Predictions, Values
 
 LABELS, LOGITS = "labels", "logits"
 """What the encoded targets and the predictions are called."""
 
 
-def strip_labels(split: RawSplit, column: str) -> list[str]:
+def strip_labels(split: RawSplit, column: str, inputs: Sequence[str]) -> list[str]:
     """White space around a label is no part of its name: nobody could tell the two labels apart."""
     return [str(label).strip() for label in split.columns[column]]
 
@@ -48,7 +48,7 @@ def fit_labels(splits: Mapping[str, RawSplit], column: str) -> Targets:
     if len(known) < 2:
         raise DataError(
             f"{train.source}: column `{column}` has one value only (`{next(iter(known))}`) in "
-            f"{len(train)} rows; a classifier needs at least two"
+            f"{len(train)} training rows; a classifier needs at least two"
         )
     for split in splits.values():
         strange = np.array([label not in known for label in split.columns[column]])
@@ -138,7 +138,7 @@ def guess_loss(targets: Targets) -> float:
     return math.log(len(targets["labels"]))
 
 
-def keep_logits(logits: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
+def keep_logits(logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
     """`logits` [b, classes] in float32."""
     return {LOGITS: logits.float()}
 
@@ -151,6 +151,26 @@ def score(predictions: Predictions, encoded: Mapping[str, Array], targets: Targe
 def error(metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
     """See `classification_error.standard_error`."""
     return standard_error(metric, predictions[LOGITS], _labels(encoded))
+
+
+def differences(
+    metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
+) -> np.ndarray:
+    """See `classification_error.paired_differences`."""
+    return paired_differences(metric, one[LOGITS], other[LOGITS], _labels(encoded), draws)
+
+
+def any_model(model: Any) -> None:
+    """Whatever has a head for labels serves."""
+
+
+def keep_model(model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+    """It answers alone as it is: its configuration has the labels."""
+
+
+def keep_targets(targets: Targets) -> Targets:
+    """The answers of a finished model mean what they meant before."""
+    return targets
 
 
 def _labels(encoded: Mapping[str, Array]) -> np.ndarray:

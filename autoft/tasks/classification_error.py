@@ -36,6 +36,27 @@ def standard_error(metric: str, logits: np.ndarray, labels: np.ndarray) -> float
     return float(scores(metric, counts, *pairs).std(ddof=1))
 
 
+def paired_differences(
+    metric: str, one: np.ndarray, other: np.ndarray, labels: np.ndarray, draws: int
+) -> np.ndarray:
+    """How much more of a metric the `one` has than the `other` on samples of the rows, float64 [draws].
+
+    Rows are drawn with replacement, as many as there are. Arguments as in `standard_error`, logits of two.
+    """
+    generator, rows = np.random.default_rng(SEED), len(labels)
+    first, second = row_values(metric, one, labels), row_values(metric, other, labels)
+    if first is not None and second is not None:
+        apart = first - second
+        return np.array([apart[generator.integers(rows, size=rows)].mean() for _ in range(draws)])
+    # The others see only how often each label was given which two predictions, so these counts are drawn.
+    answers = np.concatenate([labels, one.argmax(axis=1), other.argmax(axis=1)])
+    _, indices = np.unique(answers, return_inverse=True)
+    (true, by_one, by_other), times = np.unique(indices.reshape(3, -1), axis=1, return_counts=True)
+    counts = generator.multinomial(rows, times / rows, size=draws)
+    difference: np.ndarray = scores(metric, counts, true, by_one) - scores(metric, counts, true, by_other)
+    return difference
+
+
 _PROBABILITIES = (np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
 """Scikit-learn's log loss cuts probabilities to these."""
 

@@ -1,6 +1,6 @@
 """What the kernel asks of a task. No base class: what tasks share is functions, in the modules beside."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,20 +11,22 @@ from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded
 from autoft.data.targets import TargetRules, Targets
 from autoft.spec.space import Value
-from autoft.spec.task import TaskSpec
 
 Values = Mapping[str, Value]
 """A trial's values of the hyperparameters that the task declares as its own, by name."""
 Predictions = Mapping[str, np.ndarray]
 """What the task's metrics need of n rows: small arrays by the task's own names, [n, ...] each."""
+Answered = tuple[Predictions, Encoded]
+"""What is predicted for rows, and the rows as the model took them."""
 
 
 class Task(TargetRules, Protocol):
     """One kind of fine-tuning. A batch is `data.batch.collate`'s; logits are what the model's head gives."""
 
-    spec: TaskSpec
     auto_model: Any
     """The transformers Auto class whose head fits."""
+    pipeline_task: str
+    """What transformers calls the pipeline that a fine-tuned model answers in."""
 
     def config_values(self, targets: Targets) -> dict[str, Any]:
         """What the targets mean for the model's configuration."""
@@ -56,8 +58,11 @@ class Task(TargetRules, Protocol):
     def guess_loss(self, targets: Targets) -> float:
         """What `loss` over `weight` comes to for a model that has learnt nothing."""
 
-    def predict(self, logits: torch.Tensor, batch: Batch) -> Mapping[str, torch.Tensor]:
-        """What `score` needs of a batch, [b, ...] each."""
+    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+        """What `score` needs of a batch, [b, ...] each.
+
+        Those of several batches are put together; where rows are of other widths, zeros fill them up.
+        """
 
     def score(
         self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
@@ -72,3 +77,32 @@ class Task(TargetRules, Protocol):
 
     def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
         """The standard error of one of them, as the rows are a sample; None where it is unknown."""
+
+    def differences(
+        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
+    ) -> np.ndarray:
+        """How much more of a metric the `one` has than the `other` on samples of the rows: [draws]."""
+
+    def check_model(self, model: Any) -> None:
+        """Raises ModelError where a pretrained model with its new head cannot serve this task."""
+
+    def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+        """Makes a trained model answer alone, and sets what its answers mean.
+
+        What it has learnt besides its weights, such as a scale or a threshold, goes into them or into its
+        configuration.
+
+        Args:
+            model: changed in place.
+            targets: what was learnt of the target column.
+            validation: gives the validation rows and what the model predicts for them.
+
+        Raises:
+            ModelError: this model cannot be made so.
+        """
+
+    def finished(self, targets: Targets) -> Targets:
+        """By what `predict` reads the answers of a finished model."""
+
+    def pipeline(self, model: Any, processor: Any) -> Any:
+        """The transformers pipeline in which a finished model answers."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, TextClassificationPipeline
 
 from autoft.data.encoded import Array, Encoded
 from autoft.data.text import tokenize
@@ -36,3 +36,10 @@ def encode_texts(
 ) -> Encoded:
     """The inputs of `rows` as tokens, cut at `values["max_length"]`, with encoded `targets`."""
     return tokenize(input_columns(rows), tokenizer, int(values["max_length"]), targets)
+
+
+def text_classification_pipeline(model: Any, tokenizer: Any, **how: Any) -> TextClassificationPipeline:
+    """The pipeline of a model with a head for whole texts; by the model's configuration it knows which."""
+    return TextClassificationPipeline(  # type: ignore[no-untyped-call]
+        model=model.eval(), tokenizer=tokenizer, task="text-classification", device=model.device, **how
+    )

@@ -18,8 +18,9 @@ from autoft.data.overlap import ROW_DIGESTS
 from autoft.errors import StudyError
 from autoft.spec.space import Value
 from autoft.spec.sqlite import sqlite_file
+from autoft.tasks.find import find_task
 from autoft.tracking import runs, store, tags
-from autoft.tracking.saving import TRAINED_ROWS
+from autoft.tracking.saving import AUTOFT_TASK, TRAINED_ROWS
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
 
 
 def load_best_model(study: str, tracking_uri: str | None = None) -> Any:
-    """The winner as a transformers text-classification pipeline, which truncates long texts by itself.
+    """The winner as a transformers pipeline of its task, which truncates long texts by itself.
 
     Raises:
         StudyError: no such study, or its winner is not registered yet.
@@ -167,7 +168,7 @@ def read_training(uri: str | None, name: str, version: int) -> Training | None:
         if about.get("row_digests") != ROW_DIGESTS or "transformers" not in model.flavors:
             return None
         return Training(
-            task=model.flavors["transformers"]["task"],
+            task=about.get(AUTOFT_TASK, model.flavors["transformers"]["task"]),
             inputs=about["inputs"],
             rows=np.load(rows, allow_pickle=False),
         )
@@ -185,17 +186,19 @@ def _source(where: str, name: str, version: int) -> str:
 
 
 def load_quietly(path: str) -> Any:
-    """The transformers pipeline that is saved at `path`, without a progress bar."""
+    """The transformers pipeline that is saved at `path`, set as its task means it; without a progress bar."""
     import mlflow.transformers
     from transformers.utils import logging as transformers_logging
 
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return mlflow.transformers.load_model(path)
+        loaded = mlflow.transformers.load_model(path)
     finally:
         if bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    task = (Model.load(path).metadata or {}).get(AUTOFT_TASK)
+    return loaded if task is None else find_task(task).pipeline(loaded.model, loaded.tokenizer)
 
 
 def _connect(where: str) -> MlflowClient:

@@ -9,11 +9,14 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
-from autoft.data.overlap import ROW_DIGESTS
+from autoft.data.overlap import ROW_DIGESTS, texts_of
+from autoft.data.targets import Targets
 from autoft.errors import TrackingError
+from autoft.tasks.protocol import Task
 from autoft.tracking import store
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 TRAINED_ROWS = "trained_rows.npy"
 """In a model's folder: the digests of the rows that it was trained on."""
+AUTOFT_TASK = "autoft_task"
+"""In a model's metadata: its task here. MLflow's own key `task` names a pipeline."""
 _PACKAGES = ("mlflow", "transformers", "torch", "tokenizers", "safetensors")
 """What a process that loads the model must have; MLflow brings pandas and numpy."""
 
@@ -29,16 +34,20 @@ _PACKAGES = ("mlflow", "transformers", "torch", "tokenizers", "safetensors")
 class FineTuned:
     """The winner's model, rebuilt, with what one must know to use it."""
 
+    task: Task
+    """What it was trained for."""
     model: Any
-    """A transformers sequence-classification model; its config has the label names."""
+    """A finished transformers model (`Task.finish`)."""
     tokenizer: Any
     """The pretrained tokenizer."""
+    targets: Targets
+    """What the model's answers mean."""
     reference: str
     """The pretrained model as space.yaml names it."""
     max_length: int
     """Tokens a row in the winning trial; longer rows are cut."""
-    example: tuple[str, ...]
-    """One row: a text, or two for a pair."""
+    example: pa.Table
+    """One row of rows.arrow."""
     trained_rows: np.ndarray
     """Of the rows that it was trained on (`data.overlap.row_digests`), uint64 [n]."""
 
@@ -50,7 +59,6 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
     asked of the internet. Raises TrackingError where there is no room for it.
     """
     import mlflow.transformers
-    from transformers import TextClassificationPipeline
 
     from autoft.tracking.self_truncating import self_truncating
 
@@ -59,25 +67,22 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
     tuned.model.config._name_or_path = tokenizer.name_or_path = reference
     tuned.model.name_or_path = ""  # else MLflow asks the hub for a license of that name
     _forget_place(tokenizer)
-    signature, example = _signature(tuned.example)
+    texts = texts_of(tuned.example)[0]
+    signature, example = _signature(texts, tuned.task)
     about = {
         "study": info.name,
         "trial": trial.number,
+        AUTOFT_TASK: info.task,
         "max_length": tuned.max_length,
-        "inputs": len(tuned.example),
+        "inputs": len(texts),
         "row_digests": ROW_DIGESTS,
     }
     described = Model(metadata=about)
     try:
         mlflow.transformers.save_model(
-            TextClassificationPipeline(  # type: ignore[no-untyped-call]
-                model=tuned.model.eval(),
-                tokenizer=self_truncating(tokenizer, tuned.max_length),
-                task="text-classification",
-                device=tuned.model.device,
-            ),
+            tuned.task.pipeline(tuned.model, self_truncating(tokenizer, tuned.max_length)),
             str(path),
-            task="text-classification",
+            task=tuned.task.pipeline_task,
             mlflow_model=described,
             signature=signature,
             input_example=example,
@@ -127,13 +132,15 @@ def _forget_place(tokenizer: Any) -> None:
         backend.no_padding()
 
 
-def _signature(example: Sequence[str]) -> tuple[ModelSignature, Any]:
+def _signature(example: Sequence[str], task: Task) -> tuple[ModelSignature, Any]:
     """Inputs, outputs and an example row.
 
     One text column has no name: pyfunc then takes a string, a list of them, or a frame with the column
     `text`. A pair has the columns `text` and `text_pair`.
     """
     outputs = Schema([ColSpec("string", "label"), ColSpec("double", "score")])
+    if task.pipeline_task == "token-classification":  # its pyfunc gives the entities in one text
+        outputs = Schema([ColSpec("string")])
     if len(example) == 1:
         return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=outputs), [example[0]]
     names = ("text", "text_pair")

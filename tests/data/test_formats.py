@@ -102,7 +102,11 @@ def test_parquet_class_labels_give_their_names(tmp_path):
         ("t.jsonl", '{"text": "a", "queu": "b"}\n', r"no column `queue`.* did you mean `queu`"),
         ("t.jsonl", " \n", r"^t\.jsonl is empty"),
         ("t.parquet", "not parquet at all", r"^t\.parquet: not a readable parquet file"),
-        ("t.xlsx", "x", r"must be \.csv, \.tsv, \.jsonl, \.parquet, got \.xlsx; export the sheet as csv"),
+        (
+            "t.xlsx",
+            "x",
+            r"must be \.csv, \.tsv, \.jsonl, \.parquet, \.conll, got \.xlsx; export the sheet as csv",
+        ),
         ("t.json", "{}", r"got \.json; rename it"),
         ("tickets", "x", r"got no suffix"),
     ],

@@ -157,8 +157,8 @@ def test_what_was_written_is_read_again_but_for_the_sealed_rows(tmp_path):
     ("frames", "message"),
     [
         (
-            given([("x", "a"), ("y", "a ")]),
-            r"column `queue` has one value only \(`a`\) in 2 rows; .* at least two",
+            given([("x", "a"), ("y", "a "), ("z", "a"), ("v", "a")]),
+            r"column `queue` has one value only \(`a`\) in 2 training rows; .* at least two",
         ),
         (
             given(PAIRS, validation=[("x", "a"), ("y", "c")]),

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from autoft.spec.tasks import METRICS
 from autoft.tasks.classification import classification_metrics
+from autoft.tasks.classification_metrics import METRICS
 
 
 def test_every_metric_of_the_vocabulary_by_hand():

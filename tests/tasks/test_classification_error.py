@@ -7,9 +7,9 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, matthews_corrcoef, precision_score, recall_score
 
-from autoft.spec.tasks import METRICS
 from autoft.tasks.classification import classification_metrics
 from autoft.tasks.classification_error import scores, standard_error
+from autoft.tasks.classification_metrics import METRICS
 
 BY_SKLEARN = {
     "macro_f1": lambda y, p: f1_score(y, p, average="macro", zero_division=0),

@@ -9,6 +9,9 @@ from transformers import GPT2Config, GPT2ForSequenceClassification, PreTrainedTo
 
 from autoft.tracking.saving import FineTuned
 
+from ..data.prepared import RULES
+from ..tasks.answers import example as rows_of
+
 
 def answering(
     answers: Mapping[str, str],
@@ -39,4 +42,6 @@ def answering(
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", unk_token="[UNK]")
     tokenizer.padding_side = "right"
-    return FineTuned(model.eval(), tokenizer, "org/answering", 4, example, trained_rows)
+    targets = {"labels": list(labels)}
+    row = rows_of(*([text] for text in example))
+    return FineTuned(RULES, model.eval(), tokenizer, targets, "org/answering", 4, row, trained_rows)

@@ -21,7 +21,9 @@ from autoft.tracking.projection import Projection
 from autoft.tracking.registry import Registered, find_version, register_version
 from autoft.tracking.saving import FineTuned
 
+from ..data.prepared import RULES
 from ..kernel.tiny import tiny_model
+from ..tasks.answers import example as rows_of
 from .conftest import make_trial
 
 MAX_LENGTH = 8
@@ -54,11 +56,13 @@ def _tuned(folder: Path, example: tuple[str, ...]) -> FineTuned:
     ).save_pretrained(folder)
     BertTokenizer(vocab={word: index for index, word in enumerate(WORDS)}).save_pretrained(folder)
     return FineTuned(
+        task=RULES,
         model=BertForSequenceClassification.from_pretrained(folder),
         tokenizer=BertTokenizer.from_pretrained(folder),
+        targets={"labels": list(labels)},
         reference=str(folder),
         max_length=MAX_LENGTH,
-        example=example,
+        example=rows_of(*([text] for text in example)),
         trained_rows=TRAINED_ROWS,
     )
 
@@ -271,8 +275,10 @@ def test_a_store_that_gives_another_model_back_registers_nothing(
         upload(client, model_id, folder)
 
     monkeypatch.setattr(MlflowClient, "log_model_artifacts", damaged)
-    # Of three labels a model of zeros gives each one a third.
-    with pytest.raises(TrackingError, match=r"not the one that was written: .* probability 0\.3333, not "):
+    # A model of zeros gives each label the logit 0.
+    with pytest.raises(
+        TrackingError, match=r"not the one that was written: .* \[0\.0000, 0\.0000, 0\.0000\], not "
+    ):
         register(0)
     assert _versions(store.connect(uri), study) == []
 

@@ -173,12 +173,19 @@ def _padding_matters(
 def logits_and_gradients(
     model: PreTrainedModel, sample: Sample, batch: Batch, trained: Sequence[nn.Parameter]
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Logits of a `batch` of the sample, and the gradients of its mean loss for `trained`; 0 where none."""
+    """Logits of a `batch` of the sample, and the gradients of its mean loss for `trained`; 0 where none.
+
+    Of logits for each token those of the padding are left out: nothing reads them.
+    """
     logits = model(**batch.inputs).logits
-    loss = sample.task.loss(logits, batch, sample.values) / sample.task.weight(sample.encoded.targets)
+    weight = sample.task.weight(sample.encoded.targets) or 1.0
+    loss = sample.task.loss(logits, batch, sample.values) / weight
     found = torch.autograd.grad(loss, trained, allow_unused=True)
     zero = torch.zeros(1, device=logits.device)
-    return logits.detach(), [zero if gradient is None else gradient for gradient in found]
+    mask = batch.inputs.get("attention_mask")
+    of_tokens = mask is not None and logits.ndim > 2 and logits.shape[:2] == mask.shape
+    read = logits[mask.bool()] if of_tokens and mask is not None else logits
+    return read.detach(), [zero if gradient is None else gradient for gradient in found]
 
 
 def agree(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> bool:

@@ -10,7 +10,7 @@ from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.tasks import classification
 from autoft.tasks.protocol import Values
-from autoft.tasks.text import encode_texts, load_tokenizer
+from autoft.tasks.text import encode_texts, load_tokenizer, text_classification_pipeline
 from autoft.tasks.text_classification import TASK
 
 
@@ -19,6 +19,8 @@ class TextClassification:
 
     spec = TASK
     auto_model = AutoModelForSequenceClassification
+    pipeline_task = "text-classification"
+    pipeline = staticmethod(text_classification_pipeline)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
     clean_target = staticmethod(classification.strip_labels)
@@ -35,6 +37,10 @@ class TextClassification:
     predict = staticmethod(classification.keep_logits)
     score = staticmethod(classification.score)
     error = staticmethod(classification.error)
+    differences = staticmethod(classification.differences)
+    check_model = staticmethod(classification.any_model)
+    finish = staticmethod(classification.keep_model)
+    finished = staticmethod(classification.keep_targets)
 
     def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
         """Tokens, and `labels` [n]."""

@@ -1,0 +1,129 @@
+"""Multi-label classification: its labels, loss and metrics, and above which threshold a label is given."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch.nn import functional
+from transformers import AutoModelForSequenceClassification
+
+from autoft.data.batch import Batch
+from autoft.data.encoded import Array, Encoded
+from autoft.data.rows import Cell, RawSplit
+from autoft.data.targets import Targets
+from autoft.data.text import tokenizer_fingerprint
+from autoft.tasks import classification, resampling
+from autoft.tasks.label_sets import known_labels, rarest_strata
+from autoft.tasks.multi_label import TASK
+from autoft.tasks.multi_label.metrics import metric_of, metrics_of, micro_threshold
+from autoft.tasks.multi_label.pipeline import MultiLabelPipeline
+from autoft.tasks.protocol import Answered, Predictions, Values
+from autoft.tasks.text import encode_texts, load_tokenizer
+
+LABELS, PROBABILITIES = "labels", "probabilities"
+"""What the encoded targets and the predictions are called, [n, labels] each."""
+
+
+class MultiLabel:
+    """See `tasks.protocol.Task`. A model gives a probability for each label, independent of the others."""
+
+    spec = TASK
+    auto_model = AutoModelForSequenceClassification
+    pipeline_task = "text-classification"
+    load_processor = staticmethod(load_tokenizer)
+    fingerprint = staticmethod(tokenizer_fingerprint)
+    target_findings = staticmethod(classification.label_findings)
+    outputs = staticmethod(classification.label_count)
+    check_model = staticmethod(classification.any_model)
+    finished = staticmethod(classification.keep_targets)
+
+    def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
+        """Each row's labels once, without white space around them."""
+        return [tuple(dict.fromkeys(label.strip() for label in cell or ())) for cell in split.columns[column]]
+
+    def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
+        """`labels`: the names in train, in natural order; DataError as in `known_labels`."""
+        of_rows = {name: _sets(split.columns[column]) for name, split in splits.items()}
+        return {"labels": known_labels(splits, column, of_rows)}
+
+    def strata(self, cells: Sequence[Cell]) -> Sequence[str] | None:
+        """See `rarest_strata`."""
+        return rarest_strata(_sets(cells))
+
+    def target_array(self, cells: Sequence[Cell], targets: Targets) -> pa.Array:
+        """The numbers of each row's labels, a list of int32 [n]."""
+        number = {label: i for i, label in enumerate(targets["labels"])}
+        numbers = [sorted(number[label] for label in cell or ()) for cell in cells]
+        return pa.array(numbers, pa.large_list(pa.int32()))
+
+    def occurrences(self, cells: Sequence[Cell], targets: Targets) -> Mapping[str, int]:
+        """Rows of each label."""
+        of_rows = _sets(cells)
+        return {label: sum(label in labels for labels in of_rows) for label in targets["labels"]}
+
+    def config_values(self, targets: Targets) -> dict[str, Any]:
+        """As of a classification, but for the kind of problem."""
+        return {**classification.config_values(targets), "problem_type": "multi_label_classification"}
+
+    def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
+        """Tokens, and `labels` [n, labels]: 1 where a row has the label, else 0."""
+        labels = np.zeros((len(rows), len(targets["labels"])), np.int8)
+        for row, numbers in enumerate(rows.column("target").to_pylist()):
+            labels[row, numbers] = 1
+        return encode_texts(rows, processor, values, {LABELS: labels})
+
+    def weight(self, targets: Mapping[str, Array]) -> float:
+        """Each row counts the same."""
+        return len(targets[LABELS])
+
+    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+        """Of each row the mean of its labels' binary cross entropies; the sum of the rows."""
+        truth = batch.targets[LABELS].float()
+        losses = functional.binary_cross_entropy_with_logits(logits.float(), truth, reduction="sum")
+        return losses / logits.shape[1]
+
+    def guess_loss(self, targets: Targets) -> float:
+        """Of probabilities of one half."""
+        return math.log(2)
+
+    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+        """`probabilities` [b, labels] in float32."""
+        return {PROBABILITIES: logits.float().sigmoid()}
+
+    def score(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> dict[str, float]:
+        """Every metric, at the threshold that is best for these rows where one is needed."""
+        return metrics_of(predictions[PROBABILITIES], np.asarray(encoded[LABELS]))
+
+    def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
+        """By the bootstrap, at the same threshold throughout."""
+        found = metric_of(metric, predictions[PROBABILITIES], np.asarray(encoded[LABELS]))
+        return resampling.standard_error(found, len(predictions[PROBABILITIES]))
+
+    def differences(
+        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
+    ) -> np.ndarray:
+        """See `Task.differences`."""
+        truth = np.asarray(encoded[LABELS])
+        mine, theirs = (metric_of(metric, each[PROBABILITIES], truth) for each in (one, other))
+        return resampling.differences(mine, theirs, len(truth), draws)
+
+    def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+        """The threshold that is best for the validation rows goes into the configuration."""
+        predictions, encoded = validation()
+        truth = np.asarray(encoded.targets[LABELS])
+        model.config.threshold = micro_threshold(predictions[PROBABILITIES], truth)
+
+    def pipeline(self, model: Any, processor: Any) -> Any:
+        """Gives each text its labels."""
+        return MultiLabelPipeline(  # type: ignore[no-untyped-call]
+            model=model.eval(), tokenizer=processor, task=self.pipeline_task, device=model.device
+        )
+
+
+def _sets(cells: Sequence[Cell]) -> list[frozenset[str]]:
+    return [frozenset(cell or ()) for cell in cells]

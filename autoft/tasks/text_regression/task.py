@@ -1,0 +1,215 @@
+"""Text regression: the scale of its numbers, its loss and its metrics."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from scipy.stats import rankdata
+from torch import nn
+from transformers import AutoModelForSequenceClassification
+
+from autoft.data.batch import Batch
+from autoft.data.encoded import Array, Encoded
+from autoft.data.rows import Cell, Finding, RawSplit
+from autoft.data.targets import Targets
+from autoft.data.text import tokenizer_fingerprint
+from autoft.errors import DataError, ModelError
+from autoft.tasks import resampling
+from autoft.tasks.protocol import Answered, Predictions, Values
+from autoft.tasks.text import encode_texts, load_tokenizer, text_classification_pipeline
+from autoft.tasks.text_regression import TASK
+
+RANGES = 5
+"""Into which numbers are sorted for a table, and to be spread evenly over splits."""
+FEWEST = 3
+"""Rows of a range, one for each split; with fewer in one of them rows are split at random."""
+NUMBER, SCALED = "number", "scaled"
+"""What the encoded targets are called: as the user gave them, and as the loss takes them."""
+
+
+class TextRegression:
+    """See `tasks.protocol.Task`. A model gives one number, which is trained at mean 0 and deviation 1."""
+
+    spec = TASK
+    auto_model = AutoModelForSequenceClassification
+    pipeline_task = "text-classification"
+    pipeline = staticmethod(text_classification_pipeline)
+    load_processor = staticmethod(load_tokenizer)
+    fingerprint = staticmethod(tokenizer_fingerprint)
+
+    def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
+        """The numbers as they stand, without white space; DataError where one is none."""
+        cells = [str(cell).strip() for cell in split.columns[column]]
+        wrong = np.array([not _is_number(cell) for cell in cells])
+        if wrong.any():
+            first = cells[int(np.flatnonzero(wrong)[0])]
+            raise DataError(
+                f"{split.source}: column `{column}` must hold a number in each row, got {first!r} "
+                f"({split.places(wrong)})"
+            )
+        return cells
+
+    def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
+        """Mean, standard deviation and ranges of the training rows, and the column's name."""
+        train = splits["train"]
+        numbers = _numbers(train.columns[column])
+        if numbers.min() == numbers.max():
+            raise DataError(
+                f"{train.source}: column `{column}` is {numbers[0]:g} in all {len(train)} training rows; "
+                "there is nothing to learn"
+            )
+        return {
+            "name": column,
+            "mean": float(numbers.mean()),
+            "deviation": float(numbers.std()),
+            "ranges": _ranges(numbers),
+        }
+
+    def strata(self, cells: Sequence[Cell]) -> Sequence[str] | None:
+        """Fifths by rank: equal numbers are in the same one."""
+        ranks = rankdata(_numbers(cells), method="average")
+        ranges = np.minimum((ranks - 1) * RANGES // len(ranks), RANGES - 1).astype(int)
+        sizes = np.bincount(ranges)
+        return None if (sizes[sizes > 0] < FEWEST).any() else [str(each) for each in ranges]
+
+    def target_array(self, cells: Sequence[Cell], targets: Targets) -> pa.Array:
+        """float64 [n]."""
+        return pa.array(_numbers(cells), pa.float64())
+
+    def occurrences(self, cells: Sequence[Cell], targets: Targets) -> Mapping[str, int]:
+        """Rows by range of numbers; what lies outside of the training rows' counts at the end."""
+        ranges = targets["ranges"]
+        lows = [low for low, _ in ranges]
+        places = np.clip(np.searchsorted(lows, _numbers(cells), side="right") - 1, 0, None)
+        names = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in ranges]
+        return dict(zip(names, np.bincount(places, minlength=len(names)).tolist(), strict=True))
+
+    def target_findings(self, column: str, occurrences: Mapping[str, int]) -> Sequence[Finding]:
+        """None."""
+        return ()
+
+    def config_values(self, targets: Targets) -> dict[str, Any]:
+        """One output, by the column's name."""
+        name = targets["name"]
+        return {
+            "num_labels": 1,
+            "id2label": {0: name},
+            "label2id": {name: 0},
+            "problem_type": "regression",
+        }
+
+    def outputs(self, targets: Targets) -> int:
+        """One."""
+        return 1
+
+    def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
+        """Tokens; `number` and `scaled` [n]."""
+        numbers = rows.column("target").to_numpy()
+        scaled = ((numbers - targets["mean"]) / targets["deviation"]).astype(np.float32)
+        return encode_texts(rows, processor, values, {NUMBER: numbers, SCALED: scaled})
+
+    def weight(self, targets: Mapping[str, Array]) -> float:
+        """Each row counts the same."""
+        return len(targets[SCALED])
+
+    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+        """The sum of squared errors, in squared deviations of the training rows."""
+        return (logits.float()[:, 0] - batch.targets[SCALED]).square().sum()
+
+    def guess_loss(self, targets: Targets) -> float:
+        """Of the training rows' mean for all."""
+        return 1.0
+
+    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+        """`number` [b], in the target's unit."""
+        return {NUMBER: logits[:, 0].double() * targets["deviation"] + targets["mean"]}
+
+    def score(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> dict[str, float]:
+        """Every metric; a correlation is 0 where all predictions are the same."""
+        once = np.ones((1, len(predictions[NUMBER])))
+        metrics = {name: _metric(name, predictions, encoded) for name in TASK.metrics}
+        return {name: float(metric(once)[0]) for name, metric in metrics.items()}
+
+    def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
+        """By the bootstrap; of `spearman` with the ranks that the rows have among all."""
+        return resampling.standard_error(_metric(metric, predictions, encoded), len(predictions[NUMBER]))
+
+    def differences(
+        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
+    ) -> np.ndarray:
+        """See `Task.differences`."""
+        mine, theirs = (_metric(metric, each, encoded) for each in (one, other))
+        return resampling.differences(mine, theirs, len(one[NUMBER]), draws)
+
+    def check_model(self, model: Any) -> None:
+        """ModelError where the head cannot give numbers of any size; see `finish`."""
+        _last_layer(model)
+
+    def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+        """The scale goes into the head's last layer, so that the model alone answers in the target's unit."""
+        layer = _last_layer(model)
+        with torch.no_grad():
+            layer.weight.mul_(targets["deviation"])
+            layer.bias.mul_(targets["deviation"]).add_(targets["mean"])
+
+    def finished(self, targets: Targets) -> Targets:
+        """Its answers are what they are."""
+        return {**targets, "mean": 0.0, "deviation": 1.0}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _numbers(cells: Sequence[Cell]) -> np.ndarray:
+    return np.array([float(str(cell)) for cell in cells], np.float64)
+
+
+def _ranges(numbers: np.ndarray) -> list[tuple[float, float]]:
+    """Each number by itself where they are few, as ratings are; else fifths."""
+    distinct = np.unique(numbers).tolist()
+    if len(distinct) <= 2 * RANGES:
+        return [(number, number) for number in distinct]
+    return list(pairwise(np.unique(np.quantile(numbers, np.linspace(0, 1, RANGES + 1))).tolist()))
+
+
+def _last_layer(model: Any) -> nn.Linear:
+    """The layer that gives the number."""
+    layers = [each for each in model.modules() if isinstance(each, nn.Linear) and each.out_features == 1]
+    if not layers or layers[-1].bias is None:
+        raise ModelError(
+            f"the head of {type(model).__name__} has no bias, so it cannot give numbers around a mean; "
+            "choose another model for text-regression"
+        )
+    return layers[-1]
+
+
+def _metric(name: str, predictions: Predictions, encoded: Mapping[str, Array]) -> resampling.Metric:
+    predicted, true = predictions[NUMBER], np.asarray(encoded[NUMBER])
+    if name in ("pearson", "spearman"):
+        pair = (predicted, true) if name == "pearson" else (rankdata(predicted), rankdata(true))
+        return lambda counts: _correlation(counts, *pair)
+    errors = np.abs(predicted - true)
+    if name == "mae":
+        return lambda counts: counts @ errors / counts.sum(axis=1)
+    return lambda counts: np.sqrt(counts @ errors**2 / counts.sum(axis=1))
+
+
+def _correlation(counts: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Pearson's, [draws], of rows that occur so often [draws, n]; NaN where a prediction is none."""
+    if not np.isfinite(one).all():
+        return np.full(len(counts), np.nan)
+    share = counts / counts.sum(axis=1, keepdims=True)
+    apart = [each[None] - (share @ each)[:, None] for each in (one - one.mean(), other - other.mean())]
+    first, second = ((share * each**2).sum(axis=1) for each in apart)
+    spread = np.sqrt(first * second)
+    return resampling.share((share * apart[0] * apart[1]).sum(axis=1), spread)

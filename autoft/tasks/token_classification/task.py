@@ -1,0 +1,180 @@
+"""Token classification: its tags, their place among the model's tokens, its loss and its metrics."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from seqeval.metrics.sequence_labeling import get_entities
+from torch.nn import functional
+from transformers import AutoModelForTokenClassification, TokenClassificationPipeline
+
+from autoft.data.batch import Batch
+from autoft.data.encoded import Array, Encoded, Ragged
+from autoft.data.rows import Cell, Finding, RawSplit
+from autoft.data.targets import Targets
+from autoft.data.text import WORDS, tokenize_words, tokenizer_fingerprint
+from autoft.errors import DataError
+from autoft.tasks import classification, resampling
+from autoft.tasks.label_sets import known_labels, rarest_strata
+from autoft.tasks.protocol import Predictions, Values
+from autoft.tasks.token_classification import TASK
+from autoft.tasks.token_classification.metrics import EntityCounts, metric_of
+from autoft.tasks.token_classification.words import load_word_tokenizer
+
+LABELS, TAGS = "labels", "tags"
+"""Targets: the number of each token's tag, and of each word's. The predictions have `tags` of tokens too."""
+FINITE = "finite"
+"""Of the predictions: whether all of a row's logits were finite, [n]."""
+IGNORED = -100
+"""The tag of tokens that do not count: special ones, and those that continue a word."""
+OUTSIDE = "O"
+_TAG = re.compile(r"O|[BI]-.+")
+
+
+class TokenClassification:
+    """See `tasks.protocol.Task`. A word has the tag of its first token; the others do not count."""
+
+    spec = TASK
+    auto_model = AutoModelForTokenClassification
+    pipeline_task = "token-classification"
+    load_processor = staticmethod(load_word_tokenizer)
+    fingerprint = staticmethod(tokenizer_fingerprint)
+    outputs = staticmethod(classification.label_count)
+    guess_loss = staticmethod(classification.guess_loss)
+    check_model = staticmethod(classification.any_model)
+    finish = staticmethod(classification.keep_model)
+    finished = staticmethod(classification.keep_targets)
+
+    def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
+        """The tags of each row, without white space.
+
+        Raises DataError for what is no BIO tag, and where a row has more or fewer tags than tokens.
+        """
+        (tokens,) = inputs
+        cells = [tuple(tag.strip() for tag in cell or ()) for cell in split.columns[column]]
+        for number, words, tags in zip(split.numbers, split.columns[tokens], cells, strict=True):
+            place = f"{split.source}: {split.unit} {number}: column `{column}`"
+            if len(words or ()) != len(tags):
+                raise DataError(f"{place} has {len(tags)} tags for {len(words or ())} tokens in `{tokens}`")
+            wrong = next((tag for tag in tags if not _TAG.fullmatch(tag)), None)
+            if wrong is not None:
+                raise DataError(f"{place} must hold tags O, B-NAME or I-NAME, got {wrong!r}")
+        return cells
+
+    def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
+        """`labels`: O, and B- and I- of each type of entity in train; DataError as in `known_labels`."""
+        of_rows = {name: [_types(cell) for cell in split.columns[column]] for name, split in splits.items()}
+        types = known_labels(splits, column, of_rows)
+        return {"labels": [OUTSIDE, *(f"{kind}-{name}" for name in types for kind in "BI")]}
+
+    def strata(self, cells: Sequence[Cell]) -> Sequence[str] | None:
+        """See `rarest_strata`, by type of entity."""
+        return rarest_strata([_types(cell) for cell in cells])
+
+    def target_array(self, cells: Sequence[Cell], targets: Targets) -> pa.Array:
+        """The numbers of each row's tags, a list of int32 [n]."""
+        number = {label: i for i, label in enumerate(targets["labels"])}
+        return pa.array([[number[tag] for tag in cell or ()] for cell in cells], pa.large_list(pa.int32()))
+
+    def occurrences(self, cells: Sequence[Cell], targets: Targets) -> Mapping[str, int]:
+        """Entities of each type."""
+        counts = Counter(entity[0] for cell in cells for entity in get_entities(list(cell or ())))
+        return {label[2:]: counts[label[2:]] for label in targets["labels"] if label.startswith("B-")}
+
+    def target_findings(self, column: str, occurrences: Mapping[str, int]) -> Sequence[Finding]:
+        """Types of entities that look alike."""
+        return classification.label_findings(column, occurrences)
+
+    def config_values(self, targets: Targets) -> dict[str, Any]:
+        """The tags; of a model for tokens the kind of problem is not asked."""
+        return {**classification.config_values(targets), "problem_type": None}
+
+    def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
+        """Tokens; of each one `labels`, its tag, and `words`, the word it begins; of each word `tags`."""
+        tags = _ragged(rows.column("target").to_pylist())
+        encoded = tokenize_words(rows.column("input_0").to_pylist(), processor, int(values["max_length"]))
+        words = encoded.targets[WORDS]
+        assert isinstance(words, Ragged)
+        places = np.repeat(tags.offsets[:-1], encoded.lengths) + np.maximum(words.values, 0)
+        labels = np.where(words.values < 0, IGNORED, tags.values[places]).astype(np.int32)
+        of_tokens = {LABELS: Ragged(labels, words.offsets, IGNORED), WORDS: words}
+        return replace(encoded, targets={**of_tokens, TAGS: tags})
+
+    def weight(self, targets: Mapping[str, Array]) -> float:
+        """How many words there are."""
+        labels = targets[LABELS]
+        assert isinstance(labels, Ragged)
+        return int((labels.values != IGNORED).sum())
+
+    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+        """The sum of the words' cross entropies."""
+        labels = batch.targets[LABELS]
+        return functional.cross_entropy(
+            logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+
+    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+        """`tags` [b, longest], `finite` [b]."""
+        return {TAGS: logits.argmax(dim=-1), FINITE: logits.isfinite().flatten(1).all(dim=1)}
+
+    def score(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> dict[str, float]:
+        """Every metric. A word that was cut off, or has no token, counts as predicted O."""
+        found, once = _rows(predictions, encoded), np.ones((1, len(predictions[TAGS])))
+        return {name: float(metric_of(name, found)(once)[0]) for name in TASK.metrics}
+
+    def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
+        """By the bootstrap."""
+        found = metric_of(metric, _rows(predictions, encoded))
+        return resampling.standard_error(found, len(predictions[TAGS]))
+
+    def differences(
+        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
+    ) -> np.ndarray:
+        """See `Task.differences`."""
+        mine, theirs = (metric_of(metric, _rows(each, encoded)) for each in (one, other))
+        return resampling.differences(mine, theirs, len(one[TAGS]), draws)
+
+    def pipeline(self, model: Any, processor: Any) -> Any:
+        """Gives a text its entities: of a word's tokens the first one decides, as in training."""
+        return TokenClassificationPipeline(  # type: ignore[no-untyped-call]
+            model=model.eval(),
+            tokenizer=processor,
+            task=self.pipeline_task,
+            device=model.device,
+            aggregation_strategy="first",
+        )
+
+
+def _types(cell: Cell) -> frozenset[str]:
+    """The types of entities in a row's tags."""
+    return frozenset(tag[2:] for tag in cell or () if tag != OUTSIDE)
+
+
+def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:
+    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Ragged(np.fromiter(chain.from_iterable(rows), np.int32, offsets[-1]), offsets)
+
+
+def _rows(predictions: Predictions, encoded: Mapping[str, Array]) -> EntityCounts | None:
+    """Both tags of each row's words, counted; None where a logit was not finite."""
+    tags, words = encoded[TAGS], encoded[WORDS]
+    assert isinstance(tags, Ragged) and isinstance(words, Ragged)
+    if not predictions[FINITE].all():
+        return None
+    pairs = []
+    for row, given in enumerate(predictions[TAGS]):
+        true = tags.values[tags.offsets[row] : tags.offsets[row + 1]]
+        begins = words.values[words.offsets[row] : words.offsets[row + 1]]
+        predicted = np.zeros_like(true)  # O
+        predicted[begins[begins >= 0]] = given[: len(begins)][begins >= 0]
+        pairs.append((true, predicted))
+    return EntityCounts.of(pairs)
