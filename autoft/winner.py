@@ -134,7 +134,7 @@ class Searched:
         Raises ModelError if the checkpoint is gone, damaged or of another moment than the trial's best.
         """
         config, prepared = self._config_of(trial), self.prepared
-        ref = self.spec.model(config.model)
+        ref, rows = self.spec.model(config.model), read_table(prepared.rows_path)
         model, tokenizer = rebuild(
             resolve(ref),
             config,
@@ -142,8 +142,8 @@ class Searched:
             self._checkpoint_of(trial),
             find_task(self.spec.task),
             trial.best_index,
+            rows,
         )
-        rows = read_table(prepared.rows_path)
         return FineTuned(
             model=model,
             tokenizer=tokenizer,
