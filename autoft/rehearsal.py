@@ -115,7 +115,8 @@ class _Rehearsal:
         self.scratch, self.page = scratch, page
         self.free_bytes = disk_usage(Path.cwd()).free
         self.rows = examine(spec.data, find_task(spec.task))
-        spec, _ = fit_to_models(spec, self.rows.targets, self.rows.size("train"))
+        train = self.rows.tables["train"]
+        spec, _ = fit_to_models(spec, self.rows.targets, len(train), train)
         self.existing_study = find_existing_study(spec, study_folder(spec.study))
         self.spec = with_stored_defaults(spec, self.existing_study) if self.existing_study else spec
         self.corners = corners(self.spec.space)

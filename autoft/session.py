@@ -110,7 +110,7 @@ def run_session(
     if trouble := require_usable(spec.tracking.uri, spec.tracking.experiment or spec.study):
         say(console, f"tracking: WARNING: {trouble} The search continues and publishes later.", "yellow")
     rows = examine(spec.data, find_task(spec.task), frames)
-    spec, summary = fit_to_models(spec, rows.targets, rows.size("train"))
+    spec, summary = fit_to_models(spec, rows.targets, rows.size("train"), rows.tables["train"])
     findings.tell([*rows.findings, *cut_rows(spec, rows, summary)], console)
     if (before := find_existing_study(spec, folder)) is not None:
         spec = with_stored_defaults(spec, before)

@@ -136,7 +136,7 @@ class Searched:
         Raises ModelError if the checkpoint is gone, damaged or of another moment than the trial's best.
         """
         config, prepared, task = self._config_of(trial), self.prepared, find_task(self.spec.task)
-        ref = self.spec.model(config.model)
+        ref, rows = self.spec.model(config.model), read_table(prepared.rows_path)
         model, tokenizer = rebuild(
             resolve(ref),
             config,
@@ -144,8 +144,8 @@ class Searched:
             self._checkpoint_of(trial),
             task,
             trial.best_index,
+            rows,
         )
-        rows = read_table(prepared.rows_path)
         train, validation = (rows.filter(pc.equal(rows["split"], each)) for each in ("train", "validation"))
 
         def answered() -> Answered:

@@ -2,7 +2,8 @@
 
 Depth k trains the top k blocks and the head, 0 the head alone, `all` everything
 with the embeddings. What follows the last block is head. What blocks share (embeddings, relative
-position tables, what stands between two blocks) is trained by `all` only.
+position tables, what stands between two blocks) is trained by `all` only, also where a language model's
+head is its embeddings. Of an encoder and a decoder the encoder's blocks are the lower ones.
 """
 
 import math
@@ -10,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from autoft.errors import ModelError
 from autoft.kernel.config import Depth
-from autoft.kernel.probe import Calls, ReturnSpec, probe
+from autoft.kernel.probe import Calls, ReturnSpec, record_calls
 from autoft.kernel.stacks import find_stacks
 
 
@@ -40,6 +42,8 @@ class Anatomy:
     still_run: tuple[int, ...]
     """For each boundary, how many of the lowest blocks run even where the states there are stored: up to the
     last one that makes something else which a block above takes, as T5's first makes the position bias."""
+    constants: frozenset[str]
+    """Names of the parameters that the architecture never trains, as Whisper's sinusoidal positions."""
     stem_name: str | None = None
     """The module that hands the first block its states, where these have the shape of all blocks' states."""
 
@@ -52,15 +56,21 @@ class Anatomy:
         return self.blocks[: len(self.blocks) - len(self.trained_blocks(depth))]
 
 
-def find_blocks(model: PreTrainedModel) -> Anatomy:
-    """Find the blocks and the head of any transformers architecture by one tiny forward pass.
+def find_blocks(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> Anatomy:
+    """Find the blocks and the head of any transformers architecture by one forward pass.
 
     The model is left as it was.
 
+    Args:
+        model: of any kind of input, as it was loaded: what it has frozen itself stays frozen at each depth.
+        inputs: a few rows as the model will get them, by the name of its argument, [b, ...] each; on its
+            device.
+
     Raises:
-        ModelError: there is no repeated stack whose members feed each other.
+        ModelError: the model does not take the inputs, or there is no repeated stack whose members feed each
+            other.
     """
-    calls = probe(model)
+    calls = _look(model, inputs)
     stacks = find_stacks(model, calls)
     blocks = sorted({unit for stack in stacks for unit in stack}, key=lambda unit: calls.first_start[unit])
     if not blocks:
@@ -81,8 +91,18 @@ def find_blocks(model: PreTrainedModel) -> Anatomy:
         block_runs=tuple(calls.runs[block] for block in blocks),
         head_parameters=_names(model, _head_parameters(model, head), shared),
         still_run=tuple(_still_run(blocks, boundary, calls) for boundary in range(len(blocks) + 1)),
-        stem_name=_stem(names, blocks, calls),
+        constants=frozenset(name for name, value in model.named_parameters() if not value.requires_grad),
+        # An encoder and a decoder have rows of their own lengths, which may be the same by chance.
+        stem_name=_stem(names, blocks, calls) if len(stacks) == 1 else None,
     )
+
+
+def _look(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> Calls:
+    try:
+        return record_calls(model, inputs)
+    except Exception as error:  # an architecture may raise anything on what it does not take
+        given = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in inputs.items())
+        raise ModelError(f"{type(model).__name__} cannot compute a few rows, {given}: {error!r}") from error
 
 
 def _head(model: PreTrainedModel, blocks: set[nn.Module], calls: Calls) -> Iterator[nn.Module]:
@@ -190,7 +210,7 @@ def trained_parameters(model: nn.Module, anatomy: Anatomy, depth: Depth) -> dict
     """
     require_depth(anatomy, depth)
     if depth == "all":
-        return dict(model.named_parameters())
+        return {name: value for name, value in model.named_parameters() if name not in anatomy.constants}
     first = len(anatomy.blocks) - depth
     wanted = set(anatomy.head_parameters).union(*anatomy.block_parameters[first:])
     return {name: parameter for name, parameter in model.named_parameters() if name in wanted}

@@ -38,16 +38,18 @@ def initialize(model: PreTrainedModel, names: Collection[str], seed: int) -> Non
     draw()
 
 
-def fresh_parameters(model: PreTrainedModel, missing: Collection[str]) -> tuple[str, ...]:
-    """Names of the parameters that a trial starts from scratch.
+def fresh_parameters(model: PreTrainedModel, missing: Collection[str], new_head: bool) -> tuple[str, ...]:
+    """Names of the parameters that a trial starts from scratch, in the model's order.
 
-    These are all outside the base model (the head of another task is no good start), and those `missing`
-    in the pretrained checkpoint, in the model's order.
+    Args:
+        model: with the task's head.
+        missing: names of those that the pretrained checkpoint does not give.
+        new_head: whether also all outside the base model start from scratch (`TaskSpec.new_head`).
     """
     base = model.base_model
     inside = set(base.parameters())
     return tuple(
         name
         for name, parameter in model.named_parameters()
-        if name in missing or (base is not model and parameter not in inside)
+        if name in missing or (new_head and base is not model and parameter not in inside)
     )

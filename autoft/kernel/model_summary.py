@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from autoft.data.targets import Targets
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, require_depth
 from autoft.kernel.config import Depth
-from autoft.kernel.known_tokens import require_known_tokens
 from autoft.kernel.pretrained import (
     Pretrained,
     load_pretrained,
@@ -45,7 +46,7 @@ class ModelSummary:
 
 
 def fit_to_models(
-    spec: StudySpec, targets: Targets, train_rows: int
+    spec: StudySpec, targets: Targets, train_rows: int, rows: pa.Table | None = None
 ) -> tuple[StudySpec, tuple[ModelSummary, ...]]:
     """The request as its models can fulfil it, and what these are made of.
 
@@ -53,15 +54,20 @@ def fit_to_models(
     did not mention and the space does not search gets its recommended value for the first model. The models
     get the digests of their weights and of their tokenizers.
 
+    Args:
+        spec: the request.
+        targets: what the task has learnt of the target column.
+        train_rows: how many there are.
+        rows: some of them, on which the models are examined; see `load_pretrained`.
+
     Raises:
         ModelError: a model cannot be loaded, does not know the tokens of its tokenizer, or the user asks for
             more blocks or longer rows than it has.
     """
     summary, models, task = [], [], find_task(spec.task)
     for ref in spec.models:
-        loaded = load_pretrained(resolve(ref), targets, task)
+        loaded = load_pretrained(resolve(ref), targets, task, rows)
         try:
-            require_known_tokens(loaded.model, loaded.processor, len(spec.data.inputs))
             require_depth(loaded.anatomy, deepest(spec))
             require_max_length(loaded.model, int(spec.space.ends("max_length")[1]))
         except ModelError as error:

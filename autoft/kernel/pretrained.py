@@ -1,12 +1,13 @@
 """Pretrained models and their tokenizers: from a hub, a folder, or an installed Python package."""
 
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import huggingface_hub
+import pyarrow as pa
 import torch
 import transformers
 from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -18,8 +19,10 @@ from autoft.data.files import hasher
 from autoft.data.targets import Targets
 from autoft.errors import ModelError
 from autoft.kernel.blocks import Anatomy, find_blocks
+from autoft.kernel.example import encoded_example, text_example
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places
 from autoft.kernel.initialize import fresh_parameters
+from autoft.kernel.known_tokens import require_known_tokens
 from autoft.spec.study import ModelRef
 from autoft.tasks.protocol import Task
 
@@ -49,7 +52,7 @@ class Pretrained:
     """What turns rows into its inputs: a tokenizer, for example."""
     anatomy: Anatomy
     fresh: tuple[str, ...]
-    """Parameters that each trial draws anew: those outside the base model or missing in the checkpoint."""
+    """Parameters that each trial draws anew: those missing in the checkpoint, and a task's new head."""
 
 
 def resolve(ref: ModelRef) -> ModelSource:
@@ -92,12 +95,21 @@ def package_folder(distribution: str) -> Path:
     )
 
 
-def load_pretrained(source: ModelSource, targets: Targets, task: Task) -> Pretrained:
-    """Load weights into the task's architecture.
+def load_pretrained(
+    source: ModelSource, targets: Targets, task: Task, rows: pa.Table | None = None
+) -> Pretrained:
+    """Load weights into the task's architecture, and find its blocks.
 
     Unless the source says otherwise, weights are safetensors and no code that comes with a model is run.
 
     What is in the local hub cache is taken from there without asking the network.
+
+    Args:
+        source: where the model lies.
+        targets: what the task has learnt of the target column.
+        task: what the model is to be fine-tuned for.
+        rows: of the study (of rows.arrow), the first of which the model is examined on; without any it is
+            a short text.
 
     Raises:
         ModelError: something is missing or does not fit; says what, and how to get it.
@@ -106,15 +118,16 @@ def load_pretrained(source: ModelSource, targets: Targets, task: Task) -> Pretra
     model, missing = _from_cache_or_hub(source, lambda local: _load_weights(source, targets, task, local))
     processor = load_processor(source, task)
     _set_padding(source, model, processor)
-    try:
-        task.check_model(model)
-    except ModelError as error:
-        raise ModelError(f"{source.name}: {error}") from None
     restore_dropout_places(model)
     evaluation_mode(model)
-    anatomy = find_blocks(model)
+    try:
+        task.check_model(model)
+        _require_tokens(model, processor, rows)
+        anatomy = find_blocks(model, _example(model, processor, targets, task, rows))
+    except ModelError as error:
+        raise ModelError(f"{source.name}: {error}") from error
     _require_blocks(source, anatomy, missing)
-    return Pretrained(model, processor, anatomy, fresh_parameters(model, missing))
+    return Pretrained(model, processor, anatomy, fresh_parameters(model, missing, task.spec.new_head))
 
 
 def load_processor(source: ModelSource, task: Task) -> Any:
@@ -221,6 +234,21 @@ def _set_padding(source: ModelSource, model: PreTrainedModel, processor: Any) ->
     if getattr(model.config.get_text_config(), "pad_token_id", None) is None:
         model.config.get_text_config().pad_token_id = processor.pad_token_id
     model.config.pad_token_id = model.config.get_text_config().pad_token_id
+
+
+def _require_tokens(model: PreTrainedModel, processor: Any, rows: pa.Table | None) -> None:
+    """Before the model meets a token that it does not know; processors of images and sounds have none."""
+    if hasattr(processor, "get_vocab"):
+        names = [] if rows is None else rows.column_names
+        require_known_tokens(model, processor, max(1, sum(name.startswith("input_") for name in names)))
+
+
+def _example(
+    model: PreTrainedModel, processor: Any, targets: Targets, task: Task, rows: pa.Table | None
+) -> Mapping[str, torch.Tensor]:
+    if rows is None:
+        return text_example(processor)
+    return encoded_example(rows, processor, targets, task, token_limit(model))
 
 
 def _require_blocks(source: ModelSource, anatomy: Anatomy, missing: set[str]) -> None:

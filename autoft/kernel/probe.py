@@ -1,4 +1,4 @@
-"""One tiny forward pass that shows in which order a model's modules run, and who feeds whom.
+"""One forward pass of a few rows that shows in which order a model's modules run, and who feeds whom.
 
 Names and registration order lie (a pooler may be registered before the encoder, a decoder after the
 head); what really ran does not.
@@ -12,16 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
-
-from autoft.errors import ModelError
-
-PROBE_TOKENS = (16, 64, 512)
-"""Tried in turn: some architectures attend in windows or landmarks and refuse short rows."""
-PROBE_PIXELS = 64
-"""Side of the probe image where the configuration names none: the usual CNNs shrink by 32."""
-PROBE_SAMPLES = 4000
-"""A quarter of a second of audio."""
 
 ReturnSpec = tuple[int | str | None, ...] | None
 """How a module returns its states: () as a tensor, n entries as the first of a tuple of n, None otherwise.
@@ -33,7 +23,7 @@ the tuple; None where it hands on none.
 
 @dataclass
 class Calls:
-    """When each module ran during the probe, and through which tensors it was connected."""
+    """When each module ran during the pass, and through which tensors it was connected."""
 
     first_start: dict[nn.Module, int] = field(default_factory=dict)
     """Tick of the module's first call; modules that never ran are absent."""
@@ -65,51 +55,6 @@ class Calls:
     def ends(self, outer: nn.Module, inner: nn.Module) -> bool:
         """Whether `outer` returned untouched what `inner` computed."""
         return inner in self.outputs and self.outputs.get(outer) == self.outputs[inner]
-
-
-def probe(model: PreTrainedModel) -> Calls:
-    """Run the model on the smallest input that it accepts: one row of text, one image or one sound.
-
-    Raises:
-        ModelError: the model takes none of these.
-    """
-    kind = model.main_input_name
-    error: Exception | None = None
-    for inputs in _probe_inputs(model):
-        try:
-            return record_calls(model, inputs)
-        except (RuntimeError, ValueError, IndexError, AttributeError, TypeError) as refused:
-            error = error or refused
-    raise ModelError(
-        f"{type(model).__name__}: its blocks are found by a forward pass on text, an image or a sound, "
-        f"but its input `{kind}` takes none of these: {error}"
-    ) from error
-
-
-def _probe_inputs(model: PreTrainedModel) -> Iterator[dict[str, torch.Tensor]]:
-    config, kind, device = model.config, model.main_input_name, model.device
-    if kind == "input_ids":
-        for tokens in PROBE_TOKENS:
-            ids = _token_ids(config.get_text_config(), tokens).to(device)
-            yield {kind: ids, "attention_mask": torch.ones_like(ids)}
-    elif kind == "pixel_values":
-        size = getattr(config, "image_size", None) or PROBE_PIXELS
-        height, width = (size, size) if isinstance(size, int) else size
-        yield {kind: torch.zeros(1, getattr(config, "num_channels", 3), height, width, device=device)}
-    elif kind == "input_values":
-        yield {kind: torch.linspace(-1, 1, PROBE_SAMPLES, device=device)[None]}
-
-
-def _token_ids(config: Any, tokens: int) -> torch.Tensor:
-    """Ordinary tokens that end with the end-of-text token, on which some heads pool; shape (1, tokens)."""
-    special = [getattr(config, f"{name}_token_id", None) for name in ("eos", "bos", "pad")]
-    vocabulary = getattr(config, "vocab_size", 100)  # CANINE hashes characters and has none
-    ordinary = [token for token in range(min(vocabulary, 100)) if token not in special] or [0]
-    ids = (ordinary * tokens)[:tokens]
-    eos = special[0][0] if isinstance(special[0], list) else special[0]
-    if eos is not None and eos < vocabulary:
-        ids[-1] = eos
-    return torch.tensor([ids])
 
 
 def record_calls(model: nn.Module, inputs: Mapping[str, torch.Tensor]) -> Calls:

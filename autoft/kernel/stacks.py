@@ -2,8 +2,9 @@
 
 A stack is a list of modules of one class, or of transformers' own checkpointable layers, whose members
 feed each other. Where the members are stages (as in ResNet, ConvNeXt or Swin) the units are inside them.
-What repeats within a unit is no unit: the experts of a mixture do not feed each other, a single
-convolution or linear map is too little.
+What repeats within a unit is no unit: the experts of a mixture do not feed each other. A single
+convolution or linear map is too little: the convolutions that turn sound into vectors, in wav2vec2 and
+its like, belong to the embeddings.
 """
 
 from collections.abc import Iterator
@@ -56,11 +57,11 @@ def _is_list(module: nn.Module) -> bool:
 
 
 def _is_stack(members: list[nn.Module], owner: nn.Module, calls: Calls) -> bool:
-    if not members or any(_is_list(member) for member in members):
+    if not members or any(_is_list(member) for member in members) or not all(map(_is_unit, members)):
         return False
     if all(isinstance(member, GradientCheckpointingLayer) for member in members):
         return True
-    if len({type(member) for member in members}) > 1 or not all(map(_is_unit, members)):
+    if len({type(member) for member in members}) > 1:
         return False
     chained = any(calls.feeds(first, second) for first, second in pairwise(members))
     return chained or calls.starts(owner, members[0]) or calls.ends(owner, members[-1])

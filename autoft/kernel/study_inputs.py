@@ -15,7 +15,7 @@ from autoft.data.files import hasher, read_table
 from autoft.data.prepare import PreparedData
 from autoft.data.targets import Targets
 from autoft.kernel.boundary.plan import CachePlan
-from autoft.kernel.pretrained import ModelSource
+from autoft.kernel.pretrained import ModelSource, Pretrained, load_pretrained
 from autoft.spec.study import StudySpec
 from autoft.tasks.find import find_task
 from autoft.tasks.protocol import Task, Values
@@ -64,6 +64,15 @@ class StudyInputs:
     def model(self, name: str) -> ModelSource:
         """The source that a trial's `model` names."""
         return next(model for model in self.models if model.name == name)
+
+    def load(self, name: str) -> Pretrained:
+        """The model that a trial's `model` names, examined on the study's rows.
+
+        Raises:
+            ModelError: as `load_pretrained`.
+            DataError: the rows cannot be read.
+        """
+        return load_pretrained(self.model(name), self.targets, self.task, read_table(self.rows))
 
     def splits(self) -> Mapping[str, np.ndarray]:
         """The rows of each split, as indices into all of them: int64 [n]."""

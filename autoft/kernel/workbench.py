@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
@@ -191,9 +192,7 @@ class Workbench:
     def _load(self, name: str) -> Resident:
         if self._resident is None or self._resident[0] != name:
             self._resident = None  # make room before the next one comes
-            inputs = self.study_inputs
-            loaded = load_pretrained(inputs.model(name), inputs.targets, inputs.task)
-            self._resident = name, Resident(loaded, self.device)
+            self._resident = name, Resident(self.study_inputs.load(name), self.device)
         return self._resident[1]
 
     def _length(self, config: FineTuneConfig) -> int:
@@ -230,17 +229,19 @@ def rebuild(
     checkpoint: Path,
     task: Task,
     measurement: int | None = None,
+    rows: pa.Table | None = None,
 ) -> tuple[PreTrainedModel, Any]:
     """A trial's model and its processor, from the pretrained weights and the trial's checkpoint.
 
-    `measurement` is the index of the one whose model the checkpoint has to hold; None takes any.
+    `measurement` is the index of the one whose model the checkpoint has to hold; None takes any. `rows` are
+    the study's, see `load_pretrained`.
 
     In evaluation mode, float32, on the CPU. A tokenizer knows the trial's max_length.
 
     Raises:
         ModelError: the model cannot be loaded, or the checkpoint is missing, damaged or of another trial.
     """
-    loaded = load_pretrained(source, targets, task)
+    loaded = load_pretrained(source, targets, task, rows)
     load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth), measurement)
     if "max_length" in config.task_values:
         loaded.processor.model_max_length = config.task_values["max_length"]

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from autoft.data.files import read_table
 from autoft.data.prepare import SPLITS, PreparedData, Rows, examine
 from autoft.errors import AutoftError
 from autoft.kernel.boundary.decide import plan_cache
@@ -142,7 +143,7 @@ class _Check:
         return rows, data
 
     def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelSummary, ...]]:
-        return fit_to_models(self.spec, data.targets, data.size("train"))
+        return fit_to_models(self.spec, data.targets, data.size("train"), read_table(data.rows_path))
 
     def model(self, summary: ModelSummary) -> None:
         self.line(

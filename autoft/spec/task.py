@@ -30,6 +30,9 @@ class TaskSpec:
     """`module:name` of a `tasks.protocol.Task`; imported where it is to run."""
     inputs: Kind = "text"
     target: Kind = "text"
+    new_head: bool = True
+    """Whether each trial draws the model's head anew even where the checkpoint has one: that of another task
+    is no good start. False where it is the pretrained one, as a language model's."""
 
     @property
     def hyperparameters(self) -> Mapping[str, Hyperparameter]:

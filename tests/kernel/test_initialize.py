@@ -3,6 +3,7 @@ import torch
 
 from autoft.kernel.initialize import derive_seed, fresh_parameters, initialize
 
+from .architectures import LANGUAGE
 from .tiny import tiny_model
 
 HEADS = {
@@ -15,7 +16,7 @@ HEADS = {
 @pytest.mark.parametrize("name", HEADS)
 def test_the_seed_alone_decides_the_head_and_nothing_else_moves(name):
     model = tiny_model(name)
-    fresh = fresh_parameters(model, missing=())
+    fresh = fresh_parameters(model, missing=(), new_head=True)
     assert set(fresh) == HEADS[name]
     before = {key: value.detach().clone() for key, value in model.named_parameters()}
     drawn = []
@@ -34,15 +35,23 @@ def test_the_seed_alone_decides_the_head_and_nothing_else_moves(name):
 
 def test_initial_values_are_those_of_the_architecture():
     model = tiny_model("bert")
-    initialize(model, fresh_parameters(model, missing=()), seed=0)
+    initialize(model, fresh_parameters(model, missing=(), new_head=True), seed=0)
     # BERT: normal with config.initializer_range 0.02, biases 0. 48 weights: the spread is within 30 percent.
     assert model.classifier.weight.std().item() == pytest.approx(0.02, rel=0.3)
     assert model.classifier.bias.abs().sum().item() == 0
 
 
 def test_what_the_checkpoint_lacks_is_fresh_wherever_it_lies():
-    names = fresh_parameters(tiny_model("bert"), missing={"bert.pooler.dense.weight"})
+    names = fresh_parameters(tiny_model("bert"), missing={"bert.pooler.dense.weight"}, new_head=True)
     assert set(names) == {"bert.pooler.dense.weight", *HEADS["bert"]}
+
+
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_a_pretrained_language_model_s_head_is_not_drawn_anew(name):
+    model = LANGUAGE[name].build()
+    assert fresh_parameters(model, missing=(), new_head=False) == ()
+    first = next(name for name, _ in model.named_parameters())
+    assert fresh_parameters(model, missing={first}, new_head=False) == (first,)
 
 
 def test_seeds_of_neighbouring_steps_and_trials_differ():

@@ -5,11 +5,12 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
+from autoft.data.files import read_table
 from autoft.errors import ModelError
 from autoft.kernel.model_summary import fit_to_models
 from autoft.spec.read import read_spec
 
-from .tiny import TARGETS, save_pretrained
+from .tiny import TARGETS, save_pretrained, write_rows
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_an_embedding_with_spare_rows_is_as_good(folder):
     assert [each.name for each in found] == [str(folder)]
 
 
-def test_a_second_kind_of_token_that_the_model_lacks_is_refused_for_pairs_alone(folder):
+def test_a_second_kind_of_token_that_the_model_lacks_is_refused_for_pairs_alone(folder, tmp_path):
     config = BertConfig.from_pretrained(folder)
     config.type_vocab_size = 1
     BertModel(config).save_pretrained(folder)
@@ -126,7 +127,7 @@ def test_a_second_kind_of_token_that_the_model_lacks_is_refused_for_pairs_alone(
     settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     one = spec(folder)
-    fit_to_models(one, TARGETS, 100)
-    pair = replace(one, data=replace(one.data, inputs=("question", "answer")))
+    fit_to_models(one, TARGETS, 100, read_table(write_rows(tmp_path)))
+    pairs = read_table(write_rows(tmp_path, n_inputs=2))
     with pytest.raises(ModelError, match=r"2 kinds of tokens apart .* embeddings for 1"):
-        fit_to_models(pair, TARGETS, 100)
+        fit_to_models(one, TARGETS, 100, pairs)

@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from autoft.kernel.blocks import find_blocks, trained_parameters
+from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.optimizer import build_optimizer, learning_rate, set_rate
 from autoft.spec.hyperparameters import COMMON
 
-from .tiny import config, tiny_model
+from .tiny import anatomy_of, config, tiny_model
 
 
 def rates(steps: int, **changes: object) -> list[float]:
@@ -45,8 +45,8 @@ def test_an_unknown_schedule_is_refused():
 @pytest.mark.parametrize("name", ["bert", "llama", "t5"])
 def test_weight_decay_is_on_matrices_and_not_on_biases_and_norms(name):
     model = tiny_model(name)
-    trained = trained_parameters(model, find_blocks(model), "all")
-    anatomy = find_blocks(model)
+    trained = trained_parameters(model, anatomy_of(model), "all")
+    anatomy = anatomy_of(model)
     decayed, spared = build_optimizer(model, trained, anatomy, config(weight_decay=0.3)).param_groups
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.3, 0.0)
     names = {parameter: key for key, parameter in model.named_parameters()}
@@ -57,7 +57,7 @@ def test_weight_decay_is_on_matrices_and_not_on_biases_and_norms(name):
 
 def test_each_block_has_its_share_of_the_rate():
     model = tiny_model("bert")
-    anatomy = find_blocks(model)
+    anatomy = anatomy_of(model)
     trained = trained_parameters(model, anatomy, "all")
     optimizer = build_optimizer(model, trained, anatomy, config(layer_decay=0.5))
     set_rate(optimizer, 0.8)
@@ -75,7 +75,7 @@ def test_each_block_has_its_share_of_the_rate():
 def test_every_optimizer_learns_a_few_rows_by_heart(name):
     torch.manual_seed(0)
     model = tiny_model("bert", hidden_dropout_prob=0.0)
-    anatomy = find_blocks(model)
+    anatomy = anatomy_of(model)
     trained = trained_parameters(model, anatomy, "all")
     rate = {"adamw": 3e-3, "adafactor": 0.1, "sgd": 0.05}[name]
     optimizer = build_optimizer(model, trained, anatomy, config(optimizer=name))
@@ -91,6 +91,6 @@ def test_every_optimizer_learns_a_few_rows_by_heart(name):
 
 def test_an_unknown_optimizer_is_refused():
     model = tiny_model("bert")
-    anatomy = find_blocks(model)
+    anatomy = anatomy_of(model)
     with pytest.raises(ValueError, match="adamw, adafactor or sgd, got 'newton'"):
         build_optimizer(model, trained_parameters(model, anatomy, 0), anatomy, config(optimizer="newton"))

@@ -1,11 +1,16 @@
 import subprocess
 import sys
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 import torch
 import transformers as hf
 
 from autoft.errors import ModelError
+from autoft.kernel import pretrained
+from autoft.kernel.blocks import find_blocks
+from autoft.kernel.example import text_example
 from autoft.kernel.pretrained import (
     ModelSource,
     load_pretrained,
@@ -16,6 +21,7 @@ from autoft.kernel.pretrained import (
 )
 from autoft.spec.study import ModelRef
 
+from .architectures import LANGUAGE
 from .tiny import COLOURS, TARGETS, TASK, configs, save_pretrained, tiny_model, tiny_tokenizer
 
 
@@ -38,6 +44,77 @@ def test_pretrained_weights_are_kept_and_the_head_of_another_task_is_not(tmp_pat
     assert set(loaded.fresh) == {"classifier.weight", "classifier.bias"}
     trunk = dict(saved.bert.named_parameters())
     assert all(torch.equal(value, trunk[name]) for name, value in loaded.model.bert.named_parameters())
+
+
+class LanguageModel(type(TASK)):
+    """A task that goes on with the head that the checkpoint has."""
+
+    spec = replace(TASK.spec, new_head=False)
+    auto_model = hf.AutoModelForCausalLM
+
+    def config_values(self, targets):
+        return {}
+
+
+@pytest.mark.parametrize("name", ["llama-lm", "smollm"])
+def test_a_pretrained_language_model_keeps_its_head(tmp_path, name):
+    saved = LANGUAGE[name].build()
+    saved.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), TARGETS, LanguageModel())
+    assert loaded.fresh == ()
+    assert torch.equal(loaded.model.lm_head.weight, saved.lm_head.weight)
+
+
+def test_what_a_language_model_s_checkpoint_lacks_is_drawn_anew(tmp_path):
+    LANGUAGE["llama-lm"].build().base_model.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    loaded = load_pretrained(ModelSource("mine", str(tmp_path)), TARGETS, LanguageModel())
+    assert loaded.fresh == ("lm_head.weight",)
+
+
+def test_a_model_is_examined_on_the_study_s_rows(tmp_path, monkeypatch):
+    seen = []
+
+    def look(model, inputs):
+        seen.append(inputs)
+        return find_blocks(model, inputs)
+
+    monkeypatch.setattr(pretrained, "find_blocks", look)
+    source = save_pretrained("bert", tmp_path)
+    rows = pa.table({"input_0": ["red word1", "blue", "green"], "target": [0, 2, 1]})
+    with_rows = load_pretrained(source, TARGETS, TASK, rows)
+    assert seen[0]["input_ids"].tolist() == [[1, 4, 8, 2], [1, 6, 2, 0]]  # of the first two
+    assert seen[0]["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 1, 0]]
+    without = load_pretrained(source, TARGETS, TASK)
+    assert seen[1]["input_ids"].tolist() == [[1, 3, 3, 3, 2]]  # a short text; none of its words is known
+    assert with_rows.anatomy.block_names == without.anatomy.block_names
+
+
+def test_rows_longer_than_the_model_takes_are_cut_to_examine_it(tmp_path):
+    source = save_pretrained("bert", tmp_path)  # 40 positions, and 128 tokens are kept by default
+    rows = pa.table({"input_0": ["red " * 100], "target": [0]})
+    assert len(load_pretrained(source, TARGETS, TASK, rows).anatomy.blocks) == 3
+
+
+def test_rows_that_the_model_cannot_compute_are_an_error_that_names_it(tmp_path):
+    class Translation(LanguageModel):
+        auto_model = hf.AutoModelForSeq2SeqLM
+
+    LANGUAGE["t5-lm"].build().save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    source = ModelSource("mine", str(tmp_path))
+    rows = pa.table({"input_0": ["red word1"], "target": [0]})  # and nothing for the decoder
+    said = r"^mine: T5ForConditionalGeneration cannot compute a few rows, input_ids \[1, 4\], .*input_ids"
+    with pytest.raises(ModelError, match=said):
+        load_pretrained(source, TARGETS, Translation(), rows)
+
+
+def test_a_processor_without_text_needs_rows():
+    with pytest.raises(
+        ModelError, match="ViTImageProcessorPil takes no text, so its model is examined on rows"
+    ):
+        text_example(hf.ViTImageProcessorPil())
 
 
 def test_half_precision_checkpoints_are_trained_in_full_precision(tmp_path):

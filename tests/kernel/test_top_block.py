@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from autoft.kernel.blocks import find_blocks, trained_parameters
+from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.boundary.valid import agree, logits_and_gradients
 from autoft.kernel.freeze import set_depth
@@ -14,7 +14,7 @@ from autoft.kernel.workbench import Workbench
 
 from .boundary.test_injection import rows
 from .test_workbench import measured
-from .tiny import save_pretrained, study_inputs, tiny_model
+from .tiny import anatomy_of, save_pretrained, study_inputs, tiny_model
 
 PARTS = {
     "bert": "bert.encoder.layer.2.attention.output",
@@ -28,7 +28,7 @@ PARTS = {
 
 def found(name):
     model = tiny_model(name).eval()
-    anatomy = find_blocks(model)
+    anatomy = anatomy_of(model)
     return model, anatomy, find_part(model, anatomy, rows())
 
 
@@ -45,7 +45,7 @@ def test_there_is_none_where_blocks_are_shared_other_tokens_are_read_or_residual
 def test_a_head_that_reads_the_mean_keeps_all_tokens():
     model = tiny_model("modernbert").eval()
     model.config.classifier_pooling = "mean"
-    assert find_part(model, find_blocks(model), rows()) is None
+    assert find_part(model, anatomy_of(model), rows()) is None
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -12,7 +12,6 @@ from torch import nn
 
 from autoft.data.encoded import Ragged
 from autoft.errors import ModelError
-from autoft.kernel.blocks import find_blocks
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.checkpoint import load_checkpoint
 from autoft.kernel.vocabulary import Occurring, find_table, occurring_tokens_only, widen
@@ -20,7 +19,7 @@ from autoft.kernel.workbench import Workbench
 
 from .boundary.test_injection import rows
 from .test_workbench import measured
-from .tiny import WORDS, save_pretrained, study_inputs, tiny_model
+from .tiny import WORDS, anatomy_of, save_pretrained, study_inputs, tiny_model
 
 TABLES = {
     "bert": "bert.embeddings.word_embeddings",
@@ -31,7 +30,7 @@ TABLES = {
 
 
 def found(model, tokens=None):
-    return find_table(model, find_blocks(model), tokens or rows())
+    return find_table(model, anatomy_of(model), tokens or rows())
 
 
 @pytest.mark.parametrize(("name", "table"), TABLES.items())

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from autoft.data.encoded import Encoded, Ragged
 from autoft.data.files import file_digest, write_table
+from autoft.kernel.blocks import Anatomy, find_blocks
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import ModelSource
 from autoft.kernel.study_inputs import StudyInputs
@@ -143,6 +144,23 @@ def tiny_tokenizer() -> hf.PreTrainedTokenizerFast:
     return hf.PreTrainedTokenizerFast(
         tokenizer_object=backend, pad_token="[PAD]", bos_token="[BOS]", eos_token="[EOS]", unk_token="[UNK]"
     )
+
+
+def tiny_inputs(model: hf.PreTrainedModel) -> dict[str, torch.Tensor]:
+    """Two rows, as a tokenizer or an image processor makes them."""
+    if model.main_input_name == "input_ids":
+        return dict(
+            tiny_tokenizer()(["red word1 word2 word3", "green word4"], padding=True, return_tensors="pt")
+        )
+    side = getattr(model.config, "image_size", 64)
+    processor = hf.ViTImageProcessorPil(size={"height": side, "width": side})
+    images = np.random.default_rng(0).integers(0, 256, (2, 70, 50, 3), np.uint8)
+    return dict(processor(list(images), return_tensors="pt"))
+
+
+def anatomy_of(model: hf.PreTrainedModel) -> Anatomy:
+    """The blocks of a model for texts or images."""
+    return find_blocks(model, tiny_inputs(model))
 
 
 def save_pretrained(name: str, folder: Path) -> ModelSource:

@@ -14,7 +14,6 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.worth import Candidate, Probe
 from autoft.kernel.device import FORWARD_TOKENS, Precision, choose_device
 from autoft.kernel.initialize import initialize
-from autoft.kernel.pretrained import load_pretrained
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.spec.size import size_text
 from autoft.spec.space import Choice, Value
@@ -96,7 +95,7 @@ def _look(
     found = _Found()
     lengths = {int(length): share for length, share in _shares(spec, "max_length").items()}
     for ref in spec.models:
-        pretrained = load_pretrained(study_inputs.model(ref.name), study_inputs.targets, study_inputs.task)
+        pretrained = study_inputs.load(ref.name)
         pretrained.model.to(choose_device())  # type: ignore[arg-type]
         initialize(pretrained.model, pretrained.fresh, seed=0)
         probe = Probe(ref.name, pretrained, study_inputs, max(lengths), precision)

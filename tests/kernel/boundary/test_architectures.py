@@ -21,7 +21,7 @@ from torch.nn import functional
 from autoft.data.batch import Batch, batches_by_length
 from autoft.data.encoded import Encoded
 from autoft.kernel.batch_source import BatchSource
-from autoft.kernel.blocks import find_blocks, trained_parameters
+from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
 from autoft.kernel.boundary.inject import injected, states_at
@@ -33,7 +33,7 @@ from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_de
 from autoft.kernel.optimizer import build_optimizer
 from autoft.kernel.workbench import forward
 
-from ..tiny import TASK, VISION, config, configs, encoded_texts, tiny_model
+from ..tiny import TASK, VISION, anatomy_of, config, configs, encoded_texts, tiny_model
 
 MIDDLE_AND_TOP = (0, 1)
 DEPTHS = {
@@ -73,7 +73,7 @@ def built(name: str, depth: int):
     else:
         model = tiny_model(name)
     restore_dropout_places(model)
-    anatomy = find_blocks(model)
+    anatomy = anatomy_of(model)
     set_depth(model, anatomy, depth, dropout=0.2)
     return model, anatomy, len(anatomy.blocks) - depth
 

@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from autoft.kernel import workbench
-from autoft.kernel.blocks import find_blocks
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import injected
 from autoft.kernel.boundary.states import narrowed, vectors
 from autoft.kernel.workbench import Workbench
 
 from ..test_workbench import measured
-from ..tiny import tiny_model
+from ..tiny import anatomy_of, tiny_model
 from .test_cache import planned
 from .test_injection import rows
 
@@ -33,7 +32,7 @@ CHAINS = {
 
 def chain_of(name):
     model = tiny_model(name)
-    anatomy = find_blocks(model)
+    anatomy = anatomy_of(model)
     batch = replace(vectors(narrowed(rows().encoded, "first")), states=torch.randn(6, 1, 16))
     with injected(model, anatomy, len(anatomy.blocks)) as cached_output:
         chain = find_chain(model, anatomy, cached_output, batch)

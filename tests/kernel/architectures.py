@@ -1,0 +1,323 @@
+"""What autoft has to find in each architecture, written down from its source in transformers.
+
+Models are as small as their configurations allow; inputs are as the processor of each kind makes them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+import transformers as hf
+
+from .tiny import ENCODER, IMAGE, TOKENS, WORDS, tiny_inputs, tiny_model, tiny_tokenizer
+
+MAKES_MORE = "all frozen blocks have to run"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How one is built, and what is to be found in it."""
+
+    build: Callable[[], hf.PreTrainedModel]
+    blocks: tuple[str, ...]
+    """In forward order."""
+    head: tuple[str, ...]
+    """What each depth trains: the names of these parameters begin so."""
+    shared: tuple[str, ...] = ()
+    """Parameters that only `all` trains although they are registered in a block or in the head."""
+    constants: tuple[str, ...] = ()
+    """Parameters that nothing trains."""
+    drops: bool = True
+    """Whether its blocks have dropout."""
+    head_drops: bool = False
+    refused: Mapping[int, str] = field(default_factory=dict)
+    """By depth, why nothing can be stored below its trained blocks; at the others it can."""
+    inputs: Callable[[hf.PreTrainedModel], dict[str, torch.Tensor]] = tiny_inputs
+
+
+def layers(prefix: str, count: int = 3) -> tuple[str, ...]:
+    return tuple(f"{prefix}.{i}" for i in range(count))
+
+
+DECODER = {name: value for name, value in ENCODER.items() if name != "max_position_embeddings"}
+ENCODER_DECODER = {
+    "vocab_size": len(WORDS),
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 3,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "decoder_start_token_id": 0,
+    "forced_eos_token_id": 2,
+    **TOKENS,
+}
+T5 = {
+    "vocab_size": len(WORDS),
+    "d_model": 16,
+    "d_kv": 8,
+    "d_ff": 32,
+    "num_layers": 2,
+    "num_decoder_layers": 3,
+    "num_heads": 2,
+    "decoder_start_token_id": 0,
+    **TOKENS,
+}
+LAYERS = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
+WAV2VEC2 = {
+    **LAYERS,
+    "conv_dim": (8, 8),
+    "conv_stride": (5, 4),
+    "conv_kernel": (10, 4),
+    "num_feat_extract_layers": 2,
+    "num_conv_pos_embeddings": 4,
+    "num_conv_pos_embedding_groups": 2,
+    "classifier_proj_size": 8,
+    **IMAGE,
+}
+WHISPER = {
+    **ENCODER_DECODER,
+    "num_mel_bins": 8,
+    "max_source_positions": 50,
+    "max_target_positions": 20,
+    "forced_eos_token_id": None,
+}
+
+
+def made(kind: type[hf.PreTrainedModel], config: hf.PreTrainedConfig) -> Callable[[], hf.PreTrainedModel]:
+    def build() -> hf.PreTrainedModel:
+        torch.manual_seed(0)
+        return kind(config)
+
+    return build
+
+
+def named(name: str) -> Callable[[], hf.PreTrainedModel]:
+    return partial(tiny_model, name)
+
+
+def translation(model: hf.PreTrainedModel) -> dict[str, torch.Tensor]:
+    target = tiny_tokenizer()(["blue word5", "green"], padding=True, return_tensors="pt")
+    return {**tiny_inputs(model), "decoder_input_ids": target["input_ids"]}
+
+
+def sounds(rows: int = 2) -> list[np.ndarray]:
+    """A quarter of a second and less, at 16 kHz."""
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(4000 - 500 * row).astype(np.float32) for row in range(rows)]
+
+
+def waves(model: hf.PreTrainedModel) -> dict[str, torch.Tensor]:
+    processor = hf.Wav2Vec2FeatureExtractor(return_attention_mask=True)
+    return dict(processor(sounds(), sampling_rate=16000, padding=True, return_tensors="pt"))
+
+
+def log_mels(model: hf.PreTrainedModel) -> dict[str, torch.Tensor]:
+    processor = hf.WhisperFeatureExtractor(feature_size=8, chunk_length=1)  # 100 frames, two a position
+    return dict(processor(sounds(), sampling_rate=16000, return_tensors="pt"))
+
+
+def dictation(model: hf.PreTrainedModel) -> dict[str, torch.Tensor]:
+    target = tiny_tokenizer()(["blue word5", "green"], padding=True, return_tensors="pt")
+    return {**log_mels(model), "decoder_input_ids": target["input_ids"]}
+
+
+def spectrograms(model: hf.PreTrainedModel) -> dict[str, torch.Tensor]:
+    processor = hf.ASTFeatureExtractor(num_mel_bins=16, max_length=32)
+    return dict(processor(sounds(), sampling_rate=16000, return_tensors="pt"))
+
+
+TEXT = {
+    "bert": Architecture(
+        named("bert"), layers("bert.encoder.layer"), ("bert.pooler.", "classifier."), head_drops=True
+    ),
+    "roberta": Architecture(
+        named("roberta"), layers("roberta.encoder.layer"), ("classifier.",), head_drops=True
+    ),
+    "distilbert": Architecture(
+        named("distilbert"),
+        layers("distilbert.transformer.layer"),
+        ("pre_classifier.", "classifier."),
+        head_drops=True,
+    ),
+    "albert": Architecture(
+        named("albert"),
+        ("albert.encoder.albert_layer_groups.0.albert_layers.0",),  # one, run three times
+        ("albert.pooler.", "classifier."),
+        head_drops=True,
+        refused={0: "one block runs 3 times"},
+    ),
+    "electra": Architecture(
+        named("electra"), layers("electra.encoder.layer"), ("classifier.",), head_drops=True
+    ),
+    "deberta-v2": Architecture(  # relative positions and their norm lie beside the layers
+        named("deberta-v2"), layers("deberta.encoder.layer"), ("pooler.", "classifier."), head_drops=True
+    ),
+    "modernbert": Architecture(
+        named("modernbert"),
+        layers("model.layers"),
+        ("model.final_norm.", "head.", "classifier."),
+        head_drops=True,
+    ),
+    "mpnet": Architecture(named("mpnet"), layers("mpnet.encoder.layer"), ("classifier.",), head_drops=True),
+    "mobilebert": Architecture(
+        named("mobilebert"),
+        layers("mobilebert.encoder.layer"),
+        ("mobilebert.pooler.", "classifier."),
+        head_drops=True,
+    ),
+    "gpt2": Architecture(named("gpt2"), layers("transformer.h"), ("transformer.ln_f.", "score.")),
+    "llama": Architecture(named("llama"), layers("model.layers"), ("model.norm.", "score.")),
+    "mixtral": Architecture(named("mixtral"), layers("model.layers"), ("model.norm.", "score.")),
+    "opt": Architecture(
+        made(
+            hf.OPTForSequenceClassification,
+            hf.OPTConfig(**ENCODER, ffn_dim=32, word_embed_proj_dim=16),
+        ),
+        layers("model.decoder.layers"),
+        ("model.decoder.final_layer_norm.", "score."),
+    ),
+    "gpt-neox": Architecture(
+        made(hf.GPTNeoXForSequenceClassification, hf.GPTNeoXConfig(**DECODER)),
+        layers("gpt_neox.layers"),
+        ("gpt_neox.final_layer_norm.", "score."),
+    ),
+    "qwen3": Architecture(
+        made(
+            hf.Qwen3ForSequenceClassification,
+            hf.Qwen3Config(**DECODER, num_key_value_heads=1, head_dim=8),
+        ),
+        layers("model.layers"),
+        ("model.norm.", "score."),
+    ),
+    "bart": Architecture(
+        named("bart"),
+        (*layers("model.encoder.layers", 1), *layers("model.decoder.layers", 2)),
+        ("classification_head.",),
+        head_drops=True,
+    ),
+    "t5": Architecture(
+        named("t5"),
+        (*layers("transformer.encoder.block"), *layers("transformer.decoder.block")),
+        ("transformer.decoder.final_layer_norm.", "classification_head."),
+        shared=("SelfAttention.relative_attention_bias.",),  # of the first block, for all of its stack
+        head_drops=True,
+        refused={2: MAKES_MORE, 5: MAKES_MORE},
+    ),
+    "umt5": Architecture(  # a table in each block
+        named("umt5"),
+        (*layers("transformer.encoder.block"), *layers("transformer.decoder.block")),
+        ("transformer.decoder.final_layer_norm.", "classification_head."),
+        head_drops=True,
+    ),
+}
+LANGUAGE = {
+    "llama-lm": Architecture(
+        made(hf.LlamaForCausalLM, hf.LlamaConfig(**ENCODER, num_key_value_heads=2)),
+        layers("model.layers"),
+        ("model.norm.", "lm_head."),
+    ),
+    "smollm": Architecture(  # its head is its embeddings
+        made(
+            hf.LlamaForCausalLM,
+            hf.LlamaConfig(**ENCODER, num_key_value_heads=1, tie_word_embeddings=True),
+        ),
+        layers("model.layers"),
+        ("model.norm.",),
+    ),
+    "t5-lm": Architecture(
+        made(hf.T5ForConditionalGeneration, hf.T5Config(**T5)),
+        (*layers("encoder.block", 2), *layers("decoder.block", 3)),
+        ("decoder.final_layer_norm.",),
+        shared=("SelfAttention.relative_attention_bias.",),
+        refused={2: MAKES_MORE, 4: MAKES_MORE},
+        inputs=translation,
+    ),
+    "bart-lm": Architecture(
+        made(hf.BartForConditionalGeneration, hf.BartConfig(**ENCODER_DECODER, max_position_embeddings=40)),
+        (*layers("model.encoder.layers", 2), *layers("model.decoder.layers", 3)),
+        (),
+        inputs=translation,
+    ),
+    "marian": Architecture(
+        made(hf.MarianMTModel, hf.MarianConfig(**ENCODER_DECODER, max_position_embeddings=40)),
+        (*layers("model.encoder.layers", 2), *layers("model.decoder.layers", 3)),
+        (),
+        constants=("model.encoder.embed_positions.", "model.decoder.embed_positions."),
+        inputs=translation,
+    ),
+}
+IMAGES = {
+    "vit": Architecture(named("vit"), layers("vit.layers"), ("vit.layernorm.", "classifier.")),
+    "swin": Architecture(  # stages of one and two; each ends with a smaller picture
+        named("swin"),
+        (*layers("swin.encoder.layers.0.blocks", 1), *layers("swin.encoder.layers.1.blocks", 2)),
+        ("swin.layernorm.", "classifier."),
+    ),
+    "convnext": Architecture(
+        named("convnext"),
+        tuple(
+            f"convnext.encoder.stages.{stage}.layers.{layer}"
+            for stage, depth in enumerate((1, 2, 1, 1))
+            for layer in range(depth)
+        ),
+        ("convnext.layernorm.", "classifier."),
+        drops=False,
+    ),
+    "resnet": Architecture(
+        named("resnet"),
+        (*layers("resnet.encoder.stages.0.layers", 1), *layers("resnet.encoder.stages.1.layers", 2)),
+        ("classifier.",),
+        drops=False,
+    ),
+}
+SOUNDS = {
+    "wav2vec2": Architecture(
+        made(hf.Wav2Vec2ForSequenceClassification, hf.Wav2Vec2Config(**WAV2VEC2)),
+        layers("wav2vec2.encoder.layers"),
+        ("projector.", "classifier."),  # its norm comes before the layers
+        inputs=waves,
+    ),
+    "wav2vec2-ctc": Architecture(
+        made(hf.Wav2Vec2ForCTC, hf.Wav2Vec2Config(**WAV2VEC2, do_stable_layer_norm=True)),
+        layers("wav2vec2.encoder.layers"),
+        ("wav2vec2.encoder.layer_norm.", "lm_head."),
+        head_drops=True,
+        inputs=waves,
+    ),
+    "whisper": Architecture(
+        made(hf.WhisperForAudioClassification, hf.WhisperConfig(**WHISPER, **IMAGE, classifier_proj_size=8)),
+        layers("encoder.layers", 2),
+        ("encoder.layer_norm.", "projector.", "classifier."),
+        constants=("encoder.embed_positions.",),
+        inputs=log_mels,
+    ),
+    "whisper-lm": Architecture(
+        made(hf.WhisperForConditionalGeneration, hf.WhisperConfig(**WHISPER)),
+        (*layers("model.encoder.layers", 2), *layers("model.decoder.layers", 3)),
+        ("model.decoder.layer_norm.",),
+        constants=("model.encoder.embed_positions.",),
+        inputs=dictation,
+    ),
+    "ast": Architecture(
+        made(
+            hf.ASTForAudioClassification,
+            hf.ASTConfig(
+                **LAYERS,
+                **IMAGE,
+                patch_size=8,
+                frequency_stride=8,
+                time_stride=8,
+                max_length=32,
+                num_mel_bins=16,
+            ),
+        ),
+        layers("audio_spectrogram_transformer.layers"),
+        ("audio_spectrogram_transformer.layernorm.", "classifier."),
+        inputs=spectrograms,
+    ),
+}
+ARCHITECTURES = {**TEXT, **LANGUAGE, **IMAGES, **SOUNDS}
