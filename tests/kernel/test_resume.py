@@ -47,7 +47,7 @@ def interrupted(things, folder, stop_after, **changes):
         for count, one in enumerate(trial, start=1):
             if one is not None:
                 seen[one.index] = (one.index, one.step, dict(one.metrics), one.error, one.checkpoint)
-                if one.fraction == 1:
+                if one.last:
                     best = [each[4] for each in seen.values() if each[4]][-1]
                     return [each[:4] for each in seen.values()], load_file(best), attempt
             if count == stop_after:
@@ -105,7 +105,7 @@ def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(t
     place = tmp_path / "1.resume"
     context = Workbench(things)
     for measurement in context.fine_tune(config(**LONG), tmp_path / "1.safetensors", Resume(place)):
-        if measurement is not None and measurement.fraction < 1:
+        if measurement is not None and not measurement.last:
             context._writer.finish()
             with safe_open(place, framework="pt") as file:
                 assert json.loads(file.metadata()["state"])["step"] == measurement.step

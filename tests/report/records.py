@@ -32,6 +32,7 @@ def measurement(index, value, of=4, objective="macro_f1"):
         metrics={objective: value, "train_loss": 1.0},
         elapsed_s=float(index),
         checkpoint=Path(f"checkpoints/{index}"),
+        last=index == of,
     )
 
 
