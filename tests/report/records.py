@@ -1,5 +1,6 @@
 """Records as the study would give them, for what a person looks at."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,3 +70,9 @@ def trial(
         micro_batch=None,
         checkpoint=None,
     )
+
+
+def early(ended):
+    """The trial, as early stopping has ended it at its last measurement."""
+    *before, last = ended.measurements
+    return replace(ended, measurements=(*before, replace(last, last=True)))
