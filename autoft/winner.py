@@ -173,7 +173,9 @@ class Searched:
         models = tuple(resolve(ref) for ref in spec.models)
         plan = read_cache_plan(self.study) or CachePlan()
         workbench = Workbench(replace(StudyInputs.of(spec, self.prepared), models=models, cache_plan=plan))
-        training = workbench.fine_tune(self._config_of(trial), self._checkpoint_of(trial))
+        # On a GPU its last bits may differ, and no early stop may come before that measurement.
+        config = replace(self._config_of(trial), early_stopping=0.0)
+        training = workbench.fine_tune(config, self._checkpoint_of(trial))
         made = next(each for each in training if each is not None and each.index == trial.best_index)
         training.close()
         score = made.metrics[spec.objective]

@@ -46,7 +46,8 @@ class InstantWorkbench:
         for index in range(1, REPORTS + 1):
             metrics = {config.objective: height * index / REPORTS, "train_loss": 1 / index}
             checkpoint.touch()
-            yield Measurement(index, index / REPORTS, index, float(index), metrics, elapsed_s=0.0)
+            share, last = index / REPORTS, index == REPORTS
+            yield Measurement(index, share, index, float(index), metrics, elapsed_s=0.0, last=last)
 
     def height(self, config: FineTuneConfig) -> float:
         """Best at a learning rate of 1e-4 without dropout."""

@@ -32,6 +32,9 @@ class FineTuneConfig:
     batching: str
     """Which rows make a batch: `random`, or `by_length` (groups of rows of like length)."""
     epochs: int
+    """Passes over the training rows; the schedule spans them all, also where the trial ends before."""
+    early_stopping: float
+    """Epochs without a better objective after which the trial ends; 0 never ends it early."""
     warmup_ratio: float
     """Share of the trial's steps over which the learning rate rises from 0."""
     lr_schedule: str

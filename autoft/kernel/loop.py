@@ -27,7 +27,7 @@ def run(
     began_s: float,
     resume: Resume | None = None,
 ) -> Iterator[Measurement | None]:
-    """Train, and yield a measurement at each planned step.
+    """Train, and yield a measurement at each planned step, until the last step or an early stop.
 
     With `resume`, yields None about every TICK_S in between, so that the consumer can close it there; then
     the trial's state is saved.
@@ -64,5 +64,7 @@ def run(
         except GeneratorExit:
             trial.save_state()
             raise
+        if trial.is_over:  # by early stopping there are steps left
+            return
         trial.enter_training()
         said_s = time.monotonic()

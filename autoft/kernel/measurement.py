@@ -12,7 +12,7 @@ class Measurement:
     index: int
     """1-based, without gaps."""
     fraction: float
-    """Of the trial's own budget that is spent, in (0, 1]; the last measurement has 1."""
+    """Of the trial's own budget that is spent, in (0, 1]."""
     step: int
     """Optimizer updates so far."""
     epoch: float
@@ -31,3 +31,5 @@ class Measurement:
     """What this evaluation took."""
     error: float | None = None
     """The objective's standard error, as the validation rows are a sample (`kernel.noise`); None: unknown."""
+    last: bool = False
+    """Whether the trial ends with it: its budget is spent, or early stopping ends it before."""

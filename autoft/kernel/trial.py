@@ -14,6 +14,7 @@ from autoft.errors import AutoftError
 from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.checkpoint import MEASURED_KEY, CheckpointWriter
 from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.early_stopping import out_of_patience
 from autoft.kernel.freeze import trained_statistics, training_mode
 from autoft.kernel.initialize import derive_seed
 from autoft.kernel.measurement import Measurement
@@ -131,7 +132,7 @@ class Trial:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
-        return len(self.measurements) == len(self.steps.measured_at)
+        return bool(self.measurements) and self.measurements[-1].last
 
     def save_state(self) -> None:
         """Writes the resume state, unless it is written already or not wanted."""
@@ -187,7 +188,10 @@ class Trial:
             torch.cuda.empty_cache()
 
     def measure(self) -> Measurement:
-        """Evaluates the model in its current state, and saves it if it is the best so far."""
+        """Evaluates the model in its current state, and saves it if it is the best so far.
+
+        The measurement is the last one at the last step, and where early stopping ends the trial.
+        """
         config, step = self.config, self.step
         train_loss = _mean_loss(self._losses, step)
         self._losses = []
@@ -201,9 +205,13 @@ class Trial:
         if math.isnan(value):
             raise Diverged(step, "the model's outputs are no longer finite")
         index, count = len(self.measurements) + 1, len(self.steps.measured_at)
-        improved = self.context.task.spec.metrics[config.objective].is_better(value, self._best)
+        best = self._best
+        improved = self.context.task.spec.metrics[config.objective].is_better(
+            value, best.metrics[config.objective] if best else None
+        )
         if improved:
             self.writer.save(self.context.checkpointed(), self.checkpoint, {MEASURED_KEY: str(index)})
+        since_best = index - best.index if best and not improved else 0
         measurement = Measurement(
             index=index,
             fraction=index / count,
@@ -216,6 +224,7 @@ class Trial:
             training_s=training_s,
             evaluation_s=evaluation_s,
             error=error,
+            last=index == count or out_of_patience(since_best, count, config),
         )
         self.measurements.append(measurement)
         if self._most_rows < self.config.batch_size:  # an earlier attempt was ended for more, and these fit
@@ -240,9 +249,8 @@ class Trial:
             raise Diverged(self.step, f"the training loss has grown from {start:.3g} to {train_loss:.3g}")
 
     @property
-    def _best(self) -> float | None:
-        values = [one.metrics[self.config.objective] for one in self.measurements if one.checkpoint]
-        return values[-1] if values else None
+    def _best(self) -> Measurement | None:
+        return next((one for one in reversed(self.measurements) if one.checkpoint), None)
 
     @property
     def _elapsed_s(self) -> float:

@@ -83,8 +83,8 @@ class Progress:
 
     @property
     def stopped(self) -> list[TrialRecord]:
-        """The trials that the pruner stopped, the latest last."""
-        return [trial for trial in self.done.values() if trial.stop is not None]
+        """The trials that the pruner or early stopping has ended, the latest last."""
+        return [trial for trial in self.done.values() if trial.stop or trial.early_stop]
 
     @property
     def elapsed_s(self) -> float:
@@ -168,7 +168,9 @@ class LiveView:
             score = words.score(default.score)
             said.append(f"default {self._progress.info.objective}  {score}  trial {default.number}")
         for trial in self._progress.stopped[-STOPS_SHOWN:]:
-            said.append(f"stopped trial {trial.number}  {words.score(trial.score)}, {trial.stop}")
+            said.append(
+                f"stopped trial {trial.number}  {words.score(trial.score)}, {trial.stop or trial.early_stop}"
+            )
         return [Text(line, "dim") for line in said]
 
     def _running_table(self) -> Table:
@@ -226,8 +228,8 @@ class PlainView:
 def _in_brackets(trial: TrialRecord) -> str:
     """Whether the trial is the default, and why it was stopped; empty for most trials."""
     about = ["the default"] if trial.origin == DEFAULT else []
-    if trial.stop is not None:
-        about.append(str(trial.stop))
+    if why := trial.stop or trial.early_stop:
+        about.append(str(why))
     return f" ({'; '.join(about)})" if about else ""
 
 

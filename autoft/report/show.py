@@ -62,8 +62,15 @@ def show_study(study: ShownStudy, console: Console) -> None:
 
 def _about(trial: TrialRecord) -> str:
     """The parameters, and below them why it was stopped; for a failure only the reason."""
-    lines = [trial.reason or words.parameters(trial.params)]
-    return "\n".join([*lines, f"stopped: {trial.stop}"] if trial.stop else lines)
+    lines = [trial.reason or words.parameters(trial.params), *_stopped(trial)]
+    return "\n".join(lines)
+
+
+def _stopped(trial: TrialRecord) -> list[str]:
+    """What ended the trial before its budget was spent, if the pruner or early stopping did."""
+    if trial.stop is not None:
+        return [f"stopped: {trial.stop}"]
+    return [trial.early_stop] if trial.early_stop else []
 
 
 def show_trial(study: ShownStudy, number: int, console: Console) -> None:
@@ -98,9 +105,7 @@ def show_trial(study: ShownStudy, number: int, console: Console) -> None:
 
 def _how_it_ran(trial: TrialRecord) -> list[str]:
     """Where its parameters come from, and anything unusual, as sentences."""
-    said = [words.origin(trial.origin)]
-    if trial.stop is not None:
-        said.append(f"stopped: {trial.stop}")
+    said = [words.origin(trial.origin), *_stopped(trial)]
     if trial.reason and not trial.traceback:
         said.append(trial.reason)
     if trial.attempt > 1:

@@ -153,6 +153,14 @@ _COMMON = (
     ),
     Hyperparameter("epochs", "int", 6, "passes over the training rows in a full trial", 1, 10000),
     Hyperparameter(
+        "early_stopping",
+        "float",
+        0.0,
+        "a trial ends when its objective has not improved for so many epochs; 0 never ends it early",
+        0,
+        10000,
+    ),
+    Hyperparameter(
         "warmup_ratio", "float", 0.1, "share of the steps over which the learning rate rises from 0", 0, 1
     ),
     Hyperparameter(

@@ -50,7 +50,8 @@ class Curves:
     def best_so_far(self, trial: FrozenTrial) -> np.ndarray:
         """The best value until each step, larger is better, [report_steps]; NaN where nothing was measured.
 
-        That is before the first measurement and after the last one.
+        That is before the first measurement, and after the last one unless the trial is complete: the final
+        value of one that early stopping ended stands at all later steps.
         """
         if trial.number in self._ended:
             return self._ended[trial.number]
@@ -58,11 +59,15 @@ class Curves:
         for step, value in trial.intermediate_values.items():
             if math.isfinite(value):
                 curve[step - 1] = self._sign * value
-        last = last_step(trial)
+        last = self._last_known(trial)
         curve[:last] = np.fmax.accumulate(curve[:last])
         if trial.state.is_finished():
             self._ended[trial.number] = curve
         return curve
+
+    def _last_known(self, trial: FrozenTrial) -> int:
+        """The last step at which the trial's value is known; 0 if there is none."""
+        return self.report_steps if trial.state == TrialState.COMPLETE else last_step(trial)
 
     def current(self, trial: FrozenTrial) -> float:
         """The best value so far, larger is better; NaN if there is none."""
@@ -74,8 +79,8 @@ class Curves:
         return self._sign * curve_value
 
     def at(self, step: int, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], np.ndarray]:
-        """The trials that were measured at `step` or later, and their best values up to it."""
-        known = [each for each in trials if last_step(each) >= step]
+        """The trials that are complete or were measured at `step` or later, and their best values by then."""
+        known = [each for each in trials if self._last_known(each) >= step]
         values = np.array([self.best_so_far(each)[step - 1] for each in known])
         measured = np.isfinite(values)
         return [each for each, is_known in zip(known, measured, strict=True) if is_known], values[measured]

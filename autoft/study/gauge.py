@@ -49,7 +49,7 @@ class Gauge:
         if torch.cuda.is_available():
             torch.cuda.reset_peak_memory_stats()
         # Enough epochs for the steps however few rows there are, and a measurement after every step.
-        longer = replace(config, epochs=STEPS, measurements=sys.maxsize)
+        longer = replace(config, epochs=STEPS, measurements=sys.maxsize, early_stopping=0.0)
         trial = self._workbench.fine_tune(longer, checkpoint, resume)
         for measurement in trial:
             if measurement is None or measurement.index < STEPS:
@@ -57,7 +57,7 @@ class Gauge:
                 continue
             trial.close()  # before its last measurement is handed on, so that its files are complete
             sizes = {**_peaks(), CHECKPOINT_BYTES: _size(checkpoint), RESUME_BYTES: _size(resume.path)}
-            yield replace(measurement, fraction=1.0, metrics={**measurement.metrics, **sizes})
+            yield replace(measurement, fraction=1.0, last=True, metrics={**measurement.metrics, **sizes})
             return
 
 

@@ -161,7 +161,8 @@ def lesson_of(study: optuna.Study, space: SearchSpace, alike: Likeness) -> Lesso
     identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
     sign = 1.0 if METRICS[identity["objective"]].direction == "maximize" else -1.0
     trials = [trial for trial in study.get_trials(deepcopy=False) if _counts(trial)]
-    # A complete trial was measured at the last report step.
+    # A complete trial was measured at the last report step, unless early stopping ended it; then its value
+    # stands at all later ones, and those after all measurements say nothing new.
     curves = Curves(max(map(last_step, trials), default=1) or 1, maximize=sign > 0)
     ends = curves.at_full_budget(trials)
     finished = [trial.number for trial in trials if trial.state == TrialState.COMPLETE]

@@ -6,6 +6,7 @@ Every decision follows from the trials' measurements alone: asked again after a 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 import numpy as np
 import optuna
@@ -168,12 +169,22 @@ class Median(Pruner):
 
     def judge(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Stop | None:
         """Stops the trial if Optuna's pruner does; names the best trial at the same step."""
+        step, others = last_step(trial), [each for each in trials if each.number != trial.number]
         memory = optuna.create_study(direction=self.curves.direction)
-        memory.add_trials([each for each in trials if each.number != trial.number])
+        memory.add_trials([_known_at(step, each) for each in others])
         if not self._optuna.prune(memory, trial):
             return None
-        rivals, values = self.curves.at(last_step(trial), [e for e in trials if e.number != trial.number])
+        rivals, values = self.curves.at(step, others)
         return self.behind(rivals[int(np.argmax(values))], trial)
+
+
+def _known_at(step: int, trial: FrozenTrial) -> FrozenTrial:
+    """The trial as Optuna's pruner needs it: with its final value at `step`, if it was complete before."""
+    if trial.state != TrialState.COMPLETE or trial.value is None or last_step(trial) >= step:
+        return trial
+    known = copy(trial)
+    known.intermediate_values = {**trial.intermediate_values, step: trial.value}
+    return known
 
 
 def _enough_finished(trials: Sequence[FrozenTrial]) -> bool:
@@ -213,7 +224,7 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
 def expected_passes(spec: StudySpec) -> dict[str, float]:
     """How often all trials of the study together go over the rows of each split.
 
-    The first few of them are not pruned.
+    The first few of them are not pruned. Early stops are not foreseen, so it may be less.
     """
     curves = Curves(report_steps_of(spec), maximize=True)
     pruner = make_pruner(spec.search, curves, spec.space.ends("warmup_ratio")[1])

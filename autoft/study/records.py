@@ -84,6 +84,14 @@ class TrialRecord:
     The file is kept for the best trials (`checkpoints.keep`) and for running ones.
     """
 
+    @property
+    def early_stop(self) -> str | None:
+        """Where early stopping ended it, such as `early stop at epoch 3.5 of 12`; None if it did not."""
+        last = self.measurements[-1] if self.measurements else None
+        if self.state != "COMPLETE" or last is None or not last.last or last.fraction >= 1:
+            return None
+        return f"early stop at epoch {last.epoch:.1f} of {self.values['epochs']}"
+
 
 @dataclass(frozen=True)
 class StudyInfo:
@@ -242,7 +250,9 @@ def measurement_notes(trial: FrozenTrial) -> list[dict[str, Any]]:
     them.
     """
     prefix = MEASUREMENT_ATTR.format(index="")
-    notes = [value for key, value in trial.user_attrs.items() if key.startswith(prefix)]
+    stored = [value for key, value in trial.user_attrs.items() if key.startswith(prefix)]
+    # An earlier version stored no `last`: its trials ended when their budget was spent.
+    notes = [{"last": note["fraction"] >= 1, **note} for note in stored]
     return sorted(notes, key=lambda note: int(note["index"]))
 
 

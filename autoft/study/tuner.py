@@ -236,7 +236,7 @@ class Tuner:
         notes = measurement_notes(trial)
         failed = END_ATTR in trial.user_attrs
         broken = bool(notes) and not math.isfinite(self._value_of(notes[-1]))
-        if not (failed or broken or (notes and (notes[-1]["stop"] or notes[-1]["fraction"] >= 1))):
+        if not (failed or broken or (notes and (notes[-1]["stop"] or notes[-1]["last"]))):
             return
         self._interrupted.remove(trial)
         attempt = int(trial.user_attrs[TRIAL_ATTR]["attempt"])
@@ -264,7 +264,7 @@ class Tuner:
     def measured(self, number: int, attempt: int, measurement: Measurement, node: str) -> Decision:
         """Writes a measurement and the decision on the trial.
 
-        The last measurement (fraction 1) is written like any other, but there is nothing left to prune.
+        The last measurement is written like any other, but there is nothing left to prune.
         """
         live = self._of(number, attempt)
         if live is None:
@@ -277,7 +277,7 @@ class Tuner:
         seen.intermediate_values[reported_step] = value
         # The default is what the winner is compared with, so it runs to its end.
         is_default = seen.user_attrs.get(ORIGIN_ATTR) == DEFAULT
-        judged = measurement.fraction < 1 and measurement.index > live.decided and not is_default
+        judged = not measurement.last and measurement.index > live.decided and not is_default
         stop = None
         if judged and self._pruner.judges_at(reported_step):
             stop = self._pruner.judge([*self._begun(without=number), seen], seen)
@@ -308,7 +308,7 @@ class Tuner:
         if stop:
             self._failures.forget()
             return self._end(number, TrialState.PRUNED)
-        if measurement.fraction >= 1:
+        if measurement.last:
             return Decision.CONTINUE
         if self._requests.stops(number):
             return self._end_by_hand(number, live)

@@ -15,7 +15,7 @@ class Workbench(Protocol):
     def fine_tune(
         self, config: FineTuneConfig, checkpoint: Path, resume: Resume
     ) -> Iterator[Measurement | None]:
-        """Yields a measurement at every evaluation, the last one with fraction 1; closed early when pruned.
+        """Yields a measurement at every evaluation, up to the one that is `last`; closed early when pruned.
 
         Yields None now and then, so that it can be closed between two. Writes the trained tensors to the file
         `checkpoint` whenever the objective improves, and its resume state to `resume.path`; resumes from the

@@ -227,6 +227,7 @@ def _tags_of(trial: "TrialRecord") -> dict[str, str]:
         tags.SEED: trial.seed,
         tags.REASON: trial.reason,
         tags.STOP: trial.stop,
+        tags.EARLY_STOP: trial.early_stop,
         tags.ORIGIN: trial.origin,
         tags.NODE: trial.node,
         tags.ATTEMPT: trial.attempt,

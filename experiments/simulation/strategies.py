@@ -229,7 +229,14 @@ class Autoft:
         """The session's decision."""
         share, error = index / MEASUREMENTS, np.sqrt(value * (1 - value) / self.rows)
         measurement = Measurement(
-            index, share, index, share, {self.objective: value}, float(index), error=float(error)
+            index,
+            share,
+            index,
+            share,
+            {self.objective: value},
+            float(index),
+            error=float(error),
+            last=index == MEASUREMENTS,
         )
         attempt = 1
         decision = self.tuner.measured(number, attempt, measurement, "node")

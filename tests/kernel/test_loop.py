@@ -43,6 +43,7 @@ def test_a_measurement_says_all_of_itself(context, tmp_path):
     found = list(context.fine_tune(config(measurements=4), tmp_path / "7.safetensors"))
     assert [m.index for m in found] == [1, 2, 3, 4]
     assert [m.fraction for m in found] == [0.25, 0.5, 0.75, 1.0]
+    assert [m.last for m in found] == [False, False, False, True]
     assert [m.step for m in found] == [2, 3, 5, 6]
     assert [m.epoch for m in found] == [2 / 3, 1.0, 5 / 3, 2.0]
     assert all(set(m.metrics) == {*METRICS, "train_loss"} for m in found)

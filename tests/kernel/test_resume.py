@@ -20,6 +20,8 @@ from .tiny import config, save_pretrained, study_inputs
 
 ARCHITECTURES = ("bert", "gpt2", "deberta-v2")
 LONG = {"epochs": 4, "measurements": 6, "dropout": 0.3}
+IMPATIENT = {**LONG, "learning_rate": 1e-2, "objective": "log_loss", "early_stopping": 2.0}
+"""At such a rate the loss of the tiny model soon rises; it ends three measurements after it was least."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +49,7 @@ def interrupted(things, folder, stop_after, **changes):
         for count, one in enumerate(trial, start=1):
             if one is not None:
                 seen[one.index] = (one.index, one.step, dict(one.metrics), one.error, one.checkpoint)
-                if one.fraction == 1:
+                if one.last:
                     best = [each[4] for each in seen.values() if each[4]][-1]
                     return [each[:4] for each in seen.values()], load_file(best), attempt
             if count == stop_after:
@@ -80,6 +82,17 @@ def test_so_it_does_with_every_optimizer_and_rates_that_differ_by_block(tmp_path
     assert same_tensors(tensors, expected[1])
 
 
+@pytest.mark.parametrize("stop_after", [1, 3, 5])
+def test_early_stopping_ends_it_at_the_same_step_however_often_it_was_stopped(tmp_path, stop_after):
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    expected = uninterrupted(things, tmp_path / "whole.safetensors", **IMPATIENT)
+    assert len(expected[0]) < LONG["measurements"]
+    measured, tensors, attempts = interrupted(things, tmp_path, stop_after, **IMPATIENT)
+    assert attempts > 1
+    assert measured == expected[0]
+    assert same_tensors(tensors, expected[1])
+
+
 def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     first = Resume(tmp_path / "1.resume")
@@ -93,11 +106,12 @@ def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     assert heard[-1].error is not None
 
 
-def test_a_measurement_in_a_file_of_an_earlier_version_has_no_error():
+def test_a_measurement_in_a_file_of_an_earlier_version_has_no_error_and_is_not_the_last():
     plain = resume_state._plain(Measurement(1, 0.5, 10, 1.0, {"macro_f1": 0.5}, 2.0, error=0.01))
     assert resume_state._measurement(json.loads(json.dumps(plain))).error == 0.01
-    del plain["error"]
-    assert resume_state._measurement(plain).error is None
+    del plain["error"], plain["last"]
+    found = resume_state._measurement(plain)
+    assert (found.error, found.last) == (None, False)
 
 
 def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(tmp_path):
@@ -105,7 +119,7 @@ def test_a_place_is_written_at_each_measurement_and_stands_until_it_is_deleted(t
     place = tmp_path / "1.resume"
     context = Workbench(things)
     for measurement in context.fine_tune(config(**LONG), tmp_path / "1.safetensors", Resume(place)):
-        if measurement is not None and measurement.fraction < 1:
+        if measurement is not None and not measurement.last:
             context._writer.finish()
             with safe_open(place, framework="pt") as file:
                 assert json.loads(file.metadata()["state"])["step"] == measurement.step
@@ -165,14 +179,15 @@ for m in Workbench(things).fine_tune(config(**{trial!r}), folder / "1.safetensor
 """
 
 
-def test_killed_in_the_middle_it_ends_with_the_same_bits(tmp_path):
+@pytest.mark.parametrize("given", [LONG, IMPATIENT])
+def test_killed_in_the_middle_it_ends_with_the_same_bits(tmp_path, given):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
-    expected = uninterrupted(things, tmp_path / "whole.safetensors", **LONG)
+    expected = uninterrupted(things, tmp_path / "whole.safetensors", **given)
     repository = Path(__file__).parents[2]
-    script = KILLED.format(tests=str(repository), folder=str(tmp_path), trial=LONG)
+    script = KILLED.format(tests=str(repository), folder=str(tmp_path), trial=given)
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     resume = Resume(tmp_path / "2.resume", (tmp_path / "1.resume",), measured=2)
-    trial = Workbench(things).fine_tune(config(**LONG), tmp_path / "2.safetensors", resume)
+    trial = Workbench(things).fine_tune(config(**given), tmp_path / "2.safetensors", resume)
     found = [(m.index, m.step, dict(m.metrics), m.error) for m in trial if m is not None]
     assert len(found) >= len(expected[0]) - 2  # the third may be trained again, or given again as it was
     assert found == expected[0][-len(found) :]

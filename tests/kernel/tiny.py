@@ -220,6 +220,7 @@ CONFIG = FineTuneConfig(
     batch_size=16,
     batching="random",
     epochs=2,
+    early_stopping=0.0,
     warmup_ratio=0.1,
     lr_schedule="linear",
     max_grad_norm=1.0,

@@ -1,5 +1,6 @@
 """Records as the study would give them, for what a person looks at."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def measurement(index, value, of=4, objective="macro_f1"):
         metrics={objective: value, "train_loss": 1.0},
         elapsed_s=float(index),
         checkpoint=Path(f"checkpoints/{index}"),
+        last=index == of,
     )
 
 
@@ -68,3 +70,9 @@ def trial(
         micro_batch=None,
         checkpoint=None,
     )
+
+
+def early(ended):
+    """The trial, as early stopping has ended it at its last measurement."""
+    *before, last = ended.measurements
+    return replace(ended, measurements=(*before, replace(last, last=True)))

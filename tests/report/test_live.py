@@ -7,7 +7,7 @@ from rich.console import Console
 from autoft.report.live import LiveView, PlainView, Progress, view
 from autoft.study.stop import Stop
 
-from .records import info, measurement, trial
+from .records import early, info, measurement, trial
 
 
 def progress(*trials, done=(), total=6, direction="maximize"):
@@ -77,6 +77,17 @@ def test_a_plain_line_says_against_whom_a_trial_was_stopped_and_which_is_the_def
     behind = "0.0730 behind trial 3 at 33 % of its training"
     assert lines[2].startswith(f"trial 7 pruned 0.4120 in 2 min ({behind}) · winner 0.7000 · 3 of 9")
     assert lines[3].startswith(f"trial 8 pruned 0.4000 in 2 min (the default; {behind}) · winner 0.7000")
+
+
+def test_both_views_say_where_early_stopping_ended_a_trial():
+    ended = early(trial(0, values=(0.7, 0.6, 0.5)))
+    plain, live = io.StringIO(), io.StringIO()
+    PlainView(progress(ended), printed(plain)).finished(0)
+    assert plain.getvalue().startswith(
+        "trial 0 complete 0.7000 in 2 min (early stop at epoch 3.0 of 4) · winner 0.7000 · 1 of 6"
+    )
+    printed(live).print(LiveView(progress(ended, done=(0,)), printed(io.StringIO(), terminal=True))._draw())
+    assert "stopped trial 0  0.7000, early stop at epoch 3.0 of 4" in live.getvalue()
 
 
 def test_nothing_dangles_where_nothing_is_searched():

@@ -8,7 +8,7 @@ from autoft.errors import StudyError
 from autoft.report.show import ShownStudy, show_study, show_trial
 from autoft.study.stop import Stop
 
-from .records import info, measurement, trial
+from .records import early, info, measurement, trial
 
 
 def shown(write):
@@ -65,6 +65,16 @@ def test_a_trial_says_where_it_comes_from_and_against_whom_it_was_stopped(tmp_pa
     lines = shown(lambda console: show_trial(stopped, 3, console)).splitlines()
     assert lines[0] == "trial 3 of tickets: pruned, macro_f1 0.4000, 2 min"
     assert lines[1:3] == [f"  {said}", "  stopped: 0.0730 behind trial 0 at 33 % of its training"]
+
+
+def test_where_early_stopping_ended_a_trial_is_said(tmp_path):
+    study = ShownStudy(info(), [early(trial(0)), trial(1)], tmp_path)
+    rows = [line.split() for line in shown(lambda console: show_study(study, console)).splitlines()]
+    assert rows[1][:2] == ["0", "complete"]
+    assert " ".join(rows[2]) == "early stop at epoch 2.0 of 4"
+    assert rows[3][:2] == ["1", "complete"]
+    lines = shown(lambda console: show_trial(study, 0, console)).splitlines()
+    assert lines[1:3] == ["  proposed by the sampler", "  early stop at epoch 2.0 of 4"]
 
 
 def test_a_trial_shows_parameters_curve_log_and_traceback(tmp_path):

@@ -179,6 +179,9 @@ EXTRAS = {
     "number below its bound": ("space: {weight_decay: -0.1}", 6, "space.weight_decay", "got -0.1"),
     "not a number": ("space: {dropout: .nan}", 6, "space.dropout", "from 0 to below 1, got nan"),
     "infinite": ("space: {max_grad_norm: .inf}", 6, "space.max_grad_norm", "got inf"),
+    "patience below 0": ("space: {early_stopping: -1}", 6, "space.early_stopping", "from 0 to 10000, got -1"),
+    "patience that is a word": ("space: {early_stopping: none}", 6, "space.early_stopping", "got 'none'"),
+    "patience in a list": ("space:\n  early_stopping: [0, 20000]", 7, "space.early_stopping[1]", "got 20000"),
     "too big a float": ("space: {batch_size: 1e30}", 6, "space.batch_size", "from 1 to 65536, got 1e+30"),
     "integer no float can hold": (f"space: {{epochs: {'9' * 390}}}", 6, "space.epochs", "whole number"),
     "too many digits": (

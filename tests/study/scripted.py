@@ -36,6 +36,7 @@ DEFAULTS = {
     "batch_size": 32,
     "batching": "random",
     "epochs": 6,
+    "early_stopping": 0,
     "warmup_ratio": 0.1,
     "optimizer": "adamw",
     "layer_decay": 1,
@@ -97,6 +98,7 @@ def measurement(index: int, of: int, value: float, **changes: Any) -> Measuremen
         epoch=index / 2,
         metrics={"macro_f1": value, "train_loss": 1 / index},
         elapsed_s=0.5 * index,
+        last=index == of,
     )
     return replace(made, **changes)
 

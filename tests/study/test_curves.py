@@ -89,6 +89,23 @@ def test_values_at_the_full_budget() -> None:
     )
 
 
+def test_the_final_value_of_a_trial_that_early_stopping_ended_stands_at_all_later_steps() -> None:
+    curves = Curves(4, maximize=True)
+    early = trial(0, {1: 0.3, 2: 0.2})
+    assert curves.best_so_far(early).tolist() == [0.3] * 4
+    rest = [trial(n, {2: n / 10, 4: 0.5 + n / 10}) for n in (1, 2, 3)]
+    pruned, running = trial(4, {2: 0.5}, TrialState.PRUNED), trial(5, {3: 0.05}, TrialState.RUNNING)
+    known, values = curves.at(3, [early, *rest, pruned, running])
+    assert [each.number for each in known] == [0, 1, 2, 3, 5]
+    assert values.tolist() == pytest.approx([0.3, 0.1, 0.2, 0.3, 0.05])
+    ends = curves.at_full_budget([early, *rest, pruned, running])
+    assert ends[0] == 0.3  # not on the line
+    slope, intercept = np.polyfit([0.3, 0.1, 0.2, 0.3], [0.3, 0.6, 0.7, 0.8], 1)
+    assert slope < 0  # so the line is flat, at the mean
+    assert ends[5] == pytest.approx(0.6)
+    assert intercept > 0.6
+
+
 def test_where_early_values_say_nothing_a_stopped_trial_is_expected_in_the_middle() -> None:
     curves = Curves(4, maximize=True)
     finished = [trial(n, {1: 0.5, 4: value}) for n, value in enumerate([0.5, 0.6, 0.8, 0.9])]

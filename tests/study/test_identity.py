@@ -110,6 +110,7 @@ def test_what_stands_at_its_default_is_left_out_of_the_identity() -> None:
     assert plain["search"].keys() == {"seed", "sampler", "pruner", "start"}  # make_spec's start is random
     assert identity_of(request(ema_decay=1.0), "digest") == plain
     assert identity_of(fixing(request(), epochs=DEFAULTS["epochs"]), "digest") == plain
+    assert identity_of(fixing(request(), early_stopping=0.0), "digest") == plain
     assert identity_of(fixing(request(), epochs=3), "digest")["space"]["fixed"]["epochs"] == 3
 
 

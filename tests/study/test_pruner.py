@@ -219,6 +219,15 @@ def test_passes_that_a_study_is_expected_to_make() -> None:
     assert expected_passes(replace(spec, search=search)) == {"train": 13 * 4, "validation": 13 * 4}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trial_that_early_stopping_ended_counts_at_later_steps_with_its_final_value(name: str) -> None:
+    search = Search(pruner(name, **({"n_startup_trials": 4} if name == "median" else {})))
+    for _ in range(4):
+        assert search.follow({3: 0.3, 5: 0.9, 6: 0.8}) is None  # half of the budget
+    stop = search.follow({3: 0.4, 9: 0.5, 12: 0.5})
+    assert stop == Stop(rival=0, share=0.75, behind=pytest.approx(0.4))
+
+
 def test_none_stops_nothing() -> None:
     assert Search(pruner("none", 4)).ends([0.5, 0.1, 0.0, 0.0, 0.0, 0.0]) == [4] * 6
 

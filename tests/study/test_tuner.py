@@ -205,6 +205,57 @@ def test_a_trial_of_an_earlier_version_goes_on_with_the_defaults_of_what_that_la
     assert (again.number, again.attempt, again.config.optimizer) == (0, 2, "adamw")
 
 
+@pytest.mark.parametrize(("early", "state"), [(True, "COMPLETE"), (False, "PRUNED")])
+def test_a_trial_that_early_stopping_ends_is_complete_with_its_best_measurement(
+    early: bool, state: str, folder: Path
+) -> None:
+    """At its last measurement, on the rung at 3, it is behind all others, but over: nobody judges it."""
+    search = replace(HALVING, pruner_options={"min_resource": 1})
+    tuner = sit(make_spec(trials=6, search=search), folder)
+    for _ in range(4):
+        finish(tuner, 0.5, *[0.9] * 11)
+    trial = begin(tuner)
+    for index in (1, 2):
+        assert measured(tuner, trial, index, 12, 0.6) is Decision.CONTINUE
+    ended = measured(tuner, trial, 3, 12, 0.1, last=early)
+    assert ended is (Decision.CONTINUE if early else Decision.STOP)
+    tuner.completed(trial.number, 1)
+    record = read_trial(tuner.study, trial.number)
+    assert (record.state, record.score, record.best_index) == (state, 0.6, 1)
+    assert tuner.study.trials[trial.number].value == (0.6 if early else 0.1)
+    assert record.early_stop == ("early stop at epoch 1.5 of 6" if early else None)
+    assert read_trial(tuner.study, 0).early_stop is None
+    begin(tuner)
+    assert tuner.over  # it counts as one of the six
+
+
+def test_a_session_that_is_killed_at_an_early_stop_has_a_complete_trial(folder: Path) -> None:
+    spec = make_spec(trials=1)
+    killed = sit(spec, folder)
+    trial = begin(killed)
+    measured(killed, trial, 1, 4, 0.6)
+    measured(killed, trial, 2, 4, 0.5, last=True)
+    after = sit(spec, folder)
+    assert after.next() is None
+    assert (states(after), read_trial(after.study, 0).score) == (["COMPLETE"], 0.6)
+
+
+@pytest.mark.parametrize(("of", "state"), [(1, "COMPLETE"), (2, "RUNNING")])
+def test_a_measurement_of_an_earlier_version_is_the_last_one_if_the_budget_is_spent(
+    of: int, state: str, folder: Path
+) -> None:
+    spec = make_spec(trials=1)
+    killed = sit(spec, folder)
+    measured(killed, begin(killed), 1, of, 0.6)
+    (trial,) = killed.study.trials
+    note = {name: value for name, value in trial.user_attrs["measurement:1"].items() if name != "last"}
+    killed.study._storage.set_trial_user_attr(trial._trial_id, "measurement:1", note)
+    after = sit(spec, folder)
+    assert states(after) == [state]
+    assert [one.last for one in read_trial(after.study, 0).measurements] == [of == 1]
+    assert read_trial(after.study, 0).early_stop is None
+
+
 def test_an_interrupted_trial_goes_on_under_its_number(folder: Path) -> None:
     search = replace(HALVING, pruner_options={"min_resource": 1, "reduction_factor": 3})
     spec = make_spec(trials=6, parameters=CONDITIONAL, search=search)

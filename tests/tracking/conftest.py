@@ -85,6 +85,7 @@ def make_trial(
             metrics={"macro_f1": score, "accuracy": score / 2, "train_loss": 1 / index},
             elapsed_s=float(index),
             error=error,
+            last=index == len(scores),
         )
         for index, score in enumerate(scores, 1)
     )

@@ -81,7 +81,7 @@ class ResidentTrainable(tune.Trainable):
             raise WorkerError(report) from None
         finally:
             faulthandler.cancel_dump_traceback_later()
-        done = measurement is not None and measurement.fraction >= 1
+        done = measurement is not None and measurement.last
         return self._result(self._report(measurement=measurement, done=done))
 
     def _begin(self, assignment: Assignment) -> None:
