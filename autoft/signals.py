@@ -131,17 +131,6 @@ def look() -> None:
         raise KeyboardInterrupt
 
 
-def interrupted(number: int) -> None:
-    """Handles a signal that a library's own handler has taken, as if it had come here.
-
-    Raises:
-        KeyboardInterrupt: always.
-    """
-    if _state is not None:
-        _state.requests.take(number)
-    raise KeyboardInterrupt
-
-
 def left_s() -> float:
     """How long this process may still work; infinite if no SIGTERM or SIGHUP has come."""
     return math.inf if _state is None else _state.requests.until_s - time.monotonic() - END_S

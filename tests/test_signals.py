@@ -11,7 +11,7 @@ import time
 import pytest
 
 from autoft import signals
-from autoft.signals import alarm, gently, handle_signals, handle_signals_again, interrupted, left_s
+from autoft.signals import alarm, gently, handle_signals, left_s
 
 
 @pytest.mark.parametrize("number", signals.STOPPING)
@@ -121,16 +121,6 @@ def test_an_alarm_rings_in_its_block_alone():
         time.sleep(5)
         rang = False
     assert rang
-
-
-def test_a_signal_that_a_library_has_taken_counts():
-    with handle_signals():
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        with pytest.raises(KeyboardInterrupt):
-            interrupted(signal.SIGTERM)
-        assert left_s() < math.inf
-        with pytest.raises(KeyboardInterrupt):
-            handle_signals_again()
 
 
 def test_another_thread_is_left_alone():

@@ -129,6 +129,17 @@ def ray_constants_set(**changes: object) -> Iterator[None]:
 
 
 @contextmanager
+def without_ray_sigterm() -> Iterator[None]:
+    """Keeps Ray from taking SIGTERM in `ray.init`: its handler exits at once, with status 15."""
+    before = ray._private.utils.set_sigterm_handler
+    ray._private.utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        ray._private.utils.set_sigterm_handler = before
+
+
+@contextmanager
 def ray_log(log: Path) -> Iterator[None]:
     """Sends what Ray logs on the driver to a file instead of the screen.
 

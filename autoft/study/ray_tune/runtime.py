@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import signal
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,7 @@ from ray.job_config import JobConfig
 
 from autoft.errors import ResourceError
 from autoft.search_path import python_path
-from autoft.signals import handle_signals_again, interrupted, on_leaving
+from autoft.signals import handle_signals_again, on_leaving
 from autoft.spec.study import Resources
 from autoft.study.ray_tune.detached import detached, leave, shut_down
 from autoft.study.ray_tune.process import (
@@ -31,6 +30,7 @@ from autoft.study.ray_tune.process import (
     ray_log,
     scratch_folder,
     signal_handlers_kept,
+    without_ray_sigterm,
 )
 
 LOCAL_OBJECT_STORE_BYTES = 200 * 2**20
@@ -255,7 +255,7 @@ def _start(resources: Resources, scratch: Path) -> None:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial without a GPU sees none
     }
     try:
-        with ray_constants_set(**ENDS_AT_ONCE):
+        with ray_constants_set(**ENDS_AT_ONCE), without_ray_sigterm():
             if resources.address is None:
                 # Inherited: workers that Ray starts in advance serve only tasks without an environment.
                 inherited = environment({**of_workers, **python_path()})
@@ -270,8 +270,6 @@ def _start(resources: Resources, scratch: Path) -> None:
             else:
                 # Not the place for a secret: Ray writes a runtime environment into its logs.
                 ray.init(address=resources.address, runtime_env={"env_vars": of_workers}, **settings)
-    except SystemExit:  # of Ray's own handler
-        interrupted(signal.SIGTERM)
     except (ConnectionError, RuntimeError, ValueError, AuthenticationError) as error:
         raise _refused(resources, error) from None
 

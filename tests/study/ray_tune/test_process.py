@@ -4,9 +4,16 @@ import os
 import signal
 
 import pytest
+import ray._private.utils
 from ray._private import ray_constants
 
-from autoft.study.ray_tune.process import ENDS_AT_ONCE, environment, ray_constants_set, signal_handlers_kept
+from autoft.study.ray_tune.process import (
+    ENDS_AT_ONCE,
+    environment,
+    ray_constants_set,
+    signal_handlers_kept,
+    without_ray_sigterm,
+)
 
 
 def test_environment_is_set_and_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +38,14 @@ def test_a_handler_that_is_set_in_the_block_goes_with_it() -> None:
     with signal_handlers_kept():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_ray_takes_no_sigterm_in_the_block() -> None:
+    """By the function that `ray.init` calls for it, at two places."""
+    before = signal.getsignal(signal.SIGTERM)
+    with without_ray_sigterm():
+        ray._private.utils.set_sigterm_handler(lambda number, frame: None)
+        assert signal.getsignal(signal.SIGTERM) is before
+    with signal_handlers_kept():
+        ray._private.utils.set_sigterm_handler(lambda number, frame: None)
+        assert signal.getsignal(signal.SIGTERM) is not before
