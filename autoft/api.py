@@ -86,7 +86,9 @@ def best_config(study: str | Path, tracking_uri: str | None = None) -> Best:
 
 
 def load_best_model(study: str | Path, tracking_uri: str | None = None) -> Any:
-    """The winner as a transformers pipeline that truncates long texts by itself. Arguments as `best_config`.
+    """The winner as a transformers pipeline of its task, which truncates long texts by itself.
+
+    Arguments as `best_config`.
 
     Raises:
         StudyError: there is no such study, or its winner is not registered yet.
