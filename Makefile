@@ -20,9 +20,10 @@ check: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What needs no search, no server and no training, for a change at hand.
+# What needs no search, no server and no pretrained model, for a change at hand.
 test-fast: .venv/installed
-	$(BIN)/pytest --numprocesses 2 tests/spec tests/data tests/report tests/study --ignore tests/study/ray_tune
+	$(BIN)/pytest --numprocesses 2 tests/spec tests/data tests/report tests/study \
+	  --ignore tests/study/ray_tune --ignore tests/report/test_check.py
 
 # Everything.
 test: check
