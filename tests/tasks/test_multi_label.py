@@ -228,7 +228,7 @@ def test_a_label_that_train_lacks_is_refused_with_its_line(tmp_path):
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
 def test_a_finished_model_gives_the_labels_above_its_threshold(tmp_path, name):
-    rows = toy_rows("multi-label", 60)
+    rows = toy_rows("multi-label")
     loaded = load_pretrained(save_pretrained(name, tmp_path), rows.targets, TASK, rows.tables["train"])
     few, labels = rows.tables["validation"], rows.targets["labels"]
     answers = predictions(TASK, loaded.model, loaded.processor, few, rows.targets, VALUES)

@@ -181,7 +181,7 @@ def test_white_space_and_any_way_to_write_a_number_are_fine():
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "distilbert", "electra", "modernbert", "t5"])
 def test_a_finished_model_says_the_same_numbers_by_itself(tmp_path, name):
-    rows = toy_rows("text-regression", 60)
+    rows = toy_rows("text-regression")
     loaded = load_pretrained(save_pretrained(name, tmp_path), rows.targets, TASK, rows.tables["train"])
     model, tokenizer, few = loaded.model, loaded.processor, rows.tables["validation"]
     with torch.no_grad():  # else many heads begin with no bias at all
@@ -200,7 +200,7 @@ def test_a_finished_model_says_the_same_numbers_by_itself(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
 def test_a_head_without_a_bias_is_refused_by_the_model_s_name(tmp_path, name):
-    rows = toy_rows("text-regression", 60)
+    rows = toy_rows("text-regression")
     with pytest.raises(
         ModelError, match=rf"^{name}: the head of \w+ has no bias, .* another model for text-regression"
     ):

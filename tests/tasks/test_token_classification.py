@@ -242,7 +242,7 @@ def test_the_loss_is_the_sum_over_words_so_pieces_add_up_to_the_whole(tmp_path):
 
 @pytest.mark.parametrize("name", ["bert", "gpt2"])
 def test_predictions_of_rows_of_any_length_are_those_of_each_alone(tmp_path, name):
-    rows = toy_rows("token-classification", 60)
+    rows = toy_rows("token-classification")
     loaded = load_pretrained(save_pretrained(name, tmp_path), rows.targets, TASK, rows.tables["train"])
     few = rows.tables["train"]
     together, encoded = predictions(TASK, loaded.model, loaded.processor, few, rows.targets, VALUES)
