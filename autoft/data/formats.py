@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -164,7 +165,8 @@ def _read_conll(path: Path, wanted: Sequence[str], lists: Collection[str]) -> Ra
     starts: list[int] = []
     within = False
     for number, line in enumerate(content.split("\n"), start=1):
-        fields = line.split()
+        # Not any white space: a no-break space may be part of a token, in a file with tabs a space may.
+        fields = [field for field in line.strip(" \t\r").split("\t" if "\t" in line else " ") if field]
         if not fields or fields[0] == "-DOCSTART-":
             within = False
             continue
@@ -175,21 +177,24 @@ def _read_conll(path: Path, wanted: Sequence[str], lists: Collection[str]) -> Ra
             starts.append(number)
             within = True
         rows[-1].append([fields[0], fields[-1]])
-    columns = {
-        name: [[token[place] for token in row] for row in rows] for name, place in ((TOKENS, 0), (TAGS, 1))
-    }
-    chosen = {name: columns[name] for name in wanted}
-    return raw_split(path.name, "line", np.array(starts, np.int64), chosen, findings=(encoding,), lists=lists)
+    columns = {name: [[token[name == TAGS] for token in row] for row in rows] for name in wanted}
+    numbers = np.array(starts, np.int64)
+    return raw_split(path.name, "line", numbers, columns, findings=(encoding,), lists=lists)
 
 
 def _class_labels(schema: pa.Schema) -> dict[str, list[str]]:
     """Names of the columns that `datasets` described as ClassLabel when it wrote the file."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        kinds = {name: kind.get("feature", kind) for name, kind in features.items()}
+        kinds = {name: _of_one(kind) for name, kind in features.items()}
         return {name: kind["names"] for name, kind in kinds.items() if "names" in kind}
     except (AttributeError, KeyError, TypeError, ValueError):
         return {}
+
+
+def _of_one(kind: Any) -> Any:
+    """The description of a column's values; of a list's elements, which it has under a key or in a list."""
+    return kind[0] if isinstance(kind, list) else kind.get("feature", kind)
 
 
 def _mend(path: Path) -> str:

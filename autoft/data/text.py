@@ -110,8 +110,10 @@ def _offsets(lengths: np.ndarray) -> np.ndarray:
 
 def _begins(word_ids: Sequence[int | None]) -> list[int]:
     """For each token the word that it begins, or -1."""
-    before = [None, *word_ids[:-1]]
-    return [-1 if word is None or word == last else word for word, last in zip(word_ids, before, strict=True)]
+    before = [None, *word_ids]
+    return [
+        -1 if word is None or word == last else word for word, last in zip(word_ids, before, strict=False)
+    ]
 
 
 def _joined(parts: Sequence[np.ndarray], kind: type) -> np.ndarray:

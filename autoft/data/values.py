@@ -3,13 +3,13 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import pandas as pd
 
-from autoft.data.rows import Cell, listed
+from autoft.data.rows import listed
 from autoft.errors import DataError
 
 _DIGITS = re.compile("([0-9]+)")
@@ -45,17 +45,10 @@ def text_column(
 
     Raises DataError with the first place of a value that is not one value, or not valid Unicode.
     """
-    texts: list[str | None] = []
-    for number, value in zip(numbers, values, strict=True):
-        place = f"{source}: {unit} {number}: column `{column}`"
-        try:
-            text = as_text(value)
-        except TypeError as error:
-            raise DataError(f"{place} holds a {error}; it must be text, one value a row") from None
-        if text is not None and not _is_unicode(text):
-            raise DataError(f"{place} holds half of a character (a lone surrogate); fix the text")
-        texts.append(text)
-    return texts
+    return [
+        _text(value, f"{source}: {unit} {number}: column `{column}`", "one value a row")
+        for number, value in zip(numbers, values, strict=True)
+    ]
 
 
 def list_column(
@@ -70,39 +63,51 @@ def list_column(
     for number, value in zip(numbers, values, strict=True):
         place = f"{source}: {unit} {number}: column `{column}`"
         found = _as_list(value, place)
-        if found is None:
-            lists.append(None)
-            continue
-        texts = text_column(found, source, column, np.full(len(found), number), unit)
-        if None in texts:
-            raise DataError(f"{place} holds a list whose element {1 + texts.index(None)} is empty")
-        lists.append(tuple(str(text) for text in texts))
+        lists.append(None if found is None else tuple(_elements(found, place)))
     return lists
+
+
+def _elements(values: Sequence[object], place: str) -> Iterator[str]:
+    for number, value in enumerate(values, start=1):
+        text = _text(value, f"{place}: element {number} of the list", "a list of single values")
+        if text is None:
+            raise DataError(f"{place}: element {number} of the list is empty")
+        yield text
+
+
+def _text(value: object, place: str, rule: str) -> str | None:
+    try:
+        text = as_text(value)
+    except TypeError as error:
+        raise DataError(f"{place} holds a {error}; it must be text, {rule}") from None
+    if text is not None and not _is_unicode(text):
+        raise DataError(f"{place} holds half of a character (a lone surrogate); fix the text")
+    return text
 
 
 def _as_list(value: object, place: str) -> Sequence[object] | None:
     if isinstance(value, str) and value.strip():
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise DataError(f'{place} must be a JSON list such as ["a", "b"], got {value!r:.60}') from None
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
         found: Sequence[object] = value
         return found
-    if isinstance(value, dict | bytes | set) or as_text(value) is not None:
+    if isinstance(value, dict | bytes | bytearray | set) or as_text(value) is not None:
         raise DataError(f"{place} must be a list, got {value!r:.60}")
     return None
 
 
-def class_names(values: Iterable[object], names: Sequence[str]) -> list[Cell]:
-    """The names behind a hub dataset's ClassLabel numbers, or lists of them; -1 means "not labelled" there.
+def class_names(values: Iterable[object], names: Sequence[str]) -> list[object]:
+    """The names behind a hub dataset's ClassLabel numbers, or lists of them; None for -1, which means none.
 
     Raises DataError for a number without a name.
     """
     return [
-        tuple(str(_class_name(each, names)) for each in value)
+        [_class_name(each, names) for each in value]
         if isinstance(value, list | tuple | np.ndarray)
         else _class_name(value, names)
         for value in values

@@ -38,8 +38,8 @@ def encode_texts(
     return tokenize(input_columns(rows), tokenizer, int(values["max_length"]), targets)
 
 
-def text_classification_pipeline(model: Any, tokenizer: Any, **how: Any) -> TextClassificationPipeline:
+def text_classification_pipeline(model: Any, tokenizer: Any) -> TextClassificationPipeline:
     """The pipeline of a model with a head for whole texts; by the model's configuration it knows which."""
     return TextClassificationPipeline(  # type: ignore[no-untyped-call]
-        model=model.eval(), tokenizer=tokenizer, task="text-classification", device=model.device, **how
+        model=model.eval(), tokenizer=tokenizer, task="text-classification", device=model.device
     )

@@ -18,6 +18,7 @@ from autoft.data.overlap import ROW_DIGESTS
 from autoft.errors import StudyError
 from autoft.spec.space import Value
 from autoft.spec.sqlite import sqlite_file
+from autoft.spec.tasks import TASKS
 from autoft.tasks.find import find_task
 from autoft.tracking import runs, store, tags
 from autoft.tracking.saving import AUTOFT_TASK, TRAINED_ROWS
@@ -186,7 +187,10 @@ def _source(where: str, name: str, version: int) -> str:
 
 
 def load_quietly(path: str) -> Any:
-    """The transformers pipeline that is saved at `path`, set as its task means it; without a progress bar."""
+    """The transformers pipeline that is saved at `path`, without a progress bar.
+
+    It answers as its task means it, unless that is the task of a package that is not installed here.
+    """
     import mlflow.transformers
     from transformers.utils import logging as transformers_logging
 
@@ -198,7 +202,7 @@ def load_quietly(path: str) -> Any:
         if bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     task = (Model.load(path).metadata or {}).get(AUTOFT_TASK)
-    return loaded if task is None else find_task(task).pipeline(loaded.model, loaded.tokenizer)
+    return loaded if task not in TASKS else find_task(task).pipeline(loaded.model, loaded.tokenizer)
 
 
 def _connect(where: str) -> MlflowClient:

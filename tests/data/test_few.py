@@ -3,6 +3,7 @@ from autoft.data.prepare import examine
 from autoft.spec.read import read_spec
 
 from ..main_job import SPACE
+from ..tasks.toys import toy_rows
 from .prepared import RULES
 
 
@@ -23,3 +24,13 @@ def test_where_there_are_few_rows_all_are_taken():
     rows = examine(read_spec(SPACE).data, RULES)
     few = longest(rows, 10_000, 10_000)
     assert [len(few.tables[split]) for split in ("train", "validation")] == [633, 136]
+
+
+def test_of_rows_of_words_those_with_the_most_characters_are_the_longest():
+    rows = toy_rows("token-classification")
+    few = longest(rows, 5, 3)
+    lengths = sorted(
+        (len(" ".join(words)) for words in rows.tables["train"]["input_0"].to_pylist()), reverse=True
+    )
+    assert [len(" ".join(words)) for words in few.tables["train"]["input_0"].to_pylist()] == lengths[:5]
+    assert few.targets == rows.targets

@@ -61,6 +61,84 @@ def test_parquet_class_labels_give_their_names(tmp_path):
     assert read_file(tmp_path / "t.parquet", WANTED).columns["queue"] == ["returns", "billing", None]
 
 
+@pytest.mark.parametrize("of_lists", [{"feature": "?", "_type": "List"}, {"feature": "?"}, ["?"]])
+def test_parquet_lists_of_class_labels_give_their_names(tmp_path, of_lists):
+    # As `datasets` 4, 2 and 1 describe a list; other columns of the file are of any kind.
+    labels = {"names": ["O", "B-LOC"], "_type": "ClassLabel"}
+    tags = [labels] if isinstance(of_lists, list) else {**of_lists, "feature": labels}
+    features = {"tags": tags, "tokens": [{"dtype": "string"}], "about": {"id": {"dtype": "int32"}}}
+    rows = {"tokens": [["in", "Rome"], ["no"], None], "tags": [[0, 1], [0], []], "queue": [1, 0, 1]}
+    features["queue"] = {"names": ["billing", "returns"], "_type": "ClassLabel"}
+    meta = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(pa.table(rows).replace_schema_metadata(meta), tmp_path / "t.parquet")
+    split = read_file(tmp_path / "t.parquet", ["tokens", "tags", "queue"], ["tokens", "tags"])
+    assert split.columns == {
+        "tokens": [("in", "Rome"), ("no",), None],
+        "tags": [("O", "B-LOC"), ("O",), ()],
+        "queue": ["returns", "billing", "returns"],
+    }
+
+
+def test_lists_are_read_from_csv_and_jsonl_too(tmp_path):
+    csv = written(tmp_path, "t.csv", 'text,queue\na,"[""x"", ""y""]"\nb,[]\nc,\n')
+    jsonl = written(tmp_path, "t.jsonl", '{"text": "a", "queue": ["x", "y"]}\n{"text": "b", "queue": []}\n')
+    expected = [("x", "y"), ()]
+    assert read_file(jsonl, WANTED, ["queue"]).columns == {"text": ["a", "b"], "queue": expected}
+    assert read_file(csv, WANTED, ["queue"]).columns["queue"] == [*expected, None]
+
+
+CONLL = """-DOCSTART- -X- -X- O
+
+EU NNP B-NP B-ORG
+rejects VBZ B-VP O
+
+\t
+Peter\tNNP\tB-NP\tB-PER
+"""
+
+
+def test_conll_gives_a_row_a_sentence_with_the_line_it_starts_on(tmp_path):
+    for content in (CONLL, CONLL.replace("\n", "\r\n"), CONLL.rstrip()):
+        split = read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], ["tokens", "tags"])
+        assert split.columns == {
+            "tokens": [("EU", "rejects"), ("Peter",)],
+            "tags": [("B-ORG", "O"), ("B-PER",)],
+        }
+        assert (split.unit, split.numbers.tolist()) == ("line", [3, 7])
+    only = read_file(written(tmp_path, "t.conll", CONLL), ["tags"], ["tags"])
+    assert only.columns == {"tags": [("B-ORG", "O"), ("B-PER",)]}
+
+
+def test_a_conll_token_keeps_the_white_space_that_separates_nothing(tmp_path):
+    content = "10\u00a0000 O\nkm  O\n\nNew York\tB-LOC\n"
+    split = read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], ["tokens", "tags"])
+    assert split.columns["tokens"] == [("10\u00a0000", "km"), ("New York",)]
+    assert split.columns["tags"] == [("O", "O"), ("B-LOC",)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("EU B-ORG\n\nrejects\n", r"^t\.conll:3: a line must be a token and its tag, got 'rejects'"),
+        ("-DOCSTART- O\n\n", r"^t\.conll has no rows"),
+        ("EU \u00a0\n", r"^t\.conll: line 1: column `tags`: element 1 of the list is empty"),
+    ],
+)
+def test_a_broken_conll_file_is_refused_with_its_line(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
+        read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], ["tokens", "tags"])
+
+
+def test_a_conll_file_has_two_columns_which_the_error_names(tmp_path):
+    path = written(tmp_path, "t.conll", CONLL)
+    with pytest.raises(
+        DataError, match=r"no column `ner`; .* has: tokens, tags; the first column is `tokens`"
+    ):
+        read_file(path, ["tokens", "ner"])
+    with pytest.raises(DataError, match=r"line 3: column `tokens` holds a list; it must be text"):
+        read_file(path, ["tokens"])  # of a task whose inputs are texts
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -108,6 +186,8 @@ def test_parquet_class_labels_give_their_names(tmp_path):
             r"must be \.csv, \.tsv, \.jsonl, \.parquet, \.conll, got \.xlsx; export the sheet as csv",
         ),
         ("t.json", "{}", r"got \.json; rename it"),
+        ("t.bio", "x O", r"got \.bio; rename it to \.conll"),
+        ("t.txt", "x O", r"got \.txt; rename it to \.csv, \.tsv or \.conll, by how it is laid out"),
         ("tickets", "x", r"got no suffix"),
     ],
 )

@@ -19,6 +19,7 @@ from autoft.spec.study import DataSpec
 from autoft.tasks.find import find_task
 
 RULES = find_task("text-classification")
+ENTITIES = find_task("token-classification")
 answers = {}
 spec = DataSpec(inputs=("text",), target="queue", hub="acme/tickets")
 requests = {
@@ -32,6 +33,13 @@ for name, changes in requests.items():
         data = examine(dataclasses.replace(spec, **changes), RULES).write(Path(sys.argv[1]) / name)
         answers[name] = {"labels": data.targets["labels"], "sizes": dict(data.sizes)}
         answers[name]["repr"] = repr(data)
+    except DataError as error:
+        answers[name] = str(error)
+for name in ("entities", "unlabelled"):
+    of_words = DataSpec(inputs=("tokens",), target="ner_tags", hub=f"acme/{name}")
+    try:
+        rows = examine(of_words, ENTITIES)
+        answers[name] = {"targets": dict(rows.targets), "rows": rows.tables["train"].to_pylist()}
     except DataError as error:
         answers[name] = str(error)
 print(json.dumps(answers))
@@ -66,6 +74,22 @@ def parquet(n, names):
     return sink.getvalue().to_pybytes()
 
 
+def of_words(*tags):
+    """As `datasets` writes a list of ClassLabel."""
+    features = {
+        "tokens": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
+        "ner_tags": {
+            "feature": {"names": ["O", "B-LOC", "I-LOC"], "_type": "ClassLabel"},
+            "_type": "List",
+        },
+    }
+    table = pa.table({"tokens": [[f"w{i}" for i in range(len(row))] for row in tags], "ner_tags": list(tags)})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(metadata), sink)
+    return sink.getvalue().to_pybytes()
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     return tmp_path_factory.mktemp("home")
@@ -88,6 +112,10 @@ def answers(home):
         "second.csv": csv.replace(",x", ",z").encode(),
     }
     put(cache, "acme/several", "main", "d" * 40, several)
+    validation = train.replace("train", "validation")
+    files = {train: of_words([0, 1, 2], [1]), validation: of_words([1])}
+    put(cache, "acme/entities", "main", "e" * 40, files)
+    put(cache, "acme/unlabelled", "main", "f" * 40, {**files, validation: of_words([1], [0, -1])})
     environment = {**os.environ, "HF_HOME": str(home / "hf"), "HF_HUB_OFFLINE": "1", "HF_TOKEN": TOKEN}
     for name in ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_DATASETS_OFFLINE"):
         environment.pop(name, None)
@@ -130,6 +158,18 @@ def test_a_missing_dataset_says_what_to_fetch_and_how(answers):
 
 def test_a_missing_column_names_those_of_the_dataset(answers):
     assert answers["column"] == "acme/tickets[train]: no column `label`; the file has: text, queue"
+
+
+def test_lists_of_class_labels_are_read_with_their_names(answers):
+    assert answers["entities"]["targets"] == {"labels": ["O", "B-LOC", "I-LOC"]}
+    assert [row["input_0"] for row in answers["entities"]["rows"]] == [["w0", "w1", "w2"], ["w0"]]
+    assert [row["target"] for row in answers["entities"]["rows"]] == [[0, 1, 2], [1]]
+
+
+def test_an_element_without_a_label_is_told_with_its_row(answers):
+    assert answers["unlabelled"] == (
+        "acme/unlabelled[validation]: row 2: column `ner_tags`: element 2 of the list is empty"
+    )
 
 
 def test_the_token_is_written_nowhere(answers, home):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from autoft.data.alike import normalized
-from autoft.data.overlap import leaked, row_digests
+from autoft.data.overlap import leaked, row_digests, texts_of
 
 
 def table(*texts, **more):
@@ -63,3 +63,11 @@ def test_rows_have_the_same_number_where_all_their_inputs_are_the_same():
     assert len(set(pairs)) == 3
     assert not set(pairs) & set(row_digests(table("a", "a x")).tolist())
     assert row_digests(table()).tolist() == []
+
+
+def test_words_are_the_text_that_they_make():
+    words = pa.table({"input_0": [["Where", "is", "it?"], ["a"]], "target": [[0, 0, 0], [1]]})
+    assert texts_of(words) == [("Where is it?",), ("a",)]
+    assert (row_digests(words) == row_digests(table("where is IT?", "a"))).all()
+    assert leaked(words, [], table("WHERE is it?")) == [("Where is it?",)]
+    assert texts_of(table("a", input_1=["b"])) == [("a", "b")]

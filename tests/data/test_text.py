@@ -2,7 +2,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import CanineTokenizer, PreTrainedTokenizerFast
 
 from autoft.data import text
-from autoft.data.text import tokenize, tokenizer_fingerprint
+from autoft.data.text import WORDS, tokenize, tokenize_words, tokenizer_fingerprint
 
 VOCAB = {
     word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "lamp", "late", "broken", "money"])
@@ -65,3 +65,38 @@ def test_no_rows_at_all():
 def test_a_tokenizer_in_python_has_a_fingerprint_too():
     assert tokenizer_fingerprint(CanineTokenizer()) == tokenizer_fingerprint(CanineTokenizer())
     assert tokenizer_fingerprint(CanineTokenizer()) != tokenizer_fingerprint(make_tokenizer())
+
+
+def test_words_are_encoded_as_the_tokenizer_does_and_each_one_s_first_token_is_known():
+    tokenizer = make_tokenizer()
+    # Whitespace, which cuts at punctuation too, makes three tokens of one word.
+    rows = [["late", "lamp-broken", "money"], ["lamp"], ["late"] * 6]
+    encoded = tokenize_words(rows, tokenizer, 6)
+    ids, words = encoded.inputs["input_ids"], encoded.targets[WORDS]
+    for i, row in enumerate(rows):
+        whole = tokenizer(row, is_split_into_words=True, truncation=True, max_length=6)
+        part = slice(ids.offsets[i], ids.offsets[i + 1])
+        assert ids.values[part].tolist() == whole["input_ids"]
+    # [CLS] late lamp - broken [SEP], without the last word; then one word; then four of six.
+    assert words.values.tolist() == [-1, 0, 1, -1, -1, -1, -1, 0, -1, -1, 0, 1, 2, 3, -1]
+    assert words.offsets.tolist() == ids.offsets.tolist() == [0, 6, 9, 15]
+    assert words.fill == -1
+
+
+def test_rows_of_words_are_tokenized_in_chunks_without_a_seam(monkeypatch):
+    rows = [["lamp"] * (1 + i % 5) for i in range(23)]
+    whole = tokenize_words(rows, make_tokenizer(), 6)
+    monkeypatch.setattr(text, "_CHUNK_ROWS", 4)
+    chunked = tokenize_words(rows, make_tokenizer(), 6)
+    for one, other in ((each.inputs["input_ids"], each.targets[WORDS]) for each in (whole, chunked)):
+        assert len(one.values) == len(other.values)
+    assert (whole.targets[WORDS].values == chunked.targets[WORDS].values).all()
+    assert (whole.lengths == chunked.lengths).all()
+
+
+def test_a_row_of_words_without_tokens_gets_one_that_begins_none():
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = None
+    encoded = tokenize_words([[" "], ["lamp", " ", "late"]], tokenizer, 5)
+    assert encoded.inputs["input_ids"].values.tolist() == [VOCAB[w] for w in ("[UNK]", "lamp", "late")]
+    assert encoded.targets[WORDS].values.tolist() == [-1, 0, 2]

@@ -23,7 +23,8 @@ def micro_threshold(probabilities: np.ndarray, truth: np.ndarray) -> float:
         truth: [n, labels], 1 where a row has the label.
     """
     order = np.argsort(-probabilities, axis=None, kind="stable")
-    descending, right = probabilities.ravel()[order], truth.ravel()[order]
+    # In float64 there is a number between any two that are not equal in float32.
+    descending, right = probabilities.astype(np.float64).ravel()[order], truth.ravel()[order]
     f1 = 2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + truth.sum())
     ends = np.append(descending[:-1] > descending[1:], True)  # equal ones are given together
     last = int(np.argmax(np.where(ends, f1, -1)))
@@ -43,7 +44,8 @@ def metric_of(name: str, probabilities: np.ndarray, truth: np.ndarray) -> Metric
         return lambda counts: np.full(len(counts), np.nan)
     if name in _OF_PROBABILITIES:
         return _OF_PROBABILITIES[name](probabilities, truth)
-    return _OF_GIVEN[name](probabilities > micro_threshold(probabilities, truth), truth)
+    given = probabilities.astype(np.float64) > micro_threshold(probabilities, truth)
+    return _OF_GIVEN[name](given, truth)
 
 
 def _mean(values: np.ndarray) -> Metric:
@@ -56,16 +58,18 @@ def _log_loss(probabilities: np.ndarray, truth: np.ndarray) -> Metric:
 
 
 def _average_precision(probabilities: np.ndarray, truth: np.ndarray) -> Metric:
-    """As scikit-learn's `average_precision_score` (but for ties); labels that occur in a draw count."""
+    """As scikit-learn's `average_precision_score`; the labels that occur in a draw count."""
     orders = np.argsort(-probabilities, axis=0, kind="stable")
 
     def mean(counts: np.ndarray) -> np.ndarray:
         total, there = np.zeros(len(counts)), np.zeros(len(counts))
         for label, order in enumerate(orders.T):
+            descending = -probabilities[order, label]
+            last = np.searchsorted(descending, descending, side="right") - 1  # of equal ones
             drawn = counts[:, order]
             hits = drawn * truth[order, label]
             found = hits.sum(axis=1)
-            precision = share(np.cumsum(hits, axis=1), np.cumsum(drawn, axis=1))
+            precision = share(np.cumsum(hits, axis=1)[:, last], np.cumsum(drawn, axis=1)[:, last])
             total += share((hits * precision).sum(axis=1), found)
             there += found > 0
         return share(total, there)

@@ -41,8 +41,8 @@ class MultiLabel:
     finished = staticmethod(classification.keep_targets)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
-        """Each row's labels once, without white space around them."""
-        return [tuple(dict.fromkeys(label.strip() for label in cell or ())) for cell in split.columns[column]]
+        """Each row's labels once, sorted, without white space around them."""
+        return [tuple(sorted({label.strip() for label in cell or ()})) for cell in split.columns[column]]
 
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
         """`labels`: the names in train, in natural order; DataError as in `known_labels`."""
@@ -61,8 +61,7 @@ class MultiLabel:
 
     def occurrences(self, cells: Sequence[Cell], targets: Targets) -> Mapping[str, int]:
         """Rows of each label."""
-        of_rows = _sets(cells)
-        return {label: sum(label in labels for labels in of_rows) for label in targets["labels"]}
+        return classification.label_counts([label for cell in cells for label in cell or ()], targets)
 
     def config_values(self, targets: Targets) -> dict[str, Any]:
         """As of a classification, but for the kind of problem."""

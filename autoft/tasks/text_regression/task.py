@@ -27,6 +27,8 @@ RANGES = 5
 """Into which numbers are sorted for a table, and to be spread evenly over splits."""
 FEWEST = 3
 """Rows of a range, one for each split; with fewer in one of them rows are split at random."""
+_SAME = 1e-13
+"""Numbers that differ by no more than this share are the same but for rounding, as to scipy's `pearsonr`."""
 NUMBER, SCALED = "number", "scaled"
 """What the encoded targets are called: as the user gave them, and as the loss takes them."""
 
@@ -85,8 +87,7 @@ class TextRegression:
         ranges = targets["ranges"]
         lows = [low for low, _ in ranges]
         places = np.clip(np.searchsorted(lows, _numbers(cells), side="right") - 1, 0, None)
-        names = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in ranges]
-        return dict(zip(names, np.bincount(places, minlength=len(names)).tolist(), strict=True))
+        return dict(zip(_names(ranges), np.bincount(places, minlength=len(ranges)).tolist(), strict=True))
 
     def target_findings(self, column: str, occurrences: Mapping[str, int]) -> Sequence[Finding]:
         """None."""
@@ -182,6 +183,19 @@ def _ranges(numbers: np.ndarray) -> list[tuple[float, float]]:
     return list(pairwise(np.unique(np.quantile(numbers, np.linspace(0, 1, RANGES + 1))).tolist()))
 
 
+def _names(ranges: Sequence[Sequence[float]]) -> list[str]:
+    """In as few digits as tell them apart, from six on."""
+    for digits in range(6, 18):  # 17 tell any two floats apart
+        shown = [[f"{end:.{digits}g}" for end in ends] for ends in ranges]
+        names = [
+            low if ends[0] == ends[1] else f"{low} to {high}"
+            for ends, (low, high) in zip(ranges, shown, strict=True)
+        ]
+        if len({low for low, _ in shown}) == len(shown):
+            break
+    return names
+
+
 def _last_layer(model: Any) -> nn.Linear:
     """The layer that gives the number."""
     layers = [each for each in model.modules() if isinstance(each, nn.Linear) and each.out_features == 1]
@@ -195,6 +209,8 @@ def _last_layer(model: Any) -> nn.Linear:
 
 def _metric(name: str, predictions: Predictions, encoded: Mapping[str, Array]) -> resampling.Metric:
     predicted, true = predictions[NUMBER], np.asarray(encoded[NUMBER])
+    if not np.isfinite(predicted).all():
+        return lambda counts: np.full(len(counts), np.nan)
     if name in ("pearson", "spearman"):
         pair = (predicted, true) if name == "pearson" else (rankdata(predicted), rankdata(true))
         return lambda counts: _correlation(counts, *pair)
@@ -205,11 +221,9 @@ def _metric(name: str, predictions: Predictions, encoded: Mapping[str, Array]) -
 
 
 def _correlation(counts: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Pearson's, [draws], of rows that occur so often [draws, n]; NaN where a prediction is none."""
-    if not np.isfinite(one).all():
-        return np.full(len(counts), np.nan)
+    """Pearson's, [draws], of rows that occur so often [draws, n]; 0 where one side is the same throughout."""
     share = counts / counts.sum(axis=1, keepdims=True)
     apart = [each[None] - (share @ each)[:, None] for each in (one - one.mean(), other - other.mean())]
-    first, second = ((share * each**2).sum(axis=1) for each in apart)
-    spread = np.sqrt(first * second)
-    return resampling.share((share * apart[0] * apart[1]).sum(axis=1), spread)
+    first, second = (np.sqrt((share * each**2).sum(axis=1)) for each in apart)
+    differ = (first > _SAME * np.abs(one).max()) & (second > _SAME * np.abs(other).max())
+    return resampling.share((share * apart[0] * apart[1]).sum(axis=1), np.where(differ, first * second, 0))
