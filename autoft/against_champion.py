@@ -85,7 +85,7 @@ def compare_with_champion(
         raise NotComparableError(
             "there is too little memory to ask the two models", for_good=False
         ) from error
-    return paired_difference(task, metric, here, there, encoded.targets, task.finished(targets))
+    return paired_difference(task, metric, here, there, encoded.targets, targets)
 
 
 @contextmanager
@@ -153,4 +153,4 @@ def _answers(task: Task, pipeline: Any, rows: pa.Table, targets: Targets) -> Ans
     model, tokenizer = pipeline.model, pipeline.tokenizer
     order = [model.config.label2id[label] for label in task.config_values(targets)["label2id"]]
     values = {"max_length": tokenizer.model_max_length}
-    return predictions(task, model, tokenizer, rows, task.finished(targets), values, order)
+    return predictions(task, model, tokenizer, rows, task.finished(targets, model), values, order)

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoft.data.files import read_table
 from autoft.data.overlap import row_digests
 from autoft.data.prepare import PreparedData
+from autoft.data.targets import Targets
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.config import FineTuneConfig
@@ -43,6 +46,8 @@ from autoft.tracking.saving import FineTuned
 _LOG = logging.getLogger(__name__)
 REGISTER_AGAIN_S = 10.0
 """How long to wait before a model is offered again to a tracking server that did not accept it."""
+FINISHED = 1e-3
+"""How much the answers of a finished model may differ from those before, by share and by size."""
 SAME_SCORE = 1e-3
 """How much the score of a model that is trained again may differ; on a CPU it does not differ."""
 
@@ -148,15 +153,21 @@ class Searched:
         )
         train, validation = (rows.filter(pc.equal(rows["split"], each)) for each in ("train", "validation"))
 
-        def answered() -> Answered:
-            return predictions(task, model, tokenizer, validation, prepared.targets, config.task_values)
+        def answered(rows: pa.Table, targets: Targets) -> Answered:
+            return predictions(task, model, tokenizer, rows, targets, config.task_values)
 
-        task.finish(model, prepared.targets, answered)
+        before, _ = answered(rows.slice(0, 1), prepared.targets)
+        task.finish(model, prepared.targets, lambda: answered(validation, prepared.targets))
+        targets = task.finished(prepared.targets, model)
+        after, _ = answered(rows.slice(0, 1), targets)
+        for name, found in before.items():
+            if not np.allclose(after[name], found, rtol=FINISHED, atol=FINISHED):
+                raise ModelError(f"{ref.name}: the finished model does not answer as the trained one does")
         return FineTuned(
             task=task,
             model=model,
             tokenizer=tokenizer,
-            targets=task.finished(prepared.targets),
+            targets=targets,
             reference=ref.name,
             max_length=int(config.task_values["max_length"]),
             example=rows.slice(0, 1),

@@ -215,18 +215,30 @@ def _with_drawn(loaded: Mapping[str, RawSplit], spec: DataSpec, rules: TargetRul
     train = loaded["train"]
     splits = dict(loaded)
     if shares:
-        group = spec.split.group
-        strata = rules.strata(train.columns[spec.target])
-        chosen = draw(
-            strata or [""] * len(train),
-            shares,
-            seed=spec.split.seed,
-            stratify=spec.split.stratify and strata is not None,
-            groups=[str(value) for value in train.columns[group]] if group else None,
-            group_column=group or "",
-        )
+        chosen = _drawn(train, shares, spec, rules)
         splits |= {name: train.keep(chosen == name) for name in ("train", *shares)}
     return {name: splits[name] for name in SPLITS if name in splits}
+
+
+def _drawn(train: RawSplit, shares: Mapping[str, float], spec: DataSpec, rules: TargetRules) -> np.ndarray:
+    """The split of each row, a str array [n]."""
+    group, cells = spec.split.group, train.columns[spec.target]
+    strata = rules.strata(cells)
+    names = [""] * len(train) if strata is None else strata
+    # Groups are not torn apart for a few rows.
+    free = [i for i, name in enumerate(names) if group or name is not None]
+    chosen = np.full(len(train), "train", object)
+    chosen[free] = draw(
+        [names[i] or "" for i in free],
+        shares,
+        seed=spec.split.seed,
+        stratify=spec.split.stratify and strata is not None,
+        groups=[str(train.columns[group][i]) for i in free] if group else None,
+        group_column=group or "",
+        # Strata that are the targets themselves are labels.
+        all_in_train=strata is not None and list(strata) == list(cells),
+    )
+    return chosen.astype(str)
 
 
 def _require_disjoint_groups(splits: Mapping[str, RawSplit], group: str) -> None:
@@ -248,9 +260,9 @@ def _require_disjoint_groups(splits: Mapping[str, RawSplit], group: str) -> None
 
 def _digest(splits: Mapping[str, RawSplit], spec: DataSpec, targets: Targets) -> str:
     digest = hasher()
-    # Of a classification it is what it was when there was no other task.
-    learnt = targets["labels"] if targets.keys() == {"labels"} else targets
-    digest.update(json.dumps(["autoft rows 1", spec.inputs, spec.target, learnt]).encode())
+    # What else was learnt follows from the cells, but for the last bits of a mean.
+    labels = targets.get("labels")
+    digest.update(json.dumps(["autoft rows 1", spec.inputs, spec.target, labels]).encode())
     for name, split in splits.items():
         digest.update(json.dumps([name, len(split)]).encode())
         for column in (*spec.inputs, spec.target):

@@ -21,12 +21,14 @@ def draw(
     stratify: bool = True,
     groups: Sequence[str] | None = None,
     group_column: str = "",
+    all_in_train: bool = True,
 ) -> np.ndarray:
     """The split of each row: one of the names in `shares`, or `train`; str array [n].
 
     `shares` are of all rows, in (0, 1). With `stratify` every label is in every split, in proportion to its
     rows up to rounding. With `groups` [n], rows of one group stay together and the proportions are as near as
-    the groups allow. The same labels, groups and seed give the same splits.
+    the groups allow. With `all_in_train` every label has to be in train. The same arguments give the same
+    splits.
     Raises DataError where that cannot be done: a label with too few rows, too few groups.
     """
     splits = np.array(["train", *shares])
@@ -46,7 +48,7 @@ def draw(
     else:
         chosen = _draw_plain(len(labels), shares, rng)
     missing = np.setdiff1d(np.arange(len(names)), codes[chosen == 0])
-    if len(missing):
+    if len(missing) and all_in_train:
         fix = (
             "or another data.split.seed"
             if stratify

@@ -30,8 +30,11 @@ class TargetRules(Protocol):
         Raises DataError where the task cannot be learnt from them.
         """
 
-    def strata(self, cells: Sequence[Cell]) -> Sequence[str] | None:
-        """A name for each row [n], whose shares every split is to have; None if there is nothing to keep."""
+    def strata(self, cells: Sequence[Cell]) -> Sequence[str | None] | None:
+        """A name for each row [n], whose shares every split is to have; None if there is nothing to keep.
+
+        A row whose name is None stays in train.
+        """
 
     def target_array(self, cells: Sequence[Cell], targets: Targets) -> pa.Array:
         """The column `target` of rows.arrow [n], in numbers."""

@@ -64,8 +64,8 @@ def tokenize_words(rows: Sequence[Sequence[str]], tokenizer: Any, max_length: in
     Its target `words` says for each token the number of the word that it begins, -1 where it begins none;
     int32, by row.
     """
-    encoded, begins = _tokenize([rows], tokenizer, max_length, words=True)
-    starts = Ragged(np.array(begins, np.int32), _offsets(encoded.lengths), -1)
+    encoded, found = _tokenize([rows], tokenizer, max_length, words=True)
+    starts = Ragged(np.array(found, np.int32), _offsets(encoded.lengths), -1)
     return replace(encoded, targets={WORDS: starts})
 
 
@@ -73,7 +73,7 @@ def _tokenize(
     columns: Sequence[Sequence[Any]], tokenizer: Any, max_length: int, words: bool
 ) -> tuple[Encoded, list[int]]:
     """The rows, and of rows of words where each one begins."""
-    ids, types, lengths, begins = [], [], [], list[int]()
+    ids, types, lengths, starts = [], [], [], list[int]()
     for start in range(0, len(columns[0]), _CHUNK_ROWS):
         chunk = [list(column[start : start + _CHUNK_ROWS]) for column in columns]
         found = tokenizer(
@@ -85,7 +85,7 @@ def _tokenize(
             is_split_into_words=words,
         )
         for row in range(len(chunk[0]) if words else 0):
-            begins += _begins(found.word_ids(row)) or [-1]
+            starts += begins(found.word_ids(row)) or [-1]
         rows = found["input_ids"]
         row_types = found.get("token_type_ids")
         if not all(rows):
@@ -101,14 +101,14 @@ def _tokenize(
     inputs: dict[str, Array] = {"input_ids": Ragged(_joined(ids, np.int32), offsets, pad_id)}
     if types:
         inputs["token_type_ids"] = Ragged(_joined(types, np.int8), offsets)
-    return Encoded(inputs, {}, counts), begins
+    return Encoded(inputs, {}, counts), starts
 
 
 def _offsets(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _begins(word_ids: Sequence[int | None]) -> list[int]:
+def begins(word_ids: Sequence[int | None]) -> list[int]:
     """For each token the word that it begins, or -1."""
     before = [None, *word_ids]
     return [

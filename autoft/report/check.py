@@ -132,8 +132,10 @@ class _Check:
         dropped = f"; {words.count(data.dropped, 'row')} dropped as empty" if data.dropped else ""
         self.line("data", f"{sizes}{dropped}; {words.count(len(data.counts['train']), noun)}")
         table = new_table(noun, *data.counts, "share of train", left=(noun,))
-        for label in sorted(data.counts["train"], key=lambda name: -data.counts["train"][name]):
-            share = data.counts["train"][label] / data.size("train")
+        in_train = data.counts["train"]
+        total = sum(in_train.values())
+        for label in in_train if noun == "range" else sorted(in_train, key=lambda name: -in_train[name]):
+            share = in_train[label] / max(total, 1)
             add_row(
                 table, one_line(label), *(f"{data.counts[s][label]:,}" for s in data.counts), f"{share:.1%}"
             )

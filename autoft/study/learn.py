@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoft.data.overlap import leaked
 from autoft.data.prepare import ROWS_FILE, Rows, read_rows
 from autoft.data.rows import listed
+from autoft.data.targets import Targets
 from autoft.errors import AutoftError, DataError, StudyError
 from autoft.kernel.model_summary import ModelSummary
 from autoft.spec.space import Choice, Range, SearchSpace, Value
@@ -62,7 +63,7 @@ def _learn(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> tuple
     known = {
         ref.name: {"weights": ref.weights, "architecture": architectures.get(ref.name)} for ref in spec.models
     }
-    new = Side(known, rows.targets.get("labels", ()), rows.tables["train"])
+    new = Side(known, _labels(rows.targets), rows.tables["train"])
     lessons: list[Lesson] = []
     problems: list[str] = []
     for name in spec.search.learn_from:
@@ -89,7 +90,7 @@ def _lesson(spec: StudySpec, rows: Rows, new: Side, name: str) -> Lesson:
     _refuse_leaks(rows, table)
     earlier = Side(
         _models_of(study),
-        json.loads(table.schema.metadata[b"targets"]).get("labels", ()),
+        _labels(json.loads(table.schema.metadata[b"targets"])),
         table.filter(pc.equal(table.column("split"), "train")),
     )
     return lesson_of(study, spec.space, likeness(new, earlier))
@@ -234,3 +235,9 @@ def _typed(domain: Choice | Range, value: Value) -> Value:
     if isinstance(domain, Choice):
         return domain.values[domain.values.index(value)]
     return int(value) if domain.integer else float(value)
+
+
+def _labels(targets: Targets) -> Sequence[str]:
+    """By what two targets are compared: their labels; of a number its column's name."""
+    labels: Sequence[str] = targets.get("labels", [targets["name"]] if "name" in targets else ())
+    return labels

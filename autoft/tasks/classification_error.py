@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-RESAMPLES = 100
-"""An error from so many is right within 7 % (1 in sqrt(2 n))."""
-SEED = 0
+from autoft.tasks.resampling import RESAMPLES, SEED, share
 
 
 def standard_error(metric: str, logits: np.ndarray, labels: np.ndarray) -> float | None:
@@ -93,7 +91,7 @@ def _by_class(counts: np.ndarray, of: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _f1(right: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return _share(2 * right, true + predicted)
+    return share(2 * right, true + predicted)
 
 
 def _matthews(right: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -101,7 +99,7 @@ def _matthews(right: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.
     rows = true.sum(axis=1)
     together = rows * right.sum(axis=1) - (true * predicted).sum(axis=1)
     spreads = (rows**2 - (true**2).sum(axis=1)) * (rows**2 - (predicted**2).sum(axis=1))
-    return _share(together, np.sqrt(spreads))
+    return share(together, np.sqrt(spreads))
 
 
 def _mean(values: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -111,19 +109,13 @@ def _mean(values: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.nda
     return mean
 
 
-def _share(of: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """0 where there is nothing."""
-    share: np.ndarray = np.divide(of, among, out=np.zeros_like(among), where=among > 0)
-    return share
-
-
 _SCORES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     "macro_f1": lambda right, true, predicted: _mean(_f1(right, true, predicted), true, predicted),
     "weighted_f1": lambda right, true, predicted: (
         (true * _f1(right, true, predicted)).sum(axis=1) / true.sum(axis=1)
     ),
-    "precision": lambda right, true, predicted: _mean(_share(right, predicted), true, predicted),
-    "recall": lambda right, true, predicted: _mean(_share(right, true), true, predicted),
+    "precision": lambda right, true, predicted: _mean(share(right, predicted), true, predicted),
+    "recall": lambda right, true, predicted: _mean(share(right, true), true, predicted),
     "matthews_correlation": _matthews,
 }
 """From rows by class that are right, that have the class and that are predicted, each [draws, classes]."""

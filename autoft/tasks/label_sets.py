@@ -35,26 +35,19 @@ def known_labels(
             names = natural_order(set().union(*of_rows[name]) - known)
             raise DataError(
                 f"{split.source}: {listed(names, '`')} of column `{column}` is not in the train split "
-                f"({split.places(strange)}), so it cannot be learnt: add training rows with it, or remove it"
+                f"({split.places(strange)}), so it cannot be learnt: add training rows with it or remove it; "
+                "if autoft has drawn the splits, try another data.split.seed"
             )
     return list(natural_order(known))
 
 
-def rarest_strata(of_rows: Sequence[Set[str]]) -> list[str] | None:
-    """For each row its rarest label, so that rare labels are in every split; None where there is none.
+def rarest_strata(of_rows: Sequence[Set[str]]) -> list[str | None]:
+    """For each row its rarest label, so that rare labels are in every split.
 
-    Labels of fewer than FEWEST rows do not count, and neither do strata that come out smaller.
+    None, which keeps a row in train, where a stratum would be smaller than FEWEST: what occurs there alone
+    could not be learnt.
     """
     counts = Counter(label for labels in of_rows for label in labels)
-    strata = [
-        min(
-            (each for each in labels if counts[each] >= FEWEST),
-            key=lambda each: (counts[each], each),
-            default="",
-        )
-        for labels in of_rows
-    ]
+    strata = [min(labels, key=lambda each: (counts[each], each), default="") for labels in of_rows]
     sizes = Counter(strata)
-    largest = max(sizes, key=lambda each: (sizes[each], each))
-    merged = [each if sizes[each] >= FEWEST else largest for each in strata]
-    return merged if len(set(merged)) > 1 else None
+    return [each if sizes[each] >= FEWEST else None for each in strata]

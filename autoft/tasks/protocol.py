@@ -101,7 +101,7 @@ class Task(TargetRules, Protocol):
             ModelError: this model cannot be made so.
         """
 
-    def finished(self, targets: Targets) -> Targets:
+    def finished(self, targets: Targets, model: Any) -> Targets:
         """By what `predict` reads the answers of a finished model."""
 
     def pipeline(self, model: Any, processor: Any) -> Any:

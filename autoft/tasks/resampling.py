@@ -39,4 +39,5 @@ def _draws(rows: int, draws: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(SEED)
     for first in range(0, draws, RESAMPLES):
         size = min(RESAMPLES, draws - first)
-        yield generator.multinomial(rows, np.full(rows, 1 / rows), size=size).astype(np.float64)
+        drawn = generator.integers(rows, size=(size, rows))
+        yield np.stack([np.bincount(draw, minlength=rows) for draw in drawn]).astype(np.float64)

@@ -38,7 +38,7 @@ def describe(
     paragraphs.append(_counts(trials))
     if model_uri is not None:
         paragraphs.append(
-            f'```python\nimport mlflow\nclassify = mlflow.transformers.load_model("{model_uri}")\n```'
+            f'```python\nimport mlflow\nmodel = mlflow.transformers.load_model("{model_uri}")\n```'
         )
     if stops := _stops(trials):
         paragraphs.append(stops)

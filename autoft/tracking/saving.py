@@ -59,6 +59,7 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
     asked of the internet. Raises TrackingError where there is no room for it.
     """
     import mlflow.transformers
+    from transformers import pipeline
 
     from autoft.tracking.self_truncating import self_truncating
 
@@ -80,7 +81,12 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
     described = Model(metadata=about)
     try:
         mlflow.transformers.save_model(
-            tuned.task.pipeline(tuned.model, self_truncating(tokenizer, tuned.max_length)),
+            pipeline(  # type: ignore[call-overload]  # the task is a name, not a literal
+                tuned.task.pipeline_task,
+                model=tuned.model.eval(),
+                tokenizer=self_truncating(tokenizer, tuned.max_length),
+                device=tuned.model.device,
+            ),
             str(path),
             task=tuned.task.pipeline_task,
             mlflow_model=described,

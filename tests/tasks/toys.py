@@ -82,7 +82,7 @@ def tuned(task_name, rows, folder, steps):
         task=task,
         model=model,
         tokenizer=loaded.processor,
-        targets=task.finished(rows.targets),
+        targets=task.finished(rows.targets, model),
         reference="org/tiny",
         max_length=VALUES["max_length"],
         example=train.slice(0, 1),

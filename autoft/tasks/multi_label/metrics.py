@@ -32,19 +32,30 @@ def micro_threshold(probabilities: np.ndarray, truth: np.ndarray) -> float:
     return float((descending[last] + below) / 2)
 
 
-def metrics_of(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Every metric; NaN where a probability is none. Arguments as `micro_threshold`."""
+def metrics_of(
+    probabilities: np.ndarray, truth: np.ndarray, threshold: float | None = None
+) -> dict[str, float]:
+    """Every metric; NaN where a probability is none. Arguments as `metric_of`."""
     once = np.ones((1, len(truth)))
-    return {name: float(metric_of(name, probabilities, truth)(once)[0]) for name in TASK.metrics}
+    if threshold is None:
+        threshold = micro_threshold(probabilities, truth)
+    return {name: float(metric_of(name, probabilities, truth, threshold)(once)[0]) for name in TASK.metrics}
 
 
-def metric_of(name: str, probabilities: np.ndarray, truth: np.ndarray) -> Metric:
-    """One metric as a function of how often each row counts. Arguments as `micro_threshold`."""
+def metric_of(
+    name: str, probabilities: np.ndarray, truth: np.ndarray, threshold: float | None = None
+) -> Metric:
+    """One metric as a function of how often each row counts.
+
+    Arguments as `micro_threshold`, and the threshold; None takes the one that is best for these rows.
+    """
     if not np.isfinite(probabilities).all():
         return lambda counts: np.full(len(counts), np.nan)
     if name in _OF_PROBABILITIES:
         return _OF_PROBABILITIES[name](probabilities, truth)
-    given = probabilities.astype(np.float64) > micro_threshold(probabilities, truth)
+    if threshold is None:
+        threshold = micro_threshold(probabilities, truth)
+    given = probabilities.astype(np.float64) > threshold
     return _OF_GIVEN[name](given, truth)
 
 

@@ -25,6 +25,8 @@ from autoft.tasks.text import encode_texts, load_tokenizer
 
 LABELS, PROBABILITIES = "labels", "probabilities"
 """What the encoded targets and the predictions are called, [n, labels] each."""
+THRESHOLD = "threshold"
+"""What a finished model has besides."""
 
 
 class MultiLabel:
@@ -38,7 +40,6 @@ class MultiLabel:
     target_findings = staticmethod(classification.label_findings)
     outputs = staticmethod(classification.label_count)
     check_model = staticmethod(classification.any_model)
-    finished = staticmethod(classification.keep_targets)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """Each row's labels once, sorted, without white space around them."""
@@ -49,7 +50,7 @@ class MultiLabel:
         of_rows = {name: _sets(split.columns[column]) for name, split in splits.items()}
         return {"labels": known_labels(splits, column, of_rows)}
 
-    def strata(self, cells: Sequence[Cell]) -> Sequence[str] | None:
+    def strata(self, cells: Sequence[Cell]) -> Sequence[str | None] | None:
         """See `rarest_strata`."""
         return rarest_strata(_sets(cells))
 
@@ -89,18 +90,22 @@ class MultiLabel:
         return math.log(2)
 
     def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
-        """`probabilities` [b, labels] in float32."""
-        return {PROBABILITIES: logits.float().sigmoid()}
+        """`probabilities` [b, labels] in float32; of a finished model its `threshold` [b] too."""
+        found = {PROBABILITIES: logits.float().sigmoid()}
+        if THRESHOLD in targets:
+            found[THRESHOLD] = logits.new_full(logits.shape[:1], targets[THRESHOLD], dtype=torch.float64)
+        return found
 
     def score(
         self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
     ) -> dict[str, float]:
-        """Every metric, at the threshold that is best for these rows where one is needed."""
-        return metrics_of(predictions[PROBABILITIES], np.asarray(encoded[LABELS]))
+        """Every metric, at the threshold that is best for these rows unless the model has one."""
+        return metrics_of(predictions[PROBABILITIES], np.asarray(encoded[LABELS]), _threshold(predictions))
 
     def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
         """By the bootstrap, at the same threshold throughout."""
-        found = metric_of(metric, predictions[PROBABILITIES], np.asarray(encoded[LABELS]))
+        truth = np.asarray(encoded[LABELS])
+        found = metric_of(metric, predictions[PROBABILITIES], truth, _threshold(predictions))
         return resampling.standard_error(found, len(predictions[PROBABILITIES]))
 
     def differences(
@@ -108,7 +113,9 @@ class MultiLabel:
     ) -> np.ndarray:
         """See `Task.differences`."""
         truth = np.asarray(encoded[LABELS])
-        mine, theirs = (metric_of(metric, each[PROBABILITIES], truth) for each in (one, other))
+        mine, theirs = (
+            metric_of(metric, each[PROBABILITIES], truth, _threshold(each)) for each in (one, other)
+        )
         return resampling.differences(mine, theirs, len(truth), draws)
 
     def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
@@ -117,11 +124,20 @@ class MultiLabel:
         truth = np.asarray(encoded.targets[LABELS])
         model.config.threshold = micro_threshold(predictions[PROBABILITIES], truth)
 
+    def finished(self, targets: Targets, model: Any) -> Targets:
+        """With the model's own threshold."""
+        return {**targets, THRESHOLD: model.config.threshold}
+
     def pipeline(self, model: Any, processor: Any) -> Any:
         """Gives each text its labels."""
         return MultiLabelPipeline(  # type: ignore[no-untyped-call]
             model=model.eval(), tokenizer=processor, task=self.pipeline_task, device=model.device
         )
+
+
+def _threshold(predictions: Predictions) -> float | None:
+    """A finished model's."""
+    return float(predictions[THRESHOLD][0]) if THRESHOLD in predictions else None
 
 
 def _sets(cells: Sequence[Cell]) -> list[frozenset[str]]:

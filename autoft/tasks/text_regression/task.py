@@ -1,6 +1,6 @@
 """Text regression: the scale of its numbers, its loss and its metrics."""
 
-import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -27,6 +27,9 @@ RANGES = 5
 """Into which numbers are sorted for a table, and to be spread evenly over splits."""
 FEWEST = 3
 """Rows of a range, one for each split; with fewer in one of them rows are split at random."""
+LARGEST = 1e30
+"""Beyond, the squares of float32 overflow."""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SAME = 1e-13
 """Numbers that differ by no more than this share are the same but for rounding, as to scipy's `pearsonr`."""
 NUMBER, SCALED = "number", "scaled"
@@ -44,16 +47,16 @@ class TextRegression:
     fingerprint = staticmethod(tokenizer_fingerprint)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
-        """The numbers as they stand, without white space; DataError where one is none."""
+        """The numbers, each written in one way; DataError where one is none."""
         cells = [str(cell).strip() for cell in split.columns[column]]
-        wrong = np.array([not _is_number(cell) for cell in cells])
+        wrong = np.array([_NUMBER.fullmatch(cell) is None or abs(float(cell)) > LARGEST for cell in cells])
         if wrong.any():
             first = cells[int(np.flatnonzero(wrong)[0])]
             raise DataError(
-                f"{split.source}: column `{column}` must hold a number in each row, got {first!r} "
-                f"({split.places(wrong)})"
+                f"{split.source}: column `{column}` must hold a number in each row, at most {LARGEST:g} in "
+                f"size, got {first!r} ({split.places(wrong)})"
             )
-        return cells
+        return [repr(float(cell)) for cell in cells]
 
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
         """Mean, standard deviation and ranges of the training rows, and the column's name."""
@@ -159,16 +162,9 @@ class TextRegression:
             layer.weight.mul_(targets["deviation"])
             layer.bias.mul_(targets["deviation"]).add_(targets["mean"])
 
-    def finished(self, targets: Targets) -> Targets:
+    def finished(self, targets: Targets, model: Any) -> Targets:
         """Its answers are what they are."""
         return {**targets, "mean": 0.0, "deviation": 1.0}
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _numbers(cells: Sequence[Cell]) -> np.ndarray:

@@ -31,7 +31,7 @@ class EntityCounts:
         """Of the numbers of each row's true and predicted tags: O is 0, then B and I of each type in turn."""
         counts = []
         for true, predicted in rows:
-            there, given = _entities(true), _entities(predicted)
+            there, given = (_entities(tags) if tags.any() else set() for tags in (true, predicted))
             words = int((true == predicted).sum()), len(true)
             counts.append((len(there & given), len(there), len(given), *words))
         return cls(*np.array(counts, np.float64).T)

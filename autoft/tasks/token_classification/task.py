@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 from seqeval.metrics.sequence_labeling import get_entities
 from torch.nn import functional
-from transformers import AutoModelForTokenClassification, TokenClassificationPipeline
+from transformers import AutoModelForTokenClassification
 
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded, Ragged
@@ -25,6 +25,7 @@ from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.protocol import Predictions, Values
 from autoft.tasks.token_classification import TASK
 from autoft.tasks.token_classification.metrics import EntityCounts, metric_of
+from autoft.tasks.token_classification.pipeline import EntityPipeline
 from autoft.tasks.token_classification.words import load_word_tokenizer
 
 LABELS, TAGS = "labels", "tags"
@@ -73,7 +74,7 @@ class TokenClassification:
         types = known_labels(splits, column, of_rows)
         return {"labels": [OUTSIDE, *(f"{kind}-{name}" for name in types for kind in "BI")]}
 
-    def strata(self, cells: Sequence[Cell]) -> Sequence[str] | None:
+    def strata(self, cells: Sequence[Cell]) -> Sequence[str | None] | None:
         """See `rarest_strata`, by type of entity."""
         return rarest_strata([_types(cell) for cell in cells])
 
@@ -143,13 +144,9 @@ class TokenClassification:
         return resampling.differences(mine, theirs, len(one[TAGS]), draws)
 
     def pipeline(self, model: Any, processor: Any) -> Any:
-        """Gives a text its entities: of a word's tokens the first one decides, as in training."""
-        return TokenClassificationPipeline(  # type: ignore[no-untyped-call]
-            model=model.eval(),
-            tokenizer=processor,
-            task=self.pipeline_task,
-            device=model.device,
-            aggregation_strategy="first",
+        """Gives a text its entities."""
+        return EntityPipeline(
+            model=model.eval(), tokenizer=processor, task=self.pipeline_task, device=model.device
         )
 
 
