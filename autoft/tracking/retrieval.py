@@ -201,7 +201,7 @@ def load_quietly(path: str) -> Any:
     finally:
         if bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-    task = (Model.load(path).metadata or {}).get(AUTOFT_TASK)
+    task = (Model.load(path).metadata or {}).get(AUTOFT_TASK, "")
     return loaded if task not in TASKS else find_task(task).pipeline(loaded.model, loaded.tokenizer)
 
 
