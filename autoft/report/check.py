@@ -132,13 +132,12 @@ class _Check:
         dropped = f"; {words.count(data.dropped, 'row')} dropped as empty" if data.dropped else ""
         self.line("data", f"{sizes}{dropped}; {words.count(len(data.counts['train']), noun)}")
         table = new_table(noun, *data.counts, "share of train", left=(noun,))
-        in_train = data.counts["train"]
-        total = sum(in_train.values())
-        for label in in_train if noun == "range" else sorted(in_train, key=lambda name: -in_train[name]):
-            share = in_train[label] / max(total, 1)
-            add_row(
-                table, one_line(label), *(f"{data.counts[s][label]:,}" for s in data.counts), f"{share:.1%}"
-            )
+        train = data.counts["train"]
+        # A row of words may have many entities of a type, so it is of these that a type has a share.
+        whole = sum(train.values()) if TASKS[self.spec.task].inputs == "texts" else data.size("train")
+        for label in train if noun == "range" else sorted(train, key=lambda name: -train[name]):
+            counts = (f"{data.counts[s][label]:,}" for s in data.counts)
+            add_row(table, one_line(label), *counts, f"{train[label] / whole:.1%}")
         self.console.print(table)
         for finding in rows.findings:
             self.warn(finding)

@@ -201,8 +201,8 @@ def load_quietly(path: str) -> Any:
     finally:
         if bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-    task = str((Model.load(path).metadata or {}).get(AUTOFT_TASK))
-    return find_task(task).pipeline(loaded.model, loaded.tokenizer) if task in TASKS else loaded
+    task = (Model.load(path).metadata or {}).get(AUTOFT_TASK, "")
+    return loaded if task not in TASKS else find_task(task).pipeline(loaded.model, loaded.tokenizer)
 
 
 def _connect(where: str) -> MlflowClient:

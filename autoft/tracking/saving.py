@@ -26,6 +26,8 @@ TRAINED_ROWS = "trained_rows.npy"
 """In a model's folder: the digests of the rows that it was trained on."""
 AUTOFT_TASK = "autoft_task"
 """In a model's metadata: its task here. MLflow's own key `task` names a pipeline."""
+_OF_TOKENS = "token-classification"
+"""What transformers calls the pipeline for tokens."""
 _PACKAGES = ("mlflow", "transformers", "torch", "tokenizers", "safetensors")
 """What a process that loads the model must have; MLflow brings pandas and numpy."""
 
@@ -93,6 +95,7 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
             signature=signature,
             input_example=example,
             pip_requirements=pip_requirements(),
+            model_config=_pyfunc_arguments(tuned.task),
             model_card=_card(info, trial, reference),
         )
     except OSError as error:
@@ -145,13 +148,22 @@ def _signature(example: Sequence[str], task: Task) -> tuple[ModelSignature, Any]
     `text`. A pair has the columns `text` and `text_pair`.
     """
     outputs = Schema([ColSpec("string", "label"), ColSpec("double", "score")])
-    if task.pipeline_task == "token-classification":  # its pyfunc gives the entities in one text
+    if task.pipeline_task == _OF_TOKENS:
         outputs = Schema([ColSpec("string")])
     if len(example) == 1:
         return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=outputs), [example[0]]
     names = ("text", "text_pair")
     inputs = Schema([ColSpec("string", name) for name in names])
     return ModelSignature(inputs=inputs, outputs=outputs), dict(zip(names, example, strict=True))
+
+
+def _pyfunc_arguments(task: Task) -> dict[str, Any] | None:
+    """How MLflow's pyfunc calls the pipeline.
+
+    Of a text's tokens it gives the tags, joined by commas. Without those of tokens that are in no entity, as
+    the pipeline has it by default, it would not tell where the others are, and fail on texts without any.
+    """
+    return {"ignore_labels": []} if task.pipeline_task == _OF_TOKENS else None
 
 
 def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:

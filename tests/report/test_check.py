@@ -21,9 +21,10 @@ from autoft.study.records import write_cache_plan
 from autoft.study.storage import open_study
 
 from ..data.prepared import prepare
-from ..kernel.tiny import save_pretrained
+from ..kernel.tiny import COLOURS, save_pretrained
 from ..main_job import SPACE
 from ..study.earlier import made
+from ..tasks.toys import OBJECTIVES, frame
 
 
 @pytest.fixture(autouse=True)
@@ -289,3 +290,43 @@ def test_what_is_found_in_the_rows_is_a_warning_and_no_problem(workdir):
     assert "validation rows are also in train, " in warnings[1]
     assert warnings[-1].startswith("`text`: 51 of 51 rows (100.0%) have more tokens than max_length 16")
     assert said.endswith(f"\nNothing stands in the way; {len(warnings)} warnings above.\n")
+
+
+@pytest.mark.parametrize("task", OBJECTIVES)
+def test_each_text_task_says_what_occurs_in_its_target(workdir, task):
+    save_pretrained("bert", workdir / "tiny")
+    frame(task, 150).to_json(workdir / "rows.jsonl", orient="records", lines=True)
+    (workdir / "space.yaml").write_text(
+        f"task: {task}\nmodel: tiny\nobjective: {OBJECTIVES[task]}\nbudget: {{trials: 2}}\n"
+        "space: {unfreeze_depth: [0, all], max_length: 16}\n"
+        "data: {path: rows.jsonl, inputs: input, target: target}\n"
+    )
+    good, said = checked(space=workdir / "space.yaml")
+    assert good, said
+    assert "Nothing stands in the way.\n" in said
+    occurs, head = {
+        "text-regression": ("7 ranges", "range"),
+        "multi-label": ("3 labels", "label"),
+        "token-classification": ("3 entity types", "entity type"),
+    }[task]
+    assert f"106 train, 22 validation, 22 test; {occurs}\n" in said
+    table = said[said.index(f"\n{head} ") :].splitlines()[2:]
+    rows = [line.split() for line in table[: int(occurs[0])]]
+    if task == "text-regression":  # what the colors are worth, alone and two together
+        assert {row[0] for row in rows} == {"980", "985", "1000", "1005", "1010", "1030", "1035"}
+    else:
+        assert {row[0] for row in rows} == set(COLOURS)
+    if task != "multi-label":  # of which a row may have several
+        assert sum(float(row[-1].rstrip("%")) for row in rows) == pytest.approx(100, abs=0.4)
+
+
+def test_a_model_that_cannot_serve_the_task_is_a_problem_with_its_name(workdir):
+    save_pretrained("gpt2", workdir / "tiny")
+    frame("text-regression", 60).to_json(workdir / "rows.jsonl", orient="records", lines=True)
+    (workdir / "space.yaml").write_text(
+        "task: text-regression\nmodel: tiny\nobjective: rmse\nbudget: {trials: 2}\nspace: {max_length: 16}\n"
+        "data: {path: rows.jsonl, inputs: input, target: target}\n"
+    )
+    good, said = checked(space=workdir / "space.yaml")
+    assert not good
+    assert "PROBLEM: tiny: the head of GPT2ForSequenceClassification has no bias" in said

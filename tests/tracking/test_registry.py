@@ -323,6 +323,14 @@ def test_best_model_loads_as_a_pipeline_whatever_its_alias(
         retrieval.load_best_model(study, uri)
 
 
+def test_a_model_of_a_task_that_is_not_installed_here_loads_as_it_was_saved(
+    sqlite: str, study: str, register_at: Callable[[str], Register], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register_at(sqlite)()
+    monkeypatch.setattr(retrieval, "TASKS", {})
+    assert retrieval.load_best_model(study, sqlite).task == "text-classification"
+
+
 @pytest.mark.parametrize(
     ("reference", "shown"),
     [
