@@ -27,7 +27,7 @@ from autoft.kernel.study_inputs import StudyInputs
 from autoft.report.rehearsed import DiskNeed, Page, Tried
 from autoft.session import describe
 from autoft.signals import handle_signals
-from autoft.spec.corners import COSTLY, corners
+from autoft.spec.corners import corners, costly
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
 from autoft.study.gauge import (
@@ -205,7 +205,7 @@ class _Rehearsal:
         warm, last = trial.measurements[1:], trial.measurements[-1]
         step_s = min(each.training_s for each in warm)
         evaluation_s = min(each.evaluation_s for each in warm) / len(self.few.tables["validation"])
-        values = {name: trial.values[name] for name in COSTLY}
+        values = costly(trial.values)
         epochs = int(self.spec.space.ends("epochs")[1])
         whole = {**self.spec.space.resolve({}), **values, "epochs": epochs}
         steps = plan_steps(self.rows.size("train"), fine_tune_config(self.spec, whole, 0, precision))

@@ -16,9 +16,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from autoft.errors import ModelError
-from autoft.kernel.config import Depth
 from autoft.kernel.probe import Calls, ReturnSpec, record_calls
 from autoft.kernel.stacks import find_stacks
+from autoft.spec.hyperparameters import Depth
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from autoft.kernel.blocks import Anatomy, trained_parameters
-from autoft.kernel.config import Depth
+from autoft.spec.hyperparameters import Depth
 
 NOT_DROPOUT = ("path", "layerdrop", "layer_drop")
 """Drop whole branches or layers; the architecture's own regularisation, not the `dropout` hyperparameter."""

@@ -11,6 +11,8 @@ import torch
 from autoft.data.files import hasher, locked, replacing
 from autoft.errors import AutoftError
 from autoft.kernel.config import FineTuneConfig
+from autoft.spec.hyperparameters import Cost
+from autoft.spec.tasks import HYPERPARAMETERS
 
 _SIGNS = (
     "can't allocate memory",
@@ -20,6 +22,8 @@ _SIGNS = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
+_DECIDING = {name for name, each in HYPERPARAMETERS.items() if each.cost not in (Cost.NOTHING, Cost.ROWS)}
+"""Hyperparameters that memory depends on, whatever the micro-batch."""
 
 
 class OutOfMemory(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
@@ -73,7 +77,8 @@ class WorkingSizes:
     def _key(self, config: FineTuneConfig) -> str:
         """What memory depends on, as far as a trial decides it."""
         digest = hasher()
-        length = config.task_values.get("max_length")
-        deciding = [self._device, config.model, config.unfreeze_depth, config.optimizer, config.precision]
-        digest.update(json.dumps([*deciding, length]).encode())
+        values = {**vars(config), **config.task_values}
+        deciding = {name: values[name] for name in _DECIDING & values.keys()}
+        parts = [self._device, config.model, config.precision, deciding]
+        digest.update(json.dumps(parts, sort_keys=True).encode())
         return digest.hexdigest()

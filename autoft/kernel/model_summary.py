@@ -8,7 +8,6 @@ import pyarrow as pa
 from autoft.data.targets import Targets
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, require_depth
-from autoft.kernel.config import Depth
 from autoft.kernel.pretrained import (
     Pretrained,
     load_pretrained,
@@ -18,6 +17,7 @@ from autoft.kernel.pretrained import (
     weights_digest,
 )
 from autoft.spec.depth import deepest, narrow_depth
+from autoft.spec.hyperparameters import Depth
 from autoft.spec.recommended import recommended, with_recommended
 from autoft.spec.study import StudySpec
 from autoft.tasks.find import find_task

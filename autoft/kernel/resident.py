@@ -4,10 +4,11 @@ import torch
 
 from autoft.data.files import hasher
 from autoft.kernel.blocks import trained_parameters
-from autoft.kernel.config import Depth, FineTuneConfig
+from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.freeze import set_depth, trained_statistics
 from autoft.kernel.initialize import initialize
 from autoft.kernel.pretrained import Pretrained, weights_digest
+from autoft.spec.hyperparameters import Depth
 
 
 class Resident:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from autoft.data.files import hasher
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.measurement import Measurement
+from autoft.spec.tasks import HYPERPARAMETERS
 
 FORMAT = 3
 """The format of the file and of the batches that follow; files of another format are not used."""
@@ -137,9 +138,16 @@ def read_resume_state(
 
 def _key(config: FineTuneConfig, rows_key: str) -> str:
     """A digest of everything that decides how the trial continues."""
+    decided = {**_chosen(vars(config)), "task_values": _chosen(config.task_values)}
     digest = hasher()
-    digest.update(json.dumps([FORMAT, torch.__version__, rows_key, asdict(config)], sort_keys=True).encode())
+    digest.update(json.dumps([FORMAT, torch.__version__, rows_key, decided], sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without hyperparameters at their defaults, so that one that a later version adds changes no key."""
+    usual = {name: each.default for name, each in HYPERPARAMETERS.items()}
+    return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
 
 
 def _plain(one: Measurement) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from autoft.data.files import read_table
 from autoft.data.prepare import SPLITS, PreparedData, Rows, examine
 from autoft.errors import AutoftError
 from autoft.kernel.boundary.decide import plan_cache
-from autoft.kernel.config import Depth
 from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
 from autoft.kernel.model_summary import ModelSummary, fit_to_models
@@ -24,6 +23,7 @@ from autoft.report import cache_lines, learned, words
 from autoft.report.printing import add_row, new_table, one_line, say
 from autoft.signals import handle_signals
 from autoft.spec.describe import describe
+from autoft.spec.hyperparameters import Depth
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
 from autoft.spec.tasks import TASKS

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from autoft.report import words
 from autoft.report.printing import say
-from autoft.spec.corners import COSTLY
+from autoft.spec.corners import costly
 from autoft.spec.size import size_text
 from autoft.spec.space import Value
 from autoft.study.ray_tune.runtime import NodeType
@@ -107,7 +107,7 @@ class Page:
         """Prints the trials that are not complete; the same reason is printed only once."""
         told = set()
         for trial in trials:
-            shown = {name: trial.values[name] for name in COSTLY if name in trial.values}
+            shown = costly(trial.values)
             if (trial.reason, str(shown)) not in told:
                 told.add((trial.reason, str(shown)))
                 self.problem("trial", f"{words.parameters(shown)} on {trial.node or '?'}: {trial.reason}")

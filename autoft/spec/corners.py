@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 
-from autoft.spec.hyperparameters import ALL
+from autoft.spec.hyperparameters import Cost
 from autoft.spec.space import Choice, Range, SearchSpace, Value
+from autoft.spec.space_section import MODEL
+from autoft.spec.tasks import HYPERPARAMETERS
 
-COSTLY = ("model", "unfreeze_depth", "max_length", "batch_size", "optimizer")
-"""What decides memory and seconds a step; the rest does not."""
-_MOMENTS = {"adafactor": 0.0, "sgd": 1.0, "adamw": 2.0}
-"""What each optimizer keeps of a parameter, in its sizes."""
+_RANKED = sorted((each for each in HYPERPARAMETERS.values() if each.cost), key=lambda each: each.cost)
+_COSTLY = (MODEL, *(each.name for each in _RANKED))
+
+
+def costly(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Of a trial's values those that decide memory and seconds a step."""
+    return {name: values[name] for name in _COSTLY if name in values}
 
 
 def corners(space: SearchSpace) -> list[dict[str, Value]]:
@@ -18,7 +23,7 @@ def corners(space: SearchSpace) -> list[dict[str, Value]]:
     shortest, each with the largest and the smallest batch. The largest batch takes most memory; the smallest
     can take most time, because it makes the most steps of a trial.
 
-    Each holds the values of `COSTLY`; conditions of the space hold in all of them.
+    Each holds the `costly` values; conditions of the space hold in all of them.
     """
     found: list[dict[str, Value]] = []
     possible = _possible(space)
@@ -33,14 +38,16 @@ def corners(space: SearchSpace) -> list[dict[str, Value]]:
 
 
 def _rank(values: Mapping[str, Value], deep: int, large: int) -> tuple[float, ...]:
-    depth = float("inf") if values["unfreeze_depth"] == ALL else float(values["unfreeze_depth"])
-    length, rows = float(values["max_length"]), float(values["batch_size"])
-    return deep * depth, deep * length, large * rows, deep * _MOMENTS[str(values["optimizer"])]
+    return tuple(
+        (large if each.cost is Cost.ROWS else deep) * each.size(values[each.name])
+        for each in _RANKED
+        if each.name in values
+    )
 
 
 def _possible(space: SearchSpace) -> list[dict[str, Value]]:
     """Every combination of the choices and ends of what is costly, and of what decides whether it counts."""
-    wanted = set(COSTLY)
+    wanted = set(_COSTLY)
     for parameter in reversed(space.parameters):  # children before parents
         if parameter.name in wanted:
             wanted |= {condition.parent for condition in parameter.conditions}
@@ -53,8 +60,7 @@ def _possible(space: SearchSpace) -> list[dict[str, Value]]:
             values = _ends(parameter.domain) if space.active(parameter, params) else None
             grown += [params] if values is None else [{**params, parameter.name: value} for value in values]
         combined = grown
-    resolved = [space.resolve(params) for params in combined]
-    return [{name: values[name] for name in COSTLY} for values in resolved]
+    return [costly(space.resolve(params)) for params in combined]
 
 
 def _ends(domain: Choice | Range) -> tuple[Value, ...]:

@@ -1,18 +1,38 @@
-"""The hyperparameters: their nature, bounds, default and default search range.
+"""The hyperparameters: type, default, bounds, default search range, meaning, and what depends on them.
 
-The one source for the parser, `autoft explain`, `autoft schema` and the values of a trial. Those of every
-task are `COMMON`; a task adds its own in its declaration.
+The one place where they are declared: parser, `autoft explain`, `autoft schema`, a trial's configuration and
+a study's identity follow. Those of every task are the fields of `Common`; a task adds its own in its
+declaration.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Any, Literal
 
 from autoft.spec.space import Choice, Range, Value
 from autoft.spec.wording import any_of, got, is_number, must_be_one_of, nearest, number
 
+Kind = Literal["float", "int", "choice", "depth"]
+"""A `depth` is a whole number or `all`."""
+Depth = int | Literal["all"]
 ALL = "all"
 """The unfreeze depth that trains everything, with the embeddings."""
+
+
+class Cost(IntEnum):
+    """What of a step's memory and seconds a hyperparameter decides; in comparisons the first counts most."""
+
+    NOTHING = 0
+    BLOCKS = 1
+    """How many are trained."""
+    ROW = 2
+    """The size of a row."""
+    ROWS = 3
+    """How many make a step; where memory is short, fewer are computed at a time."""
+    STATE = 4
+    """What the optimizer keeps of each trained parameter."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +40,7 @@ class Hyperparameter:
     """One value that a trial needs. Numbers have bounds, choices have names."""
 
     name: str
-    kind: Literal["float", "int", "choice", "depth"]
-    """A `depth` is a whole number or `all`."""
+    kind: Kind
     default: Value
     meaning: str
     low: float = 0
@@ -34,6 +53,11 @@ class Hyperparameter:
     """Whether it decides how rows are encoded."""
     searched: Choice | Range | None = None
     """The domain that is searched where the user does not mention this hyperparameter."""
+    by_ratio: bool = False
+    """Whether the distance of two values is their ratio: twice as much is as far as half as much."""
+    cost: Cost = Cost.NOTHING
+    sizes: tuple[float, ...] = ()
+    """What each of its choices costs, in any unit, where it has both choices and a cost."""
 
     @property
     def integer(self) -> bool:
@@ -53,6 +77,22 @@ class Hyperparameter:
         high = f"below {number(self.high)}" if self.high_open else number(self.high)
         numbers = f"{'a whole number' if self.integer else 'a number'} {low} to {high}"
         return f"{numbers}, or {ALL}" if self.kind == "depth" else numbers
+
+    def size(self, value: Value) -> float:
+        """A number that grows with what `value` costs.
+
+        >>> COMMON["optimizer"].size("sgd"), COMMON["unfreeze_depth"].size("all")
+        (1, inf)
+        """
+        if self.kind == "choice":
+            return self.sizes[self.choices.index(str(value))]
+        return math.inf if value == ALL else float(value)
+
+    def typed(self, value: Value) -> Value:
+        """`value` in its own type; not checked, since an earlier version may have had other bounds."""
+        if isinstance(value, str):
+            return value
+        return int(value) if self.integer else float(value)
 
     def check(self, value: object) -> Value:
         """`value` in this hyperparameter's own type: `32.0` is 32 where numbers are whole.
@@ -88,94 +128,98 @@ class Hyperparameter:
         return int(value) if self.integer else float(value)
 
 
-_COMMON = (
-    Hyperparameter(
-        "learning_rate",
-        "float",
+def hyperparameter(default: Value, meaning: str, **nature: Any) -> Any:
+    """A field of `Common`; `nature` is what else `Hyperparameter` holds."""
+    return field(default=default, metadata={"default": default, "meaning": meaning, **nature})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """A trial's values of the hyperparameters of every task, and the declaration of these."""
+
+    learning_rate: float = hyperparameter(
         5e-5,
         "peak learning rate of the optimizer",
-        0,
-        1,
+        low=0,
+        high=1,
         low_open=True,
         searched=Range(1e-5, 1e-3, integer=False, log=True),
-    ),
-    Hyperparameter(
-        "unfreeze_depth",
-        "depth",
+        by_ratio=True,
+    )
+    unfreeze_depth: Depth = hyperparameter(  # noqa: RUF009 - it makes a field
         ALL,
         "how many top blocks are trained: 0 trains the head alone, all trains everything with the embeddings",
-        0,
-        1000,
+        low=0,
+        high=1000,
         searched=Choice((0, 1, 2, 4, ALL)),
-    ),
-    Hyperparameter(
-        "dropout",
-        "float",
+        cost=Cost.BLOCKS,
+    )
+    dropout: float = hyperparameter(
         0.1,
         "dropout probability in the trained blocks and the head; frozen blocks never drop",
-        0,
-        1,
+        low=0,
+        high=1,
         high_open=True,
         searched=Range(0.0, 0.4, integer=False),
-    ),
-    Hyperparameter(
-        "weight_decay",
-        "float",
+    )
+    weight_decay: float = hyperparameter(
         0.01,
         "weight decay of the optimizer, decoupled in AdamW and Adafactor; not on biases and norms",
-        0,
-        10,
+        low=0,
+        high=10,
         searched=Range(1e-4, 0.3, integer=False, log=True),
-    ),
-    Hyperparameter(
-        "optimizer",
-        "choice",
+        by_ratio=True,
+    )
+    optimizer: str = hyperparameter(
         "adamw",
         "AdamW; Adafactor, which needs less memory; or SGD with momentum, which needs higher rates",
         choices=("adamw", "adafactor", "sgd"),
-    ),
-    Hyperparameter(
-        "layer_decay",
-        "float",
+        cost=Cost.STATE,
+        sizes=(2, 0, 1),
+    )
+    layer_decay: float = hyperparameter(
         1.0,
         "learning rate of a block over that of the block above it; the head has the full rate",
-        0,
-        1,
+        low=0,
+        high=1,
         low_open=True,
-    ),
-    Hyperparameter("batch_size", "int", 32, "rows in one optimizer step", 1, 65536),
-    Hyperparameter(
-        "batching",
-        "choice",
+    )
+    batch_size: int = hyperparameter(
+        32, "rows in one optimizer step", low=1, high=65536, by_ratio=True, cost=Cost.ROWS
+    )
+    batching: str = hyperparameter(
         "random",
         "which rows make a batch: any, or groups of rows of like length, which need less padding",
         choices=("random", "by_length"),
-    ),
-    Hyperparameter("epochs", "int", 6, "passes over the training rows in a full trial", 1, 10000),
-    Hyperparameter(
-        "early_stopping",
-        "float",
+    )
+    epochs: int = hyperparameter(
+        6, "passes over the training rows in a full trial", low=1, high=10000, by_ratio=True
+    )
+    """The learning rate's schedule spans them all, also where the trial ends before."""
+    early_stopping: float = hyperparameter(
         0.0,
         "a trial ends when its objective has not improved for so many epochs; 0 never ends it early",
-        0,
-        10000,
-    ),
-    Hyperparameter(
-        "warmup_ratio", "float", 0.1, "share of the steps over which the learning rate rises from 0", 0, 1
-    ),
-    Hyperparameter(
-        "lr_schedule",
-        "choice",
+        low=0,
+        high=10000,
+    )
+    warmup_ratio: float = hyperparameter(
+        0.1, "share of the steps over which the learning rate rises from 0", low=0, high=1
+    )
+    lr_schedule: str = hyperparameter(
         "linear",
         "how the learning rate goes on after the warmup: down to 0 in a line or a cosine, or not at all",
         choices=("linear", "cosine", "constant"),
-    ),
-    Hyperparameter(
-        "max_grad_norm", "float", 1.0, "the gradient's L2 norm is clipped to this; 0 does not clip", 0, 1e6
-    ),
-)
+    )
+    max_grad_norm: float = hyperparameter(
+        1.0, "the gradient's L2 norm is clipped to this; 0 does not clip", low=0, high=1e6
+    )
 
-COMMON: Mapping[str, Hyperparameter] = {each.name: each for each in _COMMON}
+
+_KINDS: Mapping[Any, Kind] = {float: "float", int: "int", str: "choice", Depth: "depth"}
+
+COMMON: Mapping[str, Hyperparameter] = {
+    each.name: Hyperparameter(each.name, _KINDS[each.type], **each.metadata) for each in fields(Common)
+}
 """Those of every task, by name, in the order in which they are shown, sampled and compared."""
 
 MAX_LENGTH = Hyperparameter(
@@ -186,6 +230,7 @@ MAX_LENGTH = Hyperparameter(
     4,
     1048576,
     encoding=True,
+    cost=Cost.ROW,
 )
 """Of tasks on texts."""
 

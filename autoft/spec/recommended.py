@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoft.spec.hyperparameters import ALL
+from autoft.spec.hyperparameters import Common
 from autoft.spec.space import SearchSpace, Value
 
 BATCH_SIZE = 16
@@ -41,9 +41,9 @@ def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:
     epochs = math.ceil(steps * BATCH_SIZE / rows)
     return {
         "learning_rate": recommended_learning_rate(parameters),
-        "unfreeze_depth": ALL,
-        "dropout": 0.1,
-        "weight_decay": 0.01,
+        "unfreeze_depth": Common.unfreeze_depth,
+        "dropout": Common.dropout,
+        "weight_decay": Common.weight_decay,
         "batch_size": BATCH_SIZE,
         "epochs": min(EPOCHS[1], max(EPOCHS[0], epochs)),
     }

@@ -12,6 +12,7 @@ from autoft.spec.hyperparameters import ALL
 from autoft.spec.recommended import SHARES, shallow_learning_rate, with_recommended
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
+from autoft.spec.tasks import HYPERPARAMETERS
 from autoft.study.lessons import Lesson, best_of
 
 START_ATTR = "start"
@@ -23,8 +24,7 @@ DEFAULT, FIRST, SHALLOW, LEARNED = "default", "first", "shallow", "learned"
 trained blocks; earlier studies."""
 
 DEPTH = "unfreeze_depth"
-SCALED = ("learning_rate", "weight_decay", "batch_size", "epochs")
-"""Hyperparameters whose distance is a ratio: twice as much is as far as half as much."""
+_BY_RATIO = frozenset(name for name, each in HYPERPARAMETERS.items() if each.by_ratio)
 Params = dict[str, Value]
 
 
@@ -131,7 +131,7 @@ def _nearest_value(name: str, domain: Choice | Range, value: Value | None, block
         if wanted is None:
             return domain.values[0]
         known = [each for each in domain.values if _number(each, blocks) is not None]
-        by_ratio = name in SCALED
+        by_ratio = name in _BY_RATIO
         return min(known, key=lambda each: _distance(_number(each, blocks) or 0.0, wanted, by_ratio=by_ratio))
     moved = min(domain.high, max(domain.low, wanted or 0.0))
     if domain.step is not None:

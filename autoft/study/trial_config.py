@@ -1,11 +1,11 @@
 """From a trial's parameters to a fully decided fine-tuning."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, Literal
 
 from autoft.kernel.config import FineTuneConfig
+from autoft.spec.hyperparameters import COMMON
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod, StudySpec
 from autoft.spec.tasks import TASKS
@@ -49,19 +49,15 @@ def fine_tune_config(
     A number that space.yaml writes as `0` or `1e-5` becomes of the type that the hyperparameter has.
     """
     values = {**spec.space.defaults, **values}  # a trial of an earlier version has no newer hyperparameters
-    own = {each.name: _typed(type(each.default), values[each.name]) for each in TASKS[spec.task].own}
-    decided: dict[str, Any] = {
-        **values,
-        "task_values": own,
-        "measurements": measurements_of(spec.search, int(values["epochs"])),
-        "objective": spec.objective,
-        "precision": precision,
-        "seed": seed,
-    }
+    hyperparameters = TASKS[spec.task].hyperparameters
+    own = {name: each.typed(values[name]) for name, each in hyperparameters.items()}
+    common: dict[str, Any] = {name: own.pop(name) for name in COMMON}
     return FineTuneConfig(
-        **{field.name: _typed(field.type, decided[field.name]) for field in fields(FineTuneConfig)}
+        **common,
+        model=str(values["model"]),
+        measurements=measurements_of(spec.search, int(values["epochs"])),
+        objective=spec.objective,
+        precision=precision,
+        seed=seed,
+        task_values=own,
     )
-
-
-def _typed(kind: object, value: Any) -> Any:
-    return kind(value) if kind in (int, float, str) and callable(kind) else value

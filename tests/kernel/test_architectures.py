@@ -9,8 +9,8 @@ from torch import nn
 from autoft.kernel.blocks import Anatomy, find_blocks, trained_parameters
 from autoft.kernel.boundary.inject import injected, states_at
 from autoft.kernel.boundary.valid import refusal
-from autoft.kernel.config import Depth
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_depth
+from autoft.spec.hyperparameters import Depth
 
 from .architectures import ARCHITECTURES, Architecture
 from .tiny import configs

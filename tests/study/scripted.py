@@ -24,27 +24,12 @@ from autoft.spec.study import (
     StudySpec,
     Tracking,
 )
+from autoft.spec.tasks import TASKS
 from autoft.study.trial_config import trial_seed
 from autoft.study.worker_interface import Node
 
 SEED = 7
-DEFAULTS = {
-    "learning_rate": 5e-5,
-    "weight_decay": 0.01,
-    "dropout": 0.1,
-    "unfreeze_depth": "all",
-    "batch_size": 32,
-    "batching": "random",
-    "epochs": 6,
-    "early_stopping": 0,
-    "warmup_ratio": 0.1,
-    "optimizer": "adamw",
-    "layer_decay": 1,
-    "lr_schedule": "linear",
-    "max_length": 128,
-    "label_smoothing": 0,
-    "max_grad_norm": 1,
-}
+DEFAULTS = {name: each.default for name, each in TASKS["text-classification"].hyperparameters.items()}
 CONDITIONAL = (
     Parameter("unfreeze_depth", Choice((0, 1, 2, "all"))),
     Parameter("learning_rate", Range(1e-5, 1e-3, integer=False, log=True)),

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autoft.kernel.config import Depth
+from autoft.spec.hyperparameters import Depth
 
 LISTED = 8
 """As many values are named one by one; of more only how many they are, and the ends."""

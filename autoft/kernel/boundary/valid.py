@@ -17,8 +17,8 @@ from autoft.data.encoded import Encoded
 from autoft.kernel.blocks import Anatomy, trained_parameters
 from autoft.kernel.boundary.inject import injected, states_at
 from autoft.kernel.boundary.states import Reads, States, flattened, narrowed, positions, vectors
-from autoft.kernel.config import Depth
 from autoft.kernel.freeze import evaluation_mode, set_depth
+from autoft.spec.hyperparameters import Depth
 from autoft.tasks.protocol import Task, Values
 
 _LOG = logging.getLogger(__name__)

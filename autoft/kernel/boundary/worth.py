@@ -14,13 +14,13 @@ from autoft.kernel.boundary.left_out import LeftOut
 from autoft.kernel.boundary.plan import Boundary
 from autoft.kernel.boundary.states import Reads, States, flattened, positions
 from autoft.kernel.boundary.valid import Sample, difference, refusal, tokens_read
-from autoft.kernel.config import Depth
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.pretrained import Pretrained
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.top_block import find_part
 from autoft.kernel.vocabulary import find_table
+from autoft.spec.hyperparameters import Depth
 
 PROBED_ROWS = 8
 """Rows of the probe that compares reading with computing; more of them change both alike."""

@@ -18,9 +18,10 @@ from autoft.kernel.boundary import cache as cache_module
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.config import Depth, FineTuneConfig
+from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench
+from autoft.spec.hyperparameters import Depth
 from autoft.spec.read import read_spec
 from autoft.study.pruner import expected_passes
 
