@@ -140,12 +140,13 @@ def test_the_threshold_is_where_micro_f1_is_highest_between_two_probabilities():
 def test_equal_probabilities_are_given_together_and_neighbors_apart():
     chances = np.array([[0.5, 0.5, 0.4]], np.float32)
     assert micro_threshold(chances, np.array([[1, 0, 0]])) == pytest.approx(0.45)
-    one = np.float32(0.7)
-    close = np.array([[one, np.nextafter(one, np.float32(0))]] * 2, np.float32)
-    true = np.array([[1, 0]] * 2)
-    # Between them there is no number of float32.
-    assert (close.astype(float) > micro_threshold(close, true)).tolist() == [[True, False]] * 2
-    assert scored(close, true)["exact_match"] == 1
+    # Between neighbors there is no number of float32: their mean is the one that is even, of two pairs each.
+    first = np.float32(0.7)
+    second = np.nextafter(first, np.float32(0))
+    for pair in ([first, second], [second, np.nextafter(second, np.float32(0))]):
+        close, true = np.array([pair] * 2), np.array([[1, 0]] * 2)
+        assert (close.astype(float) > micro_threshold(close, true)).tolist() == [[True, False]] * 2
+        assert scored(close, true)["exact_match"] == 1
 
 
 def test_the_loss_of_a_row_is_the_mean_of_its_labels_and_rows_add_up():
