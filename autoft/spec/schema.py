@@ -9,7 +9,8 @@ from autoft.spec.hyperparameters import ALL, Hyperparameter
 from autoft.spec.methods import Method
 from autoft.spec.pruners import PRUNERS
 from autoft.spec.samplers import SAMPLERS
-from autoft.spec.tasks import HYPERPARAMETERS, METRICS
+from autoft.spec.task import TaskSpec
+from autoft.spec.tasks import HYPERPARAMETERS, METRICS, TASKS
 
 Schema = dict[str, Any]
 
@@ -58,7 +59,21 @@ def json_schema() -> Schema:
         "additionalProperties": False,
         "minProperties": 1,
     }
+    schema["allOf"] = [_of_task(task) for task in TASKS.values()]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "autoft space", **schema}
+
+
+def _of_task(task: TaskSpec) -> Schema:
+    """A task has its own metrics and hyperparameters."""
+    return {
+        "if": {"properties": {"task": {"const": task.name}}},
+        "then": {
+            "properties": {
+                "objective": {"enum": list(task.metrics)},
+                "space": {"propertyNames": {"enum": list(task.hyperparameters)}},
+            }
+        },
+    }
 
 
 def _tidy(node: Any) -> Any:

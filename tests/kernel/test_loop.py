@@ -14,7 +14,7 @@ from autoft.kernel.resume import Resume
 from autoft.kernel.steps import plan
 from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Workbench
-from autoft.spec.tasks import METRICS
+from autoft.tasks.classification_metrics import METRICS
 
 from .tiny import config, save_pretrained, study_inputs
 

@@ -10,7 +10,10 @@ from autoft.spec.read import read_spec
 from autoft.spec.schema import json_schema
 
 FOLDER = Path(__file__).parents[2] / "search_spaces"
-NAMES = ["overnight-gpu", "quickstart", "text-classification"]
+NAMES = [
+    *("multi-label", "overnight-gpu", "quickstart", "text-classification", "text-regression"),
+    "token-classification",
+]
 
 
 def test_the_list_above_is_complete() -> None:
