@@ -3,8 +3,8 @@
     python experiments/confirmation.py [--json FILE] [--searches N] [--set NAME ...]
 
 A search of TRIALS trials is simulated as in simulate.py. Its TOP best complete trials and the default are
-then trained again on SEEDS fresh seeds each, as far as they are complete. Regret is the true score of the best
-configuration that is known minus that of the one that is chosen:
+then trained again on SEEDS fresh seeds each. Regret is the true score of the best configuration that is known
+minus that of the one that is chosen:
 
 - `score`: by the best score of the search, as without a confirmation;
 - `fresh`: by the mean of the fresh seeds;
@@ -42,7 +42,12 @@ def one(set_name: str, seed: int) -> dict[str, float]:
     model, facts = surrogate(set_name), read_facts(set_name.partition(":")[0])
     first = [recommended_on(set_name)]
     history = search(
-        model, lambda clock: make("autoft", set_name, seed, first, WORKERS, clock), seed, WORKERS, np.inf, TRIALS
+        model,
+        lambda clock: make("autoft", set_name, seed, first, WORKERS, clock),
+        seed,
+        WORKERS,
+        np.inf,
+        TRIALS,
     )
     complete = sorted((each.trial for each in history.ended if each.complete), key=lambda each: -each.score)
     compared = complete[:TOP] + [each for each in complete[TOP:] if each.number == 0]

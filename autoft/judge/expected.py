@@ -12,7 +12,7 @@ of Student's t with Welch's degrees of freedom, in 98 % to 99 % (simulated; test
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,23 +20,14 @@ from scipy.stats import t
 
 from autoft.data.encoded import Array, Ragged
 from autoft.data.targets import Targets
-from autoft.tasks.protocol import Predictions, Task
+from autoft.judge.answers import Answers
+from autoft.tasks.protocol import Task
 
 DRAWS = 100
 """Of the rows; a standard error from so many is right within 7 % (1 in sqrt(2 n))."""
 SEED = 0
 LEVEL = 0.95
 """Of all comparisons together."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What one replica answers to the validation rows."""
-
-    predictions: Predictions
-    """Of n rows."""
-    targets: Mapping[str, Array]
-    """Of the same rows, as this replica took them."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which configuration a confirmation chooses, and what may be said of it.
 
 The one with the best mean over the fresh seeds is chosen; of equal means (to ROUNDED decimals) the cheaper to
-train. Whether it is better by more than noise decides what is said, not what is chosen: to take the cheaper
+train, by measured seconds. Whether it is better by more than noise decides what is said, not what is chosen: to take the cheaper
 of two that are tied would cost more than the confirmation gains (experiments/LOG.md).
 """
 
@@ -29,7 +29,7 @@ class Verdict:
     kind: Kind
     lead: Lead | None
     said: str
-    """In a sentence that begins in small letters."""
+    """In a sentence or two."""
 
     @property
     def chosen(self) -> int:
@@ -47,7 +47,11 @@ def decide(metric: Metric, rows: int, compared: Sequence[Compared], scores: Mapp
         scores: of each, by the number of its trial.
     """
     sign = -1 if metric.direction == "maximize" else 1
-    found = tuple(sorted(compared, key=lambda each: (sign * round(each.mean, ROUNDED), each.training_s)))
+    found = tuple(
+        sorted(
+            compared, key=lambda each: (sign * round(each.mean, ROUNDED), round(each.training_s), each.trial)
+        )
+    )
     best, level = found[0], corrected(len(found))
     leads = {each.trial: difference(scores[best.trial], scores[each.trial], level) for each in found[1:]}
     tied = [each for each in found[1:] if not leads[each.trial].excludes_0]
@@ -60,10 +64,15 @@ def decide(metric: Metric, rows: int, compared: Sequence[Compared], scores: Mapp
     else:
         kind, rival = ("tie", tied[0]) if tied else ("beats", found[1])
     lead = None if rival is None else Lead(rival.trial, **asdict(leads[rival.trial]))
-    said = f"{_headline(kind, best, rival)}: {_figures(metric.name, rows, best, rival, lead)}"
+    headline = _headline(kind, best, rival)
+    said = f"{headline[0].upper()}{headline[1:]}: {_figures(metric.name, rows, best, rival, lead)}"
     if rival in tied and default is not best:
         same = round(best.mean, ROUNDED) == round(rival.mean, ROUNDED)
-        said += " The cheaper was taken." if same else " The better mean was taken."
+        said += (
+            " The means are equal, so the cheaper was taken."
+            if same
+            else " The one with the better mean was taken."
+        )
     return Verdict(found, kind, lead, said)
 
 
@@ -77,7 +86,7 @@ def _headline(kind: Kind, best: Compared, rival: Compared | None) -> str:
         return f"{one} and {_name(rival)} are tied"
     if best.is_default:
         return f"nothing that was compared is better than {one}, next {_name(rival)}"
-    return f"{one} is better than {_name(rival)} by no more than noise"
+    return f"{one} is not better than {_name(rival)} by more than noise"
 
 
 def _figures(metric: str, rows: int, best: Compared, rival: Compared | None, lead: Lead | None) -> str:
@@ -105,7 +114,9 @@ def median_replica(replicas: Sequence[TrialRecord], direction: str) -> TrialReco
     return by_score[len(by_score) // 2]
 
 
-def compared_of(trial: TrialRecord, is_default: bool, replicas: Sequence[TrialRecord], scores: Scores) -> Compared:
+def compared_of(
+    trial: TrialRecord, is_default: bool, replicas: Sequence[TrialRecord], scores: Scores
+) -> Compared:
     """A configuration with what its complete replicas have shown."""
     took = [sum(each.training_s for each in replica.measurements) for replica in replicas]
     return Compared(trial.number, is_default, tuple(scores.whole.tolist()), float(median(took)))

@@ -31,7 +31,7 @@ def winner_of(
 
 
 def candidates_of(trials: Iterable["TrialRecord"], direction: str, top: int) -> list["TrialRecord"]:
-    """The `top` best complete trials of different configurations, and the default if it is not one of them."""
+    """The `top` best complete trials, of different configurations, and the default if it is none of them."""
     finished, found = ranked(trials, direction), list["TrialRecord"]()
     for trial in finished:
         if len(found) < top and all(dict(trial.values) != dict(each.values) for each in found):

@@ -136,9 +136,7 @@ def read_info(study: optuna.Study) -> StudyInfo:
         raise StudyError(
             f"study {study.study_name!r}: the storage has no description of it, so autoft did not make it"
         )
-    return StudyInfo(
-        **{**stored, "models": tuple(stored["models"]), "confirmed": read_confirmed(study)}
-    )
+    return StudyInfo(**{**stored, "models": tuple(stored["models"]), "confirmed": read_confirmed(study)})
 
 
 def write_precision(study: optuna.Study, precision: Precision) -> None:
