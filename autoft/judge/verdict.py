@@ -95,8 +95,8 @@ def _figures(metric: str, rows: int, best: Compared, rival: Compared | None, lea
     if rival is None or lead is None:
         return f"{mean} on the {rows:,} validation rows."
     return (
-        f"{mean} against {rival.mean:.4f}, difference {lead.difference:+.4f} ({100 * lead.level:.1f} % interval "
-        f"{lead.low:+.4f} to {lead.high:+.4f}), on the {rows:,} validation rows."
+        f"{mean} against {rival.mean:.4f}, difference {lead.difference:+.4f} "
+        f"({100 * lead.level:.1f} % interval {lead.low:+.4f} to {lead.high:+.4f}), on the {rows:,} validation rows."
     )
 
 

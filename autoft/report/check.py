@@ -195,8 +195,8 @@ class _Check:
             )
             self.line(
                 "confirm",
-                f"{whom} on {asked.seeds} fresh seeds each: up to {words.count(most, 'trial')} more, each whole; "
-                "the default may be among the best",
+                f"{whom} on {asked.seeds} fresh seeds each: "
+                f"up to {words.count(most, 'trial')} more, each whole",
             )
         if data is None:
             return

@@ -1,4 +1,4 @@
-"""Which trials are compared, the winner, and its lead over the default, which is the recommended configuration."""
+"""The winner, and its lead over the default, which is the recommended configuration; what is confirmed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
