@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 from autoft.api import find, full_request, is_file, request_of, study_tracking_uri
 from autoft.data.prepare import read_prepared
 from autoft.errors import AutoftError, StudyError
+from autoft.judge.replicas import name_of
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
-from autoft.study.layout import DATA
+from autoft.study.layout import CONFIRM, DATA
 from autoft.study.lock import hold_session, searched_by
 from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
-from autoft.study.storage import Study, clear_storage_errors, study_id, trials_left
+from autoft.study.storage import (
+    MissingStudyError,
+    Study,
+    clear_storage_errors,
+    find_study,
+    study_id,
+    trials_left,
+)
 from autoft.tracking.aliases import PREVIOUS
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.registry import Registered, find_version
@@ -43,13 +51,24 @@ def stop(study: str | Path, trial: int | None = None) -> str:
                 f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
             )
         if trial is None:
-            request_stop(found, owner)
+            for each in (found, *_replicas(found, folder, study)):
+                request_stop(each, owner)
             what = "The search stops"
         else:
             request_end(found, trial)
             what = f"Trial {trial} ends"
     again = "" if trial is not None else " Run the search command again to continue."
     return f"{what} within seconds: {owner} was asked.{again}"
+
+
+def _replicas(found: Study, folder: Path, study: str | Path) -> list[Study]:
+    """The study of replicas, where a confirmation has begun: it runs by itself, after the search's trials."""
+    asked = request_of(study, "search")
+    storage = asked.search.storage if asked else None
+    try:
+        return [find_study(name_of(found.study_name), folder / CONFIRM, storage)]
+    except MissingStudyError:
+        return []
 
 
 def add(study: str | Path, assignments: Sequence[str]) -> str:
@@ -118,10 +137,26 @@ def _publish_model(
         best = searched.winner()
         if best is None:
             return None, None
+        if unpublished := _publish_replicas(searched):
+            return None, unpublished
         best, _, unrecorded = searched.register_winner(best, print, tries=1)
     except AutoftError as error:
         return None, f"the winner's model: {error}"
     return best.model_uri, unrecorded
+
+
+def _publish_replicas(searched: "Searched") -> str | None:
+    """Publishes the replicas of a confirmation, if there was one; returns what was not accepted."""
+    from autoft.confirmation import find_replicas, recorder_of  # torch comes with it
+
+    replicas = find_replicas(searched)
+    if replicas is None:
+        return None
+    recorder = recorder_of(replicas)
+    recorder.catch_up(trial.number for trial in read_trials(replicas.study))
+    unrecorded = recorder.flush(SYNC_PATIENCE_S, while_it_moves=True)
+    left = trials_left(replicas.study, replicas.spec.budget) > 0
+    return recorder.close(0.0 if unrecorded else SYNC_PATIENCE_S, interrupted=left) or unrecorded
 
 
 def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) -> str:
@@ -146,7 +181,10 @@ def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) ->
         )
     asked = request_of(study, "tracking")
     tracking = Tracking(study_tracking_uri(study), asked.tracking.experiment if asked else None)
-    version = _version(study, found, folder, chosen, tracking, say)
+    if trial is None and read_info(found).confirmed is not None:
+        version = _confirmed_version(study, found, folder, tracking, say)
+    else:
+        version = _version(study, found, folder, chosen, tracking, say)
     before = promote_by_hand(tracking.uri, version)
     what = f"{version.model_uri} (trial {chosen.number} of {found.study_name}) is the champion"
     if before == version.version:
@@ -156,7 +194,19 @@ def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) ->
 
 
 def _winner(study: Study) -> TrialRecord | None:
-    return winner_of(read_trials(study), read_info(study).direction)
+    info = read_info(study)
+    return winner_of(read_trials(study), info.direction, info.confirmed)
+
+
+def _confirmed_version(
+    study: str | Path, found: Study, folder: Path, tracking: Tracking, say: Callable[[str], None]
+) -> Registered:
+    """The winner's model in the registry, as a confirmation has chosen it while that stands."""
+    with hold_session(folder), clear_storage_errors(found.study_name):
+        searched = _searched(study, found, folder, tracking)
+        best = searched.winner()
+        assert best is not None  # the caller has seen one
+        return searched.version_of_winner(best, say)
 
 
 def _version(

@@ -10,6 +10,8 @@ from autoft.tracking.aliases import BY_HAND, CANDIDATE, CHAMPION, PREVIOUS, Alia
 from autoft.tracking.registry import Registered
 
 UNCONFIRMED = "no fresh seeds and no test split have confirmed it yet"
+UNTESTED = "no test split has confirmed it yet"
+"""Of a version that a confirmation on fresh seeds has chosen."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Claim:
     """rows.arrow of the study."""
     unfinished: str | None
     """How far the study has come, such as `3 of 24 trials`; None if its budget is met."""
+    confirmed: bool = False
+    """Whether its configuration was chosen on fresh seeds."""
 
 
 def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
@@ -90,11 +94,11 @@ def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> P
 def _first(claim: Claim) -> Promotion:
     evidence = "became the champion, because there was none."
     if claim.unfinished is None:
-        return Promotion(CHAMPION, claim.rule, f"{evidence} {_provisional()}")
+        return Promotion(CHAMPION, claim.rule, f"{evidence} {_provisional(claim)}")
     return Promotion(
         CHAMPION,
         claim.rule,
-        f"{evidence} The budget is unfinished ({claim.unfinished}). {_provisional()}",
+        f"{evidence} The budget is unfinished ({claim.unfinished}). {_provisional(claim)}",
         "What the study finds from here on takes over if it is better by more than chance.",
     )
 
@@ -116,7 +120,7 @@ def _takes_over(
     claim: Claim, champion: int, why: str, besides: str = "", figures: Mapping[str, str | float] | None = None
 ) -> Promotion:
     took_over = f"took over from version {champion}, which now has the alias {PREVIOUS!r}"
-    evidence = f"{took_over}: {why} {_provisional(besides)}"
+    evidence = f"{took_over}: {why} {_provisional(claim, besides)}"
     return Promotion(CHAMPION, claim.rule, evidence, replaced=champion, figures=figures or {})
 
 
@@ -144,5 +148,5 @@ def _passed_by(claim: Claim, decided: Promotion, champion: int) -> Promotion:
     )
 
 
-def _provisional(besides: str = "") -> str:
-    return f"This is provisional: {besides}{UNCONFIRMED}."
+def _provisional(claim: Claim, besides: str = "") -> str:
+    return f"This is provisional: {besides}{UNTESTED if claim.confirmed else UNCONFIRMED}."

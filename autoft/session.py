@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from autoft.confirmation import confirm
 from autoft.data.files import replacing
 from autoft.data.prepare import PreparedData, examine
 from autoft.data.seal import move
@@ -33,7 +34,6 @@ from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
 from autoft.report.printing import say
 from autoft.signals import handle_signals
-from autoft.spec.sqlite import sqlite_file
 from autoft.spec.study import StudySpec
 from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
@@ -60,14 +60,13 @@ from autoft.study.records import (
 from autoft.study.requests import forget_stop
 from autoft.study.start import plan_start, read_start
 from autoft.study.storage import (
-    StorageError,
     Study,
     clear_storage_errors,
     find_existing_study,
     open_study,
+    outlast_storage,
     study_id,
     trials_left,
-    wait_for_storage,
 )
 from autoft.study.writable import require_writable, written_by
 from autoft.tasks.find import find_task
@@ -80,8 +79,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 PACKAGES = ("autoft", "optuna", "ray", "torch", "transformers", "datasets", "mlflow")
-STORAGE_PATIENCE_S = 600.0
-"""How long a search waits for a database server that is gone."""
 AT_ONCE_S = 1.0
 """How long the recorder may finish its current work if the search has to end at once."""
 
@@ -174,10 +171,13 @@ def _search(
         recorder.catch_up(trial.number for trial in read_trials(study))
         try:
             stopped = _run_trials(study, spec, prepared, folder, recorder, console, began_s)
+            if spec.confirm is not None and not stopped and trials_left(study, spec.budget) == 0:
+                stopped = confirm(searched, console, began_s)
+                recorder.catch_up([])  # the winner may be another
         except StudyError as raised:  # finished trials are published first
             error = raised
         ending = conclude(searched, recorder, partial(say, console, wrap=True), stopped=stopped)
-        interrupted = trials_left(study, spec.budget) > 0
+        interrupted = trials_left(study, spec.budget) > 0 or searched.unconfirmed is not None
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0
         if not interrupted:
@@ -203,6 +203,7 @@ def _search(
         best=ending.best,
         promotion=ending.promotion,
         unrecorded=unrecorded,
+        unconfirmed=searched.unconfirmed,
     )
 
 
@@ -229,32 +230,25 @@ def _run_trials(
         plan = _decided_plan(study, spec, study_inputs, precision)
         cache_lines.tell(plan, console)
         study_inputs = replace(study_inputs, cache_plan=plan)
-        while True:
-            try:
-                with clear_storage_errors(spec.study):
-                    stopped = run(
-                        study,
-                        spec,
-                        BuildWorkbench(spec.models, study_inputs),
-                        callbacks=[recorder, shown],
-                        folder=folder,
-                        runtime=runtime,
-                        files=files,
-                        began_s=began_s,
-                    )
-                break
-            except StorageError:
-                # After a restart of the server the search resumes as it does after a kill.
-                if not _on_a_server(spec) or not wait_for_storage(study, STORAGE_PATIENCE_S):
-                    raise
-        if not runtime.local and trials_left(study, spec.budget) == 0:
+        build = BuildWorkbench(spec.models, study_inputs)
+
+        def run_once() -> bool:
+            return run(
+                study,
+                spec,
+                build,
+                callbacks=[recorder, shown],
+                folder=folder,
+                runtime=runtime,
+                files=files,
+                began_s=began_s,
+            )
+
+        stopped = outlast_storage(study, spec, run_once)
+        if not runtime.local and trials_left(study, spec.budget) == 0 and spec.confirm is None:
             for pin in runtime.pins():  # the nodes' own files; models stay, because other studies use them
                 forget([folder, prepared.folder], [prepared.rows_path], pin)
     return stopped
-
-
-def _on_a_server(spec: StudySpec) -> bool:
-    return spec.search.storage is not None and sqlite_file(spec.search.storage) is None
 
 
 def _interrupt() -> None:

@@ -4,8 +4,9 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from autoft.data.overlap import row_digests
 from autoft.data.prepare import PreparedData
 from autoft.data.targets import Targets
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
+from autoft.judge.replicas import name_of, request_of
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.pretrained import resolve
@@ -24,7 +26,9 @@ from autoft.kernel.workbench import Workbench, rebuild
 from autoft.promotion import Claim, settle
 from autoft.spec.study import StudySpec, Tracking
 from autoft.study.budget import unfinished
-from autoft.study.comparison import compare, winner_of
+from autoft.study.comparison import compare, standing, winner_of
+from autoft.study.layout import CONFIRM
+from autoft.study.planned import read_plan
 from autoft.study.records import (
     TrialRecord,
     read_cache_plan,
@@ -33,7 +37,7 @@ from autoft.study.records import (
     read_trial,
     read_trials,
 )
-from autoft.study.storage import Study, study_id
+from autoft.study.storage import Study, find_study, study_id, trials_left
 from autoft.study.trial_config import fine_tune_config
 from autoft.tasks.find import find_task
 from autoft.tasks.predictions import predictions
@@ -43,6 +47,7 @@ from autoft.tracking.registry import Registered, find_version, register_version
 from autoft.tracking.retrieval import Best
 from autoft.tracking.saving import FineTuned
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 REGISTER_AGAIN_S = 10.0
 """How long to wait before a model is offered again to a tracking server that did not accept it."""
@@ -63,9 +68,11 @@ class Searched:
 
     def winner(self) -> Best | None:
         """The winner as the study knows it, not registered; None if no trial is COMPLETE."""
-        trial = winner_of(read_trials(self.study), read_info(self.study).direction)
+        trials, info = read_trials(self.study), read_info(self.study)
+        trial = winner_of(trials, info.direction, info.confirmed)
         if trial is None or trial.score is None:
             return None
+        stands = standing(info.confirmed, trials, info.direction)
         return Best(
             study=self.spec.study,
             params=dict(trial.params),
@@ -75,7 +82,20 @@ class Searched:
             run_id="",
             model_uri=None,
             values=dict(trial.values),
+            confirmation=stands.to_dict() if stands else None,
         )
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether a confirmation stands that is the one that was asked for."""
+        asked, info = self.spec.confirm, read_info(self.study)
+        stands = standing(info.confirmed, read_trials(self.study), info.direction)
+        return asked is not None and stands is not None and (stands.top, stands.seeds) == astuple(asked)
+
+    def replicas(self, study: Study) -> "Searched":
+        """The `study` of replicas of this one's best trials (`judge.replicas`), in its folder."""
+        request = request_of(self.spec, len(read_plan(study)))
+        return Searched(study, request, self.prepared, self.folder / CONFIRM)
 
     def register_winner(
         self, best: Best, say: Callable[[str], None], tries: int
@@ -85,7 +105,7 @@ class Searched:
         `say` tells the user what takes long; the server is asked up to `tries` times.
         """
         try:
-            version = self.version_of(read_trial(self.study, best.trial), say)
+            version = self.version_of_winner(best, say)
             promotion = settle(self._claim(version), say)
         except TrackingError as error:
             if tries > 1:
@@ -97,8 +117,22 @@ class Searched:
             return best, None, f"the winner's model: {error}"
         return replace(best, run_id=version.run_id, model_uri=version.model_uri), promotion, None
 
-    def version_of(self, trial: TrialRecord, say: Callable[[str], None]) -> Registered:
+    def version_of_winner(self, best: Best, say: Callable[[str], None]) -> Registered:
+        """The winner's model in the registry: that of a replica, if a confirmation has chosen it.
+
+        Raises as `version_of`.
+        """
+        confirmed = read_info(self.study).confirmed if best.confirmation else None
+        if confirmed is None:
+            return self.version_of(read_trial(self.study, best.trial), say)
+        storage = self.spec.search.storage
+        replicas = self.replicas(find_study(name_of(self.spec.study), self.folder / CONFIRM, storage))
+        return replicas.version_of(read_trial(replicas.study, confirmed.replica), say, confirmed.said)
+
+    def version_of(self, trial: TrialRecord, say: Callable[[str], None], evidence: str = "") -> Registered:
         """The trial's model in the registry, which is registered only if it is not there.
+
+        The version's description ends with the `evidence`, or else with the default's score.
 
         Raises:
             TrackingError: the server does not accept it.
@@ -112,7 +146,8 @@ class Searched:
         tuned = self._fine_tuned(trial, say)
         info = read_info(self.study)
         comparison = compare(trial, read_trials(self.study))
-        return register_version(*place, info, trial, tuned, name, comparison)
+        beside = evidence or (comparison.fact if comparison else "")
+        return register_version(*place, info, trial, tuned, name, beside)
 
     def _claim(self, version: Registered) -> Claim:
         spec = self.spec
@@ -123,56 +158,83 @@ class Searched:
             rule=spec.register.promote,
             metric=spec.objective,
             rows=self.prepared.rows_path,
-            unfinished=unfinished(self.study, spec.budget),
+            unfinished=unfinished(self.study, spec.budget) or self.unconfirmed,
+            confirmed=self.is_confirmed,
         )
+
+    @property
+    def unconfirmed(self) -> str | None:
+        """That a confirmation was asked for and has not ended, though all trials have; else None."""
+        due = self.spec.confirm is not None and trials_left(self.study, self.spec.budget) == 0
+        return "its confirmation has not ended" if due and not self.is_confirmed else None
 
     def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
         """The trial's model; it is trained again if the checkpoint cannot be used."""
+        return self._or_again(self.rebuilt, trial, say)
+
+    def answered(self, trial: TrialRecord, say: Callable[[str], None]) -> Answered:
+        """What the trial's model answers to the validation rows; trained again like `_fine_tuned`."""
+
+        def on_validation(trial: TrialRecord) -> Answered:
+            rows, _, _, answered = self._loaded(trial)
+            return answered(_validation(rows), self.prepared.targets)
+
+        return self._or_again(on_validation, trial, say)
+
+    def _or_again(
+        self, made: Callable[[TrialRecord], T], trial: TrialRecord, say: Callable[[str], None]
+    ) -> T:
         try:
-            return self.rebuilt(trial)
+            return made(trial)
         except ModelError as error:  # the checkpoint is gone, damaged or of another moment
             say(f"trial {trial.number} is trained once more, because its model is not there: {error}")
             self._make_again(trial)
-            return self.rebuilt(trial)
+            return made(trial)
 
     def rebuilt(self, trial: TrialRecord) -> FineTuned:
         """A trial's model from base weights and checkpoint, with an example row.
 
-        Raises ModelError if the checkpoint is gone, damaged or of another moment than the trial's best.
+        Raises ModelError if the checkpoint is gone, damaged or of another moment than the trial's best, and
+        StudyError if the model cannot be made to answer alone.
         """
         config, prepared, task = self._config_of(trial), self.prepared, find_task(self.spec.task)
-        ref, rows = self.spec.model(config.model), read_table(prepared.rows_path)
-        model, tokenizer = rebuild(
-            resolve(ref),
-            config,
-            prepared.targets,
-            self._checkpoint_of(trial),
-            task,
-            trial.best_index,
-            rows,
-        )
-        train, validation = (rows.filter(pc.equal(rows["split"], each)) for each in ("train", "validation"))
-
-        def answered(rows: pa.Table, targets: Targets) -> Answered:
-            return predictions(task, model, tokenizer, rows, targets, config.task_values)
-
-        before, _ = answered(rows.slice(0, 1), prepared.targets)
-        task.finish(model, prepared.targets, lambda: answered(validation, prepared.targets))
+        rows, model, tokenizer, answered = self._loaded(trial)
+        example = rows.slice(0, 1)
+        before, _ = answered(example, prepared.targets)
+        task.finish(model, prepared.targets, lambda: answered(_validation(rows), prepared.targets))
         targets = task.finished(prepared.targets, model)
-        after, _ = answered(rows.slice(0, 1), targets)
+        after, _ = answered(example, targets)
         for name, found in before.items():
             if not np.allclose(after[name], found, rtol=FINISHED, atol=FINISHED):
-                raise ModelError(f"{ref.name}: the finished model does not answer as the trained one does")
+                raise StudyError(
+                    f"{config.model}: the finished model does not answer as the trained one does"
+                )
         return FineTuned(
             task=task,
             model=model,
             tokenizer=tokenizer,
             targets=targets,
-            reference=ref.name,
+            reference=self.spec.model(config.model).name,
             max_length=int(config.task_values["max_length"]),
-            example=rows.slice(0, 1),
-            trained_rows=row_digests(train),
+            example=example,
+            trained_rows=row_digests(rows.filter(pc.equal(rows["split"], "train"))),
         )
+
+    def _loaded(
+        self, trial: TrialRecord
+    ) -> tuple[pa.Table, Any, Any, Callable[[pa.Table, Targets], Answered]]:
+        """All rows, a trial's model and tokenizer, and what gives its answers to some of the rows."""
+        config, prepared, task = self._config_of(trial), self.prepared, find_task(self.spec.task)
+        ref, rows = self.spec.model(config.model), read_table(prepared.rows_path)
+        checkpoint = self._checkpoint_of(trial)
+        model, tokenizer = rebuild(
+            resolve(ref), config, prepared.targets, checkpoint, task, trial.best_index, rows
+        )
+
+        def answered(rows: pa.Table, targets: Targets) -> Answered:
+            return predictions(task, model, tokenizer, rows, targets, config.task_values)
+
+        return rows, model, tokenizer, answered
 
     def _make_again(self, trial: TrialRecord) -> None:
         """Trains the trial once more, up to its best measurement, with the same parameters and seed.
@@ -203,6 +265,10 @@ class Searched:
 
     def _checkpoint_of(self, trial: TrialRecord) -> Path:
         return self.folder / (trial.checkpoint or "")
+
+
+def _validation(rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.equal(rows["split"], "validation"))
 
 
 def where_published(study: Study, tracking: Tracking) -> tuple[str | None, str, str]:

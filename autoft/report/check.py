@@ -187,6 +187,18 @@ class _Check:
         limit = f", at most {words.duration(budget.time_s)} a session" if budget.time_s else ""
         method = f"sampler {search.sampler}, pruner {search.pruner}, seed {search.seed}"
         self.line("search", f"{words.count(budget.trials, 'trial')}{limit}; {method}")
+        if (asked := self.spec.confirm) is not None:
+            most = asked.seeds * (asked.top + (search.start != "random"))
+            whom = (
+                f"the best {asked.top} and the default"
+                if search.start != "random"
+                else f"the best {asked.top}"
+            )
+            self.line(
+                "confirm",
+                f"{whom} on {asked.seeds} fresh seeds each: "
+                f"up to {words.count(most, 'trial')} more, each whole",
+            )
         if data is None:
             return
         fewest, most = self.steps(data.size("train"))

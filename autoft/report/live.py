@@ -74,7 +74,7 @@ class Progress:
     @property
     def winner(self) -> TrialRecord | None:
         """The trial that would win now."""
-        return winner_of(self.done.values(), self.info.direction)
+        return winner_of(self.done.values(), self.info.direction, self.info.confirmed)
 
     @property
     def default(self) -> TrialRecord | None:

@@ -11,7 +11,7 @@ from autoft.report.printing import say
 from autoft.report.tables import LISTED, best_trials
 from autoft.spec.study import Budget
 from autoft.study.budget import Limit
-from autoft.study.comparison import compare
+from autoft.study.comparison import compare, standing
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
@@ -34,6 +34,8 @@ class Outcome:
     """What the tracking server did not accept, in words; None if it accepted everything."""
     promotion: Promotion | None = None
     """The alias of its model in the registry, and why; None if it is not there."""
+    unconfirmed: str | None = None
+    """That a confirmation is due and has not ended, in words; else None."""
 
     @property
     def total(self) -> int:
@@ -61,7 +63,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     If the search has found nothing better than the default by more than noise, the end says so. If the model
     stays candidate, the last line says why and what to do.
     """
-    name = outcome.info.name
+    info, name = outcome.info, outcome.info.name
     winner = outcome.winner
     comparison = compare(winner, outcome.trials)
     say(console, f"{_progress(outcome)}\n", wrap=True)
@@ -80,7 +82,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         say(console, f"\nnot recorded: {outcome.unrecorded}", "yellow", wrap=True)
     say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
     say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
-    print_verdict(comparison, console)
+    print_verdict(comparison, standing(info.confirmed, outcome.trials, info.direction), console)
     print_promotion(outcome.best, outcome.promotion, console)
 
 
@@ -106,6 +108,11 @@ def _progress(outcome: Outcome) -> str:
             time = words.duration(outcome.budget.time_s)
             return f"The time of {time} is over: study {done}. Run the same command again to continue."
         return f"Study {done}. Run the same command again to continue."
+    if outcome.unconfirmed:
+        again = "Run the same command again to continue"
+        return (
+            f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}; {outcome.unconfirmed}. {again}."
+        )
     if outcome.ran == 0:
         return f"The budget of study {name} is met{counted}; nothing was run."
     return f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}."

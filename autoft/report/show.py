@@ -13,7 +13,7 @@ from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.compared import print_scores, print_verdict
 from autoft.report.printing import add_row, new_table, say
-from autoft.study.comparison import compare, ranked, winner_of
+from autoft.study.comparison import compare, ranked, standing, winner_of
 from autoft.study.records import StudyInfo, TrialRecord
 
 LOG_LINES = 40
@@ -52,12 +52,13 @@ def show_study(study: ShownStudy, console: Console) -> None:
             _about(trial),
         )
     console.print(table)
-    winner = winner_of(study.trials, study.info.direction)
+    info = study.info
+    winner = winner_of(study.trials, info.direction, info.confirmed)
     if winner is not None:
         comparison = compare(winner, study.trials)
         console.print()
-        print_scores(study.info, winner, comparison, console)
-        print_verdict(comparison, console)
+        print_scores(info, winner, comparison, console)
+        print_verdict(comparison, standing(info.confirmed, study.trials, info.direction), console)
 
 
 def _about(trial: TrialRecord) -> str:

@@ -5,7 +5,7 @@ key's docstring says is what editors show. Where the shape depends on a registry
 sampler, the space) the field is `Any` here and read by the module that knows.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +28,7 @@ from autoft.spec.space import Range
 from autoft.spec.study import (
     Budget,
     Checkpoints,
+    Confirm,
     DataSpec,
     Faults,
     ModelRef,
@@ -124,6 +125,15 @@ class BudgetForm(Form):
     """Of one session, such as 8h or 1h30m; then running trials finish their measurement and are kept."""
     gpu_hours: float | None = Field(default=Budget.gpu_hours, gt=0, le=1e7)
     """A total over all sessions: hours of trials times the GPUs that each one holds."""
+
+
+class ConfirmForm(Form):
+    """After the search its best configurations are trained again on fresh seeds, and the winner is chosen."""
+
+    top: int = Field(default=Confirm.top, ge=1, le=20)
+    """So many of the best trials are compared; the default (trial 0) comes besides."""
+    seeds: int = Field(default=Confirm.seeds, ge=3, le=20)
+    """Fresh seeds of each configuration; fewer say too little of how much a score changes with the seed."""
 
 
 class FaultsForm(Form):
@@ -228,6 +238,8 @@ class Document(Form):
     """Parameters that are tried before anything is sampled."""
     search: SearchForm = Field(default_factory=SearchForm, examples=["search: {sampler: tpe, seed: 7}"])
     budget: BudgetForm = Field(examples=["budget: {trials: 60}"])
+    confirm: ConfirmForm | None = Field(default=None, examples=["confirm: {top: 3, seeds: 5}"])
+    """Absent, the winner is the trial with the best score."""
     resources: ResourcesForm = Field(
         default_factory=ResourcesForm, examples=["resources: {cpus_per_trial: 1}"]
     )
@@ -254,7 +266,13 @@ def key_paths(form: type[Form] = Document, above: str = "") -> dict[str, list[st
 
 def keys_of(form: type[Form]) -> dict[str, Any]:
     """The keys of one mapping of the file, to their types."""
-    return {field.alias or name: field.annotation for name, field in form.model_fields.items()}
+    return {field.alias or name: _given(field.annotation) for name, field in form.model_fields.items()}
+
+
+def _given(annotation: Any) -> Any:
+    """The form of a section that may be left out, without its None; other annotations as they are."""
+    forms = [each for each in get_args(annotation) if isinstance(each, type) and issubclass(each, Form)]
+    return forms[0] if forms else annotation
 
 
 def without_empty_keys(tree: Tree) -> dict[str, object]:

@@ -25,6 +25,7 @@ from autoft.spec.space_section import MODEL, model_hyperparameter, read_space
 from autoft.spec.study import (
     Budget,
     Checkpoints,
+    Confirm,
     DataSpec,
     Faults,
     ModelRef,
@@ -176,6 +177,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         tracking=Tracking(uri, document.tracking.experiment),
         register=Register(document.register_.name or name, document.register_.promote),
         text=_text({"study": name, **given}),
+        confirm=Confirm(**document.confirm.model_dump()) if document.confirm else None,
     )
 
 

@@ -155,6 +155,16 @@ class Register:
 
 
 @dataclass(frozen=True)
+class Confirm:
+    """Which configurations are trained again on fresh seeds when the search's trials are done."""
+
+    top: int = 3
+    """The best COMPLETE trials by score; the default comes besides."""
+    seeds: int = 5
+    """Fresh seeds of each."""
+
+
+@dataclass(frozen=True)
 class StudySpec:
     """One search, whole. Frozen: what a run does is decided here and nowhere else."""
 
@@ -178,6 +188,8 @@ class StudySpec:
     register: Register
     text: str
     """The resolved space.yaml with environment variables unexpanded: what artifacts may show."""
+    confirm: Confirm | None = None
+    """None: the best score wins, on its one seed."""
 
     @property
     def metric(self) -> Metric:

@@ -1,4 +1,4 @@
-"""The winner, and its lead over the default, which is the recommended configuration."""
+"""The winner, and its lead over the default, which is the recommended configuration; what is confirmed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,48 @@ from autoft.study.significance import error_of_difference, more_than_noise
 from autoft.study.start import DEFAULT
 
 if TYPE_CHECKING:
+    from autoft.study.confirmed import Confirmed
     from autoft.study.records import TrialRecord
 
 
-def winner_of(trials: Iterable["TrialRecord"], direction: str) -> "TrialRecord | None":
-    """The complete trial with the best score, the earliest of equals; None if none has completed with one.
+def winner_of(
+    trials: Iterable["TrialRecord"], direction: str, confirmed: "Confirmed | None" = None
+) -> "TrialRecord | None":
+    """The trial that a confirmation has chosen, while that stands; else the complete one with the best score.
+
+    Of equal ones it is the earliest; None if no trial has completed with a score.
 
     The best of many trials is partly the luckiest, so `Comparison.verdict` says if its lead over the default
     is within noise. It wins nevertheless: on the recorded curves a winner so chosen is the better model in
     the mean (experiments/LOG.md).
     """
-    return next(iter(ranked(trials, direction)), None)
+    finished = ranked(trials, direction)
+    stands = standing(confirmed, finished, direction)
+    if stands is not None:
+        return next(each for each in finished if each.number == stands.chosen)
+    return next(iter(finished), None)
+
+
+def candidates_of(trials: Iterable["TrialRecord"], direction: str, top: int) -> list["TrialRecord"]:
+    """The `top` best complete trials, of different configurations, and the default if it is none of them."""
+    finished, found = ranked(trials, direction), list["TrialRecord"]()
+    for trial in finished:
+        if len(found) < top and all(dict(trial.values) != dict(each.values) for each in found):
+            found.append(trial)
+    default = default_of(finished)
+    if default is not None and all(dict(default.values) != dict(each.values) for each in found):
+        found.append(default)
+    return found
+
+
+def standing(
+    confirmed: "Confirmed | None", trials: Iterable["TrialRecord"], direction: str
+) -> "Confirmed | None":
+    """What a confirmation has found, unless other trials would be compared by now."""
+    if confirmed is None:
+        return None
+    now = tuple(each.number for each in candidates_of(trials, direction, confirmed.top))
+    return confirmed if now == confirmed.candidates else None
 
 
 def ranked(trials: Iterable["TrialRecord"], direction: str) -> list["TrialRecord"]:

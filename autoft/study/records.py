@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,6 +14,7 @@ from autoft.errors import StudyError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
+from autoft.study.confirmed import Confirmed, read_confirmed
 from autoft.study.layout import CHECKPOINTS
 from autoft.study.start import ORIGIN_ATTR
 from autoft.study.stop import Stop
@@ -113,11 +114,15 @@ class StudyInfo:
     """The resolved space.yaml with environment variables unexpanded."""
     architectures: Mapping[str, str] = field(default_factory=dict)
     """The architecture of each model by name (`ModelSummary.build`)."""
+    confirms: str | None = None
+    """The study whose best configurations this one trains again on fresh seeds; None: it is a search."""
+    confirmed: Confirmed | None = None
+    """What the last confirmation of this study has found, which is stored by itself."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:
     """Stores `info` in the study; a later session's replaces it."""
-    study.set_user_attr(INFO_ATTR, asdict(info))
+    study.set_user_attr(INFO_ATTR, asdict(replace(info, confirmed=None)))
 
 
 def read_info(study: optuna.Study) -> StudyInfo:
@@ -131,7 +136,7 @@ def read_info(study: optuna.Study) -> StudyInfo:
         raise StudyError(
             f"study {study.study_name!r}: the storage has no description of it, so autoft did not make it"
         )
-    return StudyInfo(**{**stored, "models": tuple(stored["models"])})
+    return StudyInfo(**{**stored, "models": tuple(stored["models"]), "confirmed": read_confirmed(study)})
 
 
 def write_precision(study: optuna.Study, precision: Precision) -> None:

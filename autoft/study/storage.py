@@ -3,7 +3,7 @@
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -55,6 +55,8 @@ class StorageError(StudyError):
     """The study's storage does not answer, or is full."""
 
 
+STORAGE_PATIENCE_S = 600.0
+"""How long a search waits for a database server that is gone."""
 TROUBLE = (SQLAlchemyError, StorageInternalError)
 """What Optuna raises if its database is gone or full."""
 
@@ -71,6 +73,25 @@ def clear_storage_errors(study: str) -> Iterator[None]:
             "Nothing is lost; make room or bring the database back, then run the same command again to "
             "continue"
         ) from error
+
+
+def outlast_storage(study: optuna.Study, spec: StudySpec, run: Callable[[], bool]) -> bool:
+    """What `run` returns; it is called again if a database server was gone and has come back.
+
+    After a restart of the server a search resumes as it does after a kill.
+
+    Raises:
+        StorageError: the storage does not take what is written, for STORAGE_PATIENCE_S if it is a server.
+    """
+    while True:
+        try:
+            with clear_storage_errors(spec.study):
+                return run()
+        except StorageError:
+            url = spec.search.storage
+            server = url is not None and sqlite_file(url) is None
+            if not server or not wait_for_storage(study, STORAGE_PATIENCE_S):
+                raise
 
 
 def wait_for_storage(study: optuna.Study, patience_s: float) -> bool:

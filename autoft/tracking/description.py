@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autoft.study.comparison import compare
+from autoft.study.comparison import compare, standing
 from autoft.tracking import tags
 
 if TYPE_CHECKING:
@@ -29,9 +29,16 @@ def describe(
 
     `run_id` is the winner's, for a link; `model_uri` the registered version, or None before it is registered.
     """
+    if info.confirms is not None:
+        return (
+            f"The best configurations of the study {info.confirms} and its default, trained again on fresh "
+            f"seeds. Which one was chosen stands in that study's run.\n\n{_counts(trials)}"
+        )
     paragraphs = [_answer(info, best, experiment_id, run_id)]
     comparison = compare(best, trials)
-    if comparison is not None:
+    if stands := standing(info.confirmed, trials, info.direction):
+        paragraphs.append(f"Confirmed on fresh seeds. {stands.said}")
+    elif comparison is not None:
         paragraphs.append(comparison.verdict or comparison.fact)
     if best is not None and best.params:
         paragraphs.append(_table(best.params))

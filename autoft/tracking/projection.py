@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from autoft.study.comparison import default_of, winner_of
+from autoft.study.comparison import default_of, standing, winner_of
 from autoft.tracking import runs, tags
 from autoft.tracking.description import describe
 
 if TYPE_CHECKING:
     from autoft.kernel.measurement import Measurement
+    from autoft.study.confirmed import Confirmed
     from autoft.study.records import StudyInfo, TrialRecord
 
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
@@ -170,13 +171,18 @@ class Projection:
 
     def conclude(self, trials: Sequence["TrialRecord"], model_uri: str | None) -> None:
         """Writes the study's answer so far to the parent."""
-        best, default = winner_of(trials, self.info.direction), default_of(trials)
+        direction, confirmed = self.info.direction, self.info.confirmed
+        best, default = winner_of(trials, direction, confirmed), default_of(trials)
         known = None if best is None else self.trials.get(best.number)
         note = describe(
             self.info, trials, best, self.experiment_id, known.run_id if known else None, model_uri
         )
         wanted = {tags.NOTE: note}
-        if best is not None:
+        if stands := standing(confirmed, trials, direction):
+            wanted[tags.CONFIRMATION] = _found(stands)
+        elif self.parent_tags.get(tags.CONFIRMATION):
+            wanted[tags.CONFIRMATION] = ""
+        if best is not None and self.info.confirms is None:
             wanted[tags.BEST] = str(best.number)
         if default is not None:
             wanted[tags.DEFAULT] = str(default.number)
@@ -259,6 +265,13 @@ def _outcome(trial: "TrialRecord") -> list[Metric]:
         best = next((one for one in trial.measurements if one.index == trial.best_index), None)
         outcome.append(Metric(tags.OBJECTIVE_METRIC, float(trial.score or 0.0), at, best.step if best else 0))
     return outcome
+
+
+def _found(confirmed: "Confirmed") -> str:
+    """As JSON; without the single scores, which would not fit in a tag if there were many."""
+    told = confirmed.to_dict()
+    told["compared"] = [{key: of for key, of in each.items() if key != "scores"} for each in told["compared"]]
+    return json.dumps(told)
 
 
 def _dataset(info: "StudyInfo") -> Dataset:

@@ -195,6 +195,7 @@ class Recorder:
                 with self._changed:
                     self._arrived += 1
                     self._changed.notify_all()
+            projection.info = self._read_info()  # a confirmation may have ended since
             projection.conclude([self._seen[number] for number in sorted(self._seen)], self._model_uri)
         except (
             Exception

@@ -20,7 +20,6 @@ from autoft.tracking.read_back import require_same_model
 from autoft.tracking.saving import FineTuned, save_model
 
 if TYPE_CHECKING:
-    from autoft.study.comparison import Comparison
     from autoft.study.records import StudyInfo, TrialRecord
 
 
@@ -48,13 +47,13 @@ def register_version(
     trial: "TrialRecord",
     tuned: FineTuned,
     name: str,
-    comparison: "Comparison | None" = None,
+    beside: str = "",
 ) -> Registered:
     """Logs the model in the trial's run and registers it as a new version of `name`, a candidate.
 
     The trial's run must be in MLflow (see `Recorder.flush`). The model's and the tokenizer's name are set to
-    `tuned.reference`, without the folders of this machine. The version's description gives the score of
-    the default in the `comparison`.
+    `tuned.reference`, without the folders of this machine. The version's description gives its score, and
+    what is said `beside` it in sentences.
 
     Raises:
         TrackingError: the store, its artifact store or its registry does not accept it, or another model
@@ -72,7 +71,7 @@ def register_version(
             made = log_model(client, where, path, described, info, trial, tuned, run)
     with store.clear_errors(where):
         _link(client, run.info.run_id, made.model_id, trial)
-        version = _create_version(client, made, info, trial, name, run, comparison)
+        version = _create_version(client, made, info, trial, name, run, beside)
         registered = Registered(name, int(version.version), run.info.run_id)
         client.set_registered_model_alias(name, CANDIDATE, str(registered.version))
         client.set_tag(run.info.run_id, tags.MODEL_URI, registered.model_uri)
@@ -115,9 +114,10 @@ def find_trial_run(client: MlflowClient, experiment: str, study: str, study_id: 
 
 
 def _ensure_model(client: MlflowClient, name: str, info: "StudyInfo") -> None:
+    study = info.confirms or info.name
     try:
         client.create_registered_model(
-            name, tags={tags.STUDY: info.name}, description=f"Winners of the study {info.name}, by autoft."
+            name, tags={tags.STUDY: study}, description=f"Winners of the study {study}, by autoft."
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -131,17 +131,18 @@ def _create_version(
     trial: "TrialRecord",
     name: str,
     run: Run,
-    comparison: "Comparison | None",
+    beside: str,
 ) -> ModelVersion:
     """Creates the version after the model is complete, so that a failed upload leaves none."""
-    beside = "" if comparison is None else f" {comparison.fact}"
+    what = f"Trial {trial.number} of {info.name}"
+    if info.confirms is not None:
+        what = f"Replica {trial.number} of {info.confirms}, on a fresh seed"
     return client.create_model_version(
         name,
         source=made.artifact_location,  # `models:/id` would be looked up in MLflow's default store
         run_id=run.info.run_id,
         tags={tags.STUDY: info.name, tags.TRIAL: str(trial.number)},
-        description=f"Trial {trial.number} of {info.name}: {info.objective} {trial.score:.4f} on validation."
-        f"{beside}",
+        description=f"{what}: {info.objective} {trial.score:.4f} on validation.{beside and ' '}{beside}",
         model_id=made.model_id,
     )
 

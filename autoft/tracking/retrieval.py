@@ -1,6 +1,7 @@
 """The way back: a study's winning configuration and its model, from any machine that reaches MLflow."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -43,6 +44,9 @@ class Best:
     its files are gone."""
     values: dict[str, Value]
     """Every hyperparameter's value: searched, fixed or default; only `params` if the run has no more."""
+    confirmation: dict[str, Any] | None = None
+    """What was found on fresh seeds (`study.confirmed.Confirmed`), which chose this configuration; None if
+    nothing was. The registered model is then the replica with the median score."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `autoft best --json` prints: all fields, in their order."""
@@ -64,7 +68,9 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
     with store.clear_errors(where):
         parent = _parent(client, study, where)
         run = _winner(client, parent)
-        registered = None if run is None else _registered(where, run)
+        confirmation = json.loads(parent.data.tags.get(tags.CONFIRMATION) or "null")
+        of = _replica(client, parent, confirmation) if confirmation else run
+        registered = None if of is None else _registered(where, of)
     if run is None:
         raise StudyError(
             f"study {study!r} has no complete trial in {store.redact(where)}, so there is no winner; "
@@ -80,6 +86,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
         run_id=run.info.run_id,
         model_uri=registered,
         values=json.loads(run.data.tags[tags.VALUES]) if tags.VALUES in run.data.tags else params,
+        confirmation=confirmation,
     )
 
 
@@ -250,4 +257,10 @@ def _winner(client: MlflowClient, parent: Run) -> Run | None:
     if number is None:
         return None
     wanted = f"{runs.has(ROLE='trial', TRIAL=number)} and tags.`{tags.PARENT}` = '{parent.info.run_id}'"
+    return runs.fullest(runs.search(client, [parent.info.experiment_id], wanted))
+
+
+def _replica(client: MlflowClient, parent: Run, confirmation: Mapping[str, Any]) -> Run | None:
+    """The run of the replica whose model a confirmation has chosen."""
+    wanted = runs.has(ROLE="trial", STUDY_ID=confirmation["study_id"], TRIAL=str(confirmation["replica"]))
     return runs.fullest(runs.search(client, [parent.info.experiment_id], wanted))

@@ -95,7 +95,8 @@ def _publisher(uri: str, study: str, make_info: Callable[..., StudyInfo], tmp_pa
         projection.conclude([trial], None)
         tuned = _tuned(tmp_path / "models" / "tiny", example)
         comparison = compare(trial, [] if default is None else [default])
-        return register_version(uri, study, "id-1", make_info(), trial, tuned, study, comparison)
+        fact = comparison.fact if comparison else ""
+        return register_version(uri, study, "id-1", make_info(), trial, tuned, study, fact)
 
     return publish
 
