@@ -24,7 +24,7 @@ from autoft.study.build import BuildWorkbench
 from autoft.study.comparison import candidates_of, default_of
 from autoft.study.confirmed import Confirmed, write_confirmed
 from autoft.study.identity import identity_of
-from autoft.study.layout import CHECKPOINTS, CONFIRM, RAY_LOG
+from autoft.study.layout import CHECKPOINTS, CONFIRM, LOGS, RAY_LOG
 from autoft.study.planned import read_plan, write_plan
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import ray_runtime
@@ -179,25 +179,31 @@ def _candidates(searched: Searched) -> list[TrialRecord]:
     return candidates_of(read_trials(searched.study), direction, searched.spec.confirm.top)
 
 
+def _complete(searched: Searched, replicas: Searched) -> dict[int, list[TrialRecord]]:
+    """The complete replicas of each candidate, by the number of its trial."""
+    owners = _owners(searched, replicas)
+    of_each: dict[int, list[TrialRecord]] = {trial.number: [] for trial in _candidates(searched)}
+    for replica in read_trials(replicas.study):
+        if replica.state == "COMPLETE" and replica.score is not None and replica.number in owners:
+            of_each[owners[replica.number]].append(replica)
+    return of_each
+
+
 def _find(searched: Searched, replicas: Searched, console: Console) -> Confirmed:
     """Scores the complete replicas on the validation rows, and decides.
 
     Raises:
         StudyError: no configuration has FEWEST complete replicas.
     """
-    spec, asked = searched.spec, searched.spec.confirm
+    spec, asked, candidates = searched.spec, searched.spec.confirm, _candidates(searched)
     assert asked is not None
-    candidates, owners = _candidates(searched), _owners(searched, replicas)
     default, task = default_of(read_trials(searched.study)), find_task(spec.task)
-    of_each: dict[int, list[TrialRecord]] = {trial.number: [] for trial in candidates}
-    for replica in read_trials(replicas.study):
-        if replica.state == "COMPLETE" and replica.score is not None and replica.number in owners:
-            of_each[owners[replica.number]].append(replica)
+    of_each = _complete(searched, replicas)
     enough = [trial for trial in candidates if len(of_each[trial.number]) >= FEWEST]
     if not enough:
         raise StudyError(
-            f"study {spec.study!r}: the confirmation has found nothing, because no configuration has {FEWEST} "
-            f"complete replicas. {replicas.folder / 'logs'} says why they failed"
+            f"study {spec.study!r}: the confirmation has found nothing, because no configuration has "
+            f"{FEWEST} complete replicas. {replicas.folder / LOGS} says why they failed"
         )
     say(console, f"confirm: comparing {len(enough)} configurations on the validation rows", "dim")
     scores, compared = {}, []

@@ -1,8 +1,9 @@
 """Which configuration a confirmation chooses, and what may be said of it.
 
-The one with the best mean over the fresh seeds is chosen; of equal means (to ROUNDED decimals) the cheaper to
-train, by measured seconds. Whether it is better by more than noise decides what is said, not what is chosen: to take the cheaper
-of two that are tied would cost more than the confirmation gains (experiments/LOG.md).
+The one with the best mean over the fresh seeds is chosen; of equal means (to ROUNDED decimals) the cheaper
+to train, by measured seconds. Whether it is better by more than noise decides what is said, not what is
+chosen: to take the cheaper of two that are tied would cost more than the confirmation gains
+(experiments/LOG.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,7 +97,8 @@ def _figures(metric: str, rows: int, best: Compared, rival: Compared | None, lea
         return f"{mean} on the {rows:,} validation rows."
     return (
         f"{mean} against {rival.mean:.4f}, difference {lead.difference:+.4f} "
-        f"({100 * lead.level:.1f} % interval {lead.low:+.4f} to {lead.high:+.4f}), on the {rows:,} validation rows."
+        f"({100 * lead.level:.1f} % interval {lead.low:+.4f} to {lead.high:+.4f}), "
+        f"on the {rows:,} validation rows."
     )
 
 
