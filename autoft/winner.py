@@ -206,9 +206,7 @@ class Searched:
         after, _ = answered(example, targets)
         for name, found in before.items():
             if not np.allclose(after[name], found, rtol=FINISHED, atol=FINISHED):
-                raise StudyError(
-                    f"{config.model}: the finished model does not answer as the trained one does"
-                )
+                raise StudyError(f"{config.model}: finished, the model does not answer as it was trained")
         return FineTuned(
             task=task,
             model=model,
