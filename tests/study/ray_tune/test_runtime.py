@@ -1,7 +1,6 @@
 """What Ray is asked for, and that nothing of it stays."""
 
 import os
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +9,8 @@ import psutil
 import pytest
 
 from autoft.errors import ResourceError
-from autoft.signals import handle_signals, left_s
 from autoft.spec.study import Resources
-from autoft.study.ray_tune.runtime import NodeType, Runtime, _fit, _start, node_types, ray_runtime, slots
+from autoft.study.ray_tune.runtime import NodeType, Runtime, _fit, node_types, ray_runtime, slots
 
 
 @pytest.mark.parametrize(
@@ -66,16 +64,6 @@ def test_a_cluster_that_does_not_answer_is_told_without_its_address(tmp_path: Pa
     ):
         pass
     assert "127.0.0.1" not in str(refused.value)
-
-
-def test_sigterm_that_rays_own_handler_takes_while_ray_starts_is_an_interrupt(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("ray.init", lambda **_: sys.exit(15))
-    with handle_signals():
-        with pytest.raises(KeyboardInterrupt):
-            _start(Resources(), tmp_path)
-        assert left_s() < 10
 
 
 @pytest.mark.parametrize(
