@@ -60,12 +60,10 @@ def _replicas(folder):
 
 
 def _ended(folder):
-    if not (folder / "studies/tiny/confirm/study.db").exists():
+    # Before a replica has trained, its database is being made: to open it then would disturb that.
+    if not any((folder / "studies/tiny/confirm").glob("checkpoints/*.safetensors")):
         return {}
-    try:
-        trials = read_trials(_replicas(folder))
-    except Exception:  # it is being made
-        return {}
+    trials = read_trials(_replicas(folder))
     return {each.number: each.finished for each in trials if each.state == "COMPLETE"}
 
 
