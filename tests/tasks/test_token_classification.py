@@ -300,7 +300,7 @@ def test_rare_types_are_in_every_split():
             '{"tokens": ["a"], "tags": ["LOC"]}\n',
             r"^t\.jsonl: line 1: column `tags` must hold tags O, B-NAME or I-NAME, got 'LOC'",
         ),
-        ("t.conll", "a O\nb S-LOC\n", r"^t\.conll: line 1: .* got 'S-LOC'"),
+        ("t.conll", "a O\nb S-LOC\n", r"^t\.conll: line 1: .* got 'S-LOC' at token 'b'; write BIOES"),
         ("t.conll", "a O\n\nb O\nc\n", r"^t\.conll:4: a line must be a token and its tag, got 'c'"),
         (
             "t.jsonl",
@@ -327,3 +327,26 @@ def test_a_type_that_train_lacks_is_refused_with_its_line(tmp_path):
     (tmp_path / "dev.conll").write_text("Rome B-LOC\n\nPeter B-PER\n")
     with pytest.raises(DataError, match=r"^dev\.conll: `PER` of column `tags` .* \(line 3\), so it cannot"):
         examine(DataSpec(inputs=("tokens",), target="tags", path=tmp_path), TASK)
+
+
+def test_the_pipeline_gives_whole_words_and_where_they_stand(tmp_path):
+    source = save_pretrained("bert", tmp_path)
+    loaded = load_pretrained(source, TARGETS, TASK)
+    pipeline = TASK.pipeline(loaded.model, loaded.processor)
+    number = {label: i for i, label in enumerate(TARGETS["labels"])}
+    wanted = {0: "B-LOC", 2: "B-PER", 3: "I-PER"}
+    for given in ("red-blue or  green. word1", ["red-blue", "or", "green.", "word1"]):
+        row = pipeline.preprocess(given)
+        logits = torch.full((len(row["begins"]), 5), -9.0)
+        for token, word in enumerate(row["begins"]):
+            # What continues a word says something else, which does not count.
+            logits[token, number[wanted.get(word, "O") if word >= 0 else "B-PER"]] = 9.0
+        found = pipeline.postprocess({**row, "logits": logits})
+        text = given if isinstance(given, str) else " ".join(given)
+        assert [(each["entity_group"], each["word"]) for each in found] == [
+            ("LOC", "red-blue"),
+            ("PER", text[text.index("green") :]),
+        ]
+        assert all(text[each["start"] : each["end"]] == each["word"] for each in found)
+        assert all(each["score"] > 0.99 for each in found)
+    assert pipeline([""]) == [[]]

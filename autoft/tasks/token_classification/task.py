@@ -36,6 +36,7 @@ IGNORED = -100
 """The tag of tokens that do not count: special ones, and those that continue a word."""
 OUTSIDE = "O"
 _TAG = re.compile(r"O|[BI]-.+")
+_OTHER_SCHEME = re.compile(r"[ESLU]-")
 
 
 class TokenClassification:
@@ -63,9 +64,12 @@ class TokenClassification:
             place = f"{split.source}: {split.unit} {number}: column `{column}`"
             if len(words or ()) != len(tags):
                 raise DataError(f"{place} has {len(tags)} tags for {len(words or ())} tokens in `{tokens}`")
-            wrong = next((tag for tag in tags if not _TAG.fullmatch(tag)), None)
-            if wrong is not None:
-                raise DataError(f"{place} must hold tags O, B-NAME or I-NAME, got {wrong!r}")
+            for word, tag in zip(words or (), tags, strict=True):
+                if not _TAG.fullmatch(tag):
+                    scheme = "; write BIOES and BILOU tags as BIO" if _OTHER_SCHEME.match(tag) else ""
+                    raise DataError(
+                        f"{place} must hold tags O, B-NAME or I-NAME, got {tag!r} at token {word!r}{scheme}"
+                    )
         return cells
 
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
