@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ import typer
 
 from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
-from autoft.signals import INTERRUPTED, handle_signals, look
+from autoft.signals import INTERRUPTED, STOPPING, handle_signals, look
 
 MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
@@ -52,12 +53,16 @@ def main() -> None:
     except AutoftError as error:
         typer.echo(f"autoft: {error}", err=True)
         sys.exit(MENDABLE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:  # Typer makes the one the other
+        if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
+            raise
         _leave_at_once()
 
 
 def _leave_at_once() -> NoReturn:
     """Ends the process without taking down its libraries, whose threads crashed one of 46 exits."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

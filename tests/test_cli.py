@@ -103,6 +103,8 @@ def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr(session, "run_session", interrupted)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process goes on
+    monkeypatch.setattr(os, "_exit", sys.exit)
     words = ["-o", "tracking.uri=http://me:hunter2@127.0.0.1:9", "-o", "budget.trials=3", "--for", "8h"]
     monkeypatch.setattr(sys, "argv", ["autoft", "search", "my spaces/tickets.yaml", *words])
     Path("my spaces").mkdir()
