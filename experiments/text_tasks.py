@@ -4,7 +4,7 @@
 
 FOLDER holds the public sets nlupp_multilabel and wnut17; urgency is a column of the quickstart's messages.
 MiniLM, the ranges that are searched by default. Each search is the command that a user types, in a new
-folder. All scores are of the validation rows, which the search chooses by: they say that a task is learnt,
+folder. All scores are of the validation rows, which the search chooses by: they say that a task is learned,
 not how good the winner is on new rows.
 
 - nlupp_multilabel: trivial gives each row the label that is most frequent; classical is a logistic regression

@@ -1,4 +1,4 @@
-"""A version against the champion, of each task: models that have learnt a toy problem, or have not."""
+"""A version against the champion, of each task: models that have learned a toy problem, or have not."""
 
 import copy
 import shutil
@@ -31,12 +31,12 @@ class World:
         self.rows = rows.write(folder / "rows").rows_path
         client = store.connect(uri)
         projection = Projection.open(client, store.experiment_id(client, NAME), self.info, "id")
-        learnt = tuned(task, rows, folder / "model", STEPS[task])
+        learned = tuned(task, rows, folder / "model", STEPS[task])
         models = {
-            "learnt": learnt,
-            "reordered": reordered(learnt),
+            "learned": learned,
+            "reordered": reordered(learned),
             "untaught": tuned(task, rows, folder / "model", 1),
-            "other labels": renamed(learnt),
+            "other labels": renamed(learned),
         }
         self.versions = {}
         for number, (kind, model) in enumerate(models.items()):
@@ -82,18 +82,18 @@ def world(request, empty_database, tmp_path_factory):
 
 
 def test_what_has_learnt_more_is_better_by_more_than_chance_and_the_other_way_round_is_not(world):
-    found = world.compared("learnt", "untaught")
+    found = world.compared("learned", "untaught")
     assert found.is_better
     assert found.metric.name == world.objective
     assert world.said == [f"comparing version 1 of toys with version 3, the champion, on {found.rows} rows"]
     assert 50 <= found.rows <= VALIDATION
-    back = world.compared("untaught", "learnt")
+    back = world.compared("untaught", "learned")
     assert not back.is_better
     assert (back.one, back.other) == (found.other, found.one)
 
 
 def test_the_order_of_the_labels_does_not_count(world):
-    found = world.compared("learnt", "reordered")
+    found = world.compared("learned", "reordered")
     assert found.one == pytest.approx(found.other, rel=1e-6)
     assert (found.low, found.high) == pytest.approx((0, 0), abs=1e-3)
     assert not found.is_better
@@ -103,4 +103,4 @@ def test_other_labels_are_not_compared(world):
     with pytest.raises(
         NotComparableError, match=r"has other labels: it lacks `.*` and it alone has `B-other`"
     ):
-        world.compared("learnt", "other labels")
+        world.compared("learned", "other labels")

@@ -193,8 +193,12 @@ def _class_labels(schema: pa.Schema) -> dict[str, list[str]]:
 
 
 def _of_one(kind: Any) -> Any:
-    """The description of a column's values; of a list's elements, which it has under a key or in a list."""
-    return kind[0] if isinstance(kind, list) else kind.get("feature", kind)
+    """The description of a column's values; of a list's elements, which it has under a key or in a list.
+
+    One that is written in no known way has no names, and takes those of no other column away.
+    """
+    one = kind[0] if isinstance(kind, list) and kind else kind
+    return one.get("feature", one) if isinstance(one, dict) else {}
 
 
 def _mend(path: Path) -> str:

@@ -30,7 +30,7 @@ class DataSummary:
     """What is known of a study's rows, without the rows."""
 
     targets: Targets
-    """What the task has learnt of the target column on the training rows."""
+    """What the task has learned of the target column on the training rows."""
     sizes: Mapping[str, int]
     """Rows by split; only the splits that there are."""
     counts: Mapping[str, Mapping[str, int]]
@@ -95,9 +95,9 @@ def read_rows(path: Path) -> pa.Table:
         split: {label: count[number] for number, label in enumerate(labels)}
         for split, count in _label_counts(rows).items()
     }
-    learnt = {"targets": json.dumps({"labels": labels}), "counts": json.dumps(counts)}
+    learned = {"targets": json.dumps({"labels": labels}), "counts": json.dumps(counts)}
     names = ["target" if name == "label" else name for name in rows.column_names]
-    return rows.rename_columns(names).replace_schema_metadata({"digest": about[b"digest"], **learnt})
+    return rows.rename_columns(names).replace_schema_metadata({"digest": about[b"digest"], **learned})
 
 
 def _label_counts(rows: pa.Table) -> dict[str, Counter[int]]:
@@ -260,7 +260,7 @@ def _require_disjoint_groups(splits: Mapping[str, RawSplit], group: str) -> None
 
 def _digest(splits: Mapping[str, RawSplit], spec: DataSpec, targets: Targets) -> str:
     digest = hasher()
-    # What else was learnt follows from the cells, but for the last bits of a mean.
+    # What else was learned follows from the cells, but for the last bits of a mean.
     labels = targets.get("labels")
     digest.update(json.dumps(["autoft rows 1", spec.inputs, spec.target, labels]).encode())
     for name, split in splits.items():

@@ -1,4 +1,4 @@
-"""What is learnt of a target column: what `prepare` asks of a task, which lies above the data."""
+"""What is learned of a target column: what `prepare` asks of a task, which lies above the data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from autoft.data.rows import Cell, Finding, RawSplit
 from autoft.spec.task import TaskSpec
 
 Targets = Mapping[str, Any]
-"""What was learnt of the target on the training rows, as JSON values: label names, a set of tags, a scale."""
+"""What was learned of the target on the training rows, as JSON values: label names, tags, a scale."""
 
 
 class TargetRules(Protocol):
@@ -27,7 +27,7 @@ class TargetRules(Protocol):
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
         """Learnt on `splits["train"]` alone, and checked on the others; cells are clean.
 
-        Raises DataError where the task cannot be learnt from them.
+        Raises DataError where the task cannot be learned from them.
         """
 
     def strata(self, cells: Sequence[Cell]) -> Sequence[str | None] | None:

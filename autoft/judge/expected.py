@@ -47,7 +47,7 @@ def score(task: Task, metric: str, replicas: Sequence[Answers], targets: Targets
         task: what they were trained for.
         metric: its name.
         replicas: all of the same rows, in the same order.
-        targets: what was learnt of the target column.
+        targets: what was learned of the target column.
     """
     rows = len(next(iter(replicas[0].predictions.values())))
     generator = np.random.default_rng(SEED)

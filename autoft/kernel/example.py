@@ -25,7 +25,7 @@ def encoded_example(
     Args:
         rows: with the columns of rows.arrow, at least one.
         processor: the model's.
-        targets: what the task has learnt of the target column.
+        targets: what the task has learned of the target column.
         task: the study's.
         token_limit: of the model; longer rows are cut. None where there is none.
 

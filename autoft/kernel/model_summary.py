@@ -56,7 +56,7 @@ def fit_to_models(
 
     Args:
         spec: the request.
-        targets: what the task has learnt of the target column.
+        targets: what the task has learned of the target column.
         train_rows: how many there are.
         rows: some of them, on which the models are examined; see `load_pretrained`.
 

@@ -58,7 +58,7 @@ def paired_difference(
         one: what it predicts for n rows.
         other: the same of the other.
         encoded: the targets of these rows.
-        targets: what was learnt of the target column.
+        targets: what was learned of the target column.
     """
     mine, theirs = (task.score(each, encoded, targets)[metric] for each in (one, other))
     low = high = np.nan

@@ -106,7 +106,7 @@ def load_pretrained(
 
     Args:
         source: where the model lies.
-        targets: what the task has learnt of the target column.
+        targets: what the task has learned of the target column.
         task: what the model is to be fine-tuned for.
         rows: of the study (of rows.arrow), the first of which the model is examined on; without any it is
             a short text.

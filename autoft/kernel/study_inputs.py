@@ -31,7 +31,7 @@ class StudyInputs:
     """rows.arrow of the prepared data."""
     rows_digest: str
     targets: Targets
-    """What the task has learnt of the target column."""
+    """What the task has learned of the target column."""
     cache: Path
     """Folder for encoded rows, shared by the node's workers."""
     task_name: str

@@ -31,7 +31,7 @@ class TrialContext:
     """From a batch to logits, through what of the model has to run."""
     task: Task
     targets: Targets
-    """What the task has learnt of the target column."""
+    """What the task has learned of the target column."""
     train: BatchSource
     validation: BatchSource
     device: torch.device

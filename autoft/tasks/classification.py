@@ -1,4 +1,4 @@
-"""One label a row: its names learnt, and how good predictions are. What all such tasks share."""
+"""One label a row: its names learned, and how good predictions are. What all such tasks share."""
 
 import math
 from collections import Counter

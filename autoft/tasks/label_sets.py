@@ -35,7 +35,7 @@ def known_labels(
             names = natural_order(set().union(*of_rows[name]) - known)
             raise DataError(
                 f"{split.source}: {listed(names, '`')} of column `{column}` is not in the train split "
-                f"({split.places(strange)}), so it cannot be learnt: add training rows with it or remove it; "
+                f"({split.places(strange)}), so it cannot be learned: add training rows or remove it; "
                 "if autoft has drawn the splits, try another data.split.seed"
             )
     return list(natural_order(known))
@@ -45,7 +45,7 @@ def rarest_strata(of_rows: Sequence[Set[str]]) -> list[str | None]:
     """For each row its rarest label, so that rare labels are in every split.
 
     None, which keeps a row in train, where a stratum would be smaller than FEWEST: what occurs there alone
-    could not be learnt.
+    could not be learned.
     """
     counts = Counter(label for labels in of_rows for label in labels)
     strata = [min(labels, key=lambda each: (counts[each], each), default="") for labels in of_rows]

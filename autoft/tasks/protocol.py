@@ -56,7 +56,7 @@ class Task(TargetRules, Protocol):
         """
 
     def guess_loss(self, targets: Targets) -> float:
-        """What `loss` over `weight` comes to for a model that has learnt nothing."""
+        """What `loss` over `weight` comes to for a model that has learned nothing."""
 
     def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
         """What `score` needs of a batch, [b, ...] each.
@@ -72,7 +72,7 @@ class Task(TargetRules, Protocol):
         Args:
             predictions: of n rows.
             encoded: their targets [n].
-            targets: what was learnt.
+            targets: what was learned.
         """
 
     def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
@@ -89,12 +89,12 @@ class Task(TargetRules, Protocol):
     def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
         """Makes a trained model answer alone, and sets what its answers mean.
 
-        What it has learnt besides its weights, such as a scale or a threshold, goes into them or into its
+        What it has learned besides its weights, such as a scale or a threshold, goes into them or into its
         configuration.
 
         Args:
             model: changed in place.
-            targets: what was learnt of the target column.
+            targets: what was learned of the target column.
             validation: gives the validation rows and what the model predicts for them.
 
         Raises:

@@ -69,6 +69,8 @@ def test_parquet_lists_of_class_labels_give_their_names(tmp_path, of_lists):
     features = {"tags": tags, "tokens": [{"dtype": "string"}], "about": {"id": {"dtype": "int32"}}}
     rows = {"tokens": [["in", "Rome"], ["no"], None], "tags": [[0, 1], [0], []], "queue": [1, 0, 1]}
     features["queue"] = {"names": ["billing", "returns"], "_type": "ClassLabel"}
+    # Columns that are described in no known way take no names away.
+    features |= {"odd": [], "odder": "text", "oddest": None}
     meta = {"huggingface": json.dumps({"info": {"features": features}})}
     pq.write_table(pa.table(rows).replace_schema_metadata(meta), tmp_path / "t.parquet")
     split = read_file(tmp_path / "t.parquet", ["tokens", "tags", "queue"], ["tokens", "tags"])

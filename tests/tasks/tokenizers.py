@@ -32,8 +32,8 @@ def _bytes(folder, kind):
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=290, special_tokens=special, initial_alphabet=alphabet)
     backend.train_from_iterator(SEEN, trainer)
-    learnt = json.loads(backend.to_str())["model"]
-    kind(vocab=learnt["vocab"], merges=[tuple(merge) for merge in learnt["merges"]]).save_pretrained(folder)
+    learned = json.loads(backend.to_str())["model"]
+    kind(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]]).save_pretrained(folder)
     return folder
 
 
