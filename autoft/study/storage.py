@@ -16,7 +16,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SAWarning, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SAWarning, SQLAlchemyError
 
 from autoft.errors import StudyError
 from autoft.spec.databases import connect_timeout
@@ -235,11 +235,10 @@ def _open_storage(url: str | None, folder: Path) -> BaseStorage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # about what it does not know in the URL
             if url is None:
-                return RDBStorage(
-                    f"sqlite:///{folder / DATABASE}", engine_kwargs={"connect_args": {"timeout": 60}}
-                )
-            connect_args = connect_timeout(url, CONNECT_TIMEOUT_S)
-            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": connect_args})
+                sqlite = f"sqlite:///{folder / DATABASE}"
+                return _with_tables(lambda: RDBStorage(sqlite, {"connect_args": {"timeout": 60}}))
+            server = {"pool_pre_ping": True, "connect_args": connect_timeout(url, CONNECT_TIMEOUT_S)}
+            return _with_tables(lambda: RDBStorage(url, server))
     except RuntimeError as error:  # what Optuna raises for tables that it does not know
         shown = str(folder / DATABASE) if url is None else _without_password(url)
         raise StudyError(
@@ -250,6 +249,19 @@ def _open_storage(url: str | None, folder: Path) -> BaseStorage:
         shown = str(folder / DATABASE) if url is None else _without_password(url)
         reason = str(getattr(error, "orig", None) or error).splitlines()[0].replace(url or shown, shown)
         raise StudyError(f"search.storage: {shown} does not open: {redact(reason)}") from None
+
+
+def _with_tables(opened: Callable[[], BaseStorage]) -> BaseStorage:
+    """Optuna makes each table that it does not see. Where another process made it first, it looks again."""
+    until = time.monotonic() + CONNECT_TIMEOUT_S
+    while True:
+        try:
+            return opened()
+        except SQLAlchemyError as error:
+            made = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not made or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def _would_be_made(url: str) -> bool:

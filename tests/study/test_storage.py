@@ -1,9 +1,11 @@
 """Opening, continuing and protecting a study."""
 
 import sqlite3
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import optuna
@@ -180,6 +182,26 @@ def test_a_missing_study_is_named(folder: Path) -> None:
     opened(make_spec(), folder)
     with pytest.raises(StudyError, match="study 'other': there is none in"):
         find_study("other", folder)
+
+
+def test_a_study_may_be_looked_for_while_it_is_created(folder: Path) -> None:
+    """Optuna makes its tables one by one: a look between two of them once ended the search."""
+    created = Event()
+
+    def look(where: Path) -> None:
+        while not created.is_set():
+            with suppress(MissingStudyError):
+                find_study("study", where)
+
+    for attempt in range(5):
+        created.clear()
+        with ThreadPoolExecutor(2) as pool:
+            looking = [pool.submit(look, folder / str(attempt)) for _ in range(2)]
+            try:
+                assert opened(make_spec(), folder / str(attempt)).study_name == "study"
+            finally:
+                created.set()
+        assert [one.result() for one in looking] == [None, None]
 
 
 def test_who_looks_for_a_study_makes_no_database(folder: Path, tmp_path: Path) -> None:
