@@ -8,7 +8,7 @@ import torch
 
 from autoft.data.batch import Batch, collate, evaluation_batches
 from autoft.data.encoded import Array, Encoded, taken
-from autoft.kernel.boundary.states import States, narrowed, vectors
+from autoft.kernel.boundary.states import VECTORS, States, lone, narrowed, vectors
 from autoft.kernel.device import FORWARD_TOKENS
 
 EVALUATION_VECTORS = 2048
@@ -29,13 +29,14 @@ class BatchSource:
         """`chosen` [n] are the rows of `encoded`; `states` are of all of its rows."""
         self.states, self.device = states, device
         self._chosen = chosen
-        self._encoded = encoded if states is None else narrowed(encoded, states.reads)
+        self._encoded = encoded if states is None else narrowed(encoded, states.layout)
+        self._lone = {} if states is None else Batch(lone(encoded), {}).to(device).inputs
         self.targets: Mapping[str, Array] = {
             name: taken(array, chosen) for name, array in encoded.targets.items()
         }
         self.lengths = encoded.lengths[chosen]
         # Rows of one token need no padding: a batch of them is a choice from all of them.
-        self._vectors = states is not None and states.reads != "all"
+        self._vectors = states is not None and states.layout in VECTORS
         self.padded_lengths = np.ones_like(self.lengths) if self._vectors else self.lengths
         self._whole = vectors(self._encoded).to(device) if self._vectors else None
         self._evaluation: list[tuple[np.ndarray, Batch]] = []
@@ -71,13 +72,14 @@ class BatchSource:
     def _inputs(self, rows: np.ndarray) -> Batch:
         own = self._chosen[rows]
         if self._whole is None:
-            return collate(self._encoded, own).to(self.device)
+            batch = collate(self._encoded, own).to(self.device)
+            return Batch({**batch.inputs, **self._lone}, batch.targets)
         places = torch.from_numpy(own).to(self.device)
         inputs, targets = (
             {name: tensor.index_select(0, places) for name, tensor in tensors.items()}
             for tensors in (self._whole.inputs, self._whole.targets)
         )
-        return Batch(inputs, targets)
+        return Batch({**inputs, **self._lone}, targets)
 
     def with_states(self, batch: Batch, rows: np.ndarray) -> Batch:
         """The batch of `rows` with their states."""

@@ -44,6 +44,8 @@ class Anatomy:
     last one that makes something else which a block above takes, as T5's first makes the position bias."""
     constants: frozenset[str]
     """Names of the parameters that the architecture never trains, as Whisper's sinusoidal positions."""
+    encoder_end: int | None = None
+    """The boundary between encoder and decoder: all blocks above take the states there, beside their own."""
     stem_name: str | None = None
     """The module that hands the first block its states, where these have the shape of all blocks' states."""
 
@@ -92,6 +94,7 @@ def find_blocks(model: PreTrainedModel, inputs: Mapping[str, torch.Tensor]) -> A
         head_parameters=_names(model, _head_parameters(model, head), shared),
         still_run=tuple(_still_run(blocks, boundary, calls) for boundary in range(len(blocks) + 1)),
         constants=frozenset(name for name, value in model.named_parameters() if not value.requires_grad),
+        encoder_end=_encoder_end(blocks, calls),
         # An encoder and a decoder have rows of their own lengths, which may be the same by chance.
         stem_name=_stem(names, blocks, calls) if len(stacks) == 1 else None,
     )
@@ -131,6 +134,16 @@ def _still_run(blocks: Sequence[nn.Module], boundary: int, calls: Calls) -> int:
     # What is made later is made in any case; what the embeddings made is older than every block.
     made = [calls.made[tensor] for tensor in taken if calls.made.get(tensor, math.inf) <= calls.last_end[top]]
     return sum(calls.first_start[block] < max(made, default=0) for block in blocks)
+
+
+def _encoder_end(blocks: Sequence[nn.Module], calls: Calls) -> int | None:
+    for boundary in range(1, len(blocks)):
+        top, bottom = blocks[boundary - 1], blocks[boundary]
+        span = range(calls.last_end[top], calls.first_start[bottom])  # a norm may follow the last block
+        handed = {calls.outputs.get(top)} | {tensor for tensor, tick in calls.made.items() if tick in span}
+        if all(handed.intersection(calls.inputs[block][1:]) for block in blocks[boundary:]):
+            return boundary
+    return None
 
 
 def _stem(names: Mapping[nn.Module, str], blocks: Sequence[nn.Module], calls: Calls) -> str | None:

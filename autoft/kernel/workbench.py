@@ -19,7 +19,7 @@ from autoft.kernel import loop
 from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
-from autoft.kernel.boundary.inject import CachedOutput, injected
+from autoft.kernel.boundary.inject import CachedOutput, Cut, injected
 from autoft.kernel.boundary.plan import Boundary
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
@@ -89,8 +89,8 @@ class Workbench:
         resident = self._load(config.model)
         rows_key, _ = self._encode(config, resident)
         resident.renew(config)
-        batch_sources, boundary = self._batch_sources(config, resident)
-        with self._shortened(config, resident, batch_sources["validation"], boundary) as (
+        batch_sources, cut = self._batch_sources(config, resident)
+        with self._shortened(config, resident, batch_sources["validation"], cut) as (
             forward,
             checkpointed,
         ):
@@ -130,7 +130,7 @@ class Workbench:
 
     @contextmanager
     def _shortened(
-        self, config: FineTuneConfig, resident: Resident, batch_source: BatchSource, boundary: int | None
+        self, config: FineTuneConfig, resident: Resident, batch_source: BatchSource, cut: Cut | None
     ) -> Iterator[tuple[Callable[[Batch], torch.Tensor], Callable[[], Mapping[str, torch.Tensor]]]]:
         """The model as this trial runs it, without what no result depends on.
 
@@ -141,9 +141,9 @@ class Workbench:
         cached_output = chain = occurring = None
         table = plan.tables.get(config.model) if _trains_occurring_tokens_only(config) else None
         with ExitStack() as stack:
-            if boundary is not None:
-                cached_output = stack.enter_context(injected(model, anatomy, boundary))
-            if cached_output is not None and boundary == len(anatomy.blocks):
+            if cut is not None:
+                cached_output = stack.enter_context(injected(model, anatomy, *cut))
+            if cached_output is not None and cut == (len(anatomy.blocks),):
                 chain = find_chain(
                     model,
                     anatomy,
@@ -169,12 +169,11 @@ class Workbench:
 
     def _batch_sources(
         self, config: FineTuneConfig, resident: Resident
-    ) -> tuple[dict[str, BatchSource], int | None]:
-        """The splits' rows, and the boundary at which their states are stored, if they are."""
+    ) -> tuple[dict[str, BatchSource], Cut | None]:
+        """The splits' rows, and the boundaries at which their states are stored, if they are."""
         rows_key, encoded = self._encode(config, resident)
         frozen = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
-        planned = self.study_inputs.cache_plan.of(config.model, self._length(config))
-        wanted = next((each for each in planned if each.boundary == frozen), None)
+        wanted = self.study_inputs.cache_plan.read(config.model, self._length(config), frozen)
         key = rows_key, wanted
         if self._fed is None or self._fed[0] != key:
             self._fed = None  # its states may lie where this trial needs the room
@@ -187,7 +186,7 @@ class Workbench:
             self._fed = key, sources
         for batch_source in self._fed[1].values():
             batch_source.renew()
-        return self._fed[1], None if wanted is None else frozen
+        return self._fed[1], None if wanted is None else wanted.cut
 
     def _load(self, name: str) -> Resident:
         if self._resident is None or self._resident[0] != name:

@@ -21,8 +21,11 @@ def headline(plan: CachePlan) -> str:
 
 def kept(boundary: Boundary) -> str:
     """One boundary: `24.8 MB, whole rows, after block 2`."""
-    what = "whole rows" if boundary.reads == "all" else f"the {boundary.reads} token of a row"
-    return f"{size_text(boundary.bytes)}, {what}, after block {boundary.boundary}"
+    what = {"ragged": "whole rows", "fixed": "whole rows", "mean": "the mean of a row"}.get(
+        boundary.layout, f"the {boundary.layout} token of a row"
+    )
+    encoder = "" if boundary.encoder is None else f", and after block {boundary.encoder}, the encoder's last"
+    return f"{size_text(boundary.bytes)}, {what}, after block {boundary.boundary}{encoder}"
 
 
 def tell(plan: CachePlan, console: Console) -> None:

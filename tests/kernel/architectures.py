@@ -205,7 +205,7 @@ TEXT = {
         ("transformer.decoder.final_layer_norm.", "classification_head."),
         shared=("SelfAttention.relative_attention_bias.",),  # of the first block, for all of its stack
         head_drops=True,
-        refused={2: MAKES_MORE, 5: MAKES_MORE},
+        refused={5: MAKES_MORE},
     ),
     "umt5": Architecture(  # a table in each block
         named("umt5"),
@@ -233,7 +233,7 @@ LANGUAGE = {
         (*layers("encoder.block", 2), *layers("decoder.block", 3)),
         ("decoder.final_layer_norm.",),
         shared=("SelfAttention.relative_attention_bias.",),
-        refused={2: MAKES_MORE, 4: MAKES_MORE},
+        refused={4: MAKES_MORE},
         inputs=translation,
     ),
     "bart-lm": Architecture(

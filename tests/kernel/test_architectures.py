@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from autoft.kernel.blocks import Anatomy, find_blocks, trained_parameters
-from autoft.kernel.boundary.inject import injected, states_at
+from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, states_at
 from autoft.kernel.boundary.valid import refusal
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_depth
 from autoft.spec.hyperparameters import Depth
@@ -94,8 +94,8 @@ def test_stored_states_change_no_bit_or_are_refused_with_the_reason(name):
         set_depth(one.model, one.anatomy, depth, dropout=0.0)
         evaluation_mode(one.model)
         plain = one.logits()
-        states = states_at(one.model, one.anatomy, [blocks - depth], one.inputs)[blocks - depth]
-        with injected(one.model, one.anatomy, blocks - depth) as cached_output:
+        cut, states = stored(one, depth)
+        with injected(one.model, one.anatomy, *cut) as cached_output:
             cached_output.states = states
             cached = one.logits()
         assert torch.equal(plain, cached)
@@ -103,6 +103,15 @@ def test_stored_states_change_no_bit_or_are_refused_with_the_reason(name):
             continue
         for gradient, other in zip(one.gradients(plain, depth), one.gradients(cached, depth), strict=True):
             assert (gradient is None and other is None) or torch.equal(gradient, other)
+
+
+def stored(one: Examined, depth: int) -> tuple[Cut, torch.Tensor]:
+    """The first cut that can be stored: rows of an encoder and its decoder may be of other lengths."""
+    for cut in cuts(one.anatomy, depth):
+        found = states_at(one.model, one.anatomy, cut, one.inputs)
+        if len({found[boundary].shape for boundary in cut}) == 1:
+            return cut, cut_states(found, cut)
+    raise AssertionError(f"no cut at depth {depth}")
 
 
 def outputs(one: Examined, seed: int) -> list[torch.Tensor]:

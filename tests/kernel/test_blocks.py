@@ -69,6 +69,13 @@ def test_blocks_that_make_more_than_states_still_run_below_a_boundary(name, stil
     assert anatomy_of(tiny_model(name)).still_run == still_run
 
 
+@pytest.mark.parametrize(
+    ("name", "end"), [("t5", 3), ("umt5", 3), ("bart", 1), ("bert", None), ("swin", None), ("mpnet", None)]
+)
+def test_an_encoder_ends_where_all_blocks_above_take_its_output(name, end):
+    assert anatomy_of(tiny_model(name)).encoder_end == end
+
+
 def test_t5_s_blocks_hand_on_the_biases_that_they_are_given():
     # Arguments 2 and 5 of a block: the bias of its attention to itself and of that to the encoder.
     outlets = anatomy_of(tiny_model("t5")).block_outlets

@@ -179,6 +179,13 @@ def encoded_texts(rows: list[np.ndarray], labels: np.ndarray) -> Encoded:
     return Encoded({"input_ids": ids}, {"labels": np.asarray(labels, np.int32)}, lengths)
 
 
+def encoded_images(pixels: np.ndarray) -> Encoded:
+    """Of [n, 3, y, x], with a label each; a row counts as sixteen tokens."""
+    n = len(pixels)
+    labels = {"labels": np.arange(n, dtype=np.int32) % 3}
+    return Encoded({"pixel_values": pixels.astype(np.float32)}, labels, np.full(n, 16))
+
+
 def write_rows(folder: Path, train_rows: int = 48, validation_rows: int = 20, n_inputs: int = 1) -> Path:
     """Each row's label is the one color among its words."""
     rng = np.random.default_rng(0)

@@ -9,8 +9,8 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.report.cache_lines import tell
 
 KEPT = (
-    Boundary("./m", 64, boundary=4, reads="all", width=384, bytes=27_000_000),
-    Boundary("./m", 64, boundary=6, reads="first", width=384, bytes=1_200_000),
+    Boundary("./m", 64, boundary=4, layout="ragged", shape=(384,), bytes=27_000_000),
+    Boundary("./m", 64, boundary=6, layout="first", shape=(1, 384), bytes=1_200_000),
 )
 NOTE = "nothing at depth all: the embeddings are trained"
 

@@ -14,7 +14,7 @@ from autoft.data.files import hasher, locked
 from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.boundary.states import States, positions
+from autoft.kernel.boundary.states import VECTORS, States, positions
 from autoft.kernel.device import Precision, free_gpu_memory
 from autoft.kernel.resident import Resident
 
@@ -50,7 +50,7 @@ class BoundaryCache:
                 if flat is None:
                     flat = self._fill(resident, encoded, files, wanted, precision)
         placed = _placed(flat, resident.model.device)
-        return States(placed, wanted.reads, positions(encoded.lengths, wanted.reads))
+        return States(placed, wanted.layout, positions(encoded.lengths, wanted.layout))
 
     def _key(self, resident: Resident, wanted: Boundary, rows_key: str, precision: Precision) -> str:
         """Everything that decides the bits of the states, but for the boundary.
@@ -58,11 +58,11 @@ class BoundaryCache:
         The other boundaries do too: on the way to a higher one, states are rounded at each.
         """
         parts = [
-            "autoft states 2",
+            "autoft states 3",
             resident.pretrained_digest,
             rows_key,
             [precision, self.plan.dtype, self.plan.fill_tokens],
-            [[each.boundary, each.reads] for each in self.plan.of(wanted.model, wanted.max_length)],
+            [[each.cut, each.layout] for each in self.plan.of(wanted.model, wanted.max_length)],
             resident.model.config._attn_implementation,
             _device(resident),
             [torch.__version__, transformers.__version__],
@@ -90,7 +90,7 @@ class BoundaryCache:
             files.drop_leftovers(each)
             if files.file(each).exists():
                 _log.warning("%s: the file is damaged; it is computed again", files.file(each).name)
-        base = _base(found, missing[0], encoded)
+        base = _base(found, min(each.cut[0] for each in missing), encoded)
 
         def run(targets: Mapping[int, torch.Tensor]) -> None:
             model, anatomy = resident.model, resident.anatomy
@@ -150,21 +150,22 @@ class _CacheFiles:
     def _prefix(self, boundary: Boundary) -> str:
         digest = hasher()
         digest.update(f"{boundary.model} {self._device}".encode())
-        name = f"{digest.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.reads}"
+        name = f"{digest.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.layout}"
         return f"states-{name}"
 
 
-def _shape(boundary: Boundary, encoded: Encoded) -> tuple[int, int]:
-    return int(positions(encoded.lengths, boundary.reads)[-1]), boundary.width
+def _shape(boundary: Boundary, encoded: Encoded) -> tuple[int, ...]:
+    return int(positions(encoded.lengths, boundary.layout)[-1]), *boundary.shape
 
 
 def _base(
-    found: Mapping[Boundary, torch.Tensor | None], lowest: Boundary, encoded: Encoded
+    found: Mapping[Boundary, torch.Tensor | None], lowest: int, encoded: Encoded
 ) -> tuple[int, States] | None:
-    """The nearest stored boundary below `lowest` with whole rows."""
+    """The nearest stored boundary below `lowest` with whole rows, and in an encoder."""
     for each, flat in reversed(list(found.items())):
-        if flat is not None and each.boundary < lowest.boundary and each.reads == "all":
-            return each.boundary, States(flat, "all", positions(encoded.lengths, "all"))
+        usable = each.boundary < lowest and each.encoder is None and each.layout not in VECTORS
+        if flat is not None and usable:
+            return each.boundary, States(flat, each.layout, positions(encoded.lengths, each.layout))
     return None
 
 

@@ -15,6 +15,7 @@ from autoft.kernel.boundary.worth import Candidate, Probe
 from autoft.kernel.device import FORWARD_TOKENS, Precision, choose_device
 from autoft.kernel.initialize import initialize
 from autoft.kernel.study_inputs import StudyInputs
+from autoft.spec.hyperparameters import Depth
 from autoft.spec.size import size_text
 from autoft.spec.space import Choice, Value
 from autoft.spec.study import StudySpec
@@ -111,14 +112,18 @@ def _look(
             of_lengths[min(length, found.longest.get(ref.name, length))] += share
         found.lengths[ref.name] = len(of_lengths)
         depths = _shares(spec, "unfreeze_depth") if spec.resources.cache else {}
-        for depth, of_depth in depths.items():
-            of_all = probe.mean(passes) * of_depth / len(spec.models)
-            reading = {length: of_all * share for length, share in of_lengths.items()}
-            for tried in probe.candidates("all" if depth == "all" else int(depth), reading):
-                if isinstance(tried, LeftOut):
-                    found.left_out.append(tried)
-                else:
-                    found.candidates.append(tried)
+        of_all = probe.mean(passes) / len(spec.models)
+        reading: dict[Depth, dict[int, float]] = {
+            "all" if depth == "all" else int(depth): {
+                length: of_all * of_depth * share for length, share in of_lengths.items()
+            }
+            for depth, of_depth in depths.items()
+        }
+        for tried in probe.candidates(reading):
+            if isinstance(tried, LeftOut):
+                found.left_out.append(tried)
+            else:
+                found.candidates.append(tried)
     return found
 
 
@@ -129,18 +134,19 @@ def _within(budget: int, candidates: list[Candidate]) -> tuple[list[Boundary], l
     """
     kept: list[Boundary] = []
     ranked = sorted(candidates, key=lambda each: -each.saved_s)
-    left_out = [_left_out(each, f"{MOST} others save more") for each in ranked[MOST:]]
+    left_out = [note for each in ranked[MOST:] for note in _left_out(each, f"{MOST} others save more")]
     for each in sorted(ranked[:MOST], key=lambda each: -each.saved_s / max(1, each.boundary.bytes)):
         if sum(other.bytes for other in kept) + each.boundary.bytes <= budget:
             kept.append(each.boundary)
         else:
             reason = f"no room for {size_text(each.boundary.bytes)} within {size_text(budget)}"
-            left_out.append(_left_out(each, reason))
+            left_out += _left_out(each, reason)
     return kept, left_out
 
 
-def _left_out(candidate: Candidate, reason: str) -> LeftOut:
-    return LeftOut(candidate.boundary.model, candidate.boundary.max_length, candidate.depth, reason)
+def _left_out(candidate: Candidate, reason: str) -> list[LeftOut]:
+    model, max_length = candidate.boundary.model, candidate.boundary.max_length
+    return [LeftOut(model, max_length, depth, reason) for depth in candidate.depths]
 
 
 def _shares(spec: StudySpec, name: str) -> dict[Value, float]:

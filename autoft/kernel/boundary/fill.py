@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 from autoft.data.batch import collate, evaluation_batches
 from autoft.data.encoded import Encoded
 from autoft.kernel.blocks import Anatomy
-from autoft.kernel.boundary.inject import injected, states_at
+from autoft.kernel.boundary.inject import cut_states, injected, states_at
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.boundary.states import States, flattened, positions
+from autoft.kernel.boundary.states import States, kept, positions
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 
@@ -36,15 +36,17 @@ def fill(
         plan: the study's.
         planned: every boundary that the plan has for this model and length; states are rounded at each, so
             it is the same whether one is filled from the rows or from a lower boundary.
-        targets: by boundary, [positions, hidden] each.
-        base: the boundary to begin at, below all targets, with whole rows; None begins with the rows.
+        targets: by boundary, as `States.flat`.
+        base: the boundary to begin at, below all that is stored of the targets, with whole rows; None begins
+            with the rows.
         precision: of the study.
     """
     evaluation_mode(model)
-    reads = {each.boundary: each.reads for each in planned}
+    wanted = [each for each in planned if each.boundary in targets]
     first = 0 if base is None else base[0]
-    ends = {each.boundary: positions(encoded.lengths, each.reads) for each in planned}
-    through = [boundary for boundary in sorted(reads) if first < boundary <= max(targets)]
+    ends = {each.boundary: positions(encoded.lengths, each.layout) for each in wanted}
+    stored = sorted({boundary for each in planned for boundary in each.cut})
+    through = [boundary for boundary in stored if first < boundary <= max(targets)]
     with ExitStack() as stack:
         cached_output = stack.enter_context(injected(model, anatomy, first)) if first else None
         for rows in evaluation_batches(encoded.lengths, plan.fill_tokens):
@@ -53,11 +55,12 @@ def fill(
                 cached_output.states = base[1].of(rows, model.device)
             with autocast(model.device, precision):
                 found = states_at(model, anatomy, through, inputs, plan.torch_dtype)
-            for boundary, target in targets.items():
-                kept = flattened(found[boundary], encoded.lengths[rows], reads[boundary])
-                target[_places(ends[boundary], rows)] = kept.to(target.device)
+            for each in wanted:
+                target = targets[each.boundary]
+                flat = kept(cut_states(found, each.cut), encoded.lengths[rows], each.layout)
+                target[_places(ends[each.boundary], rows)] = flat.to(target.device)
 
 
 def _places(ends: np.ndarray, rows: np.ndarray) -> torch.Tensor:
-    """Where the states of `rows` lie, in the order in which `flattened` gives them."""
+    """Where the states of `rows` lie, in the order in which `kept` gives them."""
     return torch.from_numpy(np.concatenate([np.arange(ends[row], ends[row + 1]) for row in rows]))

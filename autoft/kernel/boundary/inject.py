@@ -3,11 +3,14 @@
 Of the b blocks below a boundary, the top one is replaced by a module that returns stored states, and
 those below it by modules that let pass what they are given. Where a block above takes more than states from
 one of them, that one and all below it stay and run (`Anatomy.still_run`): T5's first block makes the position
-bias that all the others hand on.
+bias that all the others hand on. Where a decoder is cut, its blocks take the encoder's output too, so that is
+stored with its own states, or alone (`cuts`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +18,23 @@ from torch import nn
 
 from autoft.kernel.blocks import Anatomy
 from autoft.kernel.probe import ReturnSpec, arguments
+from autoft.spec.hyperparameters import Depth
+
+Cut = tuple[int, ...]
+"""The boundaries whose states are stored together: one, or an encoder's end and one in its decoder."""
+
+
+def cuts(anatomy: Anatomy, depth: Depth) -> list[Cut]:
+    """What may stand below the trained blocks of `depth`, most spared first.
+
+    In a decoder it is the states there with the encoder's output; or that output alone, above which the
+    decoder's frozen blocks run. Empty where all frozen blocks have to run.
+    """
+    frozen, end = len(anatomy.frozen_blocks(depth)), anatomy.encoder_end
+    found: list[Cut] = [(frozen,)]
+    if end is not None and frozen > end:  # what follows the last block takes that one's states alone
+        found = [(frozen,) if frozen == len(anatomy.blocks) else (end, frozen), (end,)]
+    return [cut for cut in found if anatomy.still_run[cut[-1]] < cut[-1]]
 
 
 class _PassThrough(nn.Module):
@@ -46,47 +66,51 @@ class PassThrough(_PassThrough):
         return self._wrapped(states, args, kwargs)
 
 
-class CachedOutput(_PassThrough):
-    """Stands for the top frozen block: gives the states that were computed before."""
+@dataclass
+class CachedOutput:
+    """What was computed before, of the batch that comes next."""
 
     states: torch.Tensor | None = None
-    """Of the batch that comes next; [rows, tokens, hidden] of a text model."""
+    """[rows, tokens, hidden] of a text model; those of several boundaries side by side along the last dim."""
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the block would return, with the stored states."""
+    def part(self, i: int, parts: int) -> torch.Tensor:
+        """Those of the i-th of so many boundaries."""
         assert self.states is not None  # whoever runs the model has set them
-        return self._wrapped(self.states, args, kwargs)
+        return self.states if parts == 1 else self.states.chunk(parts, dim=-1)[i].contiguous()
 
 
-class _CachedStem(_PassThrough):
-    """Stands for the embeddings, whose result nobody reads either: gives something of its shape."""
+class _Stored(_PassThrough):
+    """Stands for a block: gives the states that were computed before."""
 
-    def __init__(self, part: nn.Module, cached_output: CachedOutput) -> None:
-        super().__init__(part, ())
-        self.__dict__["_held"] = cached_output
+    def __init__(self, part: nn.Module, returns: ReturnSpec, states: Callable[[], torch.Tensor]) -> None:
+        super().__init__(part, returns)
+        self._states = states
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """The stored states, from which a model takes shape, type and device."""
-        states = self.__dict__["_held"].states
-        assert states is not None
-        return states
+        """What the block would return, with the stored states.
+
+        In place of the embeddings, whose result nobody reads, a model takes shape, type and device from them.
+        """
+        return self._wrapped(self._states(), args, kwargs)
 
 
 @contextmanager
-def injected(model: nn.Module, anatomy: Anatomy, boundary: int) -> Iterator[CachedOutput]:
-    """Replace the blocks below `boundary` (at least one) for a while; gives the place for the states.
+def injected(model: nn.Module, anatomy: Anatomy, *cut: int) -> Iterator[CachedOutput]:
+    """Replace the blocks below the boundaries of `cut` for a while; gives the place for the states.
 
-    Those that still run stay, so a boundary right above them has nothing to replace (`refusal` says so).
+    Those that still run stay, so a boundary right above them has nothing to replace (`cuts` leaves it out).
     """
-    first, top = anatomy.still_run[boundary], boundary - 1
-    cached_output = CachedOutput(anatomy.blocks[top], anatomy.block_outlets[top])
-    stands: dict[str, nn.Module] = {
-        anatomy.block_names[i]: PassThrough(anatomy.blocks[i], anatomy.block_outlets[i])
-        for i in range(first, top)
-    }
-    stands[anatomy.block_names[top]] = cached_output
-    if anatomy.stem_name is not None and first == 0:
-        stands[anatomy.stem_name] = _CachedStem(model.get_submodule(anatomy.stem_name), cached_output)
+    cached_output, stands, below = CachedOutput(), dict[str, nn.Module](), 0
+    for i, boundary in enumerate(cut):
+        first, top = max(below, anatomy.still_run[boundary]), boundary - 1
+        states = partial(cached_output.part, i, len(cut))
+        for j in range(first, top):
+            stands[anatomy.block_names[j]] = PassThrough(anatomy.blocks[j], anatomy.block_outlets[j])
+        stands[anatomy.block_names[top]] = _Stored(anatomy.blocks[top], anatomy.block_outlets[top], states)
+        below = boundary
+    if anatomy.stem_name is not None and anatomy.still_run[cut[0]] == 0:
+        stem = model.get_submodule(anatomy.stem_name)
+        stands[anatomy.stem_name] = _Stored(stem, (), partial(cached_output.part, 0, len(cut)))
     replaced = {name: model.get_submodule(name) for name in stands}
     try:
         for name, stand in stands.items():
@@ -99,6 +123,22 @@ def injected(model: nn.Module, anatomy: Anatomy, boundary: int) -> Iterator[Cach
 
 class _Reached(Exception):  # noqa: N818 - not an error: the rest of the forward pass is not needed
     pass
+
+
+@torch.no_grad()
+def run_to(model: nn.Module, part: str, inputs: Mapping[str, torch.Tensor]) -> None:
+    """A forward pass that ends behind the module of that name."""
+
+    def stop(module: nn.Module, args: Any, output: Any) -> None:
+        raise _Reached
+
+    handle = model.get_submodule(part).register_forward_hook(stop)
+    try:
+        model(**inputs)
+    except _Reached:
+        pass
+    finally:
+        handle.remove()
 
 
 @torch.no_grad()
@@ -139,3 +179,12 @@ def states_at(
         for handle in handles:
             handle.remove()
     return found
+
+
+def cut_states(found: Mapping[int, torch.Tensor], cut: Cut) -> torch.Tensor:
+    """What is stored for `cut` of the states at its boundaries: side by side, as `injected` takes it.
+
+    Raises:
+        RuntimeError: they are of other shapes, as where an encoder's rows and its decoder's differ in length.
+    """
+    return found[cut[0]] if len(cut) == 1 else torch.cat([found[boundary] for boundary in cut], dim=-1)

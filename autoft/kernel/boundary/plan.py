@@ -11,13 +11,14 @@ from typing import Any, Literal, cast
 
 import torch
 
-from autoft.kernel.boundary.states import Reads
+from autoft.kernel.boundary.inject import Cut
+from autoft.kernel.boundary.states import Layout
 from autoft.kernel.device import FORWARD_TOKENS
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """One boundary of one model and length of rows that is kept."""
+    """One boundary of one model and length of rows that is kept: one file."""
 
     model: str
     """The reference from space.yaml."""
@@ -25,12 +26,21 @@ class Boundary:
     """As `CachePlan.length` gives it."""
     boundary: int
     """Blocks below."""
-    reads: Reads
-    """`all` but for the head, which may read one token of a row."""
-    width: int
-    """Numbers a position: the hidden size."""
+    layout: Layout
+    """A vector only for the head, which may read no more of a row."""
+    shape: tuple[int, ...]
+    """Of a token's states where rows are ragged, else of a row's; the numbers of both boundaries of a cut."""
     bytes: int
     """Of training and validation rows together."""
+    encoder: int | None = None
+    """Where a decoder is cut: the boundary of its encoder's output, which is stored with the states."""
+    above: tuple[int, ...] = ()
+    """Of an encoder's output alone: the boundaries in its decoder below which nothing else is stored."""
+
+    @property
+    def cut(self) -> Cut:
+        """The boundaries whose states the file holds."""
+        return (self.boundary,) if self.encoder is None else (self.encoder, self.boundary)
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,11 @@ class CachePlan:
         """At which length a trial's rows are encoded: where no row is cut, it is the longest row's."""
         return min(max_length, self.longest.get(model, max_length))
 
+    def read(self, model: str, max_length: int, frozen: int) -> Boundary | None:
+        """What stands for the lowest `frozen` blocks, or for their encoder; None where nothing is kept."""
+        found = (each for each in self.of(model, max_length) if frozen in (each.boundary, *each.above))
+        return next(found, None)
+
     def of(self, model: str, max_length: int) -> tuple[Boundary, ...]:
         """What is kept of one model and length, from the lowest boundary to the highest."""
         return tuple(each for each in self.boundaries if (each.model, each.max_length) == (model, max_length))
@@ -80,7 +95,7 @@ class CachePlan:
     def from_json(stored: Mapping[str, Any]) -> "CachePlan":
         """The plan that `to_json` gave."""
         return CachePlan(
-            boundaries=tuple(Boundary(**each) for each in stored["boundaries"]),
+            boundaries=tuple(map(_boundary, stored["boundaries"])),
             notes=tuple(stored["notes"]),
             warnings=tuple(stored["warnings"]),
             dtype=cast(Literal["float32", "bfloat16"], stored["dtype"]),
@@ -89,3 +104,15 @@ class CachePlan:
             fill_tokens=int(stored["fill_tokens"]),
             longest=dict(stored.get("longest", {})),  # studies of format 6 have none
         )
+
+
+def _boundary(stored: Mapping[str, Any]) -> Boundary:
+    of = dict(stored)
+    if "reads" in of:  # stored by an earlier version: `all`, or one token's vector
+        reads, width = of.pop("reads"), of.pop("width")
+        of |= (
+            {"layout": "ragged", "shape": [width]}
+            if reads == "all"
+            else {"layout": reads, "shape": [1, width]}
+        )
+    return Boundary(**of | {"shape": tuple(of["shape"]), "above": tuple(of.get("above", ()))})

@@ -1,6 +1,7 @@
 """The states of all rows at one boundary, and how they become a batch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from autoft.data.batch import Batch, collate
 from autoft.data.encoded import Encoded, Ragged
 
-Reads = Literal["all", "first", "last"]
-"""Which token's states what follows the boundary reads: each one's, or only a row's first or last one's."""
+Layout = Literal["ragged", "fixed", "first", "last", "mean"]
+"""What is kept of a row: the states of each of its tokens; states of one shape for all rows; or one vector,
+its first or last token's or the mean of all."""
+VECTORS: tuple[Layout, ...] = ("first", "last", "mean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,47 +21,94 @@ class States:
     """Unpadded, end to end, in the rows' order."""
 
     flat: torch.Tensor
-    """[positions, hidden]: a position for every token, or one for every row."""
-    reads: Reads
+    """[tokens, hidden] of all rows where they are ragged; else [rows, ...], a vector in the form of states of
+    one place: [rows, 1, hidden] or [rows, channels, 1, 1]."""
+    layout: Layout
     offsets: np.ndarray
     """int64 [rows + 1]: row i is flat[offsets[i]:offsets[i + 1]]."""
 
     def of(self, rows: np.ndarray, device: torch.device) -> torch.Tensor:
-        """The states of `rows` [b] as float32 [b, longest, hidden] on `device`.
+        """The states of `rows` [b], float32 on `device`: [b, longest, hidden] of ragged ones, else [b, ...].
 
         What stands where a row has ended is a copy of its last token: masks keep it from being read.
         """
-        if self.reads != "all":
-            chosen = self.flat.index_select(0, torch.from_numpy(rows).to(self.flat.device))
-            return chosen.unsqueeze(1).to(device, torch.float32)
+        if self.layout != "ragged":
+            return self._at(rows).to(device, torch.float32)
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
         columns = np.minimum(np.arange(lengths.max()), (lengths - 1)[:, None])
-        places = torch.from_numpy((starts[:, None] + columns).ravel()).to(self.flat.device)
-        chosen = self.flat.index_select(0, places).view(len(rows), -1, self.flat.shape[-1])
+        chosen = self._at((starts[:, None] + columns).ravel()).view(len(rows), -1, self.flat.shape[-1])
         return chosen.to(device, torch.float32)
 
+    def _at(self, places: np.ndarray) -> torch.Tensor:
+        return self.flat.index_select(0, torch.from_numpy(places).to(self.flat.device))
 
-def positions(lengths: np.ndarray, reads: Reads) -> np.ndarray:
+
+def positions(lengths: np.ndarray, layout: Layout) -> np.ndarray:
     """Where the states of rows with so many tokens lie in a `States`: int64 [rows + 1], from 0."""
-    counts = lengths if reads == "all" else np.ones_like(lengths)
+    counts = lengths if layout == "ragged" else np.ones_like(lengths)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
-def narrowed(encoded: Encoded, reads: Reads) -> Encoded:
-    """Rows with only the token that is read; the whole rows where each one is."""
-    if reads == "all":
-        return encoded
-    ends = positions(encoded.lengths, "all")
-    places = ends[:-1] if reads == "first" else ends[1:] - 1
+def kept(states: torch.Tensor, lengths: np.ndarray, layout: Layout) -> torch.Tensor:
+    """What `layout` keeps of a batch's states [b, ...], as it lies in `States.flat`."""
+    ends = torch.from_numpy(lengths).to(states.device)
+    if layout == "ragged":
+        return states[_inside(states, ends)]
+    if layout == "fixed":
+        return states
+    if layout == "mean":
+        return _mean(states, ends)
+    at = torch.zeros_like(ends) if layout == "first" else ends - 1
+    return states[torch.arange(len(ends), device=states.device), at].unsqueeze(1)
+
+
+def _inside(states: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    return torch.arange(states.shape[1], device=states.device) < ends[:, None]
+
+
+def _mean(states: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    """Over tokens [b, tokens, hidden], without the padding of ragged rows, or places [b, channels, y, x]."""
+    if states.ndim == 4:
+        return states.mean(dim=(2, 3), keepdim=True)
+    if states.shape[1] != int(ends.max()):  # of one shape, whatever the rows' sizes
+        return states.mean(dim=1, keepdim=True)
+    inside = _inside(states, ends).unsqueeze(-1)
+    return (states * inside).sum(dim=1, keepdim=True) / ends[:, None, None]
+
+
+def narrowed(encoded: Encoded, layout: Layout) -> Encoded:
+    """What of the rows is read above stored states.
+
+    For a vector one token of each. Inputs that have one shape for all rows, such as pixels, feed the frozen
+    prefix alone and are left out, see `lone`.
+    """
+    read = {name: array for name, array in encoded.inputs.items() if isinstance(array, Ragged)}
+    if layout not in VECTORS:
+        return replace(encoded, inputs=read)
+    ends = positions(encoded.lengths, "ragged")
+    places = ends[1:] - 1 if layout == "last" else ends[:-1]
     ones = np.ones_like(encoded.lengths)
-    inputs = {
-        name: Ragged(array.values[places], positions(ones, "all"), array.fill)
-        if isinstance(array, Ragged)
-        else array
-        for name, array in encoded.inputs.items()
-    }
+    offsets = positions(ones, "ragged")
+    inputs = {name: Ragged(array.values[places], offsets, array.fill) for name, array in read.items()}
     return Encoded(inputs, encoded.targets, ones)
+
+
+def lone(encoded: Encoded) -> Mapping[str, torch.Tensor]:
+    """Of each input that has one shape for all rows the first row, [1, ...].
+
+    Where states are stored nobody reads it, and the model wants something of its shape.
+    """
+    first = np.arange(1)
+    fixed = {name: array[:1] for name, array in encoded.inputs.items() if not isinstance(array, Ragged)}
+    return collate(Encoded(fixed, {}, encoded.lengths[:1]), first).inputs
+
+
+def above(encoded: Encoded, layout: Layout, device: torch.device) -> Batch:
+    """All rows as one batch, as the model takes them with stored states."""
+    short = narrowed(encoded, layout)
+    batch = vectors(short) if layout in VECTORS else collate(short, np.arange(len(short)))
+    return Batch({**batch.inputs, **lone(encoded)}, batch.targets).to(device)
 
 
 def vectors(encoded: Encoded) -> Batch:
@@ -66,13 +116,3 @@ def vectors(encoded: Encoded) -> Batch:
     batch = collate(encoded, np.arange(len(encoded)))
     inputs = {name: tensor for name, tensor in batch.inputs.items() if name != "attention_mask"}
     return Batch(inputs, batch.targets)
-
-
-def flattened(states: torch.Tensor, lengths: np.ndarray, reads: Reads) -> torch.Tensor:
-    """What is kept of a padded batch: states [b, longest, hidden] to [positions, hidden]."""
-    ends = torch.from_numpy(lengths).to(states.device)
-    if reads == "all":
-        return states[torch.arange(states.shape[1], device=states.device) < ends[:, None]]
-    return (
-        states[:, 0] if reads == "first" else states[torch.arange(len(ends), device=states.device), ends - 1]
-    )

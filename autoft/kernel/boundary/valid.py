@@ -6,6 +6,7 @@ An augmentation that changes rows at random below the boundary would be another 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,15 +14,17 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from autoft.data.batch import Batch, collate
-from autoft.data.encoded import Encoded
+from autoft.data.encoded import Encoded, Ragged
 from autoft.kernel.blocks import Anatomy, trained_parameters
-from autoft.kernel.boundary.inject import injected, states_at
-from autoft.kernel.boundary.states import Reads, States, flattened, narrowed, positions, vectors
+from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, states_at
+from autoft.kernel.boundary.states import VECTORS, Layout, States, above, kept, positions
 from autoft.kernel.freeze import evaluation_mode, set_depth
 from autoft.spec.hyperparameters import Depth
 from autoft.tasks.protocol import Task, Values
 
 _LOG = logging.getLogger(__name__)
+Reads = Literal["all", "first", "last", "mean"]
+"""What of a row's states is read above a boundary: each token's, one token's, or their mean."""
 TOLERANCE = 1e-5
 """Of the largest number compared. Other shapes, and sums of gradients, change the last bits of float32
 (6e-8); a token that is missing or read in vain changes far more."""
@@ -70,7 +73,7 @@ def refusal(model: nn.Module, anatomy: Anatomy, depth: Depth) -> str | None:
         return f"one block runs {max(anatomy.block_runs)} times with shared parameters, below and above"
     if None in anatomy.block_outlets:
         return "its blocks do not return their hidden states as a tensor or the first of a tuple"
-    if anatomy.still_run[len(frozen)] == len(frozen):
+    if not cuts(anatomy, depth):
         return "all frozen blocks have to run, because a trained one takes more than states from the last"
     below = {parameter for block in frozen for parameter in block.parameters()}
     above = {parameter for part in (*live, *anatomy.head) for parameter in part.parameters()}
@@ -80,31 +83,72 @@ def refusal(model: nn.Module, anatomy: Anatomy, depth: Depth) -> str | None:
 
 
 def difference(
-    model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, reads: Reads
+    model: PreTrainedModel,
+    anatomy: Anatomy,
+    depth: int,
+    sample: Sample,
+    reads: Reads,
+    cut: Cut | None = None,
 ) -> str | None:
     """Runs a batch with and without stored states in float32; says what differs, None where nothing does.
 
     Logits and the gradients of what `depth` trains are compared. With whole rows the logits have to be
-    equal bit for bit; one token a row is computed in other shapes, see TOLERANCE. Leaves the model frozen
+    equal bit for bit; one vector a row is computed in other shapes, see TOLERANCE. Leaves the model frozen
     to `depth` (kernels depend on what needs a gradient) and in evaluation mode, for the sake of dropout.
+
+    Args:
+        model: changed as said.
+        anatomy: the model's.
+        depth: whose trained blocks lie above.
+        sample: on which it is tried.
+        reads: what is stored of each row.
+        cut: one of `cuts`; None takes the first.
     """
     set_depth(model, anatomy, depth, dropout=0.0)
     evaluation_mode(model)
-    differs = _differs(model, anatomy, depth, sample, reads)
+    cut = cut or cuts(anatomy, depth)[0]
     if reads != "all":
-        return f"what follows the last block reads more than the {reads} token of a row" if differs else None
+        what = f"the {reads} of a row" if reads == "mean" else f"the {reads} token of a row"
+        differs = _differs(model, anatomy, depth, sample, cut, reads)
+        return f"what follows the last block reads more than {what}" if differs else None
+    layout = row_layout(model, anatomy, sample, cut)
+    if layout is None:
+        return "a row's states are neither one for each of its tokens nor of one shape for all rows"
     single = sample.single()
-    if differs and any(_differs(model, anatomy, depth, row, reads) for row in single):
+    differs = _differs(model, anatomy, depth, sample, cut, layout)
+    if differs and any(_differs(model, anatomy, depth, row, cut, layout) for row in single):
         return "what lies above takes more than hidden states from below"
-    if differs or _padding_matters(model, anatomy, depth, sample, single):
-        return "a row's states depend on how far its batch is padded"
+    if differs or _batch_matters(model, anatomy, sample, single, cut):
+        other = "how far its batch is padded" if layout == "ragged" else "the rows of its batch"
+        return f"a row's states depend on {other}"
     return None
 
 
-def tokens_read(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> Reads:
-    """Which token of each row what follows the last block reads, by the gradient of the logits.
+def row_layout(model: PreTrainedModel, anatomy: Anatomy, sample: Sample, cut: Cut) -> Layout | None:
+    """How whole rows can be kept at `cut`: `ragged` or `fixed`; None where their states follow another rule.
 
-    `sample` has rows of different lengths; it takes these to tell the last token from others.
+    Rows of one length do not tell whether all rows have states of one shape, unless all inputs have.
+    """
+    try:
+        shapes = [_states(model, anatomy, row, cut).shape[1:] for row in sample.single()]
+    except Exception as error:  # an architecture may raise anything on a row alone
+        _LOG.info("%s cut at %s: %r", type(model).__name__, cut, error)
+        return None
+    lengths = sample.encoded.lengths.tolist()
+    ragged = any(isinstance(array, Ragged) for array in sample.encoded.inputs.values())
+    if ragged and [(length,) for length in lengths] == [shape[:-1] for shape in shapes]:
+        return "ragged"
+    tells = not ragged or len(set(lengths)) > 1
+    return "fixed" if tells and len(set(shapes)) == 1 else None
+
+
+def tokens_read(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> Reads:
+    """What of each row's states what follows the last block reads, by the gradient of the logits.
+
+    One that is the same for every token, or for every place of a feature map, is that of their mean.
+
+    `sample` has rows of different lengths; it takes these to tell the last token from others. Rows of one
+    shape have no last token.
     """
     inputs = sample.batch(model.device).inputs
     boundary = len(anatomy.blocks)
@@ -115,8 +159,12 @@ def tokens_read(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> Rea
     # Uneven weights, because some heads make the plain sum of all logits a constant.
     weights = torch.linspace(1, 2, logits.numel(), device=logits.device).view_as(logits)
     (gradient,) = torch.autograd.grad((logits * weights).sum(), states)
-    read = (gradient != 0).any(dim=-1).cpu().numpy()
     ends = sample.encoded.lengths - 1
+    if _is_of_mean(gradient, ends + 1):
+        return "mean"
+    if gradient.ndim != 3:
+        return "all"
+    read = (gradient != 0).any(dim=-1).cpu().numpy()
     choices: list[tuple[Reads, np.ndarray]] = [("first", np.zeros_like(ends))]
     if len(np.unique(ends)) > 1:  # else the last token is also the one at a fixed place
         choices.append(("last", ends))
@@ -127,44 +175,63 @@ def tokens_read(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> Rea
     return "all"
 
 
-def _differs(model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, reads: Reads) -> bool:
+def _is_of_mean(gradient: torch.Tensor, lengths: np.ndarray) -> bool:
+    """Whether the gradient of each row's mean, in place of its states, says all: [b, ...]."""
+    if gradient.ndim == 4:
+        return _alike(gradient.flatten(2).mT)
+    if gradient.ndim != 3 or gradient.shape[1] == 1:
+        return False
+    if gradient.shape[1] != lengths.max():
+        return _alike(gradient)
+    return all(_alike(row[:length]) for row, length in zip(gradient, lengths, strict=True))
+
+
+def _alike(gradient: torch.Tensor) -> bool:
+    """Whether it is the same, but for rounding, for all tokens: [..., tokens, hidden]."""
+    spread = (gradient - gradient[..., :1, :]).abs().max()
+    return bool(spread <= TOLERANCE * gradient.abs().max())
+
+
+def _states(model: PreTrainedModel, anatomy: Anatomy, sample: Sample, cut: Cut) -> torch.Tensor:
+    """What is stored of the sample at `cut`, as the rows' batch has it."""
+    return cut_states(states_at(model, anatomy, cut, sample.batch(model.device).inputs), cut)
+
+
+def _differs(
+    model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, cut: Cut, layout: Layout
+) -> bool:
     try:
-        return not _same(model, anatomy, depth, sample, reads)
+        return not _same(model, anatomy, depth, sample, cut, layout)
     except Exception as error:  # an architecture may raise anything where it is cut
         _LOG.info("%s with stored states at depth %s: %r", type(model).__name__, depth, error)
         return True
 
 
-def _same(model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, reads: Reads) -> bool:
-    boundary, lengths = len(anatomy.blocks) - depth, sample.encoded.lengths
+def _same(
+    model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, cut: Cut, layout: Layout
+) -> bool:
+    lengths = sample.encoded.lengths
     trained = list(trained_parameters(model, anatomy, depth).values())
     batch = sample.batch(model.device)
     plain, gradients = logits_and_gradients(model, sample, batch, trained)
-    states = states_at(model, anatomy, [boundary], batch.inputs)[boundary]
-    if states.shape[:2] != (len(sample), lengths.max()):
-        return False
-    kept = States(flattened(states, lengths, reads), reads, positions(lengths, reads))
-    with injected(model, anatomy, boundary) as cached_output:
-        cached_output.states = kept.of(np.arange(len(sample)), model.device)
-        short = batch if reads == "all" else vectors(narrowed(sample.encoded, reads)).to(model.device)
+    flat = kept(_states(model, anatomy, sample, cut), lengths, layout)
+    stored = States(flat, layout, positions(lengths, layout))
+    with injected(model, anatomy, *cut) as cached_output:
+        cached_output.states = stored.of(np.arange(len(sample)), model.device)
+        short = above(sample.encoded, layout, model.device)
         cached, cached_gradients = logits_and_gradients(model, sample, short, trained)
-    if reads == "all" and not torch.equal(plain, cached):
+    if layout not in VECTORS and not torch.equal(plain, cached):
         return False
     return agree([(plain, cached), *zip(gradients, cached_gradients, strict=True)])
 
 
-def _padding_matters(
-    model: PreTrainedModel, anatomy: Anatomy, depth: int, sample: Sample, single: Sequence[Sample]
+def _batch_matters(
+    model: PreTrainedModel, anatomy: Anatomy, sample: Sample, single: Sequence[Sample], cut: Cut
 ) -> bool:
-    """Whether the rows' states at the boundary are others in a padded batch than each row's own."""
-    boundary = len(anatomy.blocks) - depth
-
-    def states(of: Sample) -> torch.Tensor:
-        return states_at(model, anatomy, [boundary], of.batch(model.device).inputs)[boundary]
-
-    together = states(sample)
-    lengths = sample.encoded.lengths
-    pairs = [(states(row)[0], together[i, : lengths[i]]) for i, row in enumerate(single)]
+    """Whether the rows' states are others in a batch, padded to its longest row, than each row's own."""
+    own = [_states(model, anatomy, row, cut)[0] for row in single]
+    together = _states(model, anatomy, sample, cut)
+    pairs = [(alone, together[i, : len(alone)]) for i, alone in enumerate(own)]
     return any(
         bool((alone - padded).abs().max() > PADDING_TOLERANCE * alone.abs().max()) for alone, padded in pairs
     )

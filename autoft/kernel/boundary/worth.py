@@ -1,7 +1,9 @@
 """What it is worth to keep the states at a model's boundaries: tried on a few rows, before any trial."""
 
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +11,11 @@ import torch
 
 from autoft.data.batch import collate
 from autoft.data.encoded import Ragged
-from autoft.kernel.boundary.inject import states_at
+from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, run_to, states_at
 from autoft.kernel.boundary.left_out import LeftOut
 from autoft.kernel.boundary.plan import Boundary
-from autoft.kernel.boundary.states import Reads, States, flattened, positions
-from autoft.kernel.boundary.valid import Sample, difference, refusal, tokens_read
+from autoft.kernel.boundary.states import Layout, States, above, kept, positions
+from autoft.kernel.boundary.valid import Sample, difference, refusal, row_layout, tokens_read
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.pretrained import Pretrained
@@ -34,8 +36,8 @@ class Candidate:
     """A boundary that could be kept, and what it would save."""
 
     boundary: Boundary
-    depth: int
-    """The `unfreeze_depth` that reads it."""
+    depths: tuple[int, ...]
+    """The values of `unfreeze_depth` that read it."""
     saved_s: float
     """Seconds over the whole study, less those of the pass that fills it."""
 
@@ -82,93 +84,144 @@ class Probe:
         """See `vocabulary.find_table`."""
         return find_table(self._model, self._anatomy, self._sample)
 
-    def candidates(self, depth: Depth, passes: Mapping[int, float]) -> list[Candidate | LeftOut]:
-        """For each length the boundary below the trained blocks of `depth`, or why it is not kept.
+    def candidates(self, passes: Mapping[Depth, Mapping[int, float]]) -> list[Candidate | LeftOut]:
+        """For each length the boundaries that `passes` would read, and why the others are not kept.
 
         Args:
-            depth: the `unfreeze_depth`.
-            passes: by length, how often the rows are expected to be read; to fill is one of them.
+            passes: by `unfreeze_depth` and length, how often the rows are expected to be read; to fill is
+                one of them.
         """
+        found: list[Candidate | LeftOut] = []
+        readers: dict[tuple[Cut, Layout], list[int]] = defaultdict(list)  # many read an encoder's output
+        for depth, of_lengths in passes.items():
+            # Not even if reading took no time would less be worth it: see `_worth`.
+            often = [length for length, count in of_lengths.items() if count > 2]
+            reason = refusal(self._model, self._anatomy, depth)
+            if reason or depth == "all":
+                found += self._left_out(str(reason), depth, of_lengths)
+                continue
+            found += self._left_out(SELDOM, depth, [each for each in of_lengths if each not in often])
+            if not often:
+                continue
+            chosen = self._cut(depth)
+            if isinstance(chosen, str):
+                found += self._left_out(chosen, depth, often, suspect=True)
+            else:
+                readers[chosen].append(depth)
+        for (cut, layout), depths in readers.items():
+            found += self._of_cut(cut, layout, {depth: passes[depth] for depth in depths})
+        return found
 
-        def left_out(reason: str, lengths: Iterable[int], suspect: bool = False) -> list[LeftOut]:
-            return [LeftOut(self._name, length, depth, reason, suspect) for length in lengths]
-
-        reason = refusal(self._model, self._anatomy, depth)
-        if reason or depth == "all":
-            return [*left_out(str(reason), passes)]
-        # Not even if reading took no time would less be worth it: see `_worth`.
-        often = {length: count for length, count in passes.items() if count > 2}
-        seldom = left_out(SELDOM, passes.keys() - often.keys())
-        if not often:
-            return [*seldom]
-        if reason := difference(self._model, self._anatomy, depth, self._sample, "all"):
-            return [*seldom, *left_out(reason, often, suspect=True)]
-        cost = self._cost(len(self._anatomy.blocks) - depth, self._reads() if depth == 0 else "all")
-        if cost.read_s >= cost.compute_s:
+    def _of_cut(
+        self, cut: Cut, layout: Layout, passes: Mapping[int, Mapping[int, float]]
+    ) -> Iterator[Candidate | LeftOut]:
+        """What those depths make of one cut that read it often enough."""
+        cost = self._cost(cut, layout)
+        for length in dict.fromkeys(length for of_lengths in passes.values() for length in of_lengths):
+            counts = {depth: each[length] for depth, each in passes.items() if each[length] > 2}
+            if not counts:
+                continue
+            if cost.read_s < cost.compute_s:
+                yield from self._worth(cost, length, counts)
+                continue
             times = f"reading takes {1000 * cost.read_s:.2f} ms, computing {1000 * cost.compute_s:.2f} ms"
-            return [*seldom, *left_out(f"{times} a batch", often)]
-        worth = [self._worth(cost, depth, length, count) for length, count in often.items()]
-        return [*seldom, *worth]
+            for depth in counts:
+                yield from self._left_out(f"{times} a batch", depth, [length])
 
-    def _worth(self, cost: "_Cost", depth: int, length: int, passes: float) -> Candidate | LeftOut:
-        """A boundary has to save more than it takes to fill: `passes` are a guess."""
+    def _left_out(
+        self, reason: str, depth: Depth, lengths: Iterable[int], suspect: bool = False
+    ) -> list[LeftOut]:
+        return [LeftOut(self._name, length, depth, reason, suspect) for length in lengths]
+
+    def _worth(
+        self, cost: "_Cost", length: int, passes: Mapping[int, float]
+    ) -> list[Candidate] | list[LeftOut]:
+        """A boundary has to save more than it takes to fill: `passes`, by depth, are a guess."""
         tokens = int(np.minimum(self._lengths, length).sum())
-        count = tokens if cost.reads == "all" else len(self._lengths)
-        size = count * cost.width * (2 if self._precision == "bf16" else 4)
+        count = tokens if cost.layout == "ragged" else len(self._lengths)
+        size = count * math.prod(cost.shape) * (2 if self._precision == "bf16" else 4)
         batches = tokens / cost.tokens
         filling_s = batches * cost.compute_s + size / BYTES_A_SECOND
-        saved_s = (passes - 1) * batches * (cost.compute_s - cost.read_s) - filling_s
+        saved_s = (sum(passes.values()) - 1) * batches * (cost.compute_s - cost.read_s) - filling_s
         if saved_s <= 0:
-            return LeftOut(self._name, length, depth, SELDOM)
-        kept = Boundary(self._name, length, cost.boundary, cost.reads, cost.width, size)
-        return Candidate(kept, depth, saved_s)
+            return [each for depth in passes for each in self._left_out(SELDOM, depth, [length])]
+        boundary, frozen = cost.cut[-1], [len(self._anatomy.blocks) - depth for depth in passes]
+        planned = Boundary(
+            model=self._name,
+            max_length=length,
+            boundary=boundary,
+            layout=cost.layout,
+            shape=cost.shape,
+            bytes=size,
+            encoder=cost.cut[0] if len(cost.cut) > 1 else None,
+            above=tuple(sorted(blocks for blocks in frozen if blocks > boundary)),
+        )
+        return [Candidate(planned, tuple(passes), saved_s)]
 
-    def _reads(self) -> Reads:
+    def _cut(self, depth: int) -> tuple[Cut, Layout] | str:
+        """Of `cuts` the first that changes no result, and what of a row is stored; else what differs."""
+        reason = ""
+        for cut in cuts(self._anatomy, depth):
+            reason = difference(self._model, self._anatomy, depth, self._sample, "all", cut) or ""
+            if not reason:
+                if cut == (len(self._anatomy.blocks),) and (vector := self._vector()):
+                    return cut, vector
+                layout = row_layout(self._model, self._anatomy, self._sample, cut)
+                assert layout is not None  # else `difference` had said so
+                return cut, layout
+        return reason
+
+    def _vector(self) -> Layout | None:
+        """Which one vector of a row the head reads; None where it reads more."""
         found = tokens_read(self._model, self._anatomy, self._sample)
         ids = self._encoded.inputs.get("input_ids")
         # Where a row may hold the padding token, heads that look for the last other one find it elsewhere.
         if found == "last" and isinstance(ids, Ragged) and (ids.values == ids.fill).any():
-            return "all"
-        if found == "all":
-            return found
-        differs = difference(self._model, self._anatomy, 0, self._sample, found)
-        return "all" if differs else found
+            return None
+        if found == "all" or difference(self._model, self._anatomy, 0, self._sample, found):
+            return None
+        return found
 
-    def _cost(self, boundary: int, reads: Reads) -> "_Cost":
+    def _cost(self, cut: Cut, layout: Layout) -> "_Cost":
         """Of the states of a batch; reading includes what still runs."""
         evaluation_mode(self._model)
         device = self._model.device
         few = Sample.of(self._encoded, self._splits["train"], self._task, PROBED_ROWS).encoded
         rows = np.arange(len(few))
         inputs = collate(few, rows).to(device).inputs
-        still_run = self._anatomy.still_run[boundary]
 
-        def computed(at: int) -> torch.Tensor:
-            return states_at(self._model, self._anatomy, [at], inputs)[at]
+        def computed() -> torch.Tensor:
+            return cut_states(states_at(self._model, self._anatomy, cut, inputs), cut)
 
-        with autocast(device, self._precision):
-            states = computed(boundary)
-            compute_s = _fastest(lambda: computed(boundary), device)
-            still_s = _fastest(lambda: computed(still_run), device) if still_run else 0.0
-        kept = States(flattened(states, few.lengths, reads).cpu(), reads, positions(few.lengths, reads))
-        read_s = still_s + _fastest(lambda: kept.of(rows, device), device)
+        with autocast(device, self._precision), torch.no_grad():
+            flat = kept(computed(), few.lengths, layout).cpu()
+            compute_s = _fastest(computed, device)
+            stored, short = States(flat, layout, positions(few.lengths, layout)), above(few, layout, device)
+            with injected(self._model, self._anatomy, *cut) as cached_output:
+
+                def read() -> None:
+                    cached_output.states = stored.of(rows, device)
+                    run_to(self._model, self._anatomy.block_names[cut[-1] - 1], short.inputs)
+
+                read_s = _fastest(read, device)
         padded = len(few) * int(few.lengths.max())
-        return _Cost(boundary, reads, states.shape[-1], padded, read_s, compute_s)
+        return _Cost(cut, layout, tuple(flat.shape[1:]), padded, read_s, compute_s)
 
 
 @dataclass(frozen=True)
 class _Cost:
-    """Of one boundary's states, for a batch of so many tokens, padding included."""
+    """Of what is stored at one cut, for a batch of so many tokens, padding included."""
 
-    boundary: int
-    reads: Reads
-    width: int
+    cut: Cut
+    layout: Layout
+    shape: tuple[int, ...]
+    """See `Boundary.shape`."""
     tokens: int
     read_s: float
     compute_s: float
 
 
-def _fastest(action: Callable[[], torch.Tensor], device: torch.device, times: int = 3) -> float:
+def _fastest(action: Callable[[], object], device: torch.device, times: int = 3) -> float:
     seconds = []
     for _ in range(times):
         began = time.perf_counter()

@@ -24,16 +24,16 @@ from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
-from autoft.kernel.boundary.inject import injected, states_at
+from autoft.kernel.boundary.inject import cut_states, cuts, injected, states_at
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.boundary.states import States, positions
-from autoft.kernel.boundary.valid import Sample, refusal, tokens_read
+from autoft.kernel.boundary.states import States, kept, positions
+from autoft.kernel.boundary.valid import Sample, refusal, row_layout, tokens_read
 from autoft.kernel.device import prepare_process
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_depth
 from autoft.kernel.optimizer import build_optimizer
 from autoft.kernel.workbench import forward
 
-from ..tiny import TASK, VISION, anatomy_of, config, configs, encoded_texts, tiny_model
+from ..tiny import TASK, VISION, anatomy_of, config, configs, encoded_images, encoded_texts, tiny_model
 
 MIDDLE_AND_TOP = (0, 1)
 DEPTHS = {
@@ -43,14 +43,13 @@ DEPTHS = {
     **dict.fromkeys(("vit", "resnet", "swin"), MIDDLE_AND_TOP),
     "convnext": (0, 2),  # of five
     # Encoder and decoder of three each. T5's first block of either makes the position bias of the others.
-    **dict.fromkeys(("t5", "umt5"), (0, 1, 3, 4)),
+    **dict.fromkeys(("t5", "umt5"), (0, 1, 2, 3, 4)),
     "t5-encoder": MIDDLE_AND_TOP,
     "bart": (0, 1, 2),  # an encoder of one and a decoder of two
 }
 CPU = torch.device("cpu")
 ROWS, BATCH_ROWS, EPOCHS = 20, 8, 2  # six steps, two of them of four rows
 FILL_TOKENS = 80
-HIDDEN = 16
 
 FORWARD = 1e-5
 """Of the largest logit or gradient. Computed in a batch of other rows, a row's states differ in their last
@@ -61,7 +60,7 @@ divides a gradient by its own size: where it is all but 0, its last bit counts i
 
 
 def build(name: str, depth: int):
-    """The same model each time, frozen to `depth`; its anatomy; and the boundary."""
+    """The same model each time, frozen to `depth`; its anatomy; and where it is cut."""
     return copy.deepcopy(built(name, depth))  # faster than anew
 
 
@@ -75,7 +74,7 @@ def built(name: str, depth: int):
     restore_dropout_places(model)
     anatomy = anatomy_of(model)
     set_depth(model, anatomy, depth, dropout=0.2)
-    return model, anatomy, len(anatomy.blocks) - depth
+    return model, anatomy, next(iter(cuts(anatomy, depth)), None)
 
 
 def texts() -> Encoded:
@@ -86,60 +85,48 @@ def texts() -> Encoded:
     return encoded_texts(ids, labels)
 
 
-class Images:
-    """A `BatchSource` for images; feature maps are no rows of tokens and are kept as they are."""
-
-    def __init__(self, side: int, states: torch.Tensor | None = None) -> None:
-        self.pixels = torch.randn(ROWS, 3, side, side, generator=torch.Generator().manual_seed(0))
-        self.states = states
-
-    def batch(self, rows: np.ndarray) -> Batch:
-        targets = {"labels": (torch.arange(ROWS) % 3)[rows]}
-        states = None if self.states is None else self.states[rows]
-        return Batch({"pixel_values": self.pixels[rows]}, targets, states)
+def rows_of(name: str) -> Encoded:
+    if name not in VISION:
+        return texts()
+    side = getattr(configs()[name], "image_size", 64)
+    return encoded_images(np.random.default_rng(0).standard_normal((ROWS, 3, side, side)))
 
 
-def batch_source(name: str, states: States | torch.Tensor | None = None) -> BatchSource | Images:
-    if name in VISION:
-        return Images(getattr(configs()[name], "image_size", 64), states)
-    return BatchSource(texts(), np.arange(ROWS), CPU, states)
+def batch_source(name: str, states: States | None = None) -> BatchSource:
+    return BatchSource(rows_of(name), np.arange(ROWS), CPU, states)
 
 
 def of_the_same_batch(name: str, depth: int) -> Callable[[np.ndarray], Batch]:
     """States as the frozen prefix gives them for the very rows of a training batch."""
-    model, anatomy, boundary = build(name, depth)
+    model, anatomy, cut = build(name, depth)
     rows_alone = batch_source(name)
 
     def batch(rows: np.ndarray) -> Batch:
         whole = rows_alone.batch(rows)
-        return replace(whole, states=states_at(model, anatomy, [boundary], whole.inputs)[boundary])
+        return replace(whole, states=cut_states(states_at(model, anatomy, cut, whole.inputs), cut))
 
     return batch
 
 
 def out_of_the_store(name: str, depth: int, path: Path) -> Callable[[np.ndarray], Batch]:
     """States as a study keeps them: computed once, in batches of their own."""
-    model, anatomy, boundary = build(name, depth)
+    model, anatomy, cut = build(name, depth)
     evaluation_mode(model)
-    if name in VISION:
-        whole = states_at(model, anatomy, [boundary], batch_source(name).batch(np.arange(ROWS)).inputs)[
-            boundary
-        ]
-        with store.writing(path, whole.shape, whole.dtype) as target:
-            target.copy_(whole)
-        return batch_source(name, store.read(path, whole.shape, whole.dtype)).batch
-    tokens = texts()
+    rows = rows_of(name)
+    sample = Sample(rows, TASK, {"label_smoothing": 0.0})
     one_label = depth == 0 and name != "t5-encoder"
-    reads = (
-        tokens_read(model, anatomy, Sample(tokens, TASK, {"label_smoothing": 0.0})) if one_label else "all"
+    reads = tokens_read(model, anatomy, sample) if one_label else "all"
+    layout = row_layout(model, anatomy, sample, cut) if reads == "all" else reads
+    flat = kept(
+        cut_states(states_at(model, anatomy, cut, sample.batch(CPU).inputs), cut), rows.lengths, layout
     )
-    plan = CachePlan((Boundary(name, 16, boundary, reads, HIDDEN, 0),), fill_tokens=FILL_TOKENS)
-    shape = int(positions(tokens.lengths, reads)[-1]), HIDDEN
-    with store.writing(path, shape, plan.torch_dtype) as target:
-        fill(model, anatomy, tokens, plan, plan.boundaries, {boundary: target}, None, "fp32")
-    return batch_source(
-        name, States(store.read(path, shape, plan.torch_dtype), reads, positions(tokens.lengths, reads))
-    ).batch
+    encoder = cut[0] if len(cut) > 1 else None
+    planned = Boundary(name, 16, cut[-1], layout, tuple(flat.shape[1:]), 0, encoder)
+    plan = CachePlan((planned,), fill_tokens=FILL_TOKENS)
+    with store.writing(path, flat.shape, plan.torch_dtype) as target:
+        fill(model, anatomy, rows, plan, plan.boundaries, {cut[-1]: target}, None, "fp32")
+    stored = store.read(path, flat.shape, plan.torch_dtype)
+    return batch_source(name, States(stored, layout, positions(rows.lengths, layout))).batch
 
 
 @dataclass
@@ -154,7 +141,7 @@ class Run:
 
 def train(name: str, depth: int, batch: Callable[[np.ndarray], Batch], cached: bool = True) -> Run:
     prepare_process(CPU, cpus=1)
-    model, anatomy, boundary = build(name, depth)
+    model, anatomy, cut = build(name, depth)
     trained = trained_parameters(model, anatomy, depth)
     optimizer = build_optimizer(model, trained, anatomy, config(learning_rate=1e-3))
     batches = [
@@ -162,7 +149,7 @@ def train(name: str, depth: int, batch: Callable[[np.ndarray], Batch], cached: b
     ]
     run = Run()
     torch.manual_seed(1)
-    with injected(model, anatomy, boundary) if cached else nullcontext() as cached_output:
+    with injected(model, anatomy, *cut) if cached else nullcontext() as cached_output:
         for step, rows in enumerate(batches):
             given = batch(rows)
             logits = forward(model, given, cached_output)
@@ -207,8 +194,7 @@ def test_six_steps_with_stored_states_are_those_without(tmp_path, name, depth):
 
 
 def test_albert_is_refused_because_what_is_frozen_is_trained_above():
-    model, anatomy, boundary = build("albert", 0)
-    assert boundary == 1
+    model, anatomy, _ = build("albert", 0)
     assert refusal(model, anatomy, 0) == "one block runs 3 times with shared parameters, below and above"
 
 

@@ -80,7 +80,7 @@ def state_files(things: StudyInputs) -> list[Path]:
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_final_weights_agree_with_those_of_a_trial_without_a_cache(tmp_path, name, depth):
     things = planned(tmp_path, name)
-    assert {(each.boundary, each.reads == "all") for each in things.cache_plan.boundaries} == {
+    assert {(each.boundary, each.layout == "ragged") for each in things.cache_plan.boundaries} == {
         (1, True),
         (2, True),
         (3, False),
@@ -88,17 +88,24 @@ def test_final_weights_agree_with_those_of_a_trial_without_a_cache(tmp_path, nam
     assert_agrees_without_a_cache(things, tmp_path / "7.safetensors", depth)
 
 
-@pytest.mark.parametrize("depth", [0, 3, 4])
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4])
 def test_final_weights_of_t5_agree_too(tmp_path, depth):
-    # Depth 4 trains the encoder's top block, to which the first hands its position bias.
+    # Depth 4 trains the encoder's top block, to which the first hands its position bias. Depths 1 and 2 cut
+    # the decoder: the encoder's output is stored with the states there, and alone.
     assert_agrees_without_a_cache(with_t5(tmp_path), tmp_path / "7.safetensors", depth)
 
 
 def with_t5(folder: Path) -> StudyInputs:
-    """With a plan of three boundaries that does not depend on how fast the machine is."""
+    """With a plan of four boundaries that does not depend on how fast the machine is."""
     source = replace(save_pretrained("t5", folder / "t5"), name="./t5")
-    kept = ((2, "all"), (3, "all"), (6, "last"))
-    plan = CachePlan(tuple(Boundary("./t5", 16, boundary, reads, 16, 0) for boundary, reads in kept))
+    plan = CachePlan(
+        (
+            Boundary("./t5", 16, 2, "ragged", (16,), 0),
+            Boundary("./t5", 16, 3, "ragged", (16,), 0, above=(4,)),
+            Boundary("./t5", 16, 5, "ragged", (32,), 0, encoder=3),
+            Boundary("./t5", 16, 6, "last", (1, 16), 0),
+        )
+    )
     return replace(study_inputs(folder, source), cache_plan=plan)
 
 
@@ -112,7 +119,7 @@ def assert_agrees_without_a_cache(things: StudyInputs, path: Path, depth: int) -
     for key, value in load_file(path).items():
         assert (value - weights[key]).abs().mean() < 2e-5
     assert [m["log_loss"] for m in cached] == pytest.approx([m["log_loss"] for m in plain], rel=1e-4)
-    assert len(state_files(things)) == 3
+    assert len(state_files(things)) == len(things.cache_plan.boundaries)
 
 
 @pytest.mark.parametrize("name", CACHED)
@@ -149,7 +156,7 @@ def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any
     each = [planned(tmp_path, name, max_length=[8, 16]) for name in ("bert", "gpt2")]
     each.append(with_t5(tmp_path))
     boundaries = tuple(kept for things in each for kept in things.cache_plan.boundaries)
-    assert len(boundaries) == 2 * 2 * 3 + 3
+    assert len(boundaries) == 2 * 2 * 3 + 4
     plans = [things.cache_plan for things in each]
     plan = CachePlan(
         boundaries,
@@ -160,7 +167,10 @@ def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any
     assert (len(plan.first_token), len(plan.tables)) == (1, 2)  # BERT's; BERT's and GPT-2's
     things = replace(each[0], models=tuple(t.models[0] for t in each), cache_plan=plan)
     drawn = random.Random(11)
-    asked = [*product(("./bert", "./gpt2"), (0, 2, "all"), (8, 16)), *product(["./t5"], (0, 4, "all"), [16])]
+    asked = [
+        *product(("./bert", "./gpt2"), (0, 2, "all"), (8, 16)),
+        *product(["./t5"], (0, 1, 4, "all"), [16]),
+    ]
     trials = [random_trial(drawn, *each) for each in asked]
     path = tmp_path / "7.safetensors"
     # Each in a process of its own as far as it can tell: with an empty cache.
@@ -221,7 +231,7 @@ def test_states_are_the_same_from_the_rows_from_below_and_in_memory(tmp_path, mo
     whole = results(things, tmp_path / "7.safetensors", **trial)
     content = {file: file.read_bytes() for file in state_files(things)}
     for file in content:
-        if f"-{lowest}-all" not in file.name:
+        if f"-{lowest}-ragged" not in file.name:
             file.unlink()
     begun_at = spied_fill(monkeypatch)
     assert results(things, tmp_path / "7.safetensors", **trial) == whole
@@ -303,15 +313,15 @@ from autoft.kernel.workbench import Workbench
 
 folder = Path(sys.argv[1])
 things, trial = pickle.loads((folder / "task").read_bytes())
-flattened, calls = fill.flattened, []
+kept, calls = fill.kept, []
 
 def deadly(*args):
     calls.append(args)
     if len(calls) == 5:  # of the second batch the lowest boundary is written, the next one not yet
         os.kill(os.getpid(), signal.SIGKILL)
-    return flattened(*args)
+    return kept(*args)
 
-fill.flattened = deadly
+fill.kept = deadly
 list(Workbench(things).fine_tune(trial, folder / "dead.safetensors"))
 """
 

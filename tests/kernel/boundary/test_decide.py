@@ -93,7 +93,7 @@ def test_a_disk_that_is_almost_full_keeps_what_fits_in_half_of_it(tmp_path, monk
         assert any("no room" in note for note in plan.notes)
 
 
-@pytest.mark.parametrize("read_s", [0.5, 1.5])
+@pytest.mark.parametrize("read_s", [0.5, 1.5])  # beside a second for each block that runs
 def test_blocks_that_still_run_below_a_boundary_count_as_reading_and_are_not_spared(
     tmp_path, monkeypatch, read_s
 ):
@@ -104,22 +104,26 @@ def test_blocks_that_still_run_below_a_boundary_count_as_reading_and_are_not_spa
     def a_second_a_block(action, device):
         ran.clear()
         action()
-        return len(ran) or read_s
+        return len(ran) + (read_s if action.__name__ == "read" else 0)
 
     monkeypatch.setattr(worth, "_fastest", a_second_a_block)
-    # Boundaries 5, 4 and 3 of three blocks and three: at 5, four run still; at 4, all do.
-    plan = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3]).cache_plan
-    assert any("depth 2" in note and "all frozen blocks have to run" in note for note in plan.notes)
+    # Three blocks and three. At boundary 2 of the encoder and at 5 of the decoder the first block of either
+    # runs still; what depth 2 trains lies right above the decoder's first, so it reads the encoder's output.
+    plan = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3, 4, 5]).cache_plan
+    assert any("depth 5" in note and "all frozen blocks have to run" in note for note in plan.notes)
     if read_s == 1.5:
-        assert [each.boundary for each in plan.boundaries] == [3]
-        assert any("reading takes 5500.00 ms, computing 5000.00 ms" in note for note in plan.notes)
+        assert [each.boundary for each in plan.boundaries] == [3, 5]
+        assert any("depth 4: reading takes 2500.00 ms, computing 2000.00 ms" in note for note in plan.notes)
         return
-    three, five = plan.boundaries
-    assert (three.boundary, five.boundary) == (3, 5)
-    assert three.bytes == five.bytes
+    two, three, five = plan.boundaries
+    assert [each.cut for each in plan.boundaries] == [(2,), (3,), (3, 5)]
+    assert [each.above for each in plan.boundaries] == [(), (4,), ()]
+    assert five.bytes == 2 * three.bytes == 2 * two.bytes
+    # Two depths of three blocks read the one file, one of four blocks a file of twice the bytes.
     monkeypatch.setattr(decide, "disk_usage", lambda _: SimpleNamespace(free=2 * three.bytes))
-    only_one = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3]).cache_plan
-    assert only_one.boundaries == (three,)  # it spares three blocks, the other one spares one
+    only_one = planned(tmp_path, "t5", unfreeze_depth=[1, 2, 3, 4, 5]).cache_plan
+    assert only_one.boundaries == (three,)
+    assert any("depth 1" in note and "no room" in note for note in only_one.notes)
 
 
 def test_a_cache_of_0_keeps_nothing(tmp_path):
@@ -210,13 +214,13 @@ def test_a_difference_turns_the_cache_off_with_a_warning(tmp_path, monkeypatch):
 
 def test_a_row_that_holds_the_padding_token_needs_all_tokens(tmp_path):
     things = planned(tmp_path, "gpt2")
-    assert things.cache_plan.boundaries[-1].reads == "last"
+    assert things.cache_plan.boundaries[-1].layout == "last"
     table = read_table(things.rows)
     texts = ["red [PAD]", *table.column("input_0").to_pylist()[1:]]
     changed = tmp_path / "changed.arrow"
     write_table(table.set_column(0, "input_0", pa.array(texts)), changed)
     things = replace(things, rows=changed, rows_digest=file_digest(changed))
-    assert plan_cache(request("gpt2"), things, "fp32", OFTEN).boundaries[-1].reads == "all"
+    assert plan_cache(request("gpt2"), things, "fp32", OFTEN).boundaries[-1].layout == "ragged"
 
 
 def test_the_process_is_left_as_it_was(tmp_path):

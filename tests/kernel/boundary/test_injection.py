@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoft.kernel.boundary.inject import injected
+from autoft.kernel.boundary.inject import cuts, injected
 from autoft.kernel.boundary.valid import Sample, difference, refusal, tokens_read
 
 from ..tiny import TASK, anatomy_of, encoded_texts, tiny_model
@@ -64,18 +64,19 @@ def test_a_position_bias_is_made_anew_by_the_block_that_makes_it_and_handed_on_b
     ran: list[str] = []
     for name, block in zip(anatomy.block_names, anatomy.blocks, strict=True):
         block.register_forward_hook(lambda *_, name=name: ran.append(name))
-    # Three blocks in the encoder, three in the decoder. Depths 5 and 2 train all but the first of one.
-    for depth, run in ((0, ()), (1, (0, 1, 2, 3, 5)), (3, (3, 4, 5)), (4, (0, 2, 3, 4, 5))):
+    # Three blocks in the encoder, three in the decoder. Depths 5 and 2 train all but the first of one: in the
+    # encoder nothing can be left out then, below a decoder the encoder can.
+    for depth, run in ((0, ()), (1, (3, 5)), (2, (3, 4, 5)), (3, (3, 4, 5)), (4, (0, 2, 3, 4, 5))):
         assert refusal(model, anatomy, depth) is None
         assert difference(model, anatomy, depth, rows(), "all") is None
         ran.clear()
-        boundary = 6 - depth
-        with injected(model, anatomy, boundary) as cached_output:
-            cached_output.states = torch.zeros(2, 5, 16)
+        cut = cuts(anatomy, depth)[0]
+        with injected(model, anatomy, *cut) as cached_output:
+            cached_output.states = torch.zeros(2, 5, 16 * len(cut))
             model(input_ids=torch.full((2, 5), 2))
         assert ran == [anatomy.block_names[i] for i in run]
-    for depth in (2, 5):
-        assert "all frozen blocks have to run" in refusal(model, anatomy, depth)
+    assert cuts(anatomy, 5) == []
+    assert "all frozen blocks have to run" in refusal(model, anatomy, 5)
     assert tokens_read(model, anatomy, rows()) == "last"
     assert difference(model, anatomy, 0, rows(), "last") is None
 
@@ -83,7 +84,7 @@ def test_a_position_bias_is_made_anew_by_the_block_that_makes_it_and_handed_on_b
 @pytest.mark.parametrize("name", ["t5", "bart"])
 def test_the_check_notices_what_was_not_handed_up(name):
     model, anatomy = loaded(name)
-    blind = replace(anatomy, still_run=(0,) * len(anatomy.still_run))
+    blind = replace(anatomy, still_run=(0,) * len(anatomy.still_run), encoder_end=None)
     found = [difference(model, blind, depth, rows(), "all") for depth in range(len(anatomy.blocks))]
     crossed = [anatomy.still_run[len(anatomy.blocks) - depth] > 0 for depth in range(len(anatomy.blocks))]
     assert [MORE_THAN_STATES in str(reason) for reason in found] == crossed
