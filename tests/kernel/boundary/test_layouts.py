@@ -127,7 +127,7 @@ def test_where_rows_of_the_decoder_have_lengths_of_their_own_the_encoder_s_outpu
 
 
 def test_a_plan_says_what_each_depth_reads_and_one_of_before_is_read():
-    encoder = Boundary("m", 16, 3, "ragged", (16,), 1, above=(4,))
+    encoder = Boundary("m", 16, 3, "ragged", (16,), 1, readers=(3, 4))
     both = Boundary("m", 16, 5, "ragged", (32,), 2, encoder=3)
     images = Boundary("v", 16, 2, "fixed", (17, 16), 3)
     plan = CachePlan((encoder, both, images))
