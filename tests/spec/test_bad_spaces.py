@@ -581,7 +581,8 @@ WHOLE: dict[str, tuple[bytes, str, str]] = {
     "a list": (b"- task\n- model\n", "space.yaml:1: must be a mapping", "got ['task', 'model']"),
     "one word": (b"text-classification", "space.yaml:1: must be a mapping", "'text-classification'"),
     "Latin-1": (b"task: text-classification\nstudy: caf\xe9\n", "space.yaml:2: must be UTF-8", "0xe9"),
-    "UTF-16": ("task: x\n".encode("utf-16"), "space.yaml:1: must be UTF-8", "save the file as UTF-8"),
+    "half of UTF-16": ("task: x\n".encode("utf-16")[:-1], "space.yaml:1: must be UTF-8", "save the file"),
+    "UTF-16 without mark": ("task: x\n".encode("utf-16-le"), "space.yaml: is not YAML", "as UTF-8 text"),
     "null character": (b"task: \x00\n", "space.yaml: is not YAML", "UTF-8 text"),
     "thousands of brackets": (b"[" * 1500, "space.yaml: must not be nested", "deep"),
     "a data file": (
