@@ -21,7 +21,7 @@ from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
 from autoft.signals import INTERRUPTED, STOPPING, handle_signals, look
 
-MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
+FIXABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
 app = typer.Typer(
     help="Hyperparameter search for fine-tuning pretrained models.",
@@ -52,7 +52,7 @@ def main() -> None:
         app()
     except AutoftError as error:
         typer.echo(f"autoft: {error}", err=True)
-        sys.exit(MENDABLE)
+        sys.exit(FIXABLE)
     except (KeyboardInterrupt, SystemExit) as ended:  # Typer makes the one the other
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
             raise
@@ -198,14 +198,14 @@ def check(
 
     console = new_console()
     if not examine(spec, console):
-        raise typer.Exit(MENDABLE)
+        raise typer.Exit(FIXABLE)
     if not rehearse:
         return
 
     from autoft.rehearsal import rehearse as try_out
 
     if not try_out(spec, console):
-        raise typer.Exit(MENDABLE)
+        raise typer.Exit(FIXABLE)
 
 
 @app.command()
