@@ -218,8 +218,10 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
     if json_:
         typer.echo(json.dumps(winner.to_dict()))
         return
-    for key, value in winner.to_dict().items():
-        typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")
+    said = winner.confirmation["said"] if winner.confirmation else None
+    for key, value in {**winner.to_dict(), "confirmation": said}.items():
+        if value is not None:
+            typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")
     if winner.model_uri is None:
         typer.echo(f"Its model is not there: autoft sync {study} publishes it.", err=True)
 

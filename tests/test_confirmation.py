@@ -114,6 +114,7 @@ def test_best_and_show_tell_what_was_found(folder):
     assert [each["trial"] for each in shown["confirmation"]["compared"]] == [e.trial for e in found.compared]
     assert shown["confirmation"]["replica"] == found.replica
     assert found.said in run(folder, "show", "tiny").out
+    assert f"confirmation {found.said}\n" in run(folder, "best", "tiny").out
     assert autoft.load_best_model("tiny")("red word1")[0]["label"] in ("red", "green", "blue")
 
 
