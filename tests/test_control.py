@@ -139,9 +139,9 @@ def test_a_time_that_is_none_is_refused(tmp_path, options, said):
 def test_at_the_end_of_its_time_a_session_says_so_and_registers_the_best_so_far(searched, tmp_path):
     folder = shutil.copytree(searched[0], tmp_path / "copy")
     words = search_words("budget.trials=200", "register.name=so-far")
-    ended = run(folder, *words, "--for", "10s")
+    ended = run(folder, *words, "--for", "20s")
     assert ended.code == 0, ended
-    assert "The time of 10 s is over: study quickstart has" in ended.out
+    assert "The time of 20 s is over: study quickstart has" in ended.out
     assert "models:/so-far/1" in ended.out
     trials = read_trials(find_study("quickstart", folder / "studies" / "quickstart"))
     assert 4 <= len(trials) < 200
