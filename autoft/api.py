@@ -12,9 +12,8 @@ from autoft.report.tables import frame
 from autoft.screen import console
 from autoft.spec import scalars
 from autoft.spec.location import Location, Notes
-from autoft.spec.read import read_spec
+from autoft.spec.read import read_document, read_spec
 from autoft.spec.study import StudySpec
-from autoft.spec.yaml_lines import parse
 from autoft.study.layout import SPACE, study_folder
 from autoft.tracking import retrieval
 from autoft.tracking.retrieval import Best
@@ -179,13 +178,16 @@ def full_request(study: str | Path, changes: Mapping[str, Any], overrides: Seque
         StudyError: a study given by its name has no copy of its request here.
         SpecError: the request with the changes is wrong.
     """
+    from autoft.study.request_folder import read_request_folder
+
     given = _document(Path(study)) if is_file(study) else _copy(study)
     if given is None:
         raise StudyError(f"study {str(study)!r}: its request is not kept here; give its space.yaml")
+    base = Path(study).absolute().parent if is_file(study) else read_request_folder(*find(study))
     # Sections that use environment variables or files beside the request are ignored.
     kept = {key: value for key, value in given.items() if key not in ("tracking", "resources")}
     name = {} if "study" in kept else {"study": Path(study).stem}
-    return read_spec({**kept, **name, **changes}, overrides, in_memory_data=True)
+    return read_spec({**kept, **name, **changes}, overrides, in_memory_data=True, base=base)
 
 
 def _copy(study: str | Path) -> dict[str, Any] | None:
@@ -199,7 +201,7 @@ def _copy(study: str | Path) -> dict[str, Any] | None:
 
 def _document(path: Path) -> dict[str, Any]:
     notes = Notes(Location(str(path), 0))
-    tree = parse(path.read_text(encoding="utf-8"), str(path), notes)
+    tree = read_document(path, notes)
     if notes.problems:
         raise SpecError(notes.problems)
     return tree if isinstance(tree, dict) else {}

@@ -21,7 +21,7 @@ from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
 from autoft.signals import INTERRUPTED, STOPPING, handle_signals, look
 
-MENDABLE, NO_WINNER, UNRECORDED = 1, 3, 4
+FIXABLE, NO_WINNER, UNRECORDED = 1, 3, 4
 
 app = typer.Typer(
     help="Hyperparameter search for fine-tuning pretrained models.",
@@ -52,7 +52,7 @@ def main() -> None:
         app()
     except AutoftError as error:
         typer.echo(f"autoft: {error}", err=True)
-        sys.exit(MENDABLE)
+        sys.exit(FIXABLE)
     except (KeyboardInterrupt, SystemExit) as ended:  # Typer makes the one the other
         if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
             raise
@@ -198,14 +198,14 @@ def check(
 
     console = new_console()
     if not examine(spec, console):
-        raise typer.Exit(MENDABLE)
+        raise typer.Exit(FIXABLE)
     if not rehearse:
         return
 
     from autoft.rehearsal import rehearse as try_out
 
     if not try_out(spec, console):
-        raise typer.Exit(MENDABLE)
+        raise typer.Exit(FIXABLE)
 
 
 @app.command()
@@ -218,8 +218,10 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
     if json_:
         typer.echo(json.dumps(winner.to_dict()))
         return
-    for key, value in winner.to_dict().items():
-        typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")
+    said = winner.confirmation["said"] if winner.confirmation else None
+    for key, value in {**winner.to_dict(), "confirmation": said}.items():
+        if value is not None:
+            typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")
     if winner.model_uri is None:
         typer.echo(f"Its model is not there: autoft sync {study} publishes it.", err=True)
 

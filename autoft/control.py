@@ -9,6 +9,7 @@ from autoft.api import find, full_request, is_file, request_of, study_tracking_u
 from autoft.data.prepare import read_prepared
 from autoft.errors import AutoftError, StudyError
 from autoft.judge.replicas import name_of
+from autoft.report import words
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
@@ -83,8 +84,8 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
     with clear_storage_errors(found.study_name):
         if trials_left(found, spec.budget) == 0:
             raise StudyError(
-                f"study {found.study_name!r}: its budget of {spec.budget.trials} trials is met, so what is "
-                "queued would not run; raise budget.trials first"
+                f"study {found.study_name!r}: its budget of {words.count(spec.budget.trials, 'trial')} is "
+                "met, so what is queued would not run; raise budget.trials first"
             )
         found.enqueue_trial(dict(spec.first[0]), user_attrs={ORIGIN_ATTR: FIRST})
     return f"Queued for study {found.study_name}: {', '.join(assignments)}. It is the next trial that starts."
@@ -125,7 +126,8 @@ def sync(study: str | Path, uri: str | None = None) -> str:
     if unrecorded is not None:
         raise StudyError(unrecorded)
     winner = f", and so is its winner: {model_uri}" if model_uri else ""
-    return f"{len(trials)} trials of study {found.study_name} are in MLflow{winner}."
+    verb = "is" if len(trials) == 1 else "are"
+    return f"{words.count(len(trials), 'trial')} of study {found.study_name} {verb} in MLflow{winner}."
 
 
 def _publish_model(

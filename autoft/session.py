@@ -57,6 +57,7 @@ from autoft.study.records import (
     write_cache_plan,
     write_info,
 )
+from autoft.study.request_folder import write_request_folder
 from autoft.study.requests import forget_stop
 from autoft.study.start import plan_start, read_start
 from autoft.study.storage import (
@@ -127,7 +128,8 @@ def run_session(
         move(folder / DATA, sealed_folder(spec.study))
         rows.seal(sealed_folder(spec.study))
         with replacing(folder / SPACE) as temporary:
-            temporary.write_text(spec.text)
+            temporary.write_text(spec.text, encoding="utf-8")
+        write_request_folder(study, spec.base, folder)
         write_info(study, describe(spec, prepared, summary))
         return _search(study, spec, prepared, folder, console, began_s)
 

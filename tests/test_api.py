@@ -9,6 +9,7 @@ from autoft.study.identity import identity_of
 from autoft.study.layout import SPACE, study_folder
 from autoft.study.lock import hold_session
 from autoft.study.records import write_info
+from autoft.study.request_folder import read_request_folder, write_request_folder
 from autoft.study.storage import open_study
 
 from .report.records import info
@@ -46,6 +47,22 @@ def test_by_its_name_a_study_is_looked_for_where_its_space_says(workdir, monkeyp
     with pytest.raises(SpecError, match=r"tracking\.uri: .* AUTOFT_TEST_FOLDER is not"):
         api.study_tracking_uri("tickets")
     assert api.study_name("tickets") == "tickets"
+
+
+def test_by_its_name_a_study_finds_its_model_beside_its_space_also_when_both_have_moved(workdir, monkeypatch):
+    (workdir / "night" / "my spaces" / "my model").mkdir(parents=True)
+    monkeypatch.chdir(workdir / "night")
+    file = workdir / "night" / "my spaces" / "tickets.yaml"
+    file.write_text(request(model="./any").text.replace("./any", "my model"), encoding="utf-16")
+    spec = left(read_spec(file))
+    study = open_study(spec, study_folder("tickets"), identity_of(spec, "digest"))
+    assert read_request_folder(study, study_folder("tickets")) == workdir / "night"
+    write_request_folder(study, spec.base, study_folder("tickets"))
+    monkeypatch.chdir((workdir / "night").rename(workdir / "moved"))
+    for given in ("tickets", "my spaces/tickets.yaml"):
+        (model,) = api.full_request(given, {}).models
+        assert (model.name, model.kind) == ("my model", "folder")
+        assert model.location == str(workdir / "moved" / "my spaces" / "my model")
 
 
 def test_best_config_reads_the_copy_unless_it_is_told_where(workdir, monkeypatch):

@@ -171,14 +171,13 @@ def test_the_commands_that_the_end_names_find_a_study_that_is_stored_and_publish
     assert (shown.code, "complete" in shown.out) == (0, True), shown
     assert not (tmp_path / "mlflow.db").exists()
     options = [word for text in (*SHORT, "budget.trials=3", *places) for word in ("-o", text)]
-    assert "so far     1 of 3 trials is done" in run(tmp_path, "check", str(SPACE), *options).out
     refused = run(tmp_path, "check", str(SPACE), *options, "-o", "search.seed=5")
     assert (refused.code, "search.seed: was 0, is now 5" in refused.out) == (1, True), refused
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "sigterm to all"])
 def test_a_stopped_search_ends_with_130_and_the_command_to_go_on_with_which_goes_on(how, tmp_path):
-    options = [word for text in (*SHORT, "budget.trials=2") for word in ("-o", text)]
+    options = [word for text in (*SHORT, "budget.trials=1") for word in ("-o", text)]
     search = Running(tmp_path, "search", str(SPACE), *options, "--for", "8h")
     log = tmp_path / "studies" / "quickstart" / "logs"
     until = time.monotonic() + 120
@@ -205,4 +204,4 @@ def test_a_stopped_search_ends_with_130_and_the_command_to_go_on_with_which_goes
         return  # the other one goes on below, and after `autoft stop` in test_control.py
     again = run(tmp_path, "search", str(SPACE), *options)
     assert again.code == 0, again
-    assert "2 of 2" in again.out
+    assert "1 of 1" in again.out

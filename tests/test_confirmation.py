@@ -22,6 +22,8 @@ from autoft.study.storage import find_study
 from .main_job import Running, run
 from .report.test_check import no_ray_and_no_tracking, tiny_space  # noqa: F401
 
+SPACE = "spaces/space.yaml"
+"""Not in the working directory; its model is relative to it."""
 SECTIONS = {
     "study": "tiny",
     "budget": {"trials": 2},
@@ -37,8 +39,10 @@ def confirmed(tmp_path_factory):
     """A folder with a confirmed study; what the killed and the second command said, and the replicas that the
     first had ended, by number."""
     folder = tmp_path_factory.mktemp("confirmed")
-    (folder / "space.yaml").write_text(json.dumps(tiny_space(folder, "bert", **SECTIONS)))
-    killed = Running(folder, "search", "space.yaml")
+    (folder / "spaces").mkdir()
+    space = tiny_space(folder, "bert", **SECTIONS)
+    (folder / SPACE).write_text(json.dumps({**space, "model": "../bert"}))
+    killed = Running(folder, "search", SPACE)
     until = time.monotonic() + 200
     while not (ended := _ended(folder)):
         assert killed.poll() is None and time.monotonic() < until
@@ -46,7 +50,7 @@ def confirmed(tmp_path_factory):
     os.kill(killed.pid, signal.SIGKILL)
     killed.end()
     ended = _ended(folder)
-    return folder, run(folder, "search", "space.yaml"), ended
+    return folder, run(folder, "search", SPACE), ended
 
 
 @pytest.fixture
@@ -110,16 +114,17 @@ def test_best_and_show_tell_what_was_found(folder):
     assert [each["trial"] for each in shown["confirmation"]["compared"]] == [e.trial for e in found.compared]
     assert shown["confirmation"]["replica"] == found.replica
     assert found.said in run(folder, "show", "tiny").out
+    assert f"confirmation {found.said}\n" in run(folder, "best", "tiny").out
     assert autoft.load_best_model("tiny")("red word1")[0]["label"] in ("red", "green", "blue")
 
 
 def test_what_is_done_is_not_done_again_and_synced_elsewhere_as_it_is(folder, monkeypatch):
     before = [replica.finished for replica in read_trials(_replicas(folder))]
     monkeypatch.setattr(session, "ray_runtime", None)  # it would be called
-    outcome = session.run_session(read_spec(folder / "space.yaml"), Console(file=io.StringIO(), width=200))
+    outcome = session.run_session(read_spec(folder / SPACE), Console(file=io.StringIO(), width=200))
     assert (outcome.ran, outcome.unconfirmed, outcome.best.model_uri) == (0, None, "models:/tiny/1")
     assert [replica.finished for replica in read_trials(_replicas(folder))] == before
-    said = run(folder, "sync", "space.yaml", "--uri", f"sqlite:///{folder}/other.db").out
+    said = run(folder, "sync", "tiny", "--uri", f"sqlite:///{folder}/other.db").out  # its model is found
     assert "2 trials of study tiny are in MLflow, and so is its winner: models:/tiny/1" in said
 
 

@@ -29,7 +29,7 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search
     # Sockets ask for no password; it is given to see where it shows up.
     storage = server.url.replace("postgres@", f"postgres:{SECRET}@")
     words = search_words(
-        "search.storage=${STORAGE}", "budget.trials=6", "search.pruner=none", "space.epochs=2"
+        "search.storage=${STORAGE}", "budget.trials=4", "search.pruner=none", "space.epochs=2"
     )
     monkeypatch.setenv("STORAGE", storage)
     search = Running(tmp_path, *words)
@@ -44,11 +44,11 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search
     ended = search.end(200)
     assert ended.code == 0, ended
     trials = read_trials(study)
-    assert [(trial.number, trial.state) for trial in trials] == [(n, "COMPLETE") for n in range(6)]
+    assert [(trial.number, trial.state) for trial in trials] == [(n, "COMPLETE") for n in range(4)]
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     place = client.get_experiment_by_name("quickstart").experiment_id
     runs = [run.data.tags.get("autoft.trial") for run in client.search_runs([place])]
-    assert Counter(runs) == Counter([None, *map(str, range(6))])
+    assert Counter(runs) == Counter([None, *map(str, range(4))])
     assert not (tmp_path / "studies" / "quickstart" / "study.db").exists()
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in written if SECRET.encode() in path.read_bytes()] == []

@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 import autoft
 from autoft.spec.read import read_spec
 
-from .main_job import REPOSITORY, run_from_the_start
+from .main_job import REPOSITORY, SPACE, run_from_the_start
 
 README = (REPOSITORY / "README.md").read_text()
 PAGES = {page.name: page.read_text() for page in sorted((REPOSITORY / "docs").glob("*.md"))}
@@ -44,10 +45,15 @@ def test_there_are_docstring_examples():
 
 
 def test_the_spaces_in_the_docs_are_read(tmp_path):
-    spaces = [text for text in blocks("yaml") if "task:" in text]
+    first, *spaces = [text for text in blocks("yaml") if "task:" in text]
+    path = tmp_path / "quickstart.yaml"
+    path.write_text(first)
+    quickstart = read_spec(SPACE)
+    assert (
+        replace(read_spec(path), base=quickstart.base, data=quickstart.data) == quickstart
+    )  # whose output is shown
     assert len(spaces) == 2
     for text in spaces:
-        path = tmp_path / "space.yaml"
         path.write_text(text)
         assert read_spec(path).budget.trials == 60
     whole = spaces[1]

@@ -11,7 +11,8 @@ import pytest
 
 from autoft.screen import Screen
 
-from .main_job import SHORT, SPACE, TIMEOUT_S, run
+from . import warm
+from .main_job import TIMEOUT_S, run, search_words
 
 PRINTS = """
 import sys
@@ -116,19 +117,15 @@ def test_characters_that_the_stream_does_not_have_are_replaced(caplog):
 
 def test_a_search_whose_reader_leaves_runs_to_its_end_and_registers_the_winner(tmp_path):
     """`autoft search ... | head -1`"""
-    options = [word for text in (*SHORT, "budget.trials=2", "search.pruner=none") for word in ("-o", text)]
-    search = subprocess.Popen(
-        [sys.executable, "-m", "autoft", "search", str(SPACE), *options],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert search.stdout is not None and search.stderr is not None
-    assert search.stdout.readline().startswith("cache: ")
-    search.stdout.close()
-    assert (search.wait(TIMEOUT_S), search.stderr.read()) == (0, "")
+    pipe, err = tmp_path / "pipe", tmp_path / "err"
+    os.mkfifo(pipe)
+    words = search_words("budget.trials=2", "search.pruner=none")
+    search = warm.Command(words, tmp_path, pipe, err)
+    with pipe.open() as reader:
+        assert reader.readline().startswith("cache: ")
+    assert (search.wait(TIMEOUT_S), err.read_text()) == (0, "")
     assert run(tmp_path, "show", "quickstart").out.count("complete") == 2
-    assert "models:/quickstart/1" in run(tmp_path, "best", "quickstart").out
+    best = run(tmp_path, "best", "quickstart").out
+    assert ("models:/quickstart/1" in best, "None" in best) == (True, False)
     log = (tmp_path / "studies" / "quickstart" / "autoft.log").read_text()
     assert log.count("nothing can be printed any more: Broken pipe.") == 1

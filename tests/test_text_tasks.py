@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, mean_squared_error
 import autoft
 from autoft.data.files import read_table
 
-from .kernel.tiny import COLOURS, save_pretrained
+from .kernel.tiny import COLORS, save_pretrained
 from .main_job import run
 from .tasks.toys import OBJECTIVES, frame
 
@@ -82,7 +82,7 @@ def test_several_labels_are_given_by_the_threshold_and_score_what_the_study_says
     texts, labels = held_out(folder, "multi-label")
     said = autoft.load_best_model("multi-label")(texts)
     true, given = (
-        [[color in row for color in COLOURS] for row in rows]
+        [[color in row for color in COLORS] for row in rows]
         for rows in (labels, [[each["label"] for each in answer] for answer in said])
     )
     value = autoft.best_config("multi-label").value

@@ -68,7 +68,7 @@ def _server() -> "subprocess.Popen[bytes]":
     )
 
 
-def _next() -> list[str]:
+def _next(switches: dict[str, str]) -> list[str]:
     """Returns in a forked process, as which it is the command: with its arguments."""
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
@@ -78,7 +78,7 @@ def _next() -> list[str]:
             continue
         child = os.fork()
         if child == 0:
-            _become(request)
+            _become({**request, "environment": {**switches, **request["environment"]}})
             return list(request["arguments"])
         print(child, flush=True)
     sys.exit()
@@ -97,10 +97,12 @@ if __name__ == "__main__":
     import importlib
 
     del sys.path[0]  # this folder; the command's own is not searched for modules either
+    given = set(os.environ)
     for name in IMPORTED:
         importlib.import_module(name)
+    switches = {name: os.environ[name] for name in os.environ.keys() - given}  # autoft sets them once
     gc.freeze()  # else a collection in each child would copy what it shares with this process
-    sys.argv = ["autoft", *_next()]
+    sys.argv = ["autoft", *_next(switches)]
     try:
         importlib.import_module("autoft.cli").main()
     except SystemExit as ended:

@@ -72,7 +72,7 @@ def batches_by_length(lengths: np.ndarray, batch_size: int, seed: int, epoch: in
     its own. The rest is cut into pools of POOL_BATCHES batches; each pool is sorted by length (rows of one
     length stay in permuted order) and cut into runs of `batch_size` rows, and each run into LENGTHS parts.
     Then every batch takes a first part, a second one and so on, each from a run drawn from all. So a batch is
-    a few groups of rows that are neighbours by length; chance alone says which groups meet. Every row comes
+    a few groups of rows that are neighbors by length; chance alone says which groups meet. Every row comes
     once an epoch.
 
     Why not whole runs: what rows of one length have in common would pull every step its own way, and rows

@@ -28,7 +28,7 @@ def read_file(path: Path, wanted: Sequence[str], lists: Collection[str] = ()) ->
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DataError(
-            f"{path.name}: a file must be {', '.join(READERS)}, got {path.suffix or 'no suffix'}{_mend(path)}"
+            f"{path.name}: a file must be {', '.join(READERS)}, got {path.suffix or 'no suffix'}{_fix(path)}"
         )
     try:
         empty = path.stat().st_size == 0
@@ -201,7 +201,7 @@ def _of_one(kind: Any) -> Any:
     return one.get("feature", one) if isinstance(one, dict) else {}
 
 
-def _mend(path: Path) -> str:
+def _fix(path: Path) -> str:
     fixes = {
         ".json": "; rename it if it holds one object a line",
         ".ndjson": "; rename it to .jsonl",

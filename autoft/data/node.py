@@ -10,7 +10,7 @@ from autoft.data.files import file_digest, hasher, locked, replacing
 from autoft.errors import DataError
 
 
-def localise(path: Path, digest: str, fetch: Callable[[], bytes]) -> Path:
+def localize(path: Path, digest: str, fetch: Callable[[], bytes]) -> Path:
     """`path` where this node sees a file with that digest (`files.file_digest`), else a copy on this node.
 
     The copy is made once a node from `fetch()`, whose bytes come from the driver.

@@ -196,7 +196,7 @@ def _without_empties(loaded: Mapping[str, RawSplit], spec: DataSpec) -> tuple[di
                 f"{split.source}: every row is empty in {listed(needed, '`')}; nothing is left of {name}"
             )
         dropped += int(any_empty.sum())
-        if not any_empty.all():  # a test split of which every row is unlabelled is no test split
+        if not any_empty.all():  # a test split of which every row is unlabeled is no test split
             kept[name] = split.keep(~any_empty) if any_empty.any() else split
     if problems:
         raise DataError(

@@ -25,7 +25,7 @@ class TargetRules(Protocol):
         """
 
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
-        """Learnt on `splits["train"]` alone, and checked on the others; cells are clean.
+        """Learned on `splits["train"]` alone, and checked on the others; cells are clean.
 
         Raises DataError where the task cannot be learned from them.
         """

@@ -13,7 +13,7 @@ from autoft.kernel.blocks import Anatomy, trained_parameters
 from autoft.spec.hyperparameters import Depth
 
 NOT_DROPOUT = ("path", "layerdrop", "layer_drop")
-"""Drop whole branches or layers; the architecture's own regularisation, not the `dropout` hyperparameter."""
+"""Drop whole branches or layers; the architecture's own regularization, not the `dropout` hyperparameter."""
 
 
 def set_depth(model: PreTrainedModel, anatomy: Anatomy, depth: Depth, dropout: float) -> None:

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 
 def derive_seed(seed: int, *place: int) -> int:
-    """A seed for one place (a step, say) of a trial, independent of its neighbours; 63 bits.
+    """A seed for one place (a step, say) of a trial, independent of its neighbors; 63 bits.
 
     numpy's SeedSequence: O'Neill, "Developing a seed_seq alternative", 2015.
     """

@@ -1,5 +1,6 @@
 """space.yaml to a `StudySpec`, with all of its problems together."""
 
+import codecs
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,11 +49,12 @@ def read_spec(
     overrides: Sequence[str] = (),
     *,
     in_memory_data: bool = False,
+    base: Path | None = None,
 ) -> StudySpec:
     """What the user asked for, checked and frozen.
 
     `space` is the path of a YAML file or a document as a dict; `overrides` are `a.b=value` with
-    values in YAML. Paths are relative to the file, or to the working directory for a dict.
+    values in YAML. Paths are relative to `base`: the file's folder, or the working directory for a dict.
     `in_memory_data` says that the rows are handed over as data frames, so `data` need not say where
     they are. Neither data nor models are looked for here.
 
@@ -73,15 +75,16 @@ def read_spec(
     else:
         file = Path(space)
         notes = Notes(Location(str(file), 0))
-        tree = _read_file(file, notes)
+        tree = read_document(file, notes)
     if not isinstance(tree, dict):
         raise SpecError(notes.problems)
     apply_overrides(tree, overrides, notes)
-    return _read_tree(tree, file, in_memory_data, notes)
+    base = base or (Path(os.path.abspath(file)).parent if file else Path.cwd())
+    return _read_tree(tree, file, base, in_memory_data, notes)
 
 
-def _read_file(file: Path, notes: Notes) -> object:
-    """The file's document; None with a note where there is none."""
+def read_document(file: Path, notes: Notes) -> object:
+    """The mapping in a YAML file, as it stands there; anything else has a note."""
     try:
         if not file.is_file():
             notes.add((), _no_file(file))
@@ -96,18 +99,26 @@ def _read_file(file: Path, notes: Notes) -> object:
     except (OSError, ValueError) as error:
         notes.add((), f"must be a file that can be read, got: {getattr(error, 'strerror', None) or error}")
         return None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        rule = f"must be UTF-8 text, got the byte 0x{content[error.start]:02x}; save the file as UTF-8"
-        notes.add_at(Location(str(file), line), (), rule)
+    text = _decoded(content, file, notes)
+    if text is None:
         return None
     tree = parse(text, str(file), notes)
     if not isinstance(tree, dict) and not notes.problems:
         what = "an empty file" if tree is None else got(tree)
         notes.add((), f"must be a mapping with task, model, data, objective and budget, got {what}")
     return tree
+
+
+def _decoded(content: bytes, file: Path, notes: Notes) -> str | None:
+    """UTF-8, or as YAML 1.2 (5.2) has it UTF-16 with its byte order mark; else None with a note."""
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        rule = f"must be UTF-8 text, got the byte 0x{content[error.start]:02x}; save the file as UTF-8"
+        notes.add_at(Location(str(file), line), (), rule)
+        return None
 
 
 def _no_file(file: Path) -> str:
@@ -133,9 +144,8 @@ class _Sections:
     pruner: tuple[str, dict[str, Value]] | None
 
 
-def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes) -> StudySpec:
+def _read_tree(tree: Tree, file: Path | None, base: Path, in_memory_data: bool, notes: Notes) -> StudySpec:
     """The spec; raises SpecError where anything is noted."""
-    base = Path(os.path.abspath(file)).parent if file else Path.cwd()
     refuse_elsewhere(tree, (), notes)
     given = without_empty_keys(tree)
     document = fit(Document, given, (), notes)
@@ -177,6 +187,7 @@ def _read_tree(tree: Tree, file: Path | None, in_memory_data: bool, notes: Notes
         tracking=Tracking(uri, document.tracking.experiment),
         register=Register(document.register_.name or name, document.register_.promote),
         text=_text({"study": name, **given}),
+        base=base,
         confirm=Confirm(**document.confirm.model_dump()) if document.confirm else None,
     )
 

@@ -31,15 +31,15 @@ def fit(form: type[F], value: object, path: Path, notes: Notes) -> F | None:
         return form.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    misspelt = {
+    misspelled = {
         (*each["loc"][:-1], nearest(each["loc"][-1], keys_of(_form_at(form, each["loc"][:-1]))))
         for each in details
         if each["type"] == "extra_forbidden"
     }
     for each in details:
         here = (*path, *each["loc"])
-        # A key that is misspelt or could not be read is one problem, not a missing key as well.
-        if each["type"] != "missing" or not (each["loc"] in misspelt or notes.inside(here)):
+        # A key that is misspelled or could not be read is one problem, not a missing key as well.
+        if each["type"] != "missing" or not (each["loc"] in misspelled or notes.inside(here)):
             notes.add(here, _rule(form, each, path))
     return None
 

@@ -188,6 +188,8 @@ class StudySpec:
     register: Register
     text: str
     """The resolved space.yaml with environment variables unexpanded: what artifacts may show."""
+    base: Path = Path()
+    """The folder in which relative paths of the request begin; absolute."""
     confirm: Confirm | None = None
     """None: the best score wins, on its one seed."""
 

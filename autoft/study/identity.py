@@ -131,9 +131,10 @@ def _whole(identity: Mapping[str, Any], defaults: Mapping[str, Value]) -> dict[s
         }
         for name, each in space["searched"].items()
     }
+    fixed = {name: value for name, value in {**defaults, **space["fixed"]}.items() if name not in searched}
     return {
         **identity,
-        "space": {"fixed": {**defaults, **space["fixed"]}, "searched": searched},
+        "space": {"fixed": fixed, "searched": searched},
         "search": {**json.loads(json.dumps(usual)), **identity["search"]},
     }
 

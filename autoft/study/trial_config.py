@@ -15,7 +15,7 @@ MEASUREMENTS = 12
 
 
 def trial_seed(study_seed: int, number: int) -> int:
-    """The seed of trial `number`, 31 bits: the same in every session, and unrelated to its neighbours'."""
+    """The seed of trial `number`, 31 bits: the same in every session, and unrelated to its neighbors'."""
     digest = blake2b(f"{study_seed}:{number}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") & 0x7FFF_FFFF
 

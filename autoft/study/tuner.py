@@ -342,7 +342,8 @@ class Tuner:
         if live is None:
             return Decision.STOP
         if failure.kind == "disk":
-            self.stop(StudyError(f"study {self.spec.study!r}: {failure.reason}"))
+            fix = "Nothing is lost; make room, then run the same command again to continue"
+            self.stop(StudyError(f"study {self.spec.study!r}: {failure.reason}. {fix}"))
             return self._keep(number)
         state = TrialState.FAIL
         if failure.kind == "memory":

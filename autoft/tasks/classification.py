@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from sklearn.metrics import (
 )
 from torch.nn import functional
 
-from autoft.data.alike import look_alikes, normalized
+from autoft.data.alike import likeness_hint, look_alikes
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array
 from autoft.data.rows import Cell, Finding, RawSplit, listed
@@ -57,17 +57,9 @@ def fit_labels(splits: Mapping[str, RawSplit], column: str) -> Targets:
             raise DataError(
                 f"{split.source}: label {listed(names, '`')} of column `{column}` is not in the train split "
                 f"({split.places(strange)}); train has {listed(natural_order(known), '`')}"
-                f"{_alike(names, known)}"
+                f"{likeness_hint(names, known)}"
             )
     return {"labels": list(natural_order(known))}
-
-
-def _alike(names: Iterable[str], known: Iterable[str]) -> str:
-    """Which labels of train the strange `names` look like."""
-    by_look = {normalized(label): label for label in known}
-    pairs = [f"{name!a} is {by_look[look]!a}" for name in names if (look := normalized(name)) in by_look]
-    what = "case, white space, invisible characters or Unicode form"
-    return f"; {listed(pairs)} but for {what}" if pairs else ""
 
 
 def label_numbers(cells: Sequence[Cell], targets: Targets) -> pa.Array:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
+from autoft.data.alike import likeness_hint
 from autoft.data.rows import RawSplit, listed
 from autoft.data.values import natural_order
 from autoft.errors import DataError
@@ -37,6 +38,7 @@ def known_labels(
                 f"{split.source}: {listed(names, '`')} of column `{column}` is not in the train split "
                 f"({split.places(strange)}), so it cannot be learned: add training rows or remove it; "
                 "if autoft has drawn the splits, try another data.split.seed"
+                f"{likeness_hint(names, known)}"
             )
     return list(natural_order(known))
 

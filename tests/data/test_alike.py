@@ -24,6 +24,13 @@ from .prepared import RULES
         ("refund", "refund\ufeff"),
         ("heart \u2764", "heart \u2764\ufe0f"),
         ("a\u00adb", "ab"),
+        ("refund", "r\u0435fund"),  # Cyrillic
+        ("OK", "\u041e\u041a"),  # all of it
+        ("Zo\u00eb", "Zo\u0451"),
+        ("tokyo", "t\u03bfky\u03bf"),  # Greek
+        ("KPI", "\u039a\u03a1\u0399"),
+        ("Refund", "r\u0435\u200bfund"),
+        ("\u0412\u0415\u0421", "\u0432\u0435\u0441"),  # one alphabet, two cases
     ],
 )
 def test_labels_that_differ_only_in_what_hardly_shows_are_named_with_their_rows(one, other):
@@ -39,7 +46,19 @@ def test_what_an_eye_cannot_see_is_escaped_and_the_plain_spelling_is_proposed():
     assert r"""frame["queue"].replace({'refund': 're\u200bfund', 'cafe\u0301': 'café'})""" in said
 
 
+def test_of_two_alphabets_the_letters_are_escaped_and_of_one_they_are_not():
+    said = str(
+        look_alikes(
+            "queue", {"refund": 9, "r\u0435fund": 1, "\u0432\u0435\u0441": 2, "\u0412\u0435\u0441": 3}
+        )
+    )
+    assert r"'refund' (9) and 'r\u0435fund' (1)" in said
+    assert "'\u0412\u0435\u0441' (3) and '\u0432\u0435\u0441' (2)" in said
+    assert r"""{'r\u0435fund': 'refund', """ in said
+
+
 def test_labels_that_differ_to_the_eye_are_nothing_to_tell():
+    assert look_alikes("unit", {"\u00b5g": 3, "mg": 4, "\u03b7": 1, "h": 1, "n": 1}) is None
     assert look_alikes("queue", {"a": 1, "b": 2, "a b": 3, "a-b": 4, "ab": 5, "ä": 6}) is None
 
 
@@ -52,6 +71,7 @@ def test_they_are_counted_over_all_splits_of_a_request():
 
 def test_a_label_that_train_spells_otherwise_is_refused_with_its_likeness():
     train = pd.DataFrame([("a", "yes"), ("b", "no")] * 3, columns=["text", "queue"])
-    validation = pd.DataFrame([("c", "Yes")], columns=["text", "queue"])
-    with pytest.raises(DataError, match="'Yes' is 'yes' but for case, white space, invisible"):
+    validation = pd.DataFrame([("c", "Yes"), ("d", "n\u043e")], columns=["text", "queue"])
+    said = r"'n\\u043e' is 'no', 'Yes' is 'yes' but for case, white space, invisible .* another alphabet"
+    with pytest.raises(DataError, match=said):
         examine(DataSpec(inputs=("text",), target="queue"), RULES, {"train": train, "validation": validation})

@@ -35,7 +35,7 @@ for name, changes in requests.items():
         answers[name]["repr"] = repr(data)
     except DataError as error:
         answers[name] = str(error)
-for name in ("entities", "unlabelled"):
+for name in ("entities", "unlabeled"):
     of_words = DataSpec(inputs=("tokens",), target="ner_tags", hub=f"acme/{name}")
     try:
         rows = examine(of_words, ENTITIES)
@@ -115,7 +115,7 @@ def answers(home):
     validation = train.replace("train", "validation")
     files = {train: of_words([0, 1, 2], [1]), validation: of_words([1])}
     put(cache, "acme/entities", "main", "e" * 40, files)
-    put(cache, "acme/unlabelled", "main", "f" * 40, {**files, validation: of_words([1], [0, -1])})
+    put(cache, "acme/unlabeled", "main", "f" * 40, {**files, validation: of_words([1], [0, -1])})
     environment = {**os.environ, "HF_HOME": str(home / "hf"), "HF_HUB_OFFLINE": "1", "HF_TOKEN": TOKEN}
     for name in ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_DATASETS_OFFLINE"):
         environment.pop(name, None)
@@ -167,8 +167,8 @@ def test_lists_of_class_labels_are_read_with_their_names(answers):
 
 
 def test_an_element_without_a_label_is_told_with_its_row(answers):
-    assert answers["unlabelled"] == (
-        "acme/unlabelled[validation]: row 2: column `ner_tags`: element 2 of the list is empty"
+    assert answers["unlabeled"] == (
+        "acme/unlabeled[validation]: row 2: column `ner_tags`: element 2 of the list is empty"
     )
 
 

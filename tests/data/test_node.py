@@ -22,7 +22,7 @@ def never():
 def test_a_visible_file_is_used_where_it_lies(tmp_path):
     path = tmp_path / "rows.arrow"
     path.write_bytes(b"rows")
-    assert node.localise(path, file_digest(path), never) == path
+    assert node.localize(path, file_digest(path), never) == path
 
 
 @pytest.mark.usefixtures("temp_folder")
@@ -31,19 +31,19 @@ def test_an_invisible_or_different_file_is_fetched_once_and_mended(tmp_path):
     path.write_bytes(b"rows")
     digest = file_digest(path)
     path.write_bytes(b"somebody else's rows")
-    copy = node.localise(path, digest, lambda: b"rows")
+    copy = node.localize(path, digest, lambda: b"rows")
     assert copy != path and copy.read_bytes() == b"rows"
     assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
     path.unlink()
-    assert node.localise(path, digest, never) == copy
+    assert node.localize(path, digest, never) == copy
     copy.write_bytes(b"ro")
-    assert node.localise(path, digest, lambda: b"rows").read_bytes() == b"rows"
+    assert node.localize(path, digest, lambda: b"rows").read_bytes() == b"rows"
 
 
 @pytest.mark.usefixtures("temp_folder")
 def test_bytes_that_are_not_those_of_the_study_are_refused(tmp_path):
     with pytest.raises(DataError, match="changed since the study began"):
-        node.localise(tmp_path / "rows.arrow", "0" * 32, lambda: b"other")
+        node.localize(tmp_path / "rows.arrow", "0" * 32, lambda: b"other")
     assert not [file for file in node.node_folder().iterdir() if file.suffix == ".arrow"]
 
 

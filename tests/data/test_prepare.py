@@ -121,7 +121,7 @@ def test_empty_cells_are_counted_and_their_lines_named(tmp_path):
     assert data.dropped == 3 and sum(data.size(split) for split in data.counts) == 17
 
 
-def test_an_unlabelled_test_split_can_be_dropped_whole(tmp_path):
+def test_an_unlabeled_test_split_can_be_dropped_whole(tmp_path):
     frames = given(PAIRS, validation=PAIRS, test=[("x", None), ("y", None)])
     data = prepare(replace(SPEC, on_empty="drop"), tmp_path, frames)
     assert list(data.counts) == ["train", "validation"] and data.dropped == 2

@@ -46,14 +46,14 @@ def test_what_is_not_one_text_is_refused_with_its_place(value, what):
         text_column(["x", value], "t.jsonl", "tags", np.array([4, 9]), "line")
 
 
-def test_class_label_numbers_become_names_and_minus_one_is_unlabelled():
+def test_class_label_numbers_become_names_and_minus_one_is_unlabeled():
     assert class_names([1, 0, -1, None], ["no", "yes"]) == ["yes", "no", None, None]
     with pytest.raises(DataError, match="label number 2 has no name"):
         class_names([2], ["no", "yes"])
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array])
-def test_class_label_numbers_in_lists_become_names_and_an_unlabelled_one_is_told(kind):
+def test_class_label_numbers_in_lists_become_names_and_an_unlabeled_one_is_told(kind):
     names = ["O", "B-LOC"]
     assert class_names([kind([1, 0]), None], names) == [["B-LOC", "O"], None]
     named = class_names([kind([0, -1])], names)

@@ -13,7 +13,7 @@ from autoft.kernel.model_summary import fit_to_models
 from autoft.spec.read import read_spec
 
 from ..data.prepared import RULES
-from .tiny import COLOURS, save_pretrained
+from .tiny import COLORS, save_pretrained
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def said(tmp_path):
 
     def said(words, model="bert", second=None, **space):
         inputs = ["text"] if second is None else ["text", "more"]
-        rows = [(" ".join(["word"] * n), COLOURS[i % 3]) for i, n in enumerate(words)]
+        rows = [(" ".join(["word"] * n), COLORS[i % 3]) for i, n in enumerate(words)]
         frame = pd.DataFrame([*rows], columns=["text", "color"])
         other = pd.DataFrame([("one", "red")], columns=["text", "color"])
         if second is not None:

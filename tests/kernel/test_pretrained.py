@@ -22,14 +22,14 @@ from autoft.kernel.pretrained import (
 from autoft.spec.study import ModelRef
 
 from .architectures import LANGUAGE
-from .tiny import COLOURS, TARGETS, TASK, configs, save_pretrained, tiny_model, tiny_tokenizer
+from .tiny import COLORS, TARGETS, TASK, configs, save_pretrained, tiny_model, tiny_tokenizer
 
 
 def test_a_folder_with_a_head_for_the_labels(tmp_path):
     source = save_pretrained("bert", tmp_path)
     loaded = load_pretrained(source, TARGETS, TASK)
     model, tokenizer = loaded.model, loaded.processor
-    assert model.config.id2label == dict(enumerate(COLOURS))
+    assert model.config.id2label == dict(enumerate(COLORS))
     assert model.config.label2id == {"red": 0, "green": 1, "blue": 2}
     assert model.classifier.out_features == 3
     assert not model.training

@@ -18,11 +18,11 @@ from autoft.kernel.study_inputs import StudyInputs
 from autoft.tasks.find import find_task
 
 SPECIAL = ("[PAD]", "[BOS]", "[EOS]", "[UNK]")
-COLOURS = ("red", "green", "blue")
-TARGETS = {"labels": list(COLOURS)}
+COLORS = ("red", "green", "blue")
+TARGETS = {"labels": list(COLORS)}
 TASK = find_task("text-classification")
 FILLER = tuple(f"word{i}" for i in range(30))
-WORDS = (*SPECIAL, *COLOURS, *FILLER)
+WORDS = (*SPECIAL, *COLORS, *FILLER)
 TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 ENCODER = {
     "hidden_size": 16,
@@ -190,11 +190,11 @@ def write_rows(folder: Path, train_rows: int = 48, validation_rows: int = 20, n_
     """Each row's label is the one color among its words."""
     rng = np.random.default_rng(0)
     rows = train_rows + validation_rows
-    labels = rng.integers(len(COLOURS), size=rows).astype(np.int32)
+    labels = rng.integers(len(COLORS), size=rows).astype(np.int32)
     texts = []
     for label in labels:
         words = list(rng.choice(FILLER, size=rng.integers(2, 9)))
-        words.insert(int(rng.integers(len(words))), COLOURS[label])
+        words.insert(int(rng.integers(len(words))), COLORS[label])
         texts.append(" ".join(words))
     columns = {"input_0": texts} | ({"input_1": list(reversed(texts))} if n_inputs == 2 else {})
     splits = ["train"] * train_rows + ["validation"] * validation_rows

@@ -21,7 +21,7 @@ from autoft.study.records import write_cache_plan
 from autoft.study.storage import open_study
 
 from ..data.prepared import prepare
-from ..kernel.tiny import COLOURS, save_pretrained
+from ..kernel.tiny import COLORS, save_pretrained
 from ..main_job import SPACE
 from ..study.earlier import made
 from ..tasks.toys import OBJECTIVES, frame
@@ -315,7 +315,7 @@ def test_each_text_task_says_what_occurs_in_its_target(workdir, task):
     if task == "text-regression":  # what the colors are worth, alone and two together
         assert {row[0] for row in rows} == {"980", "985", "1000", "1005", "1010", "1030", "1035"}
     else:
-        assert {row[0] for row in rows} == set(COLOURS)
+        assert {row[0] for row in rows} == set(COLORS)
     if task != "multi-label":  # of which a row may have several
         assert sum(float(row[-1].rstrip("%")) for row in rows) == pytest.approx(100, abs=0.4)
 

@@ -29,18 +29,18 @@ def problems(tmp_path: Path, content: str | bytes, *overrides: str) -> list[str]
 
 # What follows GOOD, and the one problem: its line, its path, words of the rule, the value and the fix.
 EXTRAS = {
-    "misspelt key at the top": ("serach: {seed: 1}", 6, "serach", "did you mean 'search'"),
+    "misspelled key at the top": ("serach: {seed: 1}", 6, "serach", "did you mean 'search'"),
     "key of another section": ("trials: 5", 6, "trials", "at the top", "did you mean budget.trials"),
     "hyperparameter at the top": ("epochs: 4", 6, "epochs", "did you mean space.epochs"),
     "unknown key without a near one": ("qqq: 1", 6, "qqq", "known are study, task, model"),
-    "misspelt key of a section": ("search: {smapler: tpe}", 6, "search.smapler", "did you mean 'sampler'"),
+    "misspelled key of a section": ("search: {smapler: tpe}", 6, "search.smapler", "did you mean 'sampler'"),
     "unknown key of resources": ("resources:\n  cpu: 3", 7, "resources.cpu", "under resources"),
     "retries below 0": ("faults: {retries: -1}", 6, "faults.retries", "at least 0", "-1"),
     "timeout without a unit": ("faults: {trial_timeout: 5}", 6, "faults.trial_timeout", "with its unit"),
-    "misspelt fault": ("faults: {retrys: 1}", 6, "faults.retrys", "did you mean 'retries'"),
+    "misspelled fault": ("faults: {retrys: 1}", 6, "faults.retrys", "did you mean 'retries'"),
     "confirmed on two seeds": ("confirm: {seeds: 2}", 6, "confirm.seeds", "at least 3", "got 2"),
     "confirmed with none": ("confirm:\n  top: 0", 7, "confirm.top", "at least 1", "got 0"),
-    "misspelt key of confirm": ("confirm: {sedes: 4}", 6, "confirm.sedes", "did you mean 'seeds'"),
+    "misspelled key of confirm": ("confirm: {sedes: 4}", 6, "confirm.sedes", "did you mean 'seeds'"),
     "confirm that is no mapping": ("confirm: true", 6, "confirm", "must be a mapping", "for example"),
     "seeds at the top": ("seeds: 5", 6, "seeds", "did you mean confirm.seeds"),
     "breaker at 0": ("faults: {stop_after_failures: 0}", 6, "faults.stop_after_failures", "at least 1"),
@@ -58,7 +58,7 @@ EXTRAS = {
     "merge key": ("space: {<<: {epochs: 3}}", 6, "space", "plain names as keys", "`<<`"),
     "a list as a key": ("space: {[a, b]: 3}", 6, "space", "plain names as keys", "a collection"),
     "tag": ("space: {dropout: !!python/name:os.system 1}", 6, "space.dropout", "plain YAML", "remove it"),
-    "sampler misspelt": (
+    "sampler misspelled": (
         "search: {sampler: tpee}",
         6,
         "search.sampler",
@@ -66,10 +66,15 @@ EXTRAS = {
         "mean 'tpe'",
     ),
     "sampler as a list": ("search: {sampler: [tpe]}", 6, "search.sampler", "must be tpe, random", "['tpe']"),
-    "pruner misspelt": ("search: {pruner: asha_halving}", 6, "search.pruner", "mean 'successive_halving'"),
-    "pruner's name misspelt": ("search: {pruner: {name: medain}}", 6, "search.pruner.name", "mean 'median'"),
+    "pruner misspelled": ("search: {pruner: asha_halving}", 6, "search.pruner", "mean 'successive_halving'"),
+    "pruner's name misspelled": (
+        "search: {pruner: {name: medain}}",
+        6,
+        "search.pruner.name",
+        "mean 'median'",
+    ),
     "pruner without a name": ("search: {pruner: {min_resource: 2}}", 6, "search.pruner.name", "is required"),
-    "option misspelt": (
+    "option misspelled": (
         "search:\n  pruner:\n    name: median\n    n_startup_trails: 3",
         9,
         "search.pruner.n_startup_trails",
@@ -167,7 +172,12 @@ EXTRAS = {
     ),
     "no checkpoint": ("checkpoints: {keep: 0}", 6, "checkpoints.keep", "at least 1, got 0"),
     "space that is a list": ("space: [dropout]", 6, "space", "must map hyperparameters to values"),
-    "hyperparameter misspelt": ("space: {learning-rat: 1}", 6, "space.learning-rat", "mean 'learning_rate'"),
+    "hyperparameter misspelled": (
+        "space: {learning-rat: 1}",
+        6,
+        "space.learning-rat",
+        "mean 'learning_rate'",
+    ),
     "model in the space": ("space: {model: [a, b]}", 6, "space.model", "at the top"),
     "hyperparameter without a value": (
         "space:\n  dropout:",
@@ -197,8 +207,8 @@ EXTRAS = {
         "5000",
     ),
     "part of a row": ("space: {batch_size: 8.5}", 6, "space.batch_size", "a whole number", "8.5"),
-    "choice misspelt": ("space: {lr_schedule: cosin}", 6, "space.lr_schedule", "did you mean 'cosine'"),
-    "depth misspelt": ("space: {unfreeze_depth: al}", 6, "space.unfreeze_depth", "or all", "mean 'all'"),
+    "choice misspelled": ("space: {lr_schedule: cosin}", 6, "space.lr_schedule", "did you mean 'cosine'"),
+    "depth misspelled": ("space: {unfreeze_depth: al}", 6, "space.unfreeze_depth", "or all", "mean 'all'"),
     "depth negative": (
         "space:\n  unfreeze_depth:\n  - 0\n  - -1",
         9,
@@ -232,7 +242,7 @@ EXTRAS = {
         "space.dropout",
         "must hold `low` and `high`, or `values`",
     ),
-    "misspelt high": ("space: {dropout: {low: 0, hihg: 1}}", 6, "space.dropout.hihg", "mean 'high'"),
+    "misspelled high": ("space: {dropout: {low: 0, hihg: 1}}", 6, "space.dropout.hihg", "mean 'high'"),
     "high out of bounds": (
         "space: {dropout: {low: 0, high: 1.5}}",
         6,
@@ -333,7 +343,7 @@ EXTRAS = {
         "space.epochs.when.unfreeze_depth[1]",
         "(0, 1, 2, 4 or all), got 3",
     ),
-    "condition on a misspelt value": (
+    "condition on a misspelled value": (
         "space: {lr_schedule: [linear, cosine], epochs: {low: 1, high: 3, when: {lr_schedule: liner}}}",
         6,
         "space.epochs.when.lr_schedule",
@@ -498,7 +508,7 @@ REPLACED = {
         "text, got 3",
         "quotes",
     ),
-    "on_empty misspelt": (
+    "on_empty misspelled": (
         3,
         "data: {path: a, inputs: a, target: b, on_empty: dorp}",
         "data.on_empty",
@@ -536,7 +546,7 @@ REPLACED = {
         "data.split.startify",
         "did you mean 'stratify'",
     ),
-    "metric misspelt": (4, "objective: macrof1", "objective", "did you mean 'macro_f1'"),
+    "metric misspelled": (4, "objective: macrof1", "objective", "did you mean 'macro_f1'"),
     "metric that is a list": (4, "objective: [macro_f1]", "objective", "must be text, got ['macro_f1']"),
     "no trials": (5, "budget: {trials: 0}", "budget.trials", "at least 1, got 0"),
     "negative trials": (5, "budget: {trials: -3}", "budget.trials", "at least 1, got -3"),
@@ -558,7 +568,7 @@ REPLACED = {
     "budget that is a number": (5, "budget: 60", "budget", "must be a mapping, got 60", "{trials: 60}"),
     "no budget": (5, "", "budget", "is required", "budget: {trials: 60}"),
     "no objective": (4, "", "objective", "is required", "objective: macro_f1"),
-    "misspelt required key": (2, "modle: org/name", "modle", "did you mean 'model'"),
+    "misspelled required key": (2, "modle: org/name", "modle", "did you mean 'model'"),
     "tab": (5, "budget:\n\ttrials: 60", "", "spaces, got a tab"),
     "bracket left open": (5, "budget: {trials: 60", "", "is not YAML", "expected ',' or '}'"),
     "colon without quotes": (4, "study: a: b", "", "is not YAML", "quotes"),
@@ -581,7 +591,8 @@ WHOLE: dict[str, tuple[bytes, str, str]] = {
     "a list": (b"- task\n- model\n", "space.yaml:1: must be a mapping", "got ['task', 'model']"),
     "one word": (b"text-classification", "space.yaml:1: must be a mapping", "'text-classification'"),
     "Latin-1": (b"task: text-classification\nstudy: caf\xe9\n", "space.yaml:2: must be UTF-8", "0xe9"),
-    "UTF-16": ("task: x\n".encode("utf-16"), "space.yaml:1: must be UTF-8", "save the file as UTF-8"),
+    "half of UTF-16": ("task: x\n".encode("utf-16")[:-1], "space.yaml:1: must be UTF-8", "save the file"),
+    "UTF-16 without mark": ("task: x\n".encode("utf-16-le"), "space.yaml: is not YAML", "as UTF-8 text"),
     "null character": (b"task: \x00\n", "space.yaml: is not YAML", "UTF-8 text"),
     "thousands of brackets": (b"[" * 1500, "space.yaml: must not be nested", "deep"),
     "a data file": (

@@ -284,6 +284,16 @@ def test_a_byte_order_mark_and_a_tagged_date_are_harmless(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("mark", "encoding"), [("", "utf-16"), ("\ufeff", "utf-16-be"), ("\ufeff", "utf-16-le")]
+)
+def test_utf_16_with_its_mark_is_read_as_yaml_has_it(tmp_path: Path, mark: str, encoding: str) -> None:
+    """As PowerShell writes it."""
+    expected = read_spec(write(tmp_path, SHORT))
+    (tmp_path / "space.yaml").write_bytes((mark + SHORT).encode(encoding))
+    assert read_spec(tmp_path / "space.yaml") == expected
+
+
+@pytest.mark.parametrize(
     ("written", "names"), [("[a, b-2]", ("a", "b-2")), ("a", ("a",)), ("[]", ()), ("", ())]
 )
 def test_earlier_studies_are_a_list_or_one_name(written: str, names: tuple[str, ...], tmp_path: Path) -> None:

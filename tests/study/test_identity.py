@@ -136,6 +136,13 @@ def test_what_was_fixed_and_is_not_any_more_makes_another_study(folder: Path) ->
     assert refused(request(epochs=12), folder) == ["space.fixed.epochs: was 3, is now 12"]
 
 
+def test_what_was_searched_and_is_fixed_now_was_not_fixed_at_its_default(folder: Path) -> None:
+    opened(request((DEPTH, RATE), learning_rate=5e-5), folder)
+    said = refused(fixing(request((DEPTH,), learning_rate=5e-5), learning_rate=1e-3), folder)
+    assert said[0] == "space.fixed.learning_rate: was absent, is now 0.001"
+    assert "space.searched.learning_rate.domain.low: was 1e-05, is now absent" in said
+
+
 def test_a_study_keeps_what_was_searched_by_default_when_it_was_made(folder: Path) -> None:
     opened(request((DEPTH, RATE)), folder)
     wider = replace(RATE, domain=Range(1e-6, 1e-2, integer=False, log=True))
@@ -171,6 +178,7 @@ def test_a_study_of_format_6_goes_on(folder: Path) -> None:
         "space.fixed.epochs: was 12, is now 5",
     ]
     assert refused(request((DEPTH, RATE)), folder) == [
+        "space.fixed.weight_decay: was absent, is now 0.01",
         "space.searched.weight_decay.conditions: was "
         '[{"parent": "unfreeze_depth", "values": [0], "negated": true}], is now absent',
         *(

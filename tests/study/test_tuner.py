@@ -696,7 +696,7 @@ def test_a_full_disk_stops_the_search_and_fails_no_trial(folder: Path) -> None:
     assert tuner.failed(full.number, 1, Failure("disk", "No space left on device", "")) is Decision.PAUSE
     assert tuner.heartbeat(other.number, 1) is Decision.PAUSE
     assert tuner.next() is None
-    assert "No space left" in str(tuner.stopped_by)
+    assert "No space left on device. Nothing is lost; make room, then run" in str(tuner.stopped_by)
     assert states(tuner) == ["RUNNING", "RUNNING"]
     assert [begin(sit(spec, folder)).number for _ in range(1)] == [full.number]
 

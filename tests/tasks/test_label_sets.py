@@ -30,6 +30,11 @@ def test_a_label_that_train_lacks_is_named_with_its_lines():
         known(train=[{"a"}], test=[{"a"}, {"a", "c"}, {"d"}])
 
 
+def test_a_label_that_train_spells_otherwise_is_named_with_its_likeness():
+    with pytest.raises(DataError, match=r"another data\.split\.seed; 'Refund' is 'refund' but for case"):
+        known(train=[{"refund"}], test=[{"Refund"}])
+
+
 def test_train_without_any_label_is_refused():
     with pytest.raises(DataError, match=r"^train\.jsonl: column `tags` has no label in any training row"):
         known(train=[set(), set()])

@@ -13,7 +13,7 @@ from autoft.tasks.find import find_task
 from autoft.tasks.predictions import predictions
 from autoft.tracking.saving import FineTuned
 
-from ..kernel.tiny import COLOURS, FILLER, save_pretrained
+from ..kernel.tiny import COLORS, FILLER, save_pretrained
 
 WORTH = {"red": 30.0, "green": 5.0, "blue": -20.0}
 OBJECTIVES = {"text-regression": "rmse", "multi-label": "micro_f1", "token-classification": "entity_f1"}
@@ -30,7 +30,7 @@ def frame(task, rows, seed=0):
     texts = []
     for _ in range(rows):
         words = list(rng.choice(FILLER, size=rng.integers(2, 6)))
-        for color in rng.choice(COLOURS, size=rng.integers(0, 3), replace=False):
+        for color in rng.choice(COLORS, size=rng.integers(0, 3), replace=False):
             words[(at := int(rng.integers(len(words)))) : at] = [str(color)] * int(rng.integers(1, 3))
         texts.append([str(word) for word in words])
     return pd.DataFrame(
@@ -45,10 +45,10 @@ def target(task, words):
     if task == "text-regression":
         return 1000 + sum(WORTH[word] for word in set(words) & set(WORTH))
     if task == "multi-label":
-        return [color for color in COLOURS if color in words]
+        return [color for color in COLORS if color in words]
     before = [None, *words[:-1]]
     return [
-        "O" if word not in COLOURS else f"{'I' if word == last else 'B'}-{word}"
+        "O" if word not in COLORS else f"{'I' if word == last else 'B'}-{word}"
         for word, last in zip(words, before, strict=True)
     ]
 

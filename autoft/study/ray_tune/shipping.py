@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayError
 
 from autoft.data.files import file_digest, hasher, locked, replacing
-from autoft.data.node import localise, node_folder
+from autoft.data.node import localize, node_folder
 from autoft.study.ray_tune.messages import Shared, SharedFile
 
 TOKEN_FILE = ".session"
@@ -60,7 +60,7 @@ class WorkerNode:
             return path
         if shared_file.folder:
             return path if _holds(path, shared_file) else _unpacked(path, shared_file)
-        return localise(path, shared_file.digest, lambda: bytes(ray.get(shared_file.content)))
+        return localize(path, shared_file.digest, lambda: bytes(ray.get(shared_file.content)))
 
     def scratch(self, folder: Path) -> Path:
         """The driver's `folder`, or one of this node's own that is the same for all of its workers."""

@@ -53,7 +53,7 @@ def test_trials_run_on_both_nodes_and_everything_arrives_at_the_driver(folder: P
         "folder": str(folder),
         "trials": 6,
         "max_concurrent": 2,
-        "sleep_s": 1.5,
+        "sleep_s": 0.75,
         "address": address,
         "file": str(folder / "rows.txt"),
         "tree": str(folder / "tree"),
@@ -99,7 +99,7 @@ def test_a_node_that_dies_loses_nothing_and_one_that_joins_is_used(
     token.write_text(secrets.token_hex(32))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
-    request = {"folder": str(folder), "trials": 5, "max_concurrent": 2, "sleep_s": 2.0, "address": address}
+    request = {"folder": str(folder), "trials": 5, "max_concurrent": 2, "sleep_s": 1.0, "address": address}
     request |= {"file": str(folder / "rows.txt"), "tree": str(folder / "tree")}
     with ExitStack() as stack:
         stack.enter_context(head_node(port, 0, tmp_path / "head.log"))

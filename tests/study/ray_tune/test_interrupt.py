@@ -49,7 +49,7 @@ def test_what_was_running_is_run_again_by_the_next_session(
     (folder / "tree/a").mkdir(parents=True)
     (folder / "tree/a/b.txt").write_text("b")
     (folder / "rows.txt").write_text("rows")
-    request = {"trials": 3, "max_concurrent": 2, "sleep_s": 1.0}
+    request = {"trials": 3, "max_concurrent": 2, "sleep_s": 0.5}
     request |= {"folder": str(folder), "file": str(folder / "rows.txt"), "tree": str(folder / "tree")}
     driver = subprocess.Popen(
         [sys.executable, Path(__file__).parent.with_name("driver.py"), json.dumps(request)],
