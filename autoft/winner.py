@@ -243,10 +243,9 @@ class Searched:
             StudyError: the new model does not score as the trial did, which can happen on a GPU.
         """
         spec = self.spec
-        workbench = Workbench(self._inputs())
         # On a GPU its last bits may differ, and no early stop may come before that measurement.
         config = replace(self._config_of(trial), early_stopping=0.0)
-        training = workbench.fine_tune(config, self._checkpoint_of(trial))
+        training = self._workbench().fine_tune(config, self._checkpoint_of(trial))
         made = next(each for each in training if each is not None and each.index == trial.best_index)
         training.close()
         score = made.metrics[spec.objective]
@@ -259,12 +258,12 @@ class Searched:
 
     def measure_baselines(self) -> list[Baseline]:
         """The study's baselines, encoded as for its first trial. Errors as `judge.baselines.measure`."""
-        return measure(self._inputs(), self._config_of(read_trial(self.study, 0)), self.spec.metric)
+        return measure(self._workbench(), self._config_of(read_trial(self.study, 0)), self.spec.metric)
 
-    def _inputs(self) -> StudyInputs:
+    def _workbench(self) -> Workbench:
         models = tuple(resolve(ref) for ref in self.spec.models)
         plan = read_cache_plan(self.study) or CachePlan()
-        return replace(StudyInputs.of(self.spec, self.prepared), models=models, cache_plan=plan)
+        return Workbench(replace(StudyInputs.of(self.spec, self.prepared), models=models, cache_plan=plan))
 
     def _config_of(self, trial: TrialRecord) -> FineTuneConfig:
         precision = read_precision(self.study) or "fp32"

@@ -8,7 +8,7 @@ validation rows.
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -16,15 +16,12 @@ import numpy as np
 import pyarrow as pa
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
-from transformers import PreTrainedModel
 
 from autoft.data.encoded import Encoded
 from autoft.data.files import read_table
 from autoft.data.targets import Targets
 from autoft.kernel.config import FineTuneConfig
-from autoft.kernel.device import choose_device
-from autoft.kernel.features import frozen_features
-from autoft.kernel.study_inputs import StudyInputs
+from autoft.kernel.workbench import Workbench
 from autoft.spec.metrics import Metric
 from autoft.study.baselines import Baseline
 from autoft.tasks import protocol
@@ -37,26 +34,25 @@ FROZEN = "frozen"
 _LOG = logging.getLogger(__name__)
 
 
-def measure(inputs: StudyInputs, config: FineTuneConfig, metric: Metric) -> list[Baseline]:
+def measure(workbench: Workbench, config: FineTuneConfig, metric: Metric) -> list[Baseline]:
     """Fits all baselines and scores them. One that fails has the reason instead of scores.
 
     Args:
-        inputs: the study's, with its models.
+        workbench: the study's.
         config: of a trial: its model, and how it encodes rows.
         metric: the study's objective.
 
     Raises:
         AutoftError: the model or the rows cannot be read.
     """
-    task, loaded = inputs.task, inputs.load(config.model)
-    length = inputs.cache_plan.length(config.model, int(config.task_values["max_length"]))
-    _, encoded = inputs.encoded(loaded.processor, {**config.task_values, "max_length": length})
-    rows, splits = read_table(inputs.rows), inputs.splits()
+    inputs, encoded = workbench.study_inputs, workbench.encoded(config)
+    task, rows, splits = inputs.task, read_table(inputs.rows), inputs.splits()
     drawn = draw(encoded.lengths, splits["train"])
     train, validation = ((rows.take(of), encoded.take(of)) for of in (drawn, splits["validation"]))
-    model: PreTrainedModel = loaded.model.to(choose_device())  # type: ignore[arg-type]
+    places = {train[1]: drawn, validation[1]: splits["validation"]}
+    frozen = on_frozen(task, lambda encoded: workbench.frozen_features(config, places[encoded]))
     found = []
-    for name, fit in {**task.baselines, FROZEN: on_frozen(task, model)}.items():
+    for name, fit in {**task.baselines, FROZEN: frozen}.items():
         began_s = time.monotonic()
         unscored = Baseline(name, {}, None, len(drawn), len(splits["train"]), 0.0)
         try:
@@ -83,9 +79,9 @@ def draw(lengths: np.ndarray, train: np.ndarray) -> np.ndarray:
     return np.sort(order[np.cumsum(lengths[order]) <= MOST_TOKENS])
 
 
-def on_frozen(task: Task, model: PreTrainedModel) -> protocol.Baseline:
-    """The task's linear model on the states of a pretrained model, scaled, and then of length 1 each."""
-    features = lru_cache(maxsize=1)(lambda encoded: frozen_features(model, encoded, task))
+def on_frozen(task: Task, frozen: Callable[[Encoded], np.ndarray]) -> protocol.Baseline:
+    """The task's linear model on `frozen` features (`kernel.features`), scaled, and then of length 1 each."""
+    features = lru_cache(maxsize=1)(frozen)
 
     def fit(rows: pa.Table, encoded: Encoded, targets: Targets) -> Iterator[Model]:
         scale = make_pipeline(StandardScaler(), Normalizer())
