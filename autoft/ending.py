@@ -82,7 +82,7 @@ def measure_baselines(searched: Searched, recorder: Recorder, say: Callable[[str
     except KeyboardInterrupt:
         say("baselines: interrupted, so they are left out; the same command fits them")
     except Exception as error:
-        _LOG.exception("the baselines are left out")
+        _LOG.info("the baselines are left out", exc_info=True)
         say(f"baselines: left out, because of {type(error).__name__}: {error}")
 
 

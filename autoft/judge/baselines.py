@@ -59,7 +59,7 @@ def measure(workbench: Workbench, config: FineTuneConfig, metric: Metric) -> lis
             metrics, error = _score(task, fit, train, validation, inputs.targets, metric)
             scored = replace(unscored, metrics=metrics, error=error)
         except Exception as raised:  # whatever it is, the search has its winner without it
-            _LOG.exception("the baseline %s failed", name)
+            _LOG.info("the baseline %s failed", name, exc_info=True)
             scored = replace(unscored, failed=f"{type(raised).__name__}: {raised}".splitlines()[0])
         found.append(replace(scored, seconds=time.monotonic() - began_s))
     return found
