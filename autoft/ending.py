@@ -1,17 +1,20 @@
 """The end of a session: publishes finished trials and registers the winner, in the time that is left."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from autoft.errors import AutoftError, Interrupted
 from autoft.report import words
 from autoft.signals import alarm, left_s
+from autoft.study.baselines import read_baselines, write_baselines
 from autoft.study.storage import TROUBLE
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.retrieval import Best
 from autoft.winner import Searched
 
+_LOG = logging.getLogger(__name__)
 RECORD_PATIENCE_S = 60.0
 """How long the end of a session waits for a tracking server, from one published trial to the next."""
 INTERRUPTED_PATIENCE_S = 5.0
@@ -64,6 +67,23 @@ def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None],
                 recorder.registered(best.model_uri)
         ending = Ending(best, promotion, unrecorded)
     return ending
+
+
+def measure_baselines(searched: Searched, recorder: Recorder, say: Callable[[str], None]) -> None:
+    """Fits the baselines of a study that has none, stores and publishes them.
+
+    Whatever happens, the winner stands without them; the next session of the study tries again.
+    """
+    try:
+        if not read_baselines(searched.study):
+            say("baselines: fitting simple models, to be held against the winner")
+            write_baselines(searched.study, searched.measure_baselines())
+            recorder.catch_up([])
+    except KeyboardInterrupt:
+        say("baselines: interrupted, so they are left out; the same command fits them")
+    except Exception as error:
+        _LOG.info("the baselines are left out", exc_info=True)
+        say(f"baselines: left out, because of {type(error).__name__}: {error}")
 
 
 def close(recorder: Recorder, ending: Ending, *, stopped: bool, interrupted: bool) -> str | None:

@@ -19,7 +19,7 @@ from autoft.confirmation import confirm
 from autoft.data.files import replacing
 from autoft.data.prepare import PreparedData, examine
 from autoft.data.seal import move
-from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, interruption
+from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, interruption, measure_baselines
 from autoft.errors import Interrupted, StudyError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
@@ -178,7 +178,10 @@ def _search(
                 recorder.catch_up([])  # the winner may be another
         except StudyError as raised:  # finished trials are published first
             error = raised
-        ending = conclude(searched, recorder, partial(say, console, wrap=True), stopped=stopped)
+        tell = partial(say, console, wrap=True)
+        ending = conclude(searched, recorder, tell, stopped=stopped)
+        if ending.best is not None and not stopped and error is None:
+            measure_baselines(searched, recorder, tell)
         interrupted = trials_left(study, spec.budget) > 0 or searched.unconfirmed is not None
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0

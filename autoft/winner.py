@@ -17,6 +17,7 @@ from autoft.data.overlap import row_digests
 from autoft.data.prepare import PreparedData
 from autoft.data.targets import Targets
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
+from autoft.judge.baselines import measure
 from autoft.judge.replicas import name_of, request_of
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.config import FineTuneConfig
@@ -25,6 +26,7 @@ from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench, rebuild
 from autoft.promotion import Claim, settle
 from autoft.spec.study import StudySpec, Tracking
+from autoft.study.baselines import Baseline
 from autoft.study.budget import unfinished
 from autoft.study.comparison import compare, standing, winner_of
 from autoft.study.layout import CONFIRM
@@ -241,12 +243,9 @@ class Searched:
             StudyError: the new model does not score as the trial did, which can happen on a GPU.
         """
         spec = self.spec
-        models = tuple(resolve(ref) for ref in spec.models)
-        plan = read_cache_plan(self.study) or CachePlan()
-        workbench = Workbench(replace(StudyInputs.of(spec, self.prepared), models=models, cache_plan=plan))
         # On a GPU its last bits may differ, and no early stop may come before that measurement.
         config = replace(self._config_of(trial), early_stopping=0.0)
-        training = workbench.fine_tune(config, self._checkpoint_of(trial))
+        training = self._workbench().fine_tune(config, self._checkpoint_of(trial))
         made = next(each for each in training if each is not None and each.index == trial.best_index)
         training.close()
         score = made.metrics[spec.objective]
@@ -256,6 +255,15 @@ class Searched:
                 f"and seed it has {spec.objective} {score:.4f} instead of {trial.score:.4f}, so it is not "
                 "registered"
             )
+
+    def measure_baselines(self) -> list[Baseline]:
+        """The study's baselines, encoded as for its first trial. Errors as `judge.baselines.measure`."""
+        return measure(self._workbench(), self._config_of(read_trial(self.study, 0)), self.spec.metric)
+
+    def _workbench(self) -> Workbench:
+        models = tuple(resolve(ref) for ref in self.spec.models)
+        plan = read_cache_plan(self.study) or CachePlan()
+        return Workbench(replace(StudyInputs.of(self.spec, self.prepared), models=models, cache_plan=plan))
 
     def _config_of(self, trial: TrialRecord) -> FineTuneConfig:
         precision = read_precision(self.study) or "fp32"

@@ -1,10 +1,11 @@
-"""Is the winner worth the night? The champion against a TF-IDF + linear SVM on the same rows.
+"""Is the winner worth the night? The champion against the classical baseline on the same rows.
 
     python experiments/quality.py                         # quickstart, five split seeds, paired
     python experiments/quality.py --data FOLDER --seeds 13   # a folder of given split files
 
 Each seed is a whole search of its own. Both sides choose on the validation split alone: autoft its
-configuration and moment, the SVM its features and C. The test split is opened once for each search, after it.
+configuration and moment, logistic regressions on TF-IDF their C. The test split is opened once for each
+search, after it.
 """
 
 import argparse
@@ -17,22 +18,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from scipy import stats
-from sklearn.base import clone
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
-from sklearn.pipeline import Pipeline, make_pipeline, make_union
-from sklearn.svm import LinearSVC
 
 import autoft
+from autoft.data.encoded import Encoded
 from autoft.data.files import read_table
 from autoft.data.seal import open_test
 from autoft.spec.read import read_spec
 from autoft.study.layout import sealed_folder
+from autoft.tasks.classification import encoded_labels
+from autoft.tasks.find import find_task
+from autoft.tasks.protocol import Model
 
 QUICKSTART = Path(__file__).parents[1] / "search_spaces" / "quickstart.yaml"
-SVM_C = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+TASK = find_task("text-classification")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Comparison:
     """Both models on both splits of one seed."""
 
     seed: int
-    svm: dict[str, Scores]
+    classical: dict[str, Scores]
     champion: dict[str, Scores]
 
 
@@ -75,59 +77,69 @@ def main() -> None:
 
 
 def compare(space: Path, seed: int, overrides: list[str]) -> Comparison:
-    """One search in an empty folder, and the SVM on the same rows."""
+    """One search in an empty folder, and the classical baseline on the same rows."""
     overrides = [*overrides, f"study=quality-{seed}", f"data.split.seed={seed}", f"search.seed={seed}"]
-    n_inputs = len(read_spec(space, overrides).data.inputs)
+    if len(read_spec(space, overrides).data.inputs) != 1:
+        raise SystemExit("this comparison is for one text column")
     with working_in_a_temporary_folder() as folder:
         autoft.search(space, overrides=overrides)
         champion = autoft.load_best_model(f"quality-{seed}")
-        data = folder / "studies" / f"quality-{seed}" / "data"
-        sealed = sealed_folder(f"quality-{seed}")
-        rows = read_table(data / "rows.arrow")
+        rows = read_table(folder / "studies" / f"quality-{seed}" / "data" / "rows.arrow")
+        sealed = open_test(sealed_folder(f"quality-{seed}"), "experiments/quality.py")
+        train, validation = (
+            rows.filter(pa.compute.equal(rows["split"], split)) for split in ("train", "validation")
+        )
         labels = json.loads(rows.schema.metadata[b"targets"])["labels"]
-        held_out = {
-            "validation": _texts(
-                rows.filter(pa.compute.equal(rows["split"], "validation")), labels, n_inputs
-            ),
-            "test": _texts(open_test(sealed, "experiments/quality.py"), labels, n_inputs),
-        }
-        train = _texts(rows.filter(pa.compute.equal(rows["split"], "train")), labels, n_inputs)
-        svm = fit_svm(*train, *held_out["validation"])
+        model = fit_classical(train, validation, labels)
+        held_out = {"validation": validation, "test": sealed}
         return Comparison(
             seed,
-            {split: _scores(truth, svm.predict(texts)) for split, (texts, truth) in held_out.items()},
             {
-                split: _scores(truth, [answer["label"] for answer in champion(texts)])
-                for split, (texts, truth) in held_out.items()
+                split: _scores(of, labels, classical_labels(model, of, labels))
+                for split, of in held_out.items()
+            },
+            {
+                split: _scores(
+                    of, labels, [answer["label"] for answer in champion(of["input_0"].to_pylist())]
+                )
+                for split, of in held_out.items()
             },
         )
 
 
-def fit_svm(
-    texts: list[str], labels: list[str], validation_texts: list[str], validation_labels: list[str]
-) -> Pipeline:
-    """TF-IDF of words, of characters or of both, and a linear SVM, all chosen on the validation split."""
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
-    candidates = [
-        make_pipeline(clone(features), LinearSVC(C=c)).fit(texts, labels)
-        for features in (words, characters, make_union(words, characters))
-        for c in SVM_C
-    ]
-    return max(candidates, key=lambda m: _scores(validation_labels, m.predict(validation_texts)).macro_f1)
+def fit_classical(train: pa.Table, validation: pa.Table, labels: list[str]) -> Model:
+    """The classical baseline with the C that is best for macro F1 on the validation split."""
+    models = TASK.baselines["classical"](train, _encoded(train), {"labels": labels})
+    truth = _encoded(validation)
+    return max(
+        models,
+        key=lambda model: TASK.score(model(validation, truth), truth.targets, {"labels": labels})["macro_f1"],
+    )
+
+
+def classical_labels(model: Model, rows: pa.Table, labels: list[str]) -> list[str]:
+    """What the baseline answers."""
+    return [labels[i] for i in model(rows, _encoded(rows))["logits"].argmax(axis=1)]
+
+
+def _encoded(rows: pa.Table) -> Encoded:
+    """Without tokens, which a baseline on texts does not read."""
+    return Encoded({}, encoded_labels(rows), np.zeros(len(rows), np.int64))
 
 
 def report(comparisons: list[Comparison]) -> None:
     """A row a seed, then the paired gain on test with its 95 % interval (Student's t)."""
-    print(f"{'seed':>6} {'split':<11} {'SVM F1':>8} {'autoft F1':>10} {'SVM acc':>8} {'autoft acc':>11}")
+    print(
+        f"{'seed':>6} {'split':<11} {'TF-IDF F1':>9} {'autoft F1':>10} {'TF-IDF acc':>10} {'autoft acc':>11}"
+    )
     for c in comparisons:
         for split in ("validation", "test"):
-            svm, champion = c.svm[split], c.champion[split]
+            classical, champion = c.classical[split], c.champion[split]
             print(
-                f"{c.seed:>6} {split:<11} {svm.macro_f1:>8.4f} {champion.macro_f1:>10.4f} "
-                f"{svm.accuracy:>8.4f} {champion.accuracy:>11.4f}"
+                f"{c.seed:>6} {split:<11} {classical.macro_f1:>9.4f} {champion.macro_f1:>10.4f} "
+                f"{classical.accuracy:>10.4f} {champion.accuracy:>11.4f}"
             )
-    gains = [c.champion["test"].macro_f1 - c.svm["test"].macro_f1 for c in comparisons]
+    gains = [c.champion["test"].macro_f1 - c.classical["test"].macro_f1 for c in comparisons]
     mean = statistics.mean(gains)
     print(f"mean gain in test macro-F1: {mean:+.4f}", end="")
     if len(gains) > 1:
@@ -150,18 +162,13 @@ def working_in_a_temporary_folder() -> Iterator[Path]:
             os.chdir(before)
 
 
-def _texts(rows: pa.Table, labels: list[str], n_inputs: int) -> tuple[list[str], list[str]]:
-    if n_inputs != 1:
-        raise SystemExit("this comparison is for one text column: the SVM reads only one")
-    return rows["input_0"].to_pylist(), [labels[i] for i in rows["target"].to_pylist()]
-
-
-def _scores(truth: list[str], predicted: list[str]) -> Scores:
+def _scores(rows: pa.Table, labels: list[str], predicted: list[str]) -> Scores:
+    truth = [labels[i] for i in rows["target"].to_pylist()]
     return Scores(float(f1_score(truth, predicted, average="macro")), float(accuracy_score(truth, predicted)))
 
 
 def _plain(c: Comparison) -> dict[str, object]:
-    sides = {"svm": c.svm, "champion": c.champion}
+    sides = {"classical": c.classical, "champion": c.champion}
     return {"seed": c.seed} | {name: {k: vars(v) for k, v in side.items()} for name, side in sides.items()}
 
 

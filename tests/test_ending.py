@@ -4,12 +4,14 @@ import signal
 import time
 from dataclasses import replace
 
+import optuna
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from autoft import signals
-from autoft.ending import Ending, conclude, interruption
+from autoft.ending import Ending, conclude, interruption, measure_baselines
 from autoft.signals import gently, handle_signals
+from autoft.study.baselines import Baseline, read_baselines
 from autoft.tracking.aliases import Promotion
 
 from .test_winner import BEST
@@ -115,3 +117,35 @@ def test_where_nothing_is_complete_nothing_is_registered():
 )
 def test_who_ends_it_at_once_is_told_that_it_is_not_registered_as_far_as_is_known(winner, said):
     assert interruption(Searched(winner)).said == said
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (ValueError("no such file"), "baselines: left out, because of ValueError: no such file"),
+        (KeyboardInterrupt(), "baselines: interrupted, so they are left out; the same command fits them"),
+    ],
+)
+def test_baselines_that_cannot_be_fitted_are_told_and_tried_again_by_the_next_session(raised, said):
+    found = Baseline("trivial", {"macro_f1": 0.1}, 0.01, rows=5, train_rows=5, seconds=0.1)
+
+    class Searched:
+        study = optuna.create_study()
+        results = (raised, [found], AssertionError("they are fitted once"))
+
+        def measure_baselines(self):
+            result, *self.results = self.results
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+    class Recorder:
+        def catch_up(self, numbers):
+            told.append("published")
+
+    told, searched = [], Searched()
+    for _ in range(3):
+        measure_baselines(searched, Recorder(), told.append)
+    fitting = "baselines: fitting simple models, to be held against the winner"
+    assert told == [fitting, said, fitting, "published"]
+    assert read_baselines(searched.study) == (found,)

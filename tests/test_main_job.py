@@ -40,6 +40,7 @@ def test_the_search_ends_well_and_says_a_line_a_trial_and_nothing_else(searched)
     assert "champion   trial" in ran.out
     assert "\ndefault    trial 0, macro_f1 0." in ran.out
     assert "model      models:/quickstart/1" in ran.out
+    assert ran.out.count("\nbaseline   ") == 3 and "failed" not in ran.out
 
 
 def test_no_process_imports_a_file_of_the_folder_that_has_the_name_of_a_library(searched):
@@ -71,6 +72,21 @@ def test_mlflow_has_a_child_run_for_each_trial_and_objective_on_complete_ones_on
         assert {"learning_rate", "unfreeze_depth", "dropout", "weight_decay"} == set(child.data.params)
         if complete:  # the last measurement's against the best one's
             assert child.data.metrics["macro_f1"] <= child.data.metrics["objective"]
+
+
+def test_the_baselines_are_fitted_once_and_are_the_same_in_show_and_in_mlflow(folder):
+    """A linear model on frozen states beats an epoch of fine-tuning one block, and the end says so."""
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("quickstart")
+    runs = client.search_runs([experiment.experiment_id], "tags.`autoft.role` = 'baseline'")
+    scores = {run.data.tags["autoft.baseline"]: run.data.metrics["macro_f1"] for run in runs}
+    assert len(runs) == 3
+    # experiments/LOG.md has 0.04, 0.62 and 0.83 of the same rows
+    assert 0.02 < scores["trivial"] < 0.06 < 0.5 < scores["classical"] < 0.75 < scores["frozen"] < 0.9
+    shown = run(folder, "show", "quickstart").out
+    for name, score in scores.items():
+        assert f"\nbaseline   {name}, macro_f1 {score:.4f} (633 training rows, " in shown
+    assert "\nThe winner is worse than the frozen baseline: 0." in shown
 
 
 def test_the_winner_is_the_same_from_the_command_line_and_from_python(folder):

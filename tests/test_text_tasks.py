@@ -46,6 +46,8 @@ def test_the_search_ends_well_with_a_champion(searched, task):
     _, ran = searched
     assert (ran[task].code, ran[task].err) == (0, "")
     assert f"model      models:/{task}/1" in ran[task].out
+    for baseline in ("trivial", "classical", "frozen"):
+        assert f"\nbaseline   {baseline}, {OBJECTIVES[task]} " in ran[task].out
 
 
 def held_out(folder, task):

@@ -24,6 +24,7 @@ from autoft.kernel.boundary.plan import Boundary
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process
+from autoft.kernel.features import frozen_features
 from autoft.kernel.freeze import trained_statistics
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
@@ -112,6 +113,29 @@ class Workbench:
                 yield from loop.run(context, config, checkpoint, self._writer, began_s, resume)
             finally:
                 self._writer.settle()
+
+    def frozen_features(self, config: FineTuneConfig, rows: np.ndarray) -> np.ndarray:
+        """What the pretrained model makes of `rows` [n] (indices into `encoded`); see `kernel.features`.
+
+        It runs from the highest boundary on at which the states of whole rows are kept.
+        """
+        resident = self._load(config.model)
+        rows_key, encoded = self._encode(config, resident)
+        resident.renew(config)
+        planned = self.study_inputs.cache_plan.of(config.model, self._length(config))
+        kept = next((each for each in reversed(planned) if each.reads == "all"), None)
+        model, states = resident.model, None
+        with ExitStack() as stack:
+            cached_output = None
+            if kept is not None:
+                states = self._states.states(resident, encoded, kept, rows_key, config.precision)
+                cached_output = stack.enter_context(injected(model, resident.anatomy, kept.boundary))
+            source = BatchSource(encoded, rows, self.device, states)
+            return frozen_features(model, source, cached_output, self.study_inputs.task, config.precision)
+
+    def encoded(self, config: FineTuneConfig) -> Encoded:
+        """All rows as a trial's model takes them. Raises ModelError as `fine_tune`."""
+        return self._encode(config, self._load(config.model))[1]
 
     def _piece_tokens(self, config: FineTuneConfig, resident: Resident) -> float:
         """See `TrialContext.piece_tokens`.

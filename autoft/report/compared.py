@@ -1,10 +1,11 @@
-"""Prints the winner and the default below each other, at the end of a search and in `autoft show`."""
+"""Prints winner, default and baselines below each other, at the end of a search and in `autoft show`."""
 
 from rich.console import Console
 
 from autoft.report import words
 from autoft.report.printing import add_row, new_table, say
-from autoft.study.comparison import Comparison
+from autoft.study.baselines import Baseline
+from autoft.study.comparison import Comparison, beside_baselines
 from autoft.study.confirmed import Confirmed
 from autoft.study.records import StudyInfo, TrialRecord
 
@@ -16,22 +17,41 @@ def print_scores(
     console: Console,
     alias: str | None = None,
 ) -> None:
-    """Prints a line for the winner, labeled with its alias if any, and one for the default if complete."""
+    """Prints a line for the winner, labeled with its alias if any, one for the default, one a baseline."""
     lines = {alias or "winner": winner} | ({"default": comparison.default} if comparison else {})
     for name, trial in lines.items():
         said = f"{name:<10} trial {trial.number}, {info.objective} {words.score(trial.score)}"
         say(console, said, wrap=True)
+    for baseline in info.baselines:
+        say(console, f"{'baseline':<10} {baseline.name}{_of_baseline(baseline, info)}", wrap=True)
 
 
-def print_verdict(comparison: Comparison | None, confirmed: Confirmed | None, console: Console) -> None:
+def _of_baseline(baseline: Baseline, info: StudyInfo) -> str:
+    if baseline.failed:
+        return f" failed: {baseline.failed}"
+    some = f"{baseline.rows:,} of " if baseline.rows < baseline.train_rows else ""
+    on = f"{some}{words.count(baseline.train_rows, 'training row')}, {words.duration(baseline.seconds)}"
+    return f", {info.objective} {words.score(baseline.metrics[info.objective])} ({on})"
+
+
+def print_verdict(
+    info: StudyInfo,
+    winner: TrialRecord | None,
+    comparison: Comparison | None,
+    confirmed: Confirmed | None,
+    console: Console,
+) -> None:
     """Says what a confirmation that stands has found.
 
-    Without one it says so if the winner is no better than the default by more than noise; else nothing.
+    Without one it says so if the winner is no better than the default by more than noise. Then it says so if
+    the winner is no better than the best baseline.
     """
     if confirmed is not None:
         _print_confirmed(confirmed, console)
     elif comparison is not None and comparison.verdict is not None:
         say(console, f"\n{comparison.verdict}")
+    if verdict := beside_baselines(winner, info):
+        say(console, f"\n{verdict}")
 
 
 def _print_confirmed(confirmed: Confirmed, console: Console) -> None:

@@ -82,7 +82,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         say(console, f"\nnot recorded: {outcome.unrecorded}", "yellow", wrap=True)
     say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
     say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
-    print_verdict(comparison, standing(info.confirmed, outcome.trials, info.direction), console)
+    stands = standing(info.confirmed, outcome.trials, info.direction)
+    print_verdict(info, winner, comparison, stands, console)
     print_promotion(outcome.best, outcome.promotion, console)
 
 

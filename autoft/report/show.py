@@ -58,7 +58,8 @@ def show_study(study: ShownStudy, console: Console) -> None:
         comparison = compare(winner, study.trials)
         console.print()
         print_scores(info, winner, comparison, console)
-        print_verdict(comparison, standing(info.confirmed, study.trials, info.direction), console)
+        stands = standing(info.confirmed, study.trials, info.direction)
+        print_verdict(info, winner, comparison, stands, console)
 
 
 def _about(trial: TrialRecord) -> str:

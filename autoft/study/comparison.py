@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoft.study.significance import error_of_difference, more_than_noise
+from autoft.study.baselines import best_baseline
+from autoft.study.significance import Z, error_beside, error_of_difference, more_than_noise
 from autoft.study.start import DEFAULT
 
 if TYPE_CHECKING:
     from autoft.study.confirmed import Confirmed
-    from autoft.study.records import TrialRecord
+    from autoft.study.records import StudyInfo, TrialRecord
 
 
 def winner_of(
@@ -104,3 +105,19 @@ def compare(winner: "TrialRecord | None", trials: Sequence["TrialRecord"]) -> Co
     """Compares the winner with the default among `trials`; None without a winner or a complete default."""
     default = default_of(trials)
     return None if winner is None or default is None else Comparison(winner, default)
+
+
+def beside_baselines(winner: "TrialRecord | None", info: "StudyInfo") -> str | None:
+    """A sentence if the winner does not beat the best baseline by more than noise; else None."""
+    best = best_baseline(info.baselines, info.objective, info.direction)
+    if winner is None or winner.score is None or best is None:
+        return None
+    score, error = best.metrics[info.objective], error_beside(winner, best.error)
+    lead = (winner.score - score) * (1 if info.direction == "maximize" else -1)
+    if lead > Z * (error or 0.0):
+        return None
+    figures = f"{winner.score:.4f} against {score:.4f}"
+    if error is None:
+        return f"The winner is no better than the {best.name} baseline: {figures}."
+    said = "is worse than" if lead < -Z * error else "is not better by more than noise than"
+    return f"The winner {said} the {best.name} baseline: {figures}, standard error {error:.4f}."

@@ -14,6 +14,7 @@ from autoft.errors import StudyError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
 from autoft.spec.space import Value
+from autoft.study.baselines import Baseline, read_baselines
 from autoft.study.confirmed import Confirmed, read_confirmed
 from autoft.study.layout import CHECKPOINTS
 from autoft.study.start import ORIGIN_ATTR
@@ -118,11 +119,13 @@ class StudyInfo:
     """The study whose best configurations this one trains again on fresh seeds; None: it is a search."""
     confirmed: Confirmed | None = None
     """What the last confirmation of this study has found, which is stored by itself."""
+    baselines: tuple[Baseline, ...] = ()
+    """What simple models score, which is stored by itself; none before they are fitted."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:
     """Stores `info` in the study; a later session's replaces it."""
-    study.set_user_attr(INFO_ATTR, asdict(replace(info, confirmed=None)))
+    study.set_user_attr(INFO_ATTR, asdict(replace(info, confirmed=None, baselines=())))
 
 
 def read_info(study: optuna.Study) -> StudyInfo:
@@ -136,7 +139,8 @@ def read_info(study: optuna.Study) -> StudyInfo:
         raise StudyError(
             f"study {study.study_name!r}: the storage has no description of it, so autoft did not make it"
         )
-    return StudyInfo(**{**stored, "models": tuple(stored["models"]), "confirmed": read_confirmed(study)})
+    apart = {"confirmed": read_confirmed(study), "baselines": read_baselines(study)}
+    return StudyInfo(**{**stored, "models": tuple(stored["models"]), **apart})
 
 
 def write_precision(study: optuna.Study, precision: Precision) -> None:

@@ -29,6 +29,18 @@ def error_of_difference(one: "TrialRecord", other: "TrialRecord") -> float | Non
     return math.hypot(first, second) * math.sqrt(1 - RHO + SEED_SHARE**2)
 
 
+def error_beside(trial: "TrialRecord", other: float | None) -> float | None:
+    """The same of a trial and of what has no seed, a baseline, whose own standard error is `other`.
+
+    Of errors e and f it is sqrt((e^2 + f^2) (1 - RHO) + SEED_SHARE^2 e^2). RHO is that of two trials; how
+    alike a baseline's score is to a trial's was not measured.
+    """
+    own = _error(trial)
+    if own is None or other is None:
+        return None
+    return math.hypot(math.hypot(own, other) * math.sqrt(1 - RHO), SEED_SHARE * own)
+
+
 def more_than_noise(one: "TrialRecord", other: "TrialRecord") -> bool | None:
     """Whether two trials' scores differ by more than Z standard errors; None if that is unknown."""
     error = error_of_difference(one, other)

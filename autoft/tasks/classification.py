@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,15 @@ from torch.nn import functional
 
 from autoft.data.alike import likeness_hint, look_alikes
 from autoft.data.batch import Batch
-from autoft.data.encoded import Array
+from autoft.data.encoded import Array, Encoded
 from autoft.data.rows import Cell, Finding, RawSplit, listed
 from autoft.data.targets import Targets
 from autoft.data.values import natural_order
 from autoft.errors import DataError
 from autoft.tasks.classification_error import paired_differences, softmax, standard_error
 from autoft.tasks.classification_metrics import METRICS
-from autoft.tasks.protocol import Answered, Predictions, Values
+from autoft.tasks.linear import UNSEEN, classifiers, probabilities
+from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
 
 LABELS, LOGITS = "labels", "logits"
 """What the encoded targets and the predictions are called."""
@@ -150,6 +152,27 @@ def differences(
 ) -> np.ndarray:
     """See `classification_error.paired_differences`."""
     return paired_differences(metric, one[LOGITS], other[LOGITS], _labels(encoded), draws)
+
+
+def trivial(rows: pa.Table, encoded: Encoded, targets: Targets) -> Iterator[Model]:
+    """A baseline: how often each label occurs, so that the most frequent one is given."""
+    counts = np.bincount(_labels(encoded.targets), minlength=len(targets["labels"]))
+    logits = np.log(np.maximum(counts / counts.sum(), UNSEEN)).astype(np.float32)
+    yield lambda rows, encoded: {LOGITS: np.tile(logits, (len(encoded), 1))}
+
+
+def linear(features: Features, encoded: Encoded, targets: Targets) -> Iterator[OnFeatures]:
+    """Logistic regressions."""
+
+    def predict(model: Any, features: Features, encoded: Encoded) -> Predictions:
+        return {LOGITS: np.log(probabilities(model, features, len(targets["labels"]))).astype(np.float32)}
+
+    for model in classifiers(features, _labels(encoded.targets)):
+        yield partial(predict, model)
+
+
+def whole_rows(batch: Batch) -> None:
+    """A row has one target, so it has one set of features."""
 
 
 def any_model(model: Any) -> None:

@@ -1,6 +1,6 @@
 """What the kernel asks of a task. No base class: what tasks share is functions, in the modules beside."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,16 @@ Predictions = Mapping[str, np.ndarray]
 """What the task's metrics need of n rows: small arrays by the task's own names, [n, ...] each."""
 Answered = tuple[Predictions, Encoded]
 """What is predicted for rows, and the rows as the model took them."""
+Model = Callable[[pa.Table, Encoded], Predictions]
+"""A fitted baseline: from rows (of rows.arrow), and the same encoded, to what it predicts for them."""
+Baseline = Callable[[pa.Table, Encoded, Targets], Iterable[Model]]
+"""Fits a simple model on training rows and the same encoded. Where it gives several, the best one counts."""
+Features = Any
+"""Numbers of n rows or tokens, [n, d]: an array, or of texts a sparse one of scipy's."""
+OnFeatures = Callable[[Features, Encoded], Predictions]
+"""A fitted model of features: from those of rows, and the rows encoded, to what it predicts for them."""
+Linear = Callable[[Features, Encoded, Targets], Iterable[OnFeatures]]
+"""Fits linear models of several strengths on the features of training rows."""
 
 
 class Task(TargetRules, Protocol):
@@ -27,6 +37,10 @@ class Task(TargetRules, Protocol):
     """The transformers Auto class whose head fits."""
     pipeline_task: str
     """What transformers calls the pipeline that a fine-tuned model answers in."""
+    baselines: Mapping[str, Baseline]
+    """What a fine-tuned model has to beat, by name: `trivial`, which hardly reads a row, and `classical`."""
+    linear: Linear
+    """The linear model of frozen states, with features of what `tokens_of` says."""
 
     def config_values(self, targets: Targets) -> dict[str, Any]:
         """What the targets mean for the model's configuration."""
@@ -82,6 +96,12 @@ class Task(TargetRules, Protocol):
         self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
     ) -> np.ndarray:
         """How much more of a metric the `one` has than the `other` on samples of the rows: [draws]."""
+
+    def tokens_of(self, batch: Batch) -> torch.Tensor | None:
+        """For `linear`: which tokens have features of their own, bool [b, longest]; None: each row has.
+
+        The features of a row are the mean over its tokens.
+        """
 
     def check_model(self, model: Any) -> None:
         """Raises ModelError where a pretrained model with its new head cannot serve this task."""

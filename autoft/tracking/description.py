@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autoft.study.comparison import compare, standing
+from autoft.study.comparison import beside_baselines, compare, standing
 from autoft.tracking import tags
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def describe(
         paragraphs.append(f"Confirmed on fresh seeds. {stands.said}")
     elif comparison is not None:
         paragraphs.append(comparison.verdict or comparison.fact)
+    if info.baselines:
+        paragraphs.append(_baselines(info, best))
     if best is not None and best.params:
         paragraphs.append(_table(best.params))
     paragraphs.append(_counts(trials))
@@ -68,6 +70,12 @@ def _answer(info: "StudyInfo", best: "TrialRecord | None", experiment_id: str, r
 def _table(params: Mapping[str, object]) -> str:
     rows = [f"| {name} | {_short(value)} |" for name, value in params.items()]
     return "\n".join(["| parameter | value |", "|---|---|", *rows])
+
+
+def _baselines(info: "StudyInfo", best: "TrialRecord | None") -> str:
+    scored = [f"{each.name} {each.metrics[info.objective]:.4f}" for each in info.baselines if not each.failed]
+    verdict = beside_baselines(best, info)
+    return f"Baselines: {', '.join(scored)}." + (f" {verdict}" if verdict else "")
 
 
 def _stops(trials: Sequence["TrialRecord"]) -> str:

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from autoft.study.comparison import default_of, standing, winner_of
-from autoft.tracking import runs, tags
+from autoft.tracking import baselines, runs, tags
 from autoft.tracking.description import describe
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Projection:
     trials: dict[int, TrialRun]
     parent_tags: dict[str, str]
     """The parent's tags in MLflow, so that only changes are sent."""
+    baselines: dict[str, Run]
+    """The runs of baselines by name."""
 
     @classmethod
     def open(cls, client: MlflowClient, experiment_id: str, info: "StudyInfo", study_id: str) -> "Projection":
@@ -95,6 +97,7 @@ class Projection:
             parent_id=parent.info.run_id,
             trials={number: _adopt(client, run, info) for number, run in kept.items() if run},
             parent_tags=dict(parent.data.tags),
+            baselines=baselines.adopt(client, found, parent.info.run_id),
         )
         projection._take_children()
         projection._fill_parent(parent.data.params)
@@ -189,6 +192,16 @@ class Projection:
         if model_uri is not None:
             wanted[tags.MODEL_URI] = model_uri
         self._tag_parent(wanted)
+        self._project_baselines()
+
+    def _project_baselines(self) -> None:
+        wanted = {**_common(self.info, self.study_id), tags.PARENT: self.parent_id}
+        for each in self.info.baselines:
+            run = self.baselines.get(each.name)
+            if run is None or run.info.status == "RUNNING":
+                self.baselines[each.name] = baselines.project(
+                    self.client, self.experiment_id, wanted, each, run
+                )
 
     def end(self, interrupted: bool = False) -> None:
         """Marks the parent's run as finished or interrupted; a later session continues it."""

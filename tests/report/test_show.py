@@ -6,6 +6,7 @@ from rich.console import Console
 
 from autoft.errors import StudyError
 from autoft.report.show import ShownStudy, show_study, show_trial
+from autoft.study.baselines import Baseline
 from autoft.study.stop import Stop
 
 from .records import early, info, measurement, trial
@@ -48,6 +49,28 @@ def test_a_study_says_for_each_stop_against_whom_and_what_the_default_has(tmp_pa
     assert "\n\nwinner     trial 2, macro_f1 0.7200\ndefault    trial 0, macro_f1 0.7000\n\n" in text
     # sqrt(2) * 0.03 * sqrt(1.0625) = 0.0437
     assert text.rstrip().endswith("no more than noise: 0.7200 against 0.7000, standard error 0.0437.")
+
+
+def test_baselines_stand_below_the_winner_and_the_default_with_what_they_were_fitted_on(tmp_path):
+    trivial = Baseline("trivial", {"macro_f1": 0.0368}, 0.01, 1000, 1000, 0.2)
+    found = (
+        trivial,
+        replace(trivial, name="classical", metrics={"macro_f1": 0.71}, rows=250, seconds=12.4),
+        replace(trivial, name="frozen", metrics={}, error=None, failed="OSError: [red] no room"),
+    )
+    study = ShownStudy(
+        replace(info(), baselines=found), [trial(0, values=(0.7,), origin="default")], tmp_path
+    )
+    text = shown(lambda console: show_study(study, console))
+    assert (
+        "\ndefault    trial 0, macro_f1 0.7000\n"
+        "baseline   trivial, macro_f1 0.0368 (1,000 training rows, 0 s)\n"
+        "baseline   classical, macro_f1 0.7100 (250 of 1,000 training rows, 12 s)\n"
+        "baseline   frozen failed: OSError: [red] no room\n"
+    ) in text
+    assert text.rstrip().endswith(
+        "The winner is no better than the classical baseline: 0.7000 against 0.7100."
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from autoft.study.comparison import compare, default_of, ranked, winner_of
+from autoft.study.baselines import Baseline
+from autoft.study.comparison import beside_baselines, compare, default_of, ranked, winner_of
 
-from ..report.records import trial
+from ..report.records import info, trial
 
 
 def scored(number, score, error=0.01, **changes):
@@ -94,3 +95,57 @@ def test_what_the_user_queued_and_fewer_blocks_are_no_default():
     assert default_of(trials) is None
     assert compare(trials[0], trials) is None
     assert compare(None, [DEFAULT]) is None
+
+
+def baseline(name, score, error=0.01, objective="macro_f1"):
+    return Baseline(name, {objective: score}, error, rows=10, train_rows=10, seconds=1.0)
+
+
+FAILED = replace(baseline("frozen", 0.0), metrics={}, error=None, failed="MemoryError: too large")
+TRIVIAL = baseline("trivial", 0.1)
+# 0.01 * sqrt(2 * 0.5 + 0.75^2) = 0.0125; 1.64 of them are 0.0205
+
+
+@pytest.mark.parametrize(
+    ("classical", "said"),
+    [
+        (0.729, None),
+        (
+            0.74,
+            "The winner is not better by more than noise than the classical baseline: "
+            "0.7500 against 0.7400, standard error 0.0125.",
+        ),
+        (
+            0.771,
+            "The winner is worse than the classical baseline: 0.7500 against 0.7710, standard error 0.0125.",
+        ),
+    ],
+)
+def test_a_winner_that_does_not_beat_the_best_baseline_is_told(classical, said):
+    about = replace(info(), baselines=(TRIVIAL, baseline("classical", classical), FAILED))
+    assert beside_baselines(scored(4, 0.75), about) == said
+
+
+@pytest.mark.parametrize(("loss", "told"), [(0.6, True), (0.9, False)])
+def test_of_losses_the_lowest_baseline_is_the_best_one(loss, told):
+    of = {"objective": "log_loss"}
+    about = replace(
+        info("minimize", "log_loss"),
+        baselines=(baseline("trivial", 2.0, **of), baseline("classical", loss, **of)),
+    )
+    assert ("worse than the classical" in (beside_baselines(scored(4, 0.75), about) or "")) == told
+
+
+@pytest.mark.parametrize(("classical", "told"), [(0.74, False), (0.75, True)])
+def test_without_a_standard_error_a_lead_is_a_lead(classical, told):
+    about = replace(info(), baselines=(baseline("classical", classical, error=None),))
+    said = beside_baselines(scored(4, 0.75), about)
+    assert said == (
+        "The winner is no better than the classical baseline: 0.7500 against 0.7500." if told else None
+    )
+
+
+def test_without_baselines_or_a_winner_nothing_is_said():
+    assert beside_baselines(scored(4, 0.75), info()) is None
+    assert beside_baselines(scored(4, 0.75), replace(info(), baselines=(FAILED,))) is None
+    assert beside_baselines(None, replace(info(), baselines=(TRIVIAL,))) is None

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from autoft.errors import StudyError
+from autoft.study.baselines import Baseline, write_baselines
 from autoft.study.identity import identity_of
 from autoft.study.records import StudyInfo, read_info, read_trial, read_trials, write_info
 from autoft.study.start import Start
@@ -141,3 +142,17 @@ def test_the_description_is_read_back(folder: Path) -> None:
     )
     write_info(study, info)
     assert read_info(find_study("study", folder)) == info
+
+
+def test_baselines_are_read_back_with_the_description_whichever_is_written_last(folder: Path) -> None:
+    study = sat(folder).study
+    info = StudyInfo("study", "text-classification", ("tiny",), "macro_f1", "maximize", {}, {}, {}, "")
+    write_info(study, info)
+    found = (
+        Baseline("trivial", {"macro_f1": 0.1, "accuracy": 0.2}, 0.01, 5, 10, 0.5),
+        Baseline("frozen", {}, None, 5, 10, 0.0, "MemoryError: too large"),
+    )
+    write_baselines(study, found)
+    assert read_info(find_study("study", folder)).baselines == found
+    write_info(study, info)
+    assert read_info(find_study("study", folder)).baselines == found

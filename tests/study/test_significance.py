@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autoft.study.significance import RHO, SEED_SHARE, Z, error_of_difference, more_than_noise
+from autoft.study.significance import RHO, SEED_SHARE, Z, error_beside, error_of_difference, more_than_noise
 
 from ..report.records import trial
 
@@ -49,3 +49,10 @@ def test_of_what_has_no_error_nothing_is_said():
         assert error_of_difference(known, other) is None
         assert more_than_noise(known, other) is None
         assert more_than_noise(other, known) is None
+
+
+def test_beside_what_has_no_seed_the_trial_s_own_seed_counts_alone():
+    one = with_error(0, 0.70, 0.03)
+    # The rows leave half of 0.05^2, the trial's seed adds nine sixteenths of 0.03^2.
+    assert error_beside(one, 0.04) == pytest.approx((0.0025 * 0.5 + 0.0009 * 0.5625) ** 0.5)
+    assert (error_beside(one, None), error_beside(with_error(0, 0.7, None), 0.04)) == (None, None)

@@ -5,6 +5,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from autoft.study.baselines import Baseline
 from autoft.study.records import StudyInfo
 from autoft.study.stop import Stop
 from autoft.tracking import store, tags
@@ -218,3 +219,48 @@ def test_parent_says_the_answer_and_ends_and_is_taken_up_again(
     assert (again.parent_id, parent.info.status) == (projection.parent_id, "RUNNING")
     assert parent.data.tags[tags.STATE] == "RUNNING"
     assert (parent.data.params["batch_size"], parent.data.params["epochs"]) == ("32", "3")
+
+
+TRIVIAL = Baseline("trivial", {"macro_f1": 0.1, "accuracy": 0.2}, 0.01, 5, 10, 0.5)
+FROZEN = Baseline("frozen", {}, None, 5, 10, 2.0, "MemoryError: too large")
+
+
+def test_each_baseline_is_a_run_below_the_study_s_once(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    for _ in range(2):  # and a new projection knows them
+        projection = reopen(baselines=(TRIVIAL, FROZEN))
+        projection.conclude([make_trial(0)], None)
+        projection.conclude([make_trial(0)], None)
+    found = {
+        run.data.tags[tags.BASELINE]: run
+        for run in client.search_runs([projection.experiment_id])
+        if run.data.tags[tags.ROLE] == "baseline"
+    }
+    assert len(client.search_runs([projection.experiment_id])) == 3  # with the parent; the trial has none yet
+    trivial, frozen = found["trivial"], found["frozen"]
+    assert {run.data.tags[tags.PARENT] for run in found.values()} == {projection.parent_id}
+    assert (trivial.info.run_name, trivial.info.status) == ("baseline-trivial", "FINISHED")
+    assert trivial.data.metrics == {"macro_f1": 0.1, "accuracy": 0.2, "duration_s": 0.5}
+    assert trivial.data.params == {"training_rows": "5"}
+    assert (frozen.info.status, frozen.data.tags[tags.REASON]) == ("FAILED", "MemoryError: too large")
+    assert len(client.get_metric_history(trivial.info.run_id, "macro_f1")) == 1
+    note = client.get_run(projection.parent_id).data.tags[tags.NOTE]
+    assert "Baselines: trivial 0.1000." in note
+
+
+def test_a_baseline_whose_run_was_left_half_written_or_twice_is_one_run_in_the_end(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    first = reopen(baselines=(TRIVIAL,))
+    first.conclude([], None)
+    whole = first.baselines["trivial"]
+    half = client.create_run(first.experiment_id, tags=whole.data.tags)
+    again = reopen(baselines=(TRIVIAL,))
+    assert again.baselines["trivial"].info.run_id == whole.info.run_id
+    assert client.get_run(half.info.run_id).info.lifecycle_stage == "deleted"
+    client.delete_run(whole.info.run_id)
+    half = client.create_run(first.experiment_id, tags=whole.data.tags)
+    reopen(baselines=(TRIVIAL,)).conclude([], None)
+    ended = client.get_run(half.info.run_id)
+    assert (ended.info.status, ended.data.metrics["macro_f1"]) == ("FINISHED", 0.1)

@@ -1,7 +1,8 @@
 """Multi-label classification: its labels, loss and metrics, and above which threshold a label is given."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,36 @@ from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.tasks import classification, resampling
 from autoft.tasks.label_sets import known_labels, rarest_strata
+from autoft.tasks.linear import classifiers, on_texts
 from autoft.tasks.multi_label import TASK
 from autoft.tasks.multi_label.metrics import metric_of, metrics_of, micro_threshold
 from autoft.tasks.multi_label.pipeline import MultiLabelPipeline
-from autoft.tasks.protocol import Answered, Predictions, Values
+from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
 from autoft.tasks.text import encode_texts, load_tokenizer
 
 LABELS, PROBABILITIES = "labels", "probabilities"
 """What the encoded targets and the predictions are called, [n, labels] each."""
 THRESHOLD = "threshold"
 """What a finished model has besides."""
+
+
+def trivial(rows: pa.Table, encoded: Encoded, targets: Targets) -> Iterator[Model]:
+    """A baseline: how often each label occurs, so that all rows are given the same ones."""
+    shares = np.asarray(encoded.targets[LABELS]).mean(axis=0, dtype=np.float64).astype(np.float32)
+    yield lambda rows, encoded: {PROBABILITIES: np.tile(shares, (len(encoded), 1))}
+
+
+def linear(features: Features, encoded: Encoded, targets: Targets) -> Iterator[OnFeatures]:
+    """A logistic regression for each label."""
+
+    def predict(model: Any, features: Features, encoded: Encoded) -> Predictions:
+        return {PROBABILITIES: model.predict_proba(features).astype(np.float32)}
+
+    for model in classifiers(features, np.asarray(encoded.targets[LABELS])):
+        yield partial(predict, model)
+
+
+BASELINES = {"trivial": trivial, "classical": on_texts(linear)}
 
 
 class MultiLabel:
@@ -40,6 +61,9 @@ class MultiLabel:
     target_findings = staticmethod(classification.label_findings)
     outputs = staticmethod(classification.label_count)
     check_model = staticmethod(classification.any_model)
+    baselines = BASELINES
+    linear = staticmethod(linear)
+    tokens_of = staticmethod(classification.whole_rows)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """Each row's labels once, sorted, without white space around them."""

@@ -9,9 +9,12 @@ from autoft.data.encoded import Encoded
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.tasks import classification
+from autoft.tasks.linear import on_texts
 from autoft.tasks.protocol import Values
 from autoft.tasks.text import encode_texts, load_tokenizer, text_classification_pipeline
 from autoft.tasks.text_classification import TASK
+
+BASELINES = {"trivial": classification.trivial, "classical": on_texts(classification.linear)}
 
 
 class TextClassification:
@@ -23,6 +26,9 @@ class TextClassification:
     pipeline = staticmethod(text_classification_pipeline)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
+    baselines = BASELINES
+    linear = staticmethod(classification.linear)
+    tokens_of = staticmethod(classification.whole_rows)
     clean_target = staticmethod(classification.strip_labels)
     fit_targets = staticmethod(classification.fit_labels)
     strata = staticmethod(classification.label_strata)

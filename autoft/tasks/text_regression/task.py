@@ -1,7 +1,8 @@
 """Text regression: the scale of its numbers, its loss and its metrics."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from scipy.stats import rankdata
+from sklearn.linear_model import Ridge
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
@@ -18,8 +20,9 @@ from autoft.data.rows import Cell, Finding, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.errors import DataError, ModelError
-from autoft.tasks import resampling
-from autoft.tasks.protocol import Answered, Predictions, Values
+from autoft.tasks import classification, resampling
+from autoft.tasks.linear import STRENGTHS, on_texts
+from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
 from autoft.tasks.text import encode_texts, load_tokenizer, text_classification_pipeline
 from autoft.tasks.text_regression import TASK
 
@@ -36,6 +39,26 @@ NUMBER, SCALED = "number", "scaled"
 """What the encoded targets are called: as the user gave them, and as the loss takes them."""
 
 
+def trivial(rows: pa.Table, encoded: Encoded, targets: Targets) -> Iterator[Model]:
+    """A baseline: the mean."""
+    mean = np.asarray(encoded.targets[NUMBER]).mean()
+    yield lambda rows, encoded: {NUMBER: np.full(len(encoded), mean)}
+
+
+def linear(features: Features, encoded: Encoded, targets: Targets) -> Iterator[OnFeatures]:
+    """Ridge regressions."""
+
+    def predict(model: Any, features: Features, encoded: Encoded) -> Predictions:
+        return {NUMBER: model.predict(features)}
+
+    for strength in STRENGTHS:
+        model = Ridge(alpha=1 / strength).fit(features, np.asarray(encoded.targets[NUMBER]))
+        yield partial(predict, model)
+
+
+BASELINES = {"trivial": trivial, "classical": on_texts(linear)}
+
+
 class TextRegression:
     """See `tasks.protocol.Task`. A model gives one number, which is trained at mean 0 and deviation 1."""
 
@@ -45,6 +68,9 @@ class TextRegression:
     pipeline = staticmethod(text_classification_pipeline)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
+    baselines = BASELINES
+    linear = staticmethod(linear)
+    tokens_of = staticmethod(classification.whole_rows)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """The numbers, each written in one way; DataError where one is none."""

@@ -24,16 +24,12 @@ from autoft.tasks import classification, resampling
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.protocol import Predictions, Values
 from autoft.tasks.token_classification import TASK
+from autoft.tasks.token_classification.baselines import BASELINES, linear
 from autoft.tasks.token_classification.metrics import EntityCounts, metric_of
 from autoft.tasks.token_classification.pipeline import EntityPipeline
+from autoft.tasks.token_classification.places import FINITE, IGNORED, LABELS, TAGS
 from autoft.tasks.token_classification.words import load_word_tokenizer
 
-LABELS, TAGS = "labels", "tags"
-"""Targets: the number of each token's tag, and of each word's. The predictions have `tags` of tokens too."""
-FINITE = "finite"
-"""Of the predictions: whether all of a row's logits were finite, [n]."""
-IGNORED = -100
-"""The tag of tokens that do not count: special ones, and those that continue a word."""
 OUTSIDE = "O"
 _TAG = re.compile(r"O|[BI]-.+")
 _OTHER_SCHEME = re.compile(r"[ESLU]-")
@@ -47,6 +43,8 @@ class TokenClassification:
     pipeline_task = "token-classification"
     load_processor = staticmethod(load_word_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
+    baselines = BASELINES
+    linear = staticmethod(linear)
     outputs = staticmethod(classification.label_count)
     guess_loss = staticmethod(classification.guess_loss)
     check_model = staticmethod(classification.any_model)
@@ -146,6 +144,10 @@ class TokenClassification:
         """See `Task.differences`."""
         mine, theirs = (metric_of(metric, _rows(each, encoded)) for each in (one, other))
         return resampling.differences(mine, theirs, len(one[TAGS]), draws)
+
+    def tokens_of(self, batch: Batch) -> torch.Tensor:
+        """Those that begin a word."""
+        return batch.targets[LABELS] != IGNORED
 
     def pipeline(self, model: Any, processor: Any) -> Any:
         """Gives a text its entities."""

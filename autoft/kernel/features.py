@@ -1,0 +1,56 @@
+"""What a pretrained model makes of rows, as features for a linear model."""
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from autoft.data.batch import Batch
+from autoft.kernel.batch_source import BatchSource
+from autoft.kernel.boundary.inject import CachedOutput
+from autoft.kernel.device import Precision, autocast
+from autoft.kernel.freeze import evaluation_mode
+from autoft.tasks.protocol import Task
+
+
+@torch.no_grad()
+def frozen_features(
+    model: PreTrainedModel,
+    source: BatchSource,
+    cached_output: CachedOutput | None,
+    task: Task,
+    precision: Precision,
+) -> np.ndarray:
+    """The last hidden states, of each row the mean over its tokens, or of the tokens that the task asks for.
+
+    Args:
+        model: the pretrained one, on the device of the rows; left in evaluation mode.
+        source: n rows, whole ones also where it has states.
+        cached_output: takes the states, if the rows have them.
+        task: see `Task.tokens_of`.
+        precision: of the study.
+
+    Returns:
+        float32 [n, hidden], or [tokens, hidden] in the order of the rows and of the tokens in each.
+    """
+    evaluation_mode(model)
+    found, owners = [], []
+    for rows, inputs in source.evaluation():
+        batch = source.with_states(inputs, rows)
+        if cached_output is not None:
+            cached_output.states = batch.states
+        with autocast(source.device, precision):
+            states = model.base_model(**batch.inputs).last_hidden_state.float()
+        features, places = _features(states, batch, task.tokens_of(batch))
+        found.append(features.cpu().numpy())
+        owners.append(rows[places.cpu().numpy()])
+    return np.concatenate(found)[np.argsort(np.concatenate(owners), kind="stable")]
+
+
+def _features(
+    states: torch.Tensor, batch: Batch, tokens: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of states [b, longest, hidden] the features [k, hidden], and of each its row in the batch [k]."""
+    if tokens is not None:
+        return states[tokens], tokens.nonzero()[:, 0]
+    mask = batch.inputs["attention_mask"].unsqueeze(-1)
+    return (states * mask).sum(dim=1) / mask.sum(dim=1), torch.arange(len(states))
