@@ -123,13 +123,13 @@ class Workbench:
         rows_key, encoded = self._encode(config, resident)
         resident.renew(config)
         planned = self.study_inputs.cache_plan.of(config.model, self._length(config))
-        kept = next((each for each in reversed(planned) if each.reads == "all"), None)
+        kept = next((each for each in reversed(planned) if each.layout == "ragged"), None)
         model, states = resident.model, None
         with ExitStack() as stack:
             cached_output = None
             if kept is not None:
                 states = self._states.states(resident, encoded, kept, rows_key, config.precision)
-                cached_output = stack.enter_context(injected(model, resident.anatomy, kept.boundary))
+                cached_output = stack.enter_context(injected(model, resident.anatomy, *kept.cut))
             source = BatchSource(encoded, rows, self.device, states)
             return frozen_features(model, source, cached_output, self.study_inputs.task, config.precision)
 
