@@ -14,7 +14,7 @@ from autoft.kernel.workbench import Workbench
 from .tiny import config, save_pretrained, study_inputs, tiny_tokenizer
 
 ROWS = np.array([50, 3, 17, 4])
-PLAN = CachePlan((Boundary("bert", 16, 2, "all", 16, 0), Boundary("bert", 16, 3, "first", 16, 0)))
+PLAN = CachePlan((Boundary("bert", 16, 2, "ragged", (16,), 0), Boundary("bert", 16, 3, "first", (1, 16), 0)))
 
 
 @pytest.fixture(scope="module")
