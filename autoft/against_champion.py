@@ -20,13 +20,14 @@ from autoft.kernel.paired import PairedDifference, paired_difference
 from autoft.tasks.find import find_task
 from autoft.tasks.predictions import predictions
 from autoft.tasks.protocol import Answered, Task
+from autoft.tracking.processors import processor_of
 from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import MissingVersionError, Training, load_version, read_training
 
 MIN_ROWS = 50
 """Fewer tell nothing: of 50 rows, ten of which the two answer differently, a difference of less than 12
 points of accuracy is within chance (1.96 standard errors of sqrt(10) / 50)."""
-_INPUTS = {1: "one text", 2: "a pair of texts"}
+_INPUTS = {1: "one input", 2: "a pair of inputs"}
 
 
 class NotComparableError(Exception):
@@ -75,10 +76,11 @@ def compare_with_champion(
     try:
         with _readable(champion):
             other = load_version(uri, version.name, champion)
-        _require_labels(other, list(task.config_values(targets)["label2id"]), champion)
-        there, _ = _answers(task, other, fresh, targets)
+        _require_labels(other, _labels(task, targets), champion)
+        there, _ = _answers(task, other, fresh, targets, theirs)
         del other  # one at a time in the device's memory
-        here, encoded = _answers(task, load_version(uri, version.name, version.version), fresh, targets)
+        ours_loaded = load_version(uri, version.name, version.version)
+        here, encoded = _answers(task, ours_loaded, fresh, targets, ours)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -133,8 +135,15 @@ def _new_to_both(validation: pa.Table, ours: Training, theirs: Training) -> pa.T
     return fresh
 
 
+def _labels(task: Task, targets: Targets) -> list[str]:
+    """The names of the model's outputs; none where the task names none."""
+    return list(task.config_values(targets).get("label2id", ()))
+
+
 def _require_labels(pipeline: Any, labels: Sequence[str], champion: int) -> None:
     """The champion answers with the study's labels, in whatever order."""
+    if not labels:
+        return
     theirs = list(pipeline.model.config.label2id)
     lacks, has = (
         [label for label in one if label not in other] for one, other in ((labels, theirs), (theirs, labels))
@@ -148,9 +157,9 @@ def _require_labels(pipeline: Any, labels: Sequence[str], champion: int) -> None
         raise NotComparableError(f"version {champion}, the champion, has other labels: {' and '.join(apart)}")
 
 
-def _answers(task: Task, pipeline: Any, rows: pa.Table, targets: Targets) -> Answered:
+def _answers(task: Task, pipeline: Any, rows: pa.Table, targets: Targets, training: Training) -> Answered:
     """What a finished model predicts for the rows, its labels in the order of `targets`."""
-    model, tokenizer = pipeline.model, pipeline.tokenizer
-    order = [model.config.label2id[label] for label in task.config_values(targets)["label2id"]]
-    values = {"max_length": tokenizer.model_max_length}
-    return predictions(task, model, tokenizer, rows, task.finished(targets, model), values, order)
+    model, processor = pipeline.model, processor_of(pipeline)
+    order = [model.config.label2id[label] for label in _labels(task, targets)] or None
+    finished = task.finished(targets, model)
+    return predictions(task, model, processor, rows, finished, training.values, order)

@@ -200,7 +200,7 @@ class Searched:
         StudyError if the model cannot be made to answer alone.
         """
         config, prepared, task = self._config_of(trial), self.prepared, find_task(self.spec.task)
-        rows, model, tokenizer, answered = self._loaded(trial)
+        rows, model, processor, answered = self._loaded(trial)
         example = rows.slice(0, 1)
         before, _ = answered(example, prepared.targets)
         task.finish(model, prepared.targets, lambda: answered(_validation(rows), prepared.targets))
@@ -212,10 +212,10 @@ class Searched:
         return FineTuned(
             task=task,
             model=model,
-            tokenizer=tokenizer,
+            processor=processor,
             targets=targets,
             reference=self.spec.model(config.model).name,
-            max_length=int(config.task_values["max_length"]),
+            values=config.task_values,
             example=example,
             trained_rows=row_digests(rows.filter(pc.equal(rows["split"], "train"))),
         )
@@ -223,18 +223,18 @@ class Searched:
     def _loaded(
         self, trial: TrialRecord
     ) -> tuple[pa.Table, Any, Any, Callable[[pa.Table, Targets], Answered]]:
-        """All rows, a trial's model and tokenizer, and what gives its answers to some of the rows."""
+        """All rows, a trial's model and processor, and what gives its answers to some of the rows."""
         config, prepared, task = self._config_of(trial), self.prepared, find_task(self.spec.task)
         ref, rows = self.spec.model(config.model), read_table(prepared.rows_path)
         checkpoint = self._checkpoint_of(trial)
-        model, tokenizer = rebuild(
+        model, processor = rebuild(
             resolve(ref), config, prepared.targets, checkpoint, task, trial.best_index, rows
         )
 
         def answered(rows: pa.Table, targets: Targets) -> Answered:
-            return predictions(task, model, tokenizer, rows, targets, config.task_values)
+            return predictions(task, model, processor, rows, targets, config.task_values)
 
-        return rows, model, tokenizer, answered
+        return rows, model, processor, answered
 
     def _make_again(self, trial: TrialRecord) -> None:
         """Trains the trial once more, up to its best measurement, with the same parameters and seed.

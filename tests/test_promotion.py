@@ -236,7 +236,7 @@ def test_of_too_few_rows_nothing_is_concluded(world, new, old):
             r"does not say which rows it was trained on: autoft did not make it, or an earlier",
             True,
         ),
-        ("pairs", r"the champion, takes a pair of texts, and this one takes one text", True),
+        ("pairs", r"the champion, takes a pair of inputs, and this one takes one input", True),
         ("other labels", r"has other labels: it lacks `c` and it alone has `z`", True),
         ("damaged", r"the champion, cannot be read: .*safetensors", False),
     ],

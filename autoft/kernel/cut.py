@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 
 from autoft.data.prepare import Rows
-from autoft.data.text import tokenize
 from autoft.kernel.model_summary import ModelSummary
 from autoft.kernel.pretrained import load_processor, resolve
 from autoft.spec.study import StudySpec
@@ -74,25 +73,29 @@ class CutRows:
 def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> list[CutRows]:
     """What is cut of the training and validation rows at the largest `max_length`, for each model.
 
+    Nothing where the task has no `max_length`.
+
     Args:
         spec: the request.
         rows: checked and split.
         models: facts of `spec.models`, in their order.
     """
+    max_length, task = spec.max_length, find_task(spec.task)
+    if max_length is None:
+        return []
     table = pa.concat_tables([rows.tables["train"], rows.tables["validation"]])
     if len(table) > MOST_ROWS:
         table = table.take(np.linspace(0, len(table) - 1, MOST_ROWS).astype(int))
-    texts = [table.column(f"input_{i}").to_pylist() for i in range(rows.n_inputs)]
-    task, whole = find_task(spec.task), {"max_length": _NO_LIMIT}
-    max_length = int(spec.space.ends("max_length")[1])
+    columns = [f"input_{i}" for i in range(rows.n_inputs)]
+    parts = [table.select([column, "target"]) for column in columns] if len(columns) > 1 else []
+    whole = task.spec.cut_at(task.spec.own_defaults, _NO_LIMIT)
     found = []
     for ref, summary in zip(spec.models, models, strict=True):
-        tokenizer = load_processor(resolve(ref), task)
-        lengths = task.encode(table, tokenizer, rows.targets, whole).lengths
+        processor = load_processor(resolve(ref), task)
+        lengths = task.encode(table, processor, rows.targets, whole).lengths
         if (lengths <= max_length).all():
             continue
-        pair = texts if len(texts) > 1 else []
-        alone = tuple(tokenize([column], tokenizer, _NO_LIMIT).lengths for column in pair)
+        alone = tuple(task.encode(part, processor, rows.targets, whole).lengths for part in parts)
         found.append(
             CutRows(
                 columns=spec.data.inputs,

@@ -32,9 +32,10 @@ def encoded_example(
     Returns:
         By the name of the model's argument, [b, ...] each, on the CPU.
     """
-    values = {each.name: each.default for each in task.spec.own}
-    if token_limit is not None and "max_length" in values:
-        values["max_length"] = min(int(values["max_length"]), token_limit)
+    values = task.spec.own_defaults
+    max_length = task.spec.max_length(values)
+    if max_length is not None and token_limit is not None:
+        values = task.spec.cut_at(values, min(max_length, token_limit))
     encoded = task.encode(rows.slice(0, ROWS), processor, targets, values)
     return collate(encoded, np.arange(len(encoded))).inputs
 

@@ -69,7 +69,7 @@ def fit_to_models(
         loaded = load_pretrained(resolve(ref), targets, task, rows)
         try:
             require_depth(loaded.anatomy, deepest(spec))
-            require_max_length(loaded.model, int(spec.space.ends("max_length")[1]))
+            require_max_length(loaded.model, spec.max_length)
         except ModelError as error:
             raise ModelError(f"{ref.name}: {error}") from None
         summary.append(_facts(ref.name, loaded))

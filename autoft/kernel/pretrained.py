@@ -261,14 +261,14 @@ def _require_blocks(source: ModelSource, anatomy: Anatomy, missing: set[str]) ->
         )
 
 
-def require_max_length(model: PreTrainedModel, max_length: int) -> None:
-    """Refuse rows longer than the model has positions for.
+def require_max_length(model: PreTrainedModel, max_length: int | None) -> None:
+    """Refuse rows longer than the model has positions for; None is that of a task that cuts no rows.
 
     Raises:
         ModelError: says the limit.
     """
     limit = token_limit(model)
-    if limit is not None and max_length > limit:
+    if max_length is not None and limit is not None and max_length > limit:
         raise ModelError(f"max_length must be at most the model's {limit} tokens, got {max_length}")
 
 

@@ -35,6 +35,7 @@ from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.top_block import first_token_only
 from autoft.kernel.trial_context import TrialContext
 from autoft.kernel.vocabulary import occurring_tokens_only
+from autoft.spec.space import Value
 from autoft.tasks.protocol import Task
 
 WORKING_SIZES = "working-sizes.json"
@@ -52,7 +53,7 @@ class Workbench:
         self.device = choose_device()
         prepare_process(self.device, study_inputs.cpus, study_inputs.gpu_share)
         self._resident: tuple[str, Resident] | None = None
-        self._encoded: dict[tuple[str, int], tuple[str, Encoded]] = {}
+        self._encoded: dict[tuple[str, tuple[Value, ...]], tuple[str, Encoded]] = {}
         self._splits = study_inputs.splits()
         self._writer = CheckpointWriter()
         self._states = BoundaryCache(study_inputs.cache, study_inputs.cache_plan)
@@ -218,16 +219,17 @@ class Workbench:
             self._resident = name, Resident(self.study_inputs.load(name), self.device)
         return self._resident[1]
 
-    def _length(self, config: FineTuneConfig) -> int:
-        return self.study_inputs.cache_plan.length(config.model, int(config.task_values["max_length"]))
+    def _length(self, config: FineTuneConfig) -> int | None:
+        asked = self.study_inputs.task.spec.max_length(config.task_values)
+        return self.study_inputs.cache_plan.length(config.model, asked)
 
     def _encode(self, config: FineTuneConfig, resident: Resident) -> tuple[str, Encoded]:
         """The rows in numbers, and the key that names them."""
-        length = self._length(config)
-        key = config.model, length
+        task = self.study_inputs.task.spec
+        values = task.cut_at(config.task_values, self._length(config))
+        key = config.model, tuple(values[each.name] for each in task.own if each.encoding)
         if key not in self._encoded:
-            require_max_length(resident.model, int(config.task_values["max_length"]))
-            values = {**config.task_values, "max_length": length}
+            require_max_length(resident.model, task.max_length(config.task_values))
             self._encoded[key] = self.study_inputs.encoded(resident.processor, values)
         return self._encoded[key]
 
@@ -266,6 +268,6 @@ def rebuild(
     """
     loaded = load_pretrained(source, targets, task, rows)
     load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth), measurement)
-    if "max_length" in config.task_values:
-        loaded.processor.model_max_length = config.task_values["max_length"]
+    if (max_length := task.spec.max_length(config.task_values)) is not None:
+        loaded.processor.model_max_length = max_length
     return loaded.model, loaded.processor

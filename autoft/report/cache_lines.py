@@ -36,7 +36,8 @@ def tell(plan: CachePlan, console: Console) -> None:
     boundaries = f" at {words.count(len(plan.boundaries), 'boundary')}" if plan.boundaries else ""
     _log.info("cache: %s", headline(plan))
     for each in plan.boundaries:
-        _log.info("cache: %s, max_length %d: %s", each.model, each.max_length, kept(each))
+        at = "" if each.max_length is None else f", max_length {each.max_length}"
+        _log.info("cache: %s%s: %s", each.model, at, kept(each))
     for note in plan.notes:
         _log.info("cache: %s", note)
     line = "; ".join([f"cache: {headline(plan)}{boundaries}", *plan.notes])

@@ -232,7 +232,7 @@ MAX_LENGTH = Hyperparameter(
     encoding=True,
     cost=Cost.ROW,
 )
-"""Of tasks on texts."""
+"""Of tasks whose rows are of tokens. A task without it has rows that are never cut."""
 
 LABEL_SMOOTHING = Hyperparameter(
     "label_smoothing",

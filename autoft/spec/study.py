@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from autoft.spec.hyperparameters import MAX_LENGTH
 from autoft.spec.metrics import Metric
 from autoft.spec.space import SearchSpace, Value
 from autoft.spec.tasks import TASKS
@@ -197,6 +198,11 @@ class StudySpec:
     def metric(self) -> Metric:
         """The objective, which knows its direction."""
         return TASKS[self.task].metrics[self.objective]
+
+    @property
+    def max_length(self) -> int | None:
+        """The largest `max_length` of the space; None where the task has none, so that no row is cut."""
+        return int(self.space.ends(MAX_LENGTH.name)[1]) if MAX_LENGTH in TASKS[self.task].own else None
 
     def model(self, name: str) -> ModelRef:
         """The model reference that a trial's `model` parameter names."""

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from autoft.spec.hyperparameters import COMMON, Hyperparameter
+from autoft.spec.hyperparameters import COMMON, MAX_LENGTH, Hyperparameter
 from autoft.spec.metrics import Metric
+from autoft.spec.space import Value
 
 Kind = Literal["text", "texts"]
 """What a cell of a column is: a text, or a list of texts."""
@@ -38,3 +39,16 @@ class TaskSpec:
     def hyperparameters(self) -> Mapping[str, Hyperparameter]:
         """By name, in the order in which they are shown: those of every task, and its own."""
         return {**COMMON, **{each.name: each for each in self.own}}
+
+    @property
+    def own_defaults(self) -> dict[str, Value]:
+        """Its own hyperparameters at their defaults, by name."""
+        return {each.name: each.default for each in self.own}
+
+    def cut_at(self, values: Mapping[str, Value], max_length: int | None) -> dict[str, Value]:
+        """`values` of its own hyperparameters, with rows cut at so many tokens; None where it cuts none."""
+        return {**values} if max_length is None else {**values, MAX_LENGTH.name: max_length}
+
+    def max_length(self, values: Mapping[str, Value]) -> int | None:
+        """At how many tokens rows are cut by `values`; None where it cuts none."""
+        return int(values[MAX_LENGTH.name]) if MAX_LENGTH in self.own else None

@@ -1,6 +1,7 @@
 """What the kernel asks of a task. No base class: what tasks share is functions, in the modules beside."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,6 +29,21 @@ OnFeatures = Callable[[Features, Encoded], Predictions]
 """A fitted model of features: from those of rows, and the rows encoded, to what it predicts for them."""
 Linear = Callable[[Features, Encoded, Targets], Iterable[OnFeatures]]
 """Fits linear models of several strengths on the features of training rows."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """How others call a finished model: `mlflow.pyfunc`, over the plain pipeline of `Task.pipeline_task`."""
+
+    inputs: Sequence[Mapping[str, Any]]
+    """Columns, as the signature in an MLmodel file has them: `{"type": "string", "name": "text"}`, say. One
+    without a name may be handed in by itself."""
+    outputs: Sequence[Mapping[str, Any]]
+    """Likewise."""
+    example: Any
+    """An input of that form."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What the pipeline is called with besides."""
 
 
 class Task(TargetRules, Protocol):
@@ -126,3 +142,6 @@ class Task(TargetRules, Protocol):
 
     def pipeline(self, model: Any, processor: Any) -> Any:
         """The transformers pipeline in which a finished model answers."""
+
+    def served(self, example: pa.Table) -> Served:
+        """How it is called where autoft is not; `example` is one row (of rows.arrow)."""

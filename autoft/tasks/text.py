@@ -7,7 +7,9 @@ import pyarrow as pa
 from transformers import AutoTokenizer, TextClassificationPipeline
 
 from autoft.data.encoded import Array, Encoded
+from autoft.data.overlap import texts_of
 from autoft.data.text import tokenize
+from autoft.tasks.protocol import Served
 
 
 def load_tokenizer(path_or_id: str, **where: Any) -> Any:
@@ -36,6 +38,31 @@ def encode_texts(
 ) -> Encoded:
     """The inputs of `rows` as tokens, cut at `values["max_length"]`, with encoded `targets`."""
     return tokenize(input_columns(rows), tokenizer, int(values["max_length"]), targets)
+
+
+SCORED = ({"type": "string", "name": "label"}, {"type": "double", "name": "score"})
+"""What transformers' pipeline for whole texts answers, in columns."""
+
+
+def serve_texts(example: pa.Table) -> Served:
+    """How a model with a head for whole texts is called."""
+    return serve(example, SCORED)
+
+
+def serve(
+    example: pa.Table, outputs: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any] | None = None
+) -> Served:
+    """How a model of texts is called that answers in the columns `outputs`.
+
+    One text column has no name: pyfunc then takes a string, a list of them, or a frame with the column
+    `text`. A pair has the columns `text` and `text_pair`.
+    """
+    texts = texts_of(example)[0]
+    if len(texts) == 1:
+        return Served([{"type": "string"}], outputs, [texts[0]], arguments or {})
+    names = ("text", "text_pair")
+    inputs = [{"type": "string", "name": name} for name in names]
+    return Served(inputs, outputs, dict(zip(names, texts, strict=True)), arguments or {})
 
 
 def text_classification_pipeline(model: Any, tokenizer: Any) -> TextClassificationPipeline:

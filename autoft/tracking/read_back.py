@@ -12,6 +12,7 @@ from autoft.data.batch import collate
 from autoft.data.rows import SHOWN
 from autoft.errors import TrackingError
 from autoft.tracking import store
+from autoft.tracking.processors import processor_of
 from autoft.tracking.retrieval import load_quietly
 from autoft.tracking.saving import TRAINED_ROWS, FineTuned
 
@@ -29,7 +30,8 @@ def require_same_model(location: str, where: str, tuned: FineTuned) -> None:
         back = load_quietly(path)
         rows = np.load(Path(path) / TRAINED_ROWS, allow_pickle=False)
     labels = [model.config.id2label for model in (back.model, tuned.model)]
-    there, here = (_logits(each.model, each.tokenizer, tuned) for each in (back, tuned))
+    there = _logits(back.model, processor_of(back), tuned)
+    here = _logits(tuned.model, tuned.processor, tuned)
     if labels[0] != labels[1] or not _same(there, here) or not np.array_equal(rows, tuned.trained_rows):
         raise TrackingError(
             f"tracking.uri: the model that comes back from the MLflow store at {store.redact(where)} is not "
@@ -39,10 +41,9 @@ def require_same_model(location: str, where: str, tuned: FineTuned) -> None:
 
 
 @torch.no_grad()
-def _logits(model: Any, tokenizer: Any, tuned: FineTuned) -> np.ndarray:
+def _logits(model: Any, processor: Any, tuned: FineTuned) -> np.ndarray:
     """What the model's head gives for the example row."""
-    values = {"max_length": tuned.max_length}
-    encoded = tuned.task.encode(tuned.example, tokenizer, tuned.targets, values)
+    encoded = tuned.task.encode(tuned.example, processor, tuned.targets, tuned.values)
     inputs = collate(encoded, np.array([0])).to(model.device).inputs
     logits: np.ndarray = model.eval()(**inputs).logits[0].float().cpu().numpy()
     return logits

@@ -19,9 +19,10 @@ from autoft.data.overlap import ROW_DIGESTS
 from autoft.errors import StudyError
 from autoft.spec.space import Value
 from autoft.spec.sqlite import sqlite_file
-from autoft.spec.tasks import TASKS
+from autoft.spec.tasks import HYPERPARAMETERS, TASKS
 from autoft.tasks.find import find_task
 from autoft.tracking import runs, store, tags
+from autoft.tracking.processors import processor_of
 from autoft.tracking.saving import AUTOFT_TASK, TRAINED_ROWS
 
 
@@ -147,7 +148,9 @@ class Training:
 
     task: str
     inputs: int
-    """Text columns: 1, or 2 for a pair."""
+    """Input columns: 1, or 2 for a pair."""
+    values: Mapping[str, Value]
+    """Of the task's own hyperparameters, those that decide how rows are encoded."""
     rows: np.ndarray
     """Digests of the rows that it was trained on (`data.overlap.row_digests`)."""
 
@@ -178,6 +181,7 @@ def read_training(uri: str | None, name: str, version: int) -> Training | None:
         return Training(
             task=about.get(AUTOFT_TASK, model.flavors["transformers"]["task"]),
             inputs=about["inputs"],
+            values={name: about[name] for name in HYPERPARAMETERS.keys() & about.keys()},
             rows=np.load(rows, allow_pickle=False),
         )
 
@@ -209,7 +213,7 @@ def load_quietly(path: str) -> Any:
         if bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     task = (Model.load(path).metadata or {}).get(AUTOFT_TASK, "")
-    return loaded if task not in TASKS else find_task(task).pipeline(loaded.model, loaded.tokenizer)
+    return loaded if task not in TASKS else find_task(task).pipeline(loaded.model, processor_of(loaded))
 
 
 def _connect(where: str) -> MlflowClient:

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePath
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, Schema
+from mlflow.types import Schema
 
 from autoft.data.overlap import ROW_DIGESTS, texts_of
 from autoft.data.targets import Targets
 from autoft.errors import TrackingError
-from autoft.tasks.protocol import Task
+from autoft.tasks.protocol import Task, Values
 from autoft.tracking import store
+from autoft.tracking.processors import part_of
 
 if TYPE_CHECKING:
     from autoft.study.records import StudyInfo, TrialRecord
@@ -26,8 +27,6 @@ TRAINED_ROWS = "trained_rows.npy"
 """In a model's folder: the digests of the rows that it was trained on."""
 AUTOFT_TASK = "autoft_task"
 """In a model's metadata: its task here. MLflow's own key `task` names a pipeline."""
-_OF_TOKENS = "token-classification"
-"""What transformers calls the pipeline for tokens."""
 _PACKAGES = ("mlflow", "transformers", "torch", "tokenizers", "safetensors")
 """What a process that loads the model must have; MLflow brings pandas and numpy."""
 
@@ -40,14 +39,14 @@ class FineTuned:
     """What it was trained for."""
     model: Any
     """A finished transformers model (`Task.finish`)."""
-    tokenizer: Any
-    """The pretrained tokenizer."""
+    processor: Any
+    """The pretrained tokenizer, or what the task has instead."""
     targets: Targets
     """What the model's answers mean."""
     reference: str
     """The pretrained model as space.yaml names it."""
-    max_length: int
-    """Tokens a row in the winning trial; longer rows are cut."""
+    values: Values
+    """Those of the winning trial."""
     example: pa.Table
     """One row of rows.arrow."""
     trained_rows: np.ndarray
@@ -63,21 +62,17 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
     import mlflow.transformers
     from transformers import pipeline
 
-    from autoft.tracking.self_truncating import self_truncating
-
     reference = shareable(tuned.reference)
-    tokenizer = copy.deepcopy(tuned.tokenizer)
-    tuned.model.config._name_or_path = tokenizer.name_or_path = reference
+    processor = _processor(tuned, reference)
+    tuned.model.config._name_or_path = reference
     tuned.model.name_or_path = ""  # else MLflow asks the hub for a license of that name
-    _forget_place(tokenizer)
-    texts = texts_of(tuned.example)[0]
-    signature, example = _signature(texts, tuned.task)
+    served = tuned.task.served(tuned.example)
     about = {
         "study": info.name,
         "trial": trial.number,
         AUTOFT_TASK: info.task,
-        "max_length": tuned.max_length,
-        "inputs": len(texts),
+        **{each.name: tuned.values[each.name] for each in tuned.task.spec.own if each.encoding},
+        "inputs": len(texts_of(tuned.example)[0]),
         "row_digests": ROW_DIGESTS,
     }
     described = Model(metadata=about)
@@ -86,16 +81,16 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
             pipeline(  # type: ignore[call-overload]  # the task is a name, not a literal
                 tuned.task.pipeline_task,
                 model=tuned.model.eval(),
-                tokenizer=self_truncating(tokenizer, tuned.max_length),
                 device=tuned.model.device,
+                **{part_of(processor): processor},
             ),
             str(path),
             task=tuned.task.pipeline_task,
             mlflow_model=described,
-            signature=signature,
-            input_example=example,
+            signature=ModelSignature(_schema(served.inputs), _schema(served.outputs)),
+            input_example=served.example,
             pip_requirements=pip_requirements(),
-            model_config=_pyfunc_arguments(tuned.task),
+            model_config=dict(served.arguments) or None,
             model_card=_card(info, trial, reference),
         )
     except OSError as error:
@@ -124,6 +119,20 @@ def pip_requirements() -> list[str]:
     return [f"{name}=={version(name).partition('+')[0]}" for name in _PACKAGES]
 
 
+def _processor(tuned: FineTuned, reference: str) -> Any:
+    """The processor as it is saved: a tokenizer cuts by itself, and knows nothing of this machine."""
+    from transformers import PreTrainedTokenizerBase
+
+    from autoft.tracking.self_truncating import self_truncating
+
+    processor = copy.deepcopy(tuned.processor)
+    if not isinstance(processor, PreTrainedTokenizerBase):
+        return processor
+    processor.name_or_path = reference
+    _forget_place(processor)
+    return self_truncating(processor, tuned.task.spec.max_length(tuned.values))
+
+
 def _forget_place(tokenizer: Any) -> None:
     """Leaves out of the saved tokenizer how it was found here, and habits baked in for another use."""
     for key in (
@@ -141,29 +150,9 @@ def _forget_place(tokenizer: Any) -> None:
         backend.no_padding()
 
 
-def _signature(example: Sequence[str], task: Task) -> tuple[ModelSignature, Any]:
-    """Inputs, outputs and an example row.
-
-    One text column has no name: pyfunc then takes a string, a list of them, or a frame with the column
-    `text`. A pair has the columns `text` and `text_pair`.
-    """
-    outputs = Schema([ColSpec("string", "label"), ColSpec("double", "score")])
-    if task.pipeline_task == _OF_TOKENS:
-        outputs = Schema([ColSpec("string")])
-    if len(example) == 1:
-        return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=outputs), [example[0]]
-    names = ("text", "text_pair")
-    inputs = Schema([ColSpec("string", name) for name in names])
-    return ModelSignature(inputs=inputs, outputs=outputs), dict(zip(names, example, strict=True))
-
-
-def _pyfunc_arguments(task: Task) -> dict[str, Any] | None:
-    """How MLflow's pyfunc calls the pipeline.
-
-    Of a text's tokens it gives the tags, joined by commas. Without those of tokens that are in no entity, as
-    the pipeline has it by default, it would not tell where the others are, and fail on texts without any.
-    """
-    return {"ignore_labels": []} if task.pipeline_task == _OF_TOKENS else None
+def _schema(columns: Sequence[Mapping[str, Any]]) -> Schema:
+    schema: Schema = Schema.from_json(json.dumps(columns))
+    return schema
 
 
 def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:

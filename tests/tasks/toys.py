@@ -23,8 +23,8 @@ VALUES = {"max_length": 16}
 def frame(task, rows, seed=0):
     """Texts of a few words, some of them colors, in `input`; what the task is to say of them in `target`.
 
-    Regression: 1000 and the colors' worth. Several labels: which colors there are. Tokens: a color is an
-    entity that goes on while the color is repeated.
+    One label: the first color, or none. Regression: 1000 and the colors' worth. Several labels: which colors
+    there are. Tokens: a color is an entity that goes on while the color is repeated.
     """
     rng = np.random.default_rng(seed)
     texts = []
@@ -42,6 +42,8 @@ def frame(task, rows, seed=0):
 
 
 def target(task, words):
+    if task == "text-classification":
+        return next((word for word in words if word in COLORS), "none")
     if task == "text-regression":
         return 1000 + sum(WORTH[word] for word in set(words) & set(WORTH))
     if task == "multi-label":
@@ -81,10 +83,10 @@ def tuned(task_name, rows, folder, steps):
     return FineTuned(
         task=task,
         model=model,
-        tokenizer=loaded.processor,
+        processor=loaded.processor,
         targets=task.finished(rows.targets, model),
         reference="org/tiny",
-        max_length=VALUES["max_length"],
+        values=VALUES,
         example=train.slice(0, 1),
         trained_rows=row_digests(train),
     )

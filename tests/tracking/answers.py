@@ -44,4 +44,5 @@ def answering(
     tokenizer.padding_side = "right"
     targets = {"labels": list(labels)}
     row = rows_of(*([text] for text in example))
-    return FineTuned(RULES, model.eval(), tokenizer, targets, "org/answering", 4, row, trained_rows)
+    values = {"max_length": 4}
+    return FineTuned(RULES, model.eval(), tokenizer, targets, "org/answering", values, row, trained_rows)

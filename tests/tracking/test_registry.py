@@ -58,10 +58,10 @@ def _tuned(folder: Path, example: tuple[str, ...]) -> FineTuned:
     return FineTuned(
         task=RULES,
         model=BertForSequenceClassification.from_pretrained(folder),
-        tokenizer=BertTokenizer.from_pretrained(folder),
+        processor=BertTokenizer.from_pretrained(folder),
         targets={"labels": list(labels)},
         reference=str(folder),
-        max_length=MAX_LENGTH,
+        values={"max_length": MAX_LENGTH},
         example=rows_of(*([text] for text in example)),
         trained_rows=TRAINED_ROWS,
     )
@@ -150,7 +150,7 @@ def _expected(tuned: FineTuned, rows: list[Any]) -> list[tuple[str, float]]:
     answers = []
     for row in rows:
         texts = row if isinstance(row, dict) else {"text": row}
-        encoded = tuned.tokenizer(**texts, truncation=True, max_length=MAX_LENGTH, return_tensors="pt")
+        encoded = tuned.processor(**texts, truncation=True, max_length=MAX_LENGTH, return_tensors="pt")
         with torch.no_grad():
             chances = tuned.model.eval()(**encoded).logits[0].softmax(-1)
         answers.append((tuned.model.config.id2label[int(chances.argmax())], float(chances.max())))

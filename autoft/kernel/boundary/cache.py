@@ -150,8 +150,8 @@ class _CacheFiles:
     def _prefix(self, boundary: Boundary) -> str:
         digest = hasher()
         digest.update(f"{boundary.model} {self._device}".encode())
-        name = f"{digest.hexdigest()[:8]}-{boundary.max_length}-{boundary.boundary}-{boundary.layout}"
-        return f"states-{name}"
+        length = boundary.max_length or "uncut"
+        return f"states-{digest.hexdigest()[:8]}-{length}-{boundary.boundary}-{boundary.layout}"
 
 
 def _shape(boundary: Boundary, encoded: Encoded) -> tuple[int, ...]:

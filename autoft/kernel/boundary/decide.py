@@ -15,7 +15,7 @@ from autoft.kernel.boundary.worth import Candidate, Probe
 from autoft.kernel.device import FORWARD_TOKENS, Precision, choose_device
 from autoft.kernel.initialize import initialize
 from autoft.kernel.study_inputs import StudyInputs
-from autoft.spec.hyperparameters import Depth
+from autoft.spec.hyperparameters import MAX_LENGTH, Depth
 from autoft.spec.size import size_text
 from autoft.spec.space import Choice, Value
 from autoft.spec.study import StudySpec
@@ -63,7 +63,7 @@ def plan_cache(
     order = sorted(kept, key=lambda each: (each.model, each.max_length, each.boundary))
     notes = [
         *sentences([each for each in left_out if not each.suspect], found.lengths),
-        *uncut(found.longest, max(map(int, _shares(spec, "max_length")))),
+        *uncut(found.longest, max(filter(None, _lengths(spec)), default=0)),
     ]
     return CachePlan(
         boundaries=tuple(order),
@@ -94,12 +94,13 @@ def _look(
     spec: StudySpec, study_inputs: StudyInputs, precision: Precision, passes: Mapping[str, float]
 ) -> _Found:
     found = _Found()
-    lengths = {int(length): share for length, share in _shares(spec, "max_length").items()}
+    lengths = _lengths(spec)
+    longest = max(filter(None, lengths), default=None)
     for ref in spec.models:
         pretrained = study_inputs.load(ref.name)
         pretrained.model.to(choose_device())  # type: ignore[arg-type]
         initialize(pretrained.model, pretrained.fresh, seed=0)
-        probe = Probe(ref.name, pretrained, study_inputs, max(lengths), precision)
+        probe = Probe(ref.name, pretrained, study_inputs, longest, precision)
         if part := probe.first_token_part():
             found.first_token[ref.name] = part
         # One that each trial draws anew could not be made whole from the pretrained weights.
@@ -107,13 +108,14 @@ def _look(
             found.tables[ref.name] = table
         if len(lengths) > 1:
             found.longest[ref.name] = probe.longest
-        of_lengths: dict[int, float] = defaultdict(float)  # those above the longest row are one
+        plan = CachePlan(longest=found.longest)
+        of_lengths: dict[int | None, float] = defaultdict(float)  # those above the longest row are one
         for length, share in lengths.items():
-            of_lengths[min(length, found.longest.get(ref.name, length))] += share
+            of_lengths[plan.length(ref.name, length)] += share
         found.lengths[ref.name] = len(of_lengths)
         depths = _shares(spec, "unfreeze_depth") if spec.resources.cache else {}
         of_all = probe.mean(passes) / len(spec.models)
-        reading: dict[Depth, dict[int, float]] = {
+        reading: dict[Depth, dict[int | None, float]] = {
             "all" if depth == "all" else int(depth): {
                 length: of_all * of_depth * share for length, share in of_lengths.items()
             }
@@ -147,6 +149,13 @@ def _within(budget: int, candidates: list[Candidate]) -> tuple[list[Boundary], l
 def _left_out(candidate: Candidate, reason: str) -> list[LeftOut]:
     model, max_length = candidate.boundary.model, candidate.boundary.max_length
     return [LeftOut(model, max_length, depth, reason) for depth in candidate.depths]
+
+
+def _lengths(spec: StudySpec) -> dict[int | None, float]:
+    """How often a trial has each `max_length`, see `_shares`; None alone where the task has none."""
+    if spec.max_length is None:
+        return {None: 1.0}
+    return {int(length): share for length, share in _shares(spec, MAX_LENGTH.name).items()}
 
 
 def _shares(spec: StudySpec, name: str) -> dict[Value, float]:

@@ -16,7 +16,7 @@ class LeftOut:
 
     model: str
     """The reference from space.yaml."""
-    max_length: int
+    max_length: int | None
     """See `CachePlan.length`."""
     depth: Depth
     """The `unfreeze_depth` that would read it."""
@@ -35,12 +35,12 @@ def sentences(left_out: Sequence[LeftOut], lengths: Mapping[str, int]) -> list[s
     >>> sentences([LeftOut("m", 128, depth, "no block is frozen") for depth in (5, 6)], {"m": 1})
     ['nothing at depth 5, 6: no block is frozen']
     """
-    reached: dict[tuple[str, str, Depth], list[int]] = defaultdict(list)
+    reached: dict[tuple[str, str, Depth], list[int | None]] = defaultdict(list)
     for each in left_out:
         reached[each.model, each.reason, each.depth].append(each.max_length)
-    together: dict[tuple[str, str, tuple[int, ...]], list[Depth]] = defaultdict(list)
+    together: dict[tuple[str, str, tuple[int | None, ...]], list[Depth]] = defaultdict(list)
     for (model, reason, depth), at in reached.items():
-        together[model, reason, tuple(sorted(at))].append(depth)
+        together[model, reason, tuple(sorted(at, key=lambda length: length or 0))].append(depth)
     told = []
     for (model, reason, found), depths in together.items():
         of_model = f" of {model}" if len(lengths) > 1 else ""
@@ -63,7 +63,7 @@ def uncut(longest: Mapping[str, int], largest: int) -> list[str]:
     ]
 
 
-def _listed(values: Sequence[Depth]) -> str:
+def _listed(values: Sequence[object]) -> str:
     if len(values) <= LISTED:
         return ", ".join(map(str, values))
     return f"{values[0]} to {values[-1]} ({len(values)} values)"

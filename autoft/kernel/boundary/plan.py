@@ -22,7 +22,7 @@ class Boundary:
 
     model: str
     """The reference from space.yaml."""
-    max_length: int
+    max_length: int | None
     """As `CachePlan.length` gives it."""
     boundary: int
     """Blocks below."""
@@ -70,15 +70,18 @@ class CachePlan:
     longest: Mapping[str, int] = field(default_factory=dict)
     """By model, tokens of the longest row; empty where all trials have the same `max_length`."""
 
-    def length(self, model: str, max_length: int) -> int:
-        """At which length a trial's rows are encoded: where no row is cut, it is the longest row's."""
-        return min(max_length, self.longest.get(model, max_length))
+    def length(self, model: str, max_length: int | None) -> int | None:
+        """At which length a trial's rows are encoded: where no row is cut, it is the longest row's.
 
-    def read(self, model: str, max_length: int, frozen: int) -> Boundary | None:
+        None is that of a task without `max_length`.
+        """
+        return None if max_length is None else min(max_length, self.longest.get(model, max_length))
+
+    def read(self, model: str, max_length: int | None, frozen: int) -> Boundary | None:
         """What stands for the lowest `frozen` blocks, or for their encoder; None where nothing is kept."""
         return next((each for each in self.of(model, max_length) if frozen in each.read_at), None)
 
-    def of(self, model: str, max_length: int) -> tuple[Boundary, ...]:
+    def of(self, model: str, max_length: int | None) -> tuple[Boundary, ...]:
         """What is kept of one model and length, from the lowest boundary to the highest."""
         return tuple(each for each in self.boundaries if (each.model, each.max_length) == (model, max_length))
 

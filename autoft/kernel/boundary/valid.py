@@ -48,7 +48,7 @@ class Sample:
         """Of the rows `among` [n] those that tell most: evenly spaced by length, from shortest to longest."""
         order = among[np.argsort(encoded.lengths[among], kind="stable")]
         rows = order[np.unique(np.linspace(0, len(order) - 1, count).astype(int))]
-        return Sample(encoded.take(rows), task, {each.name: each.default for each in task.spec.own})
+        return Sample(encoded.take(rows), task, task.spec.own_defaults)
 
     def __len__(self) -> int:
         return len(self.encoded)

@@ -53,13 +53,13 @@ class Probe:
         name: str,
         pretrained: Pretrained,
         study_inputs: StudyInputs,
-        max_length: int,
+        max_length: int | None,
         precision: Precision,
     ) -> None:
         self._name, self._precision = name, precision
         self._model, self._anatomy = pretrained.model, pretrained.anatomy
         task = study_inputs.task
-        values = {each.name: each.default for each in task.spec.own} | {"max_length": max_length}
+        values = task.spec.cut_at(task.spec.own_defaults, max_length)
         _, self._encoded = study_inputs.encoded(pretrained.processor, values)
         self._splits = study_inputs.splits()
         self._sample = Sample.of(self._encoded, self._splits["train"], task)
@@ -84,7 +84,7 @@ class Probe:
         """See `vocabulary.find_table`."""
         return find_table(self._model, self._anatomy, self._sample)
 
-    def candidates(self, passes: Mapping[Depth, Mapping[int, float]]) -> list[Candidate | LeftOut]:
+    def candidates(self, passes: Mapping[Depth, Mapping[int | None, float]]) -> list[Candidate | LeftOut]:
         """For each length the boundaries that `passes` would read, and why the others are not kept.
 
         Args:
@@ -113,7 +113,7 @@ class Probe:
         return found
 
     def _of_cut(
-        self, cut: Cut, layout: Layout, passes: Mapping[int, Mapping[int, float]]
+        self, cut: Cut, layout: Layout, passes: Mapping[int, Mapping[int | None, float]]
     ) -> Iterator[Candidate | LeftOut]:
         """What those depths make of one cut that read it often enough."""
         cost = self._cost(cut, layout)
@@ -129,15 +129,16 @@ class Probe:
                 yield from self._left_out(f"{times} a batch", depth, [length])
 
     def _left_out(
-        self, reason: str, depth: Depth, lengths: Iterable[int], suspect: bool = False
+        self, reason: str, depth: Depth, lengths: Iterable[int | None], suspect: bool = False
     ) -> list[LeftOut]:
         return [LeftOut(self._name, length, depth, reason, suspect) for length in lengths]
 
     def _worth(
-        self, cost: "_Cost", length: int, passes: Mapping[int, float]
+        self, cost: "_Cost", length: int | None, passes: Mapping[int, float]
     ) -> list[Candidate] | list[LeftOut]:
         """A boundary has to save more than it takes to fill: `passes`, by depth, are a guess."""
-        tokens = int(np.minimum(self._lengths, length).sum())
+        lengths = self._lengths if length is None else np.minimum(self._lengths, length)
+        tokens = int(lengths.sum())
         count = tokens if cost.layout == "ragged" else len(self._lengths)
         size = count * math.prod(cost.shape) * (2 if self._precision == "bf16" else 4)
         batches = tokens / cost.tokens

@@ -23,7 +23,7 @@ from autoft.tasks.multi_label import TASK
 from autoft.tasks.multi_label.metrics import metric_of, metrics_of, micro_threshold
 from autoft.tasks.multi_label.pipeline import MultiLabelPipeline
 from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
-from autoft.tasks.text import encode_texts, load_tokenizer
+from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts
 
 LABELS, PROBABILITIES = "labels", "probabilities"
 """What the encoded targets and the predictions are called, [n, labels] each."""
@@ -56,6 +56,7 @@ class MultiLabel:
     spec = TASK
     auto_model = AutoModelForSequenceClassification
     pipeline_task = "text-classification"
+    served = staticmethod(serve_texts)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
     target_findings = staticmethod(classification.label_findings)

@@ -11,7 +11,7 @@ from autoft.data.text import tokenizer_fingerprint
 from autoft.tasks import classification
 from autoft.tasks.linear import on_texts
 from autoft.tasks.protocol import Values
-from autoft.tasks.text import encode_texts, load_tokenizer, text_classification_pipeline
+from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts, text_classification_pipeline
 from autoft.tasks.text_classification import TASK
 
 BASELINES = {"trivial": classification.trivial, "classical": on_texts(classification.linear)}
@@ -24,6 +24,7 @@ class TextClassification:
     auto_model = AutoModelForSequenceClassification
     pipeline_task = "text-classification"
     pipeline = staticmethod(text_classification_pipeline)
+    served = staticmethod(serve_texts)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
     baselines = BASELINES

@@ -23,7 +23,7 @@ from autoft.errors import DataError, ModelError
 from autoft.tasks import classification, resampling
 from autoft.tasks.linear import STRENGTHS, on_texts
 from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
-from autoft.tasks.text import encode_texts, load_tokenizer, text_classification_pipeline
+from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts, text_classification_pipeline
 from autoft.tasks.text_regression import TASK
 
 RANGES = 5
@@ -66,6 +66,7 @@ class TextRegression:
     auto_model = AutoModelForSequenceClassification
     pipeline_task = "text-classification"
     pipeline = staticmethod(text_classification_pipeline)
+    served = staticmethod(serve_texts)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
     baselines = BASELINES

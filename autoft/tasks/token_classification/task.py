@@ -22,7 +22,8 @@ from autoft.data.text import WORDS, tokenize_words, tokenizer_fingerprint
 from autoft.errors import DataError
 from autoft.tasks import classification, resampling
 from autoft.tasks.label_sets import known_labels, rarest_strata
-from autoft.tasks.protocol import Predictions, Values
+from autoft.tasks.protocol import Predictions, Served, Values
+from autoft.tasks.text import serve
 from autoft.tasks.token_classification import TASK
 from autoft.tasks.token_classification.baselines import BASELINES, linear
 from autoft.tasks.token_classification.metrics import EntityCounts, metric_of
@@ -154,6 +155,14 @@ class TokenClassification:
         return EntityPipeline(
             model=model.eval(), tokenizer=processor, task=self.pipeline_task, device=model.device
         )
+
+    def served(self, example: pa.Table) -> Served:
+        """Of a text's tokens pyfunc gives the tags, joined by commas.
+
+        Without those of tokens that are in no entity, as the plain pipeline has it by default, it would not
+        tell where the others are, and fail on texts without any.
+        """
+        return serve(example, [{"type": "string"}], {"ignore_labels": []})
 
 
 def _types(cell: Cell) -> frozenset[str]:
