@@ -66,7 +66,7 @@ def empty_database(tmp_path_factory):
     return path
 
 
-FIRST = ("main-job", "test_cli", "kernel", "tracking", "ray_tune")
+FIRST = ("main-job", "test_cli", "kernel", "conformance", "tracking", "ray_tune")
 """Groups of tests that take long, in this order: begun first, so that nobody waits for them in the end."""
 
 

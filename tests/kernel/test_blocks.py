@@ -1,4 +1,4 @@
-"""What is found beside the blocks, which test_architectures has.
+"""What is found beside the blocks, which `conformance` has.
 
 It is written down from each architecture's source in transformers.
 """
@@ -10,7 +10,7 @@ import transformers as hf
 from autoft.errors import ModelError
 from autoft.kernel.blocks import describe_depths, find_blocks, require_depth
 
-from .architectures import LANGUAGE
+from ..conformance.architectures import LANGUAGE
 from .tiny import anatomy_of, configs, tiny_inputs, tiny_model
 
 HEADS = {

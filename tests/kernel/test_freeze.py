@@ -1,4 +1,4 @@
-"""Frozen means frozen, beside what test_architectures has of every architecture."""
+"""Frozen means frozen, beside what `conformance` has of every architecture."""
 
 import pytest
 import torch

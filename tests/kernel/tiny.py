@@ -241,4 +241,4 @@ CONFIG = FineTuneConfig(
 
 def config(**changes: object) -> FineTuneConfig:
     own = {name: changes.pop(name, value) for name, value in CONFIG.task_values.items()}
-    return replace(CONFIG, **changes, task_values=own)  # type: ignore[arg-type]
+    return replace(CONFIG, **{"task_values": own, **changes})  # type: ignore[arg-type]

@@ -3,24 +3,44 @@
 Models are as small as their configurations allow; inputs are as the processor of each kind makes them.
 """
 
+import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 import transformers as hf
 
-from .tiny import ENCODER, IMAGE, TOKENS, WORDS, tiny_inputs, tiny_model, tiny_tokenizer
+from ..kernel.tiny import ENCODER, IMAGE, TOKENS, VISION, WORDS, configs, tiny_inputs, tiny_tokenizer
 
 MAKES_MORE = "all frozen blocks have to run"
+UNLIKE = "what lies above takes more than hidden states from below"
+PADDING = "a row's states depend on how far its batch is padded"
+
+
+@dataclass(frozen=True)
+class Small:
+    """A model of a few blocks."""
+
+    config: hf.PreTrainedConfig
+    kind: Any
+    """Its class, or an Auto class."""
+
+    def __call__(self, kind: Any = None, **values: Any) -> hf.PreTrainedModel:
+        """The same each time; `kind` replaces its class and `values` those of its configuration."""
+        torch.manual_seed(0)
+        config, kind = copy.deepcopy(self.config), kind or self.kind
+        config.update(values)
+        model: hf.PreTrainedModel = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
+        return model
 
 
 @dataclass(frozen=True)
 class Architecture:
     """How one is built, and what is to be found in it."""
 
-    build: Callable[[], hf.PreTrainedModel]
+    build: Small
     blocks: tuple[str, ...]
     """In forward order."""
     head: tuple[str, ...]
@@ -29,11 +49,15 @@ class Architecture:
     """Parameters that only `all` trains although they are registered in a block or in the head."""
     constants: tuple[str, ...] = ()
     """Parameters that nothing trains."""
+    idle: tuple[str, ...] = ()
+    """What of head and blocks no result depends on, although it is trained."""
+    mixes_padding: bool = False
+    """Whether a row is computed otherwise in a batch that is padded further."""
     drops: bool = True
     """Whether its blocks have dropout."""
     head_drops: bool = False
     refused: Mapping[int, str] = field(default_factory=dict)
-    """By depth, why nothing can be stored below its trained blocks; at the others it can."""
+    """By depth, why nothing can be stored below its trained blocks, as a pattern; at the others it can."""
     inputs: Callable[[hf.PreTrainedModel], dict[str, torch.Tensor]] = tiny_inputs
 
 
@@ -66,6 +90,7 @@ T5 = {
     "decoder_start_token_id": 0,
     **TOKENS,
 }
+SMALL = {"vocab_size": len(WORDS), "pad_token_id": 0, "num_labels": 3}
 LAYERS = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 32}
 WAV2VEC2 = {
     **LAYERS,
@@ -87,16 +112,23 @@ WHISPER = {
 }
 
 
-def made(kind: type[hf.PreTrainedModel], config: hf.PreTrainedConfig) -> Callable[[], hf.PreTrainedModel]:
-    def build() -> hf.PreTrainedModel:
-        torch.manual_seed(0)
-        return kind(config)
-
-    return build
+CONFIGS = configs()
 
 
-def named(name: str) -> Callable[[], hf.PreTrainedModel]:
-    return partial(tiny_model, name)
+def made(kind: Any, config: hf.PreTrainedConfig) -> Small:
+    return Small(config, kind)
+
+
+def named(name: str) -> Small:
+    images = name in VISION
+    return Small(
+        CONFIGS[name],
+        hf.AutoModelForImageClassification if images else hf.AutoModelForSequenceClassification,
+    )
+
+
+def texts(config: hf.PreTrainedConfig) -> Small:
+    return Small(config, hf.AutoModelForSequenceClassification)
 
 
 def translation(model: hf.PreTrainedModel) -> dict[str, torch.Tensor]:
@@ -174,20 +206,20 @@ TEXT = {
     "mixtral": Architecture(named("mixtral"), layers("model.layers"), ("model.norm.", "score.")),
     "opt": Architecture(
         made(
-            hf.OPTForSequenceClassification,
+            hf.AutoModelForSequenceClassification,
             hf.OPTConfig(**ENCODER, ffn_dim=32, word_embed_proj_dim=16),
         ),
         layers("model.decoder.layers"),
         ("model.decoder.final_layer_norm.", "score."),
     ),
     "gpt-neox": Architecture(
-        made(hf.GPTNeoXForSequenceClassification, hf.GPTNeoXConfig(**DECODER)),
+        made(hf.AutoModelForSequenceClassification, hf.GPTNeoXConfig(**DECODER)),
         layers("gpt_neox.layers"),
         ("gpt_neox.final_layer_norm.", "score."),
     ),
     "qwen3": Architecture(
         made(
-            hf.Qwen3ForSequenceClassification,
+            hf.AutoModelForSequenceClassification,
             hf.Qwen3Config(**DECODER, num_key_value_heads=1, head_dim=8),
         ),
         layers("model.layers"),
@@ -213,7 +245,102 @@ TEXT = {
         ("transformer.decoder.final_layer_norm.", "classification_head."),
         head_drops=True,
     ),
+    "xlnet": Architecture(
+        texts(hf.XLNetConfig(d_model=16, n_layer=3, n_head=2, d_inner=32, **SMALL)),
+        layers("transformer.layer"),
+        ("sequence_summary.", "logits_proj."),
+        head_drops=True,
+        mixes_padding=True,  # its summary is the last position, be it padding
+        refused=dict.fromkeys(range(3), UNLIKE),  # states of tokens, then rows
+    ),
+    "longformer": Architecture(
+        texts(hf.LongformerConfig(**ENCODER | {"attention_window": 4, "max_position_embeddings": 64})),
+        layers("longformer.encoder.layer"),
+        ("classifier.",),
+        head_drops=True,
+        # It pads to a multiple of its window, which the longest row of a batch may have by chance.
+        refused=dict.fromkeys(range(3), f"{UNLIKE}|{PADDING}"),
+    ),
+    "canine": Architecture(  # characters, then every fourth, then characters
+        texts(hf.CanineConfig(**LAYERS, num_labels=3)),
+        (
+            *layers("canine.initial_char_encoder.layer", 1),
+            *layers("canine.encoder.layer"),
+            *layers("canine.final_char_encoder.layer", 1),
+        ),
+        ("classifier.",),
+        idle=("canine.final_char_encoder.layer.0.",),  # serves heads for each token
+        head_drops=True,
+        mixes_padding=True,
+        refused=dict.fromkeys(range(4), UNLIKE),
+    ),
+    "openai-gpt": Architecture(
+        texts(hf.OpenAIGPTConfig(n_embd=16, n_layer=3, n_head=2, n_positions=40, **SMALL)),
+        layers("transformer.h"),
+        ("score.",),
+        refused=dict.fromkeys(range(3), "its blocks do not return their hidden states"),
+    ),
+    "fnet": Architecture(
+        texts(hf.FNetConfig(hidden_size=16, num_hidden_layers=3, intermediate_size=32, **SMALL)),
+        layers("fnet.encoder.layer"),
+        ("fnet.pooler.", "classifier."),
+        head_drops=True,
+        mixes_padding=True,
+        refused=dict.fromkeys(range(3), PADDING),
+    ),
+    "convbert": Architecture(
+        texts(hf.ConvBertConfig(**ENCODER, embedding_size=16)),
+        layers("convbert.encoder.layer"),
+        ("classifier.",),
+        head_drops=True,
+        mixes_padding=True,
+        refused=dict.fromkeys(range(3), PADDING),
+    ),
 }
+
+
+def of_tokens(name: str, head: tuple[str, ...] = ("classifier.",), **changes: Any) -> Architecture:
+    """What differs where a model has a head for each token: it drops, and there is no pooler."""
+    return replace(TEXT[name], head=head, **{"head_drops": True, **changes})
+
+
+OF_TOKENS = {
+    **{
+        name: of_tokens(name)
+        for name in [
+            "bert",
+            "roberta",
+            "distilbert",
+            "albert",
+            "electra",
+            "deberta-v2",
+            "mpnet",
+            "mobilebert",
+        ]
+    },
+    **{name: of_tokens(name) for name in ("mobilebert", "longformer", "convbert")},
+    "canine": of_tokens("canine", idle=(), refused={1: UNLIKE}),
+    "modernbert": TEXT["modernbert"],
+    "gpt2": of_tokens("gpt2", ("transformer.ln_f.", "classifier.")),
+    "llama": of_tokens("llama", ("model.norm.", "score.")),
+    "mixtral": of_tokens("mixtral", ("model.norm.", "score.")),
+    "gpt-neox": of_tokens("gpt-neox", ("gpt_neox.final_layer_norm.", "classifier.")),
+    "qwen3": of_tokens("qwen3", ("model.norm.", "score.")),
+    "t5": of_tokens(  # the encoder alone
+        "t5",
+        ("transformer.encoder.final_layer_norm.", "classifier."),
+        blocks=layers("transformer.encoder.block"),
+        refused={2: MAKES_MORE},
+    ),
+    "umt5": of_tokens(
+        "umt5",
+        ("transformer.encoder.final_layer_norm.", "classifier."),
+        blocks=layers("transformer.encoder.block"),
+    ),
+    "xlnet": of_tokens("xlnet", head_drops=False, mixes_padding=False),
+    "fnet": of_tokens("fnet", ("fnet.pooler.", "classifier."), idle=("fnet.pooler.",)),
+}
+"""Of the same models with a head for each token, where transformers has one."""
 LANGUAGE = {
     "llama-lm": Architecture(
         made(hf.LlamaForCausalLM, hf.LlamaConfig(**ENCODER, num_key_value_heads=2)),
@@ -320,4 +447,4 @@ SOUNDS = {
         inputs=spectrograms,
     ),
 }
-ARCHITECTURES = {**TEXT, **LANGUAGE, **IMAGES, **SOUNDS}
+WITHOUT_A_TASK = {**LANGUAGE, **IMAGES, **SOUNDS}
