@@ -12,12 +12,14 @@ from autoft.tasks import classification
 from autoft.tasks.protocol import Served
 from autoft.tasks.text import SCORED
 
+BASELINES = {"trivial": classification.trivial}
+
 
 class VectorClassification:
     spec = TASK
     auto_model = hf.AutoModelForAudioClassification
     pipeline_task = "audio-classification"
-    baselines = {"trivial": classification.trivial}
+    baselines = BASELINES
     linear = staticmethod(classification.linear)
     tokens_of = staticmethod(classification.whole_rows)
     clean_target = staticmethod(classification.strip_labels)

@@ -202,7 +202,8 @@ class StudySpec:
     @property
     def max_length(self) -> int | None:
         """The largest `max_length` of the space; None where the task has none, so that no row is cut."""
-        return int(self.space.ends(MAX_LENGTH.name)[1]) if MAX_LENGTH in TASKS[self.task].own else None
+        name = MAX_LENGTH.name
+        return int(self.space.ends(name)[1]) if name in TASKS[self.task].hyperparameters else None
 
     def model(self, name: str) -> ModelRef:
         """The model reference that a trial's `model` parameter names."""

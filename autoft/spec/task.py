@@ -51,4 +51,5 @@ class TaskSpec:
 
     def max_length(self, values: Mapping[str, Value]) -> int | None:
         """At how many tokens rows are cut by `values`; None where it cuts none."""
-        return int(values[MAX_LENGTH.name]) if MAX_LENGTH in self.own else None
+        limit = values.get(MAX_LENGTH.name)
+        return None if limit is None else int(limit)

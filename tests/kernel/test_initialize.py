@@ -3,7 +3,7 @@ import torch
 
 from autoft.kernel.initialize import derive_seed, fresh_parameters, initialize
 
-from .architectures import LANGUAGE
+from ..conformance.architectures import LANGUAGE
 from .tiny import tiny_model
 
 HEADS = {

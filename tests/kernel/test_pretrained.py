@@ -21,7 +21,7 @@ from autoft.kernel.pretrained import (
 )
 from autoft.spec.study import ModelRef
 
-from .architectures import LANGUAGE
+from ..conformance.architectures import LANGUAGE
 from .tiny import COLORS, TARGETS, TASK, configs, save_pretrained, tiny_model, tiny_tokenizer
 
 
