@@ -52,6 +52,8 @@ class FineTuned:
     """One row of rows.arrow."""
     trained_rows: np.ndarray
     """Of the rows that it was trained on (`data.overlap.row_digests`), uint64 [n]."""
+    refitted: str = ""
+    """In sentences, if it was trained again after the trial had its score (`autoft.refit`)."""
 
 
 def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> Model:
@@ -96,7 +98,7 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
             input_example=example,
             pip_requirements=pip_requirements(),
             model_config=_pyfunc_arguments(tuned.task),
-            model_card=_card(info, trial, reference),
+            model_card=_card(info, trial, reference, tuned.refitted),
         )
     except OSError as error:
         raise TrackingError(
@@ -166,7 +168,7 @@ def _pyfunc_arguments(task: Task) -> dict[str, Any] | None:
     return {"ignore_labels": []} if task.pipeline_task == _OF_TOKENS else None
 
 
-def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:
+def _card(info: "StudyInfo", trial: "TrialRecord", reference: str, refitted: str) -> Any:
     """The model's card. Given, so that MLflow does not look for one of that name on the internet."""
     from huggingface_hub import ModelCard
 
@@ -174,5 +176,5 @@ def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:
     return ModelCard(
         f"---\nlicense: other\n---\n# {info.name}\n\n{reference}, fine-tuned for {info.task}: "
         f"trial {trial.number} of the study {info.name}, {info.objective} {trial.score:.4f} on validation. "
-        f"The license of {reference} applies.\n\n{values}\n"
+        f"{refitted and f'{refitted} '}The license of {reference} applies.\n\n{values}\n"
     )
