@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from autoft.tasks.protocol import Answered, Task
 from autoft.tracking.processors import processor_of
 from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import MissingVersionError, Training, load_version, read_training
+from autoft.tracking.saving import FineTuned
 
 MIN_ROWS = 50
 """Fewer tell nothing: of 50 rows, ten of which the two answer differently, a difference of less than 12
@@ -46,8 +48,11 @@ def compare_with_champion(
     metric: str,
     rows: Path,
     say: Callable[[str], None],
+    before: Callable[[], FineTuned] | None = None,
 ) -> PairedDifference:
     """How much better the version is than the champion, on validation rows that neither was trained on.
+
+    A version that was trained again on the validation rows too is compared as it was before.
 
     Args:
         uri: of the tracking store.
@@ -56,6 +61,7 @@ def compare_with_champion(
         metric: the study's objective.
         rows: rows.arrow of the study that made `version`. The test split is not in it, and stays sealed.
         say: told before the two are asked, which takes as long as two evaluations of a trial.
+        before: if the version was trained again, the model of the training before.
 
     Raises:
         NotComparableError: the two do not answer the same question, or too few rows are new to both.
@@ -67,6 +73,9 @@ def compare_with_champion(
     with _readable(champion):
         theirs = read_training(uri, version.name, champion)
     ours, theirs = _of_one_kind(ours, theirs, champion)
+    instead = before() if before is not None else None
+    if instead is not None:
+        ours = replace(ours, rows=instead.trained_rows)
     task = find_task(ours.task)
     fresh = _new_to_both(table.filter(pc.equal(table["split"], "validation")), ours, theirs)
     say(
@@ -79,8 +88,8 @@ def compare_with_champion(
         _require_labels(other, _labels(task, targets), champion)
         there, _ = _answers(task, other, fresh, targets, theirs)
         del other  # one at a time in the device's memory
-        ours_loaded = load_version(uri, version.name, version.version)
-        here, encoded = _answers(task, ours_loaded, fresh, targets, ours)
+        mine = instead or load_version(uri, version.name, version.version)
+        here, encoded = _answers(task, mine, fresh, targets, ours)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -159,7 +168,8 @@ def _require_labels(pipeline: Any, labels: Sequence[str], champion: int) -> None
 
 def _answers(task: Task, pipeline: Any, rows: pa.Table, targets: Targets, training: Training) -> Answered:
     """What a finished model predicts for the rows, its labels in the order of `targets`."""
-    model, processor = pipeline.model, processor_of(pipeline)
+    model = pipeline.model
+    processor = pipeline.processor if isinstance(pipeline, FineTuned) else processor_of(pipeline)
     order = [model.config.label2id[label] for label in _labels(task, targets)] or None
     finished = task.finished(targets, model)
     return predictions(task, model, processor, rows, finished, training.values, order)

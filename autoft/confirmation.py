@@ -6,7 +6,6 @@ found is stored in the search's study; done once, it is not done again until oth
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 
@@ -14,41 +13,18 @@ from autoft.errors import StudyError
 from autoft.judge import answers
 from autoft.judge.answers import Answers
 from autoft.judge.expected import score
-from autoft.judge.replicas import name_of, plan, replicas_of, request_of, wanted
+from autoft.judge.replicas import name_of, replicas_of, request_of, wanted
 from autoft.judge.verdict import FEWEST, compared_of, decide, median_replica
-from autoft.kernel.boundary.plan import CachePlan
-from autoft.kernel.study_inputs import StudyInputs
+from autoft.planned_study import open_planned, train
 from autoft.report.printing import say
 from autoft.report.replicas import ReplicaLines
-from autoft.study.build import BuildWorkbench
 from autoft.study.comparison import candidates_of, default_of
 from autoft.study.confirmed import Confirmed, write_confirmed
-from autoft.study.identity import identity_of
-from autoft.study.layout import CHECKPOINTS, CONFIRM, LOGS, RAY_LOG
-from autoft.study.planned import read_plan, write_plan
-from autoft.study.ray_tune.run import run
-from autoft.study.ray_tune.runtime import ray_runtime
-from autoft.study.ray_tune.shipping import forget
-from autoft.study.records import (
-    TrialRecord,
-    read_cache_plan,
-    read_info,
-    read_precision,
-    read_trial,
-    read_trials,
-    write_cache_plan,
-    write_info,
-    write_precision,
-)
+from autoft.study.layout import CHECKPOINTS, CONFIRM, LOGS
+from autoft.study.planned import read_plan
+from autoft.study.records import TrialRecord, read_info, read_trial, read_trials, write_info
 from autoft.study.requests import forget_stop
-from autoft.study.storage import (
-    MissingStudyError,
-    find_study,
-    open_study,
-    outlast_storage,
-    study_id,
-    trials_left,
-)
+from autoft.study.storage import MissingStudyError, find_study, study_id, trials_left
 from autoft.tasks.find import find_task
 from autoft.tracking.recorder import Recorder
 from autoft.winner import Searched
@@ -118,15 +94,10 @@ def recorder_of(replicas: Searched) -> Recorder:
 
 def _open(searched: Searched) -> Searched:
     """The study of replicas, made or continued; with those besides that are needed by now."""
-    spec, study, prepared = searched.spec, searched.study, searched.prepared
-    folder, request = searched.folder / CONFIRM, request_of(spec, 0)
-    replicas = open_study(request, folder, identity_of(request, prepared.digest))
-    begun = read_plan(replicas)[: len(replicas.get_trials(deepcopy=False))]
-    write_plan(replicas, plan(begun, wanted(spec, read_trials(study))))
-    info = read_info(study)
-    write_info(replicas, replace(info, name=name_of(info.name), confirms=info.name, confirmed=None))
-    write_precision(replicas, read_precision(study) or "fp32")
-    write_cache_plan(replicas, read_cache_plan(study) or CachePlan())
+    spec, info = searched.spec, read_info(searched.study)
+    needed = wanted(spec, read_trials(searched.study))
+    replicas = open_planned(searched, request_of(spec, 0), searched.folder / CONFIRM, needed)
+    write_info(replicas, replace(info, name=name_of(info.name), confirms=info.name))
     return searched.replicas(replicas)
 
 
@@ -134,33 +105,13 @@ def _train(
     searched: Searched, replicas: Searched, recorder: Recorder, console: Console, began_s: float
 ) -> bool:
     """Runs the replicas that are left; returns whether it was stopped."""
-    study, spec, prepared = replicas.study, replicas.spec, replicas.prepared
+    study, spec = replicas.study, replicas.spec
     left = trials_left(study, spec.budget)
     if left == 0:
         return False
     say(console, f"confirm: {left} of {spec.budget.trials} replicas on fresh seeds are left to train", "dim")
-    inputs = replace(StudyInputs.of(spec, prepared), cache_plan=read_cache_plan(study) or CachePlan())
-    files = [prepared.rows_path, *(Path(ref.location) for ref in spec.models if ref.kind == "folder")]
     lines = ReplicaLines(spec.objective, _owners(searched, replicas), partial(read_trial, study), console)
-    with ray_runtime(spec.resources, replicas.folder / RAY_LOG) as runtime:
-        stopped = outlast_storage(
-            study,
-            spec,
-            lambda: run(
-                study,
-                spec,
-                BuildWorkbench(spec.models, inputs),
-                callbacks=[recorder, lines],
-                folder=replicas.folder,
-                runtime=runtime,
-                files=files,
-                began_s=began_s,
-            ),
-        )
-        if not runtime.local and trials_left(study, spec.budget) == 0:
-            for pin in runtime.pins():
-                forget([replicas.folder, prepared.folder], [prepared.rows_path], pin)
-    return stopped
+    return train(replicas, [recorder, lines], began_s)
 
 
 def _owners(searched: Searched, replicas: Searched) -> dict[int, int]:

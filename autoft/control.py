@@ -1,6 +1,7 @@
 """What another terminal does to a study: stop it, queue a configuration, publish it anew, promote a model."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from autoft.report import words
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
-from autoft.study.layout import CONFIRM, DATA
+from autoft.study.layout import CONFIRM, DATA, REFIT
 from autoft.study.lock import hold_session, searched_by
 from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
+from autoft.study.refitted import refit_name
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
 from autoft.study.storage import (
@@ -52,7 +54,7 @@ def stop(study: str | Path, trial: int | None = None) -> str:
                 f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
             )
         if trial is None:
-            for each in (found, *_replicas(found, folder, study)):
+            for each in (found, *_later(found, folder, study)):
                 request_stop(each, owner)
             what = "The search stops"
         else:
@@ -62,14 +64,14 @@ def stop(study: str | Path, trial: int | None = None) -> str:
     return f"{what} within seconds: {owner} was asked.{again}"
 
 
-def _replicas(found: Study, folder: Path, study: str | Path) -> list[Study]:
-    """The study of replicas, where a confirmation has begun: it runs by itself, after the search's trials."""
+def _later(found: Study, folder: Path, study: str | Path) -> list[Study]:
+    """The studies that run after the search's trials, if they have begun: of replicas, of refits."""
     asked = request_of(study, "search")
-    storage = asked.search.storage if asked else None
-    try:
-        return [find_study(name_of(found.study_name), folder / CONFIRM, storage)]
-    except MissingStudyError:
-        return []
+    storage, there = asked.search.storage if asked else None, []
+    for name, where in ((name_of, CONFIRM), (refit_name, REFIT)):
+        with suppress(MissingStudyError):
+            there.append(find_study(name(found.study_name), folder / where, storage))
+    return there
 
 
 def add(study: str | Path, assignments: Sequence[str]) -> str:
@@ -183,8 +185,9 @@ def promote(study: str | Path, trial: int | None, say: Callable[[str], None]) ->
         )
     asked = request_of(study, "tracking")
     tracking = Tracking(study_tracking_uri(study), asked.tracking.experiment if asked else None)
-    if trial is None and read_info(found).confirmed is not None:
-        version = _confirmed_version(study, found, folder, tracking, say)
+    info = read_info(found)
+    if trial is None and (info.confirmed is not None or info.refitted is not None):
+        version = _version_of_winner(study, found, folder, tracking, say)
     else:
         version = _version(study, found, folder, chosen, tracking, say)
     before = promote_by_hand(tracking.uri, version)
@@ -200,10 +203,10 @@ def _winner(study: Study) -> TrialRecord | None:
     return winner_of(read_trials(study), info.direction, info.confirmed)
 
 
-def _confirmed_version(
+def _version_of_winner(
     study: str | Path, found: Study, folder: Path, tracking: Tracking, say: Callable[[str], None]
 ) -> Registered:
-    """The winner's model in the registry, as a confirmation has chosen it while that stands."""
+    """The winner's model in the registry, as it was confirmed or trained again while that stands."""
     with hold_session(folder), clear_storage_errors(found.study_name):
         searched = _searched(study, found, folder, tracking)
         best = searched.winner()

@@ -7,7 +7,8 @@ from pathlib import Path
 from autoft.against_champion import NotComparableError, compare_with_champion
 from autoft.kernel.paired import LEVEL, PairedDifference
 from autoft.tracking.aliases import BY_HAND, CANDIDATE, CHAMPION, PREVIOUS, Aliases, Promotion
-from autoft.tracking.registry import Registered
+from autoft.tracking.registry import Registered, run_of
+from autoft.tracking.saving import FineTuned
 
 UNCONFIRMED = "no fresh seeds and no test split have confirmed it yet"
 UNTESTED = "no test split has confirmed it yet"
@@ -32,6 +33,8 @@ class Claim:
     """How far the study has come, such as `3 of 24 trials`; None if its budget is met."""
     confirmed: bool = False
     """Whether its configuration was chosen on fresh seeds."""
+    before: Callable[[], FineTuned] | None = None
+    """If the version was trained again on the validation rows too: the model of the training before."""
 
 
 def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
@@ -84,8 +87,12 @@ def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> P
             "Run the same command again to continue; it compares the two when the budget is met.",
             final=False,
         )
+    if claim.before is not None and run_of(claim.uri, claim.version.name, champion) == claim.version.run_id:
+        return _takes_over(claim, champion, "it is the same trial, trained again on the validation rows too.")
     try:
-        found = compare_with_champion(claim.uri, claim.version, champion, claim.metric, claim.rows, say)
+        found = compare_with_champion(
+            claim.uri, claim.version, champion, claim.metric, claim.rows, say, claim.before
+        )
     except NotComparableError as error:
         return _stays(claim, f"{error}.", "Compare the two on rows of your own.", final=error.for_good)
     return _compared(claim, champion, found)
@@ -104,8 +111,9 @@ def _first(claim: Claim) -> Promotion:
 
 
 def _compared(claim: Claim, champion: int, found: PairedDifference) -> Promotion:
+    before = "" if claim.before is None else " before it was trained again on the validation rows"
     said = (
-        f"{found.metric.name} is {found.one:.4f}, and {found.other:.4f} of version {champion}, on "
+        f"{found.metric.name} is {found.one:.4f}{before}, and {found.other:.4f} of version {champion}, on "
         f"{found.rows:,} validation rows that neither was trained on. The difference is "
         f"{found.one - found.other:+.4f} ({100 * LEVEL:.0f} % bootstrap interval {found.low:+.4f} to "
         f"{found.high:+.4f})"

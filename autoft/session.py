@@ -29,6 +29,7 @@ from autoft.kernel.device import Precision
 from autoft.kernel.model_summary import ModelSummary, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.study_inputs import StudyInputs
+from autoft.refit import refit
 from autoft.report import cache_lines, findings, learned
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
@@ -176,13 +177,16 @@ def _search(
             if spec.confirm is not None and not stopped and trials_left(study, spec.budget) == 0:
                 stopped = confirm(searched, console, began_s)
                 recorder.catch_up([])  # the winner may be another
+            if spec.refit and not stopped and searched.outstanding is not None:
+                stopped = refit(searched, console, began_s)
+                recorder.catch_up([])  # so that it is told
         except StudyError as raised:  # finished trials are published first
             error = raised
         tell = partial(say, console, wrap=True)
         ending = conclude(searched, recorder, tell, stopped=stopped)
         if ending.best is not None and not stopped and error is None:
             measure_baselines(searched, recorder, tell)
-        interrupted = trials_left(study, spec.budget) > 0 or searched.unconfirmed is not None
+        interrupted = trials_left(study, spec.budget) > 0 or searched.outstanding is not None
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0
         if not interrupted:
@@ -208,7 +212,7 @@ def _search(
         best=ending.best,
         promotion=ending.promotion,
         unrecorded=unrecorded,
-        unconfirmed=searched.unconfirmed,
+        outstanding=searched.outstanding,
     )
 
 
@@ -250,7 +254,8 @@ def _run_trials(
             )
 
         stopped = outlast_storage(study, spec, run_once)
-        if not runtime.local and trials_left(study, spec.budget) == 0 and spec.confirm is None:
+        last = spec.confirm is None and not spec.refit
+        if not runtime.local and trials_left(study, spec.budget) == 0 and last:
             for pin in runtime.pins():  # the nodes' own files; models stay, because other studies use them
                 forget([folder, prepared.folder], [prepared.rows_path], pin)
     return stopped

@@ -4,7 +4,8 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,9 +29,9 @@ from autoft.promotion import Claim, settle
 from autoft.spec.study import StudySpec, Tracking
 from autoft.study.baselines import Baseline
 from autoft.study.budget import unfinished
-from autoft.study.comparison import compare, standing, winner_of
-from autoft.study.layout import CONFIRM
-from autoft.study.planned import read_plan
+from autoft.study.comparison import compare, refit_standing, standing, winner_of
+from autoft.study.layout import CONFIRM, REFIT
+from autoft.study.planned import planned_request, read_plan
 from autoft.study.records import (
     TrialRecord,
     read_cache_plan,
@@ -39,6 +40,7 @@ from autoft.study.records import (
     read_trial,
     read_trials,
 )
+from autoft.study.refitted import Refitted, refit_name
 from autoft.study.storage import Study, find_study, study_id, trials_left
 from autoft.study.trial_config import fine_tune_config
 from autoft.tasks.find import find_task
@@ -67,6 +69,15 @@ class Searched:
     spec: StudySpec
     prepared: PreparedData
     folder: Path
+    trains_on_all: bool = False
+    """Whether its trials are trained on the validation rows too (`autoft.refit`)."""
+
+    @property
+    def inputs(self) -> StudyInputs:
+        """What its trials share, without models."""
+        plan = read_cache_plan(self.study) or CachePlan()
+        inputs = StudyInputs.of(self.spec, self.prepared)
+        return replace(inputs, cache_plan=plan, train_on_all=self.trains_on_all)
 
     def winner(self) -> Best | None:
         """The winner as the study knows it, not registered; None if no trial is COMPLETE."""
@@ -75,6 +86,7 @@ class Searched:
         if trial is None or trial.score is None:
             return None
         stands = standing(info.confirmed, trials, info.direction)
+        refitted = refit_standing(info, trials)
         return Best(
             study=self.spec.study,
             params=dict(trial.params),
@@ -85,6 +97,7 @@ class Searched:
             model_uri=None,
             values=dict(trial.values),
             confirmation=stands.to_dict() if stands else None,
+            refit=asdict(refitted) if refitted else None,
         )
 
     @property
@@ -99,6 +112,16 @@ class Searched:
         request = request_of(self.spec, len(read_plan(study)))
         return Searched(study, request, self.prepared, self.folder / CONFIRM)
 
+    def refits(self, study: Study) -> "Searched":
+        """The `study` in which this one's winner is trained again, in its folder."""
+        request = planned_request(self.spec, refit_name(self.spec.study), len(read_plan(study)))
+        return Searched(study, request, self.prepared, self.folder / REFIT, trains_on_all=True)
+
+    @property
+    def refitted(self) -> Refitted | None:
+        """How the winner was trained again; None if it was not."""
+        return refit_standing(read_info(self.study), read_trials(self.study))
+
     def register_winner(
         self, best: Best, say: Callable[[str], None], tries: int
     ) -> tuple[Best, Promotion | None, str | None]:
@@ -108,7 +131,7 @@ class Searched:
         """
         try:
             version = self.version_of_winner(best, say)
-            promotion = settle(self._claim(version), say)
+            promotion = settle(self._claim(version, best, say), say)
         except TrackingError as error:
             if tries > 1:
                 _LOG.warning("the winner's model: %s", error)
@@ -122,19 +145,42 @@ class Searched:
     def version_of_winner(self, best: Best, say: Callable[[str], None]) -> Registered:
         """The winner's model in the registry: that of a replica, if a confirmation has chosen it.
 
-        Raises as `version_of`.
+        It is the model that was trained again, if one was. Raises as `version_of`.
         """
+        owner, trial = self.chosen(best)
+        confirmed = read_info(self.study).confirmed if best.confirmation else None
+        evidence, refitted = confirmed.said if confirmed else "", self.refitted if best.refit else None
+        if refitted is not None and refitted.failed is None:
+            name = refit_name(self.spec.study)
+            again = self.refits(find_study(name, self.folder / REFIT, self.spec.search.storage))
+            return owner.version_of(trial, say, evidence, (again, refitted))
+        return owner.version_of(trial, say, evidence)
+
+    def chosen(self, best: Best) -> "tuple[Searched, TrialRecord]":
+        """The trial whose score is the winner's: of this study, or a replica of that of the replicas."""
         confirmed = read_info(self.study).confirmed if best.confirmation else None
         if confirmed is None:
-            return self.version_of(read_trial(self.study, best.trial), say)
+            return self, read_trial(self.study, best.trial)
         storage = self.spec.search.storage
         replicas = self.replicas(find_study(name_of(self.spec.study), self.folder / CONFIRM, storage))
-        return replicas.version_of(read_trial(replicas.study, confirmed.replica), say, confirmed.said)
+        return replicas, read_trial(replicas.study, confirmed.replica)
 
-    def version_of(self, trial: TrialRecord, say: Callable[[str], None], evidence: str = "") -> Registered:
+    def version_of(
+        self,
+        trial: TrialRecord,
+        say: Callable[[str], None],
+        evidence: str = "",
+        again: "tuple[Searched, Refitted] | None" = None,
+    ) -> Registered:
         """The trial's model in the registry, which is registered only if it is not there.
 
         The version's description ends with the `evidence`, or else with the default's score.
+
+        Args:
+            trial: of this study.
+            say: tells the user what takes long.
+            evidence: in sentences.
+            again: the study in which the trial was trained again, and how: then that is the model.
 
         Raises:
             TrackingError: the server does not accept it.
@@ -142,17 +188,21 @@ class Searched:
         """
         spec = self.spec
         name, place = spec.register.name, where_published(self.study, spec.tracking)
-        version = find_version(*place, spec.study, trial.number, name)
+        version = find_version(*place, spec.study, trial.number, name, refitted=again is not None)
         if version is not None:
             return version
-        tuned = self._fine_tuned(trial, say)
+        tuned = self._refitted(trial, *again, say) if again else self._fine_tuned(trial, say)
         info = read_info(self.study)
         comparison = compare(trial, read_trials(self.study))
         beside = evidence or (comparison.fact if comparison else "")
         return register_version(*place, info, trial, tuned, name, beside)
 
-    def _claim(self, version: Registered) -> Claim:
-        spec = self.spec
+    def _claim(self, version: Registered, best: Best, say: Callable[[str], None]) -> Claim:
+        """A refitted model is compared as it was before, when the validation rows were new to it."""
+        spec, before = self.spec, None
+        if best.refit and best.refit["failed"] is None:
+            owner, trial = self.chosen(best)
+            before = partial(owner._fine_tuned, trial, say)
         return Claim(
             uri=spec.tracking.uri,
             version=version,
@@ -160,26 +210,43 @@ class Searched:
             rule=spec.register.promote,
             metric=spec.objective,
             rows=self.prepared.rows_path,
-            unfinished=unfinished(self.study, spec.budget) or self.unconfirmed,
+            unfinished=unfinished(self.study, spec.budget) or self.outstanding,
             confirmed=self.is_confirmed,
+            before=before,
         )
 
     @property
-    def unconfirmed(self) -> str | None:
-        """That a confirmation was asked for and has not ended, though all trials have; else None."""
-        due = self.spec.confirm is not None and trials_left(self.study, self.spec.budget) == 0
-        return "its confirmation has not ended" if due and not self.is_confirmed else None
+    def outstanding(self) -> str | None:
+        """What was asked for beyond the trials and has not ended, though all trials have; else None."""
+        if trials_left(self.study, self.spec.budget) > 0:
+            return None
+        if self.spec.confirm is not None and not self.is_confirmed:
+            return "its confirmation has not ended"
+        if self.spec.refit and self.winner() is not None and self.refitted is None:
+            return "its winner has not been trained again"
+        return None
 
     def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
         """The trial's model; it is trained again if the checkpoint cannot be used."""
         return self._or_again(self.rebuilt, trial, say)
+
+    def _refitted(
+        self, trial: TrialRecord, again: "Searched", refitted: Refitted, say: Callable[[str], None]
+    ) -> FineTuned:
+        """The model of a trial of this study that was trained again on the validation rows too.
+
+        What is learned from these rows, such as a threshold, is learned as the trial itself answers to them.
+        """
+        rebuilt = partial(again.rebuilt, validation=partial(self.answered, trial, say))
+        tuned = again._or_again(rebuilt, read_trial(again.study, refitted.number), say)
+        return replace(tuned, refitted=refitted.said)
 
     def answered(self, trial: TrialRecord, say: Callable[[str], None]) -> Answered:
         """What the trial's model answers to the validation rows; trained again like `_fine_tuned`."""
 
         def on_validation(trial: TrialRecord) -> Answered:
             rows, _, _, answered = self._loaded(trial)
-            return answered(_validation(rows), self.prepared.targets)
+            return answered(_of_split(rows, "validation"), self.prepared.targets)
 
         return self._or_again(on_validation, trial, say)
 
@@ -193,8 +260,10 @@ class Searched:
             self._make_again(trial)
             return made(trial)
 
-    def rebuilt(self, trial: TrialRecord) -> FineTuned:
+    def rebuilt(self, trial: TrialRecord, validation: Callable[[], Answered] | None = None) -> FineTuned:
         """A trial's model from base weights and checkpoint, with an example row.
+
+        It is finished by the answers to the `validation` rows; None means its own.
 
         Raises ModelError if the checkpoint is gone, damaged or of another moment than the trial's best, and
         StudyError if the model cannot be made to answer alone.
@@ -203,7 +272,8 @@ class Searched:
         rows, model, processor, answered = self._loaded(trial)
         example = rows.slice(0, 1)
         before, _ = answered(example, prepared.targets)
-        task.finish(model, prepared.targets, lambda: answered(_validation(rows), prepared.targets))
+        own = partial(answered, _of_split(rows, "validation"), prepared.targets)
+        task.finish(model, prepared.targets, validation or own)
         targets = task.finished(prepared.targets, model)
         after, _ = answered(example, targets)
         for name, found in before.items():
@@ -217,7 +287,7 @@ class Searched:
             reference=self.spec.model(config.model).name,
             values=config.task_values,
             example=example,
-            trained_rows=row_digests(rows.filter(pc.equal(rows["split"], "train"))),
+            trained_rows=row_digests(rows if self.trains_on_all else _of_split(rows, "train")),
         )
 
     def _loaded(
@@ -261,20 +331,19 @@ class Searched:
         return measure(self._workbench(), self._config_of(read_trial(self.study, 0)), self.spec.metric)
 
     def _workbench(self) -> Workbench:
-        models = tuple(resolve(ref) for ref in self.spec.models)
-        plan = read_cache_plan(self.study) or CachePlan()
-        return Workbench(replace(StudyInputs.of(self.spec, self.prepared), models=models, cache_plan=plan))
+        return Workbench(replace(self.inputs, models=tuple(resolve(ref) for ref in self.spec.models)))
 
     def _config_of(self, trial: TrialRecord) -> FineTuneConfig:
-        precision = read_precision(self.study) or "fp32"
-        return fine_tune_config(self.spec, trial.values, trial.seed or 0, precision)
+        precision, planned = read_precision(self.study) or "fp32", read_plan(self.study)
+        ends_at = planned[trial.number].ends_at if planned else 0.0
+        return fine_tune_config(self.spec, trial.values, trial.seed or 0, precision, ends_at)
 
     def _checkpoint_of(self, trial: TrialRecord) -> Path:
         return self.folder / (trial.checkpoint or "")
 
 
-def _validation(rows: pa.Table) -> pa.Table:
-    return rows.filter(pc.equal(rows["split"], "validation"))
+def _of_split(rows: pa.Table, split: str) -> pa.Table:
+    return rows.filter(pc.equal(rows["split"], split))
 
 
 def where_published(study: Study, tracking: Tracking) -> tuple[str | None, str, str]:

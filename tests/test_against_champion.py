@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from autoft.against_champion import NotComparableError, compare_with_champion
+from autoft.data.overlap import row_digests
+from autoft.data.prepare import read_rows
 from autoft.tracking import store
 from autoft.tracking.projection import Projection
 from autoft.tracking.registry import register_version
@@ -38,17 +40,17 @@ class World:
             "untaught": tuned(task, rows, folder / "model", 1),
             "other labels": renamed(learned),
         }
-        self.versions = {}
+        self.models, self.versions = models, {}
         for number, (kind, model) in enumerate(models.items()):
             projection.project(trial(number))
             where = (uri, NAME, "id", self.info, trial(number))
             self.versions[kind] = register_version(*where, model, NAME)
 
-    def compared(self, kind, champion):
+    def compared(self, kind, champion, before=None):
         version = self.versions[champion].version
         self.said = []
         return compare_with_champion(
-            self.uri, self.versions[kind], version, self.objective, self.rows, self.said.append
+            self.uri, self.versions[kind], version, self.objective, self.rows, self.said.append, before
         )
 
 
@@ -90,6 +92,15 @@ def test_what_has_learnt_more_is_better_by_more_than_chance_and_the_other_way_ro
     back = world.compared("untaught", "learned")
     assert not back.is_better
     assert (back.one, back.other) == (found.other, found.one)
+
+
+def test_what_was_trained_again_on_these_rows_is_compared_as_it_was_before(world):
+    before = world.models["learned"]
+    seen = row_digests(read_rows(world.rows))
+    found = world.compared("untaught", "reordered", before=lambda: before)
+    assert found.one == pytest.approx(found.other, rel=1e-6)
+    with pytest.raises(NotComparableError, match="only 0 of the"):
+        world.compared("untaught", "reordered", before=lambda: replace(before, trained_rows=seen))
 
 
 def test_the_order_of_the_labels_does_not_count(world):

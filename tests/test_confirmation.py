@@ -122,7 +122,7 @@ def test_what_is_done_is_not_done_again_and_synced_elsewhere_as_it_is(folder, mo
     before = [replica.finished for replica in read_trials(_replicas(folder))]
     monkeypatch.setattr(session, "ray_runtime", None)  # it would be called
     outcome = session.run_session(read_spec(folder / SPACE), Console(file=io.StringIO(), width=200))
-    assert (outcome.ran, outcome.unconfirmed, outcome.best.model_uri) == (0, None, "models:/tiny/1")
+    assert (outcome.ran, outcome.outstanding, outcome.best.model_uri) == (0, None, "models:/tiny/1")
     assert [replica.finished for replica in read_trials(_replicas(folder))] == before
     said = run(folder, "sync", "tiny", "--uri", f"sqlite:///{folder}/other.db").out  # its model is found
     assert "2 trials of study tiny are in MLflow, and so is its winner: models:/tiny/1" in said

@@ -147,6 +147,23 @@ def test_the_first_version_is_champion_and_its_evidence_is_provisional(world):
     assert world.told("third right") == (f"As it was made. {said}", said)
 
 
+def test_a_version_that_was_trained_again_takes_over_from_that_of_the_same_trial(world):
+    before, kind = MODELS["right"], "right"
+    source = world.client.get_model_version(world.name, str(world.versions[kind].version)).source
+    run_id = world.versions[kind].run_id
+    made = world.client.create_model_version(world.name, source, run_id)
+    again = Registered(world.name, int(made.version), run_id)
+    world.point("third right")
+    promotion = settle(world.claim(kind, version=again, before=lambda: before), lambda _: None)
+    assert "accuracy is 1.0000 before it was trained again on the validation rows, and" in promotion.evidence
+    world.begin(kind)
+    world.client.delete_model_version_tag(world.name, made.version, tags.PROMOTION)
+    promotion = settle(world.claim(kind, version=again, before=lambda: before), lambda _: None)
+    assert promotion.replaced == world.versions[kind].version
+    assert "it is the same trial, trained again on the validation rows too." in promotion.evidence
+    world.client.delete_model_version(world.name, made.version)
+
+
 def test_the_first_version_of_an_unfinished_budget_is_champion_and_says_so(world):
     promotion = world.settle("third right", unfinished="1 of 4 trials")
     assert world.aliases() == {"champion": "third right"}

@@ -8,9 +8,9 @@ from dataclasses import replace
 from hashlib import blake2b
 from itertools import count, islice
 
-from autoft.spec.study import Budget, Checkpoints, StudySpec
+from autoft.spec.study import StudySpec
 from autoft.study.comparison import candidates_of
-from autoft.study.planned import PlannedTrial
+from autoft.study.planned import PlannedTrial, planned_request
 from autoft.study.records import TrialRecord
 
 
@@ -47,41 +47,14 @@ def wanted(spec: StudySpec, trials: Sequence[TrialRecord]) -> list[PlannedTrial]
     return [replica for replicas in zip(*of_each, strict=True) for replica in replicas]
 
 
-def plan(begun: Sequence[PlannedTrial], needed: Sequence[PlannedTrial]) -> list[PlannedTrial]:
-    """The trials of the study of replicas: those that have `begun`, then those that are `needed` besides."""
-    return [*begun, *(each for each in needed if each not in begun)]
-
-
 def name_of(study: str) -> str:
     """The name of the study of replicas, which is no name that a user can give."""
     return f"{study}/confirm"
 
 
 def request_of(spec: StudySpec, trials: int) -> StudySpec:
-    """The request for the study of replicas: the search's, but so many trials, whole, with all checkpoints.
-
-    It is in the search's storage, and is published in its experiment. Its time is what the session has left;
-    GPU hours bound the search alone. A configuration that fails on every seed ends nothing.
-    """
+    """The request for the study of replicas. A configuration that fails on every seed ends nothing."""
     assert spec.confirm is not None
-    method = replace(
-        spec.search,
-        sampler="random",
-        sampler_options={},
-        pruner="none",
-        pruner_options={},
-        start="random",
-        learn_from=(),
-    )
     failures = max(spec.faults.stop_after_failures, spec.confirm.seeds + 1)
-    return replace(
-        spec,
-        study=name_of(spec.study),
-        first=(),
-        search=method,
-        budget=Budget(trials, spec.budget.time_s),
-        faults=replace(spec.faults, stop_after_failures=failures),
-        checkpoints=Checkpoints(keep=max(1, trials)),
-        tracking=replace(spec.tracking, experiment=spec.tracking.experiment or spec.study),
-        confirm=None,
-    )
+    request = planned_request(spec, name_of(spec.study), trials)
+    return replace(request, faults=replace(spec.faults, stop_after_failures=failures))

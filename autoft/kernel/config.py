@@ -16,6 +16,8 @@ class FineTuneConfig(Common):
     """The reference from space.yaml."""
     measurements: int
     """Evaluations over the trial, evenly spaced, the last one at its end."""
+    ends_at: float = 0.0
+    """The share of its steps after which the trial ends, measured there alone; 0: it is whole."""
     objective: str
     """The metric whose best measurement is the trial's score."""
     precision: Literal["fp32", "bf16"]

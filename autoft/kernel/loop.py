@@ -54,7 +54,8 @@ def run(
     for rows in batches(context.train.lengths, config, trial.step):
         trial.update(rows)
         measurement = trial.measure() if trial.is_due else None
-        if measurement is None and (resume is None or time.monotonic() - said_s < TICK_S):
+        soon = time.monotonic() - said_s < TICK_S and trial.step not in steps.saved_at
+        if measurement is None and (resume is None or soon):
             continue
         if measurement is None:
             trial.refuse_broken_losses()

@@ -145,8 +145,8 @@ def _key(config: FineTuneConfig, rows_key: str) -> str:
 
 
 def _chosen(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without hyperparameters at their defaults, so that one that a later version adds changes no key."""
-    usual = {name: each.default for name, each in HYPERPARAMETERS.items()}
+    """Without what has its default, so that a hyperparameter that a later version adds changes no key."""
+    usual = {"ends_at": 0.0, **{name: each.default for name, each in HYPERPARAMETERS.items()}}
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
 
 

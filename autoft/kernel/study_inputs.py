@@ -41,6 +41,8 @@ class StudyInputs:
     """Of one GPU's memory, where a trial gets a part of a GPU."""
     cache_plan: CachePlan = field(default_factory=CachePlan)
     """What is kept at boundaries; the study's."""
+    train_on_all: bool = False
+    """Whether a trial is trained on the validation rows too; its measurements then tell nothing."""
 
     @staticmethod
     def of(spec: StudySpec, prepared: PreparedData) -> "StudyInputs":
@@ -75,9 +77,10 @@ class StudyInputs:
         return load_pretrained(self.model(name), self.targets, self.task, read_table(self.rows))
 
     def splits(self) -> Mapping[str, np.ndarray]:
-        """The rows of each split, as indices into all of them: int64 [n]."""
+        """The rows that are trained and measured on, as indices into all of them: int64 [n]."""
         of_row = read_table(self.rows).column("split").to_numpy()
-        return {str(split): np.flatnonzero(of_row == split) for split in dict.fromkeys(of_row)}
+        splits = {str(split): np.flatnonzero(of_row == split) for split in dict.fromkeys(of_row)}
+        return {**splits, "train": np.arange(len(of_row))} if self.train_on_all else splits
 
     def encoded(self, processor: Any, values: Values) -> tuple[str, Encoded]:
         """All rows in numbers, and a key that names them by all that decides their content.

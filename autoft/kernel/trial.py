@@ -106,7 +106,7 @@ class Trial:
         self._took_up_s = time.monotonic()
 
     def leave_training(self) -> None:
-        """Called before yielding: saves the random states and, after a measurement, the resume state."""
+        """Called before yielding: saves the random states and, where the plan says so, the resume state."""
         self._count_training()
         self._random_states = _random_states(self.context.device)
         if self.is_over:
@@ -114,9 +114,8 @@ class Trial:
         self.save_state_if_due()
 
     def save_state_if_due(self) -> None:
-        """Writes the resume state after a measurement, unless the last one is still being written."""
-        measured = bool(self.measurements) and self.measurements[-1].step == self.step
-        if measured and self._last_save.done():
+        """Writes the resume state where it is planned, unless the last one is still being written."""
+        if self.step in self.steps.saved_at and self._last_save.done():
             self.save_state()
 
     def _count_training(self) -> None:

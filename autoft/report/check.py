@@ -199,6 +199,8 @@ class _Check:
                 f"{whom} on {asked.seeds} fresh seeds each: "
                 f"up to {words.count(most, 'trial')} more, each whole",
             )
+        if self.spec.refit:
+            self.line("refit", "the winner again, on training and validation rows: 1 trial more")
         if data is None:
             return
         fewest, most = self.steps(data.size("train"))

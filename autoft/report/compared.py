@@ -8,6 +8,7 @@ from autoft.study.baselines import Baseline
 from autoft.study.comparison import Comparison, beside_baselines
 from autoft.study.confirmed import Confirmed
 from autoft.study.records import StudyInfo, TrialRecord
+from autoft.study.refitted import Refitted
 
 
 def print_scores(
@@ -52,6 +53,12 @@ def print_verdict(
         say(console, f"\n{comparison.verdict}")
     if verdict := beside_baselines(winner, info):
         say(console, f"\n{verdict}")
+
+
+def print_refitted(refitted: Refitted | None, console: Console) -> None:
+    """Says how the winner was trained again, if it was."""
+    if refitted is not None:
+        say(console, f"\n{refitted.said}")
 
 
 def _print_confirmed(confirmed: Confirmed, console: Console) -> None:

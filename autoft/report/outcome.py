@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from autoft.report import words
-from autoft.report.compared import print_scores, print_verdict
+from autoft.report.compared import print_refitted, print_scores, print_verdict
 from autoft.report.printing import say
 from autoft.report.tables import LISTED, best_trials
 from autoft.spec.study import Budget
 from autoft.study.budget import Limit
-from autoft.study.comparison import compare, standing
+from autoft.study.comparison import compare, refit_standing, standing
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
@@ -34,8 +34,8 @@ class Outcome:
     """What the tracking server did not accept, in words; None if it accepted everything."""
     promotion: Promotion | None = None
     """The alias of its model in the registry, and why; None if it is not there."""
-    unconfirmed: str | None = None
-    """That a confirmation is due and has not ended, in words; else None."""
+    outstanding: str | None = None
+    """That a confirmation or a refit is due and has not ended, in words; else None."""
 
     @property
     def total(self) -> int:
@@ -84,6 +84,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
     stands = standing(info.confirmed, outcome.trials, info.direction)
     print_verdict(info, winner, comparison, stands, console)
+    print_refitted(refit_standing(info, outcome.trials), console)
     print_promotion(outcome.best, outcome.promotion, console)
 
 
@@ -109,10 +110,10 @@ def _progress(outcome: Outcome) -> str:
             time = words.duration(outcome.budget.time_s)
             return f"The time of {time} is over: study {done}. Run the same command again to continue."
         return f"Study {done}. Run the same command again to continue."
-    if outcome.unconfirmed:
+    if outcome.outstanding:
         again = "Run the same command again to continue"
         return (
-            f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}; {outcome.unconfirmed}. {again}."
+            f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}; {outcome.outstanding}. {again}."
         )
     if outcome.ran == 0:
         return f"The budget of study {name} is met{counted}; nothing was run."

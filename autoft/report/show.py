@@ -11,9 +11,9 @@ from rich.table import Table
 from autoft.errors import StudyError
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
-from autoft.report.compared import print_scores, print_verdict
+from autoft.report.compared import print_refitted, print_scores, print_verdict
 from autoft.report.printing import add_row, new_table, say
-from autoft.study.comparison import compare, ranked, standing, winner_of
+from autoft.study.comparison import compare, ranked, refit_standing, standing, winner_of
 from autoft.study.records import StudyInfo, TrialRecord
 
 LOG_LINES = 40
@@ -60,6 +60,7 @@ def show_study(study: ShownStudy, console: Console) -> None:
         print_scores(info, winner, comparison, console)
         stands = standing(info.confirmed, study.trials, info.direction)
         print_verdict(info, winner, comparison, stands, console)
+        print_refitted(refit_standing(info, study.trials), console)
 
 
 def _about(trial: TrialRecord) -> str:

@@ -36,6 +36,7 @@ from autoft.spec.study import (
     Resources,
     SearchMethod,
     SplitSpec,
+    StudySpec,
     Tracking,
 )
 
@@ -240,6 +241,8 @@ class Document(Form):
     budget: BudgetForm = Field(examples=["budget: {trials: 60}"])
     confirm: ConfirmForm | None = Field(default=None, examples=["confirm: {top: 3, seeds: 5}"])
     """Absent, the winner is the trial with the best score."""
+    refit: bool = Field(default=StudySpec.refit, examples=["refit: true"])
+    """The winner is trained again on training and validation rows together: that is the model."""
     resources: ResourcesForm = Field(
         default_factory=ResourcesForm, examples=["resources: {cpus_per_trial: 1}"]
     )

@@ -189,6 +189,7 @@ def _read_tree(tree: Tree, file: Path | None, base: Path, in_memory_data: bool, 
         text=_text({"study": name, **given}),
         base=base,
         confirm=Confirm(**document.confirm.model_dump()) if document.confirm else None,
+        refit=document.refit,
     )
 
 

@@ -193,6 +193,8 @@ class StudySpec:
     """The folder in which relative paths of the request begin; absolute."""
     confirm: Confirm | None = None
     """None: the best score wins, on its one seed."""
+    refit: bool = False
+    """Whether the winner is trained again, on training and validation rows together."""
 
     @property
     def metric(self) -> Metric:

@@ -11,6 +11,7 @@ from autoft.study.start import DEFAULT
 if TYPE_CHECKING:
     from autoft.study.confirmed import Confirmed
     from autoft.study.records import StudyInfo, TrialRecord
+    from autoft.study.refitted import Refitted
 
 
 def winner_of(
@@ -51,6 +52,16 @@ def standing(
         return None
     now = tuple(each.number for each in candidates_of(trials, direction, confirmed.top))
     return confirmed if now == confirmed.candidates else None
+
+
+def refit_standing(info: "StudyInfo", trials: Sequence["TrialRecord"]) -> "Refitted | None":
+    """How the winner was trained again; None if it was not, or another trial wins by now."""
+    winner = winner_of(trials, info.direction, info.confirmed)
+    if winner is None or info.refitted is None:
+        return None
+    confirmed = standing(info.confirmed, trials, info.direction)
+    now = winner.number, confirmed.seed if confirmed else winner.seed
+    return info.refitted if now == (info.refitted.trial, info.refitted.seed) else None
 
 
 def ranked(trials: Iterable["TrialRecord"], direction: str) -> list["TrialRecord"]:

@@ -17,6 +17,7 @@ from autoft.spec.space import Value
 from autoft.study.baselines import Baseline, read_baselines
 from autoft.study.confirmed import Confirmed, read_confirmed
 from autoft.study.layout import CHECKPOINTS
+from autoft.study.refitted import Refitted, read_refitted
 from autoft.study.start import ORIGIN_ATTR
 from autoft.study.stop import Stop
 
@@ -121,11 +122,13 @@ class StudyInfo:
     """What the last confirmation of this study has found, which is stored by itself."""
     baselines: tuple[Baseline, ...] = ()
     """What simple models score, which is stored by itself; none before they are fitted."""
+    refitted: Refitted | None = None
+    """How the last winner of this study was trained again, which is stored by itself."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:
     """Stores `info` in the study; a later session's replaces it."""
-    study.set_user_attr(INFO_ATTR, asdict(replace(info, confirmed=None, baselines=())))
+    study.set_user_attr(INFO_ATTR, asdict(replace(info, confirmed=None, baselines=(), refitted=None)))
 
 
 def read_info(study: optuna.Study) -> StudyInfo:
@@ -139,7 +142,11 @@ def read_info(study: optuna.Study) -> StudyInfo:
         raise StudyError(
             f"study {study.study_name!r}: the storage has no description of it, so autoft did not make it"
         )
-    apart = {"confirmed": read_confirmed(study), "baselines": read_baselines(study)}
+    apart = {
+        "confirmed": read_confirmed(study),
+        "baselines": read_baselines(study),
+        "refitted": read_refitted(study),
+    }
     return StudyInfo(**{**stored, "models": tuple(stored["models"]), **apart})
 
 

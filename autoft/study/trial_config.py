@@ -42,7 +42,11 @@ def report_step(fraction: float, grid: int) -> int:
 
 
 def fine_tune_config(
-    spec: StudySpec, values: Mapping[str, Value], seed: int, precision: Literal["fp32", "bf16"]
+    spec: StudySpec,
+    values: Mapping[str, Value],
+    seed: int,
+    precision: Literal["fp32", "bf16"],
+    ends_at: float = 0.0,
 ) -> FineTuneConfig:
     """The configuration of a trial whose resolved values are `values`.
 
@@ -56,6 +60,7 @@ def fine_tune_config(
         **common,
         model=str(values["model"]),
         measurements=measurements_of(spec.search, int(values["epochs"])),
+        ends_at=ends_at,
         objective=spec.objective,
         precision=precision,
         seed=seed,

@@ -214,7 +214,8 @@ class Tuner:
         begun = {"attempt": attempt, "seed": seed, "values": values, "began": began}
         trial.set_user_attr(TRIAL_ATTR, begun)
         live = self._live[trial.number] = self._reopen(trial, attempt)
-        config = fine_tune_config(self.spec, values, seed, self.precision)
+        ends_at = self._plan[trial.number].ends_at if self._plan else 0.0
+        config = fine_tune_config(self.spec, values, seed, self.precision, ends_at)
         return Assignment(trial.number, attempt, live.decided, config, _crashes_of(live).get("micro_batch"))
 
     def _reopen(self, trial: Trial, attempt: int) -> _Live:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autoft.study.comparison import beside_baselines, compare, standing
+from autoft.study.comparison import beside_baselines, compare, refit_standing, standing
 from autoft.tracking import tags
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def describe(
         paragraphs.append(f"Confirmed on fresh seeds. {stands.said}")
     elif comparison is not None:
         paragraphs.append(comparison.verdict or comparison.fact)
+    if refitted := refit_standing(info, trials):
+        paragraphs.append(refitted.said)
     if info.baselines:
         paragraphs.append(_baselines(info, best))
     if best is not None and best.params:

@@ -8,14 +8,14 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from autoft.study.comparison import default_of, standing, winner_of
+from autoft.study.comparison import default_of, refit_standing, standing, winner_of
 from autoft.tracking import baselines, runs, tags
 from autoft.tracking.description import describe
 
@@ -181,10 +181,13 @@ class Projection:
             self.info, trials, best, self.experiment_id, known.run_id if known else None, model_uri
         )
         wanted = {tags.NOTE: note}
-        if stands := standing(confirmed, trials, direction):
-            wanted[tags.CONFIRMATION] = _found(stands)
-        elif self.parent_tags.get(tags.CONFIRMATION):
-            wanted[tags.CONFIRMATION] = ""
+        stands, refitted = standing(confirmed, trials, direction), refit_standing(self.info, trials)
+        for tag, said in (
+            (tags.CONFIRMATION, _found(stands) if stands else ""),
+            (tags.REFIT, json.dumps(asdict(refitted)) if refitted else ""),
+        ):
+            if said or self.parent_tags.get(tag):
+                wanted[tag] = said
         if best is not None and self.info.confirms is None:
             wanted[tags.BEST] = str(best.number)
         if default is not None:

@@ -70,8 +70,8 @@ def register_version(
             _ensure_model(client, name, info)
             made = log_model(client, where, path, described, info, trial, tuned, run)
     with store.clear_errors(where):
-        _link(client, run.info.run_id, made.model_id, trial)
-        version = _create_version(client, made, info, trial, name, run, beside)
+        _link(client, run.info.run_id, made.model_id, trial, scored=not tuned.refitted)
+        version = _create_version(client, made, info, trial, name, run, beside, tuned.refitted)
         registered = Registered(name, int(version.version), run.info.run_id)
         client.set_registered_model_alias(name, CANDIDATE, str(registered.version))
         client.set_tag(run.info.run_id, tags.MODEL_URI, registered.model_uri)
@@ -79,9 +79,18 @@ def register_version(
 
 
 def find_version(
-    uri: str | None, experiment: str, study_id: str, study: str, number: int, name: str
+    uri: str | None,
+    experiment: str,
+    study_id: str,
+    study: str,
+    number: int,
+    name: str,
+    *,
+    refitted: bool = False,
 ) -> Registered | None:
     """The newest version of `name` that the trial is registered as; its run is tagged with it.
+
+    `refitted` asks for one that was trained again (`FineTuned.refitted`).
 
     Raises TrackingError if the store does not answer.
     """
@@ -91,13 +100,24 @@ def find_version(
         found = client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'")
         # Check for the files, because a folder may have been deleted since.
         there = [one for one in found if store.holds_files(str(one.source), store.resolve(uri))]
-        ready = [int(one.version) for one in there if one.status == "READY"]
+        wanted = [one for one in there if tags.REFIT in one.tags or not refitted]
+        ready = [int(one.version) for one in wanted if one.status == "READY"]
         if not ready:
             return None
         registered = Registered(name, max(ready), run.info.run_id)
         if run.data.tags.get(tags.MODEL_URI) != registered.model_uri:
             client.set_tag(run.info.run_id, tags.MODEL_URI, registered.model_uri)
     return registered
+
+
+def run_of(uri: str | None, name: str, version: int) -> str | None:
+    """The run that a version's model comes from; None if it comes from none.
+
+    Raises TrackingError if the store does not answer.
+    """
+    with store.clear_errors(store.resolve(uri)):
+        run_id: str | None = store.connect(uri).get_model_version(name, str(version)).run_id
+    return run_id or None
 
 
 def find_trial_run(client: MlflowClient, experiment: str, study: str, study_id: str, number: int) -> Run:
@@ -132,17 +152,23 @@ def _create_version(
     name: str,
     run: Run,
     beside: str,
+    refitted: str,
 ) -> ModelVersion:
     """Creates the version after the model is complete, so that a failed upload leaves none."""
     what = f"Trial {trial.number} of {info.name}"
     if info.confirms is not None:
         what = f"Replica {trial.number} of {info.confirms}, on a fresh seed"
+    scored = f"{what}: {info.objective} {trial.score:.4f} on validation."
     return client.create_model_version(
         name,
         source=made.artifact_location,  # `models:/id` would be looked up in MLflow's default store
         run_id=run.info.run_id,
-        tags={tags.STUDY: info.name, tags.TRIAL: str(trial.number)},
-        description=f"{what}: {info.objective} {trial.score:.4f} on validation.{beside and ' '}{beside}",
+        tags={
+            tags.STUDY: info.name,
+            tags.TRIAL: str(trial.number),
+            **({tags.REFIT: refitted} if refitted else {}),
+        },
+        description=" ".join(filter(None, [scored, refitted, beside])),
         model_id=made.model_id,
     )
 
@@ -183,9 +209,12 @@ def log_model(
     return made
 
 
-def _link(client: MlflowClient, run_id: str, model_id: str, trial: "TrialRecord") -> None:
-    """Shows the model on the run's page, and the metrics of the best measurement on the model's page."""
+def _link(client: MlflowClient, run_id: str, model_id: str, trial: "TrialRecord", *, scored: bool) -> None:
+    """Shows the model on the run's page, and the metrics of the best measurement on the page of its model.
+
+    `scored` says whether that is the model, and not one that was trained again.
+    """
     best = next((one for one in trial.measurements if one.index == trial.best_index), None)
     client.log_outputs(run_id, [LoggedModelOutput(model_id, best.step if best else 0)])
-    if best is not None:
+    if best is not None and scored:
         client.log_batch(run_id, metrics=metrics(trial, [best], model_id))

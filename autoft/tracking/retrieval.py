@@ -48,6 +48,9 @@ class Best:
     confirmation: dict[str, Any] | None = None
     """What was found on fresh seeds (`study.confirmed.Confirmed`), which chose this configuration; None if
     nothing was. The registered model is then the replica with the median score."""
+    refit: dict[str, Any] | None = None
+    """How it was trained again on training and validation rows (`study.refitted.Refitted`), which made the
+    registered model unless that failed; None if it was not."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `autoft best --json` prints: all fields, in their order."""
@@ -88,6 +91,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
         model_uri=registered,
         values=json.loads(run.data.tags[tags.VALUES]) if tags.VALUES in run.data.tags else params,
         confirmation=confirmation,
+        refit=json.loads(parent.data.tags.get(tags.REFIT) or "null"),
     )
 
 

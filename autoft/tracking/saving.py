@@ -51,6 +51,8 @@ class FineTuned:
     """One row of rows.arrow."""
     trained_rows: np.ndarray
     """Of the rows that it was trained on (`data.overlap.row_digests`), uint64 [n]."""
+    refitted: str = ""
+    """In sentences, if it was trained again after the trial had its score (`autoft.refit`)."""
 
 
 def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> Model:
@@ -91,7 +93,7 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
             input_example=served.example,
             pip_requirements=pip_requirements(),
             model_config=dict(served.arguments) or None,
-            model_card=_card(info, trial, reference),
+            model_card=_card(info, trial, reference, tuned.refitted),
         )
     except OSError as error:
         raise TrackingError(
@@ -155,7 +157,7 @@ def _schema(columns: Sequence[Mapping[str, Any]]) -> Schema:
     return schema
 
 
-def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:
+def _card(info: "StudyInfo", trial: "TrialRecord", reference: str, refitted: str) -> Any:
     """The model's card. Given, so that MLflow does not look for one of that name on the internet."""
     from huggingface_hub import ModelCard
 
@@ -163,5 +165,5 @@ def _card(info: "StudyInfo", trial: "TrialRecord", reference: str) -> Any:
     return ModelCard(
         f"---\nlicense: other\n---\n# {info.name}\n\n{reference}, fine-tuned for {info.task}: "
         f"trial {trial.number} of the study {info.name}, {info.objective} {trial.score:.4f} on validation. "
-        f"The license of {reference} applies.\n\n{values}\n"
+        f"{refitted and f'{refitted} '}The license of {reference} applies.\n\n{values}\n"
     )

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from autoft.judge.replicas import plan, replica_seeds, request_of, wanted
+from autoft.judge.replicas import replica_seeds, request_of, wanted
 from autoft.spec.study import Confirm
 from autoft.study.comparison import candidates_of, standing, winner_of
 from autoft.study.confirmed import Confirmed
+from autoft.study.planned import plan
 
 from ..report.records import trial
 from ..study.scripted import make_spec

@@ -2,11 +2,13 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from autoft.data.batch import pieces
+from autoft.data.files import file_digest, read_table, write_table
 from autoft.kernel import loop, trial_context, workbench
 from autoft.kernel import trial as kernel_trial
 from autoft.kernel.boundary.plan import CachePlan
@@ -37,6 +39,38 @@ def test_measurements_are_evenly_spaced_and_the_last_is_at_the_end(rows, epochs,
     found = plan(rows, config(epochs=epochs, measurements=measurements))
     assert found.measured_at == expected
     assert found.steps == expected[-1]
+
+
+def test_a_trial_that_ends_before_is_measured_there_alone_and_saved_as_if_it_did_not():
+    whole, ended = (plan(48, config(epochs=5, ends_at=share)) for share in (0.0, 2 / 3))
+    assert (whole.measured_at, ended.measured_at) == ((5, 10, 15), (10,))
+    assert (ended.steps, ended.saved_at) == (15, {5, 10, 15})
+    sevenths = plan(48, config(epochs=4, measurements=12, ends_at=7 / 12))  # 7 / 12 * 12 is above 7
+    assert sevenths.measured_at == (7,)
+
+
+def test_trained_on_the_validation_rows_too_it_is_as_if_they_were_training_rows(tmp_path):
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    table = read_table(things.rows)
+    copied = table.slice(len(table) - 1)  # so that there is a validation split, which nothing depends on
+    split = ["train"] * len(table) + ["validation"]
+    relabeled = pa.concat_tables([table, copied]).set_column(
+        table.column_names.index("split"), "split", pa.array(split)
+    )
+    (tmp_path / "all").mkdir()
+    write_table(relabeled, tmp_path / "all" / "rows.arrow")
+    rows = tmp_path / "all" / "rows.arrow"
+    expected = replace(things, rows=rows, rows_digest=file_digest(rows))
+    tensors, steps = [], []
+    for number, inputs in enumerate((expected, replace(things, train_on_all=True), things)):
+        path = tmp_path / f"{number}.safetensors"
+        (only,) = Workbench(inputs).fine_tune(config(ends_at=2 / 3), path)
+        assert only.last and only.index == 1 and only.checkpoint == path
+        tensors.append(load_file(path))
+        steps.append(only.step)
+    assert steps[0] == steps[1] == math.ceil(2 / 3 * 2 * math.ceil(len(table) / 16)) > steps[2]
+    assert all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
+    assert not all(torch.equal(tensors[0][name], tensors[2][name]) for name in tensors[0])
 
 
 def test_a_measurement_says_all_of_itself(context, tmp_path):

@@ -94,6 +94,17 @@ def test_early_stopping_ends_it_at_the_same_step_however_often_it_was_stopped(tm
     assert same_tensors(tensors, expected[1])
 
 
+def test_a_trial_that_is_measured_once_goes_on_from_where_it_was_saved_on_the_way(tmp_path, monkeypatch):
+    things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
+    once = {**LONG, "ends_at": 5 / 6}
+    expected = uninterrupted(things, tmp_path / "whole.safetensors", **once)
+    monkeypatch.setattr(loop, "TICK_S", 1e9)  # it can be closed where it is saved only
+    measured, tensors, attempts = interrupted(things, tmp_path, 1, **once)
+    assert attempts == 5
+    assert measured == expected[0]
+    assert same_tensors(tensors, expected[1])
+
+
 def test_a_measurement_that_nobody_has_heard_of_is_given_again(tmp_path):
     things = study_inputs(tmp_path, save_pretrained("bert", tmp_path / "bert"))
     first = Resume(tmp_path / "1.resume")

@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from autoft.study.baselines import Baseline
-from autoft.study.comparison import beside_baselines, compare, default_of, ranked, winner_of
+from autoft.study.comparison import (
+    beside_baselines,
+    compare,
+    default_of,
+    ranked,
+    refit_standing,
+    winner_of,
+)
+from autoft.study.refitted import Refitted
 
 from ..report.records import info, trial
 
@@ -149,3 +157,12 @@ def test_without_baselines_or_a_winner_nothing_is_said():
     assert beside_baselines(scored(4, 0.75), info()) is None
     assert beside_baselines(scored(4, 0.75), replace(info(), baselines=(FAILED,))) is None
     assert beside_baselines(None, replace(info(), baselines=(TRIVIAL,))) is None
+
+
+def test_how_the_winner_was_trained_again_stands_while_it_wins():
+    best, other = scored(4, 0.8, seed=4), scored(5, 0.9, seed=5)
+    about = replace(info(), refitted=Refitted(4, 4, 0, 100, None, "Trained again."))
+    assert refit_standing(about, [DEFAULT, best]) == about.refitted
+    assert refit_standing(about, [DEFAULT, best, other]) is None
+    assert refit_standing(info(), [DEFAULT, best]) is None
+    assert refit_standing(about, []) is None

@@ -45,6 +45,17 @@ def test_the_listed_trials_run_with_their_values_and_seeds(folder: Path) -> None
     assert [record.state for record in records] == ["COMPLETE", "COMPLETE", "RUNNING"]
 
 
+def test_a_trial_of_the_list_ends_where_it_says_also_when_it_goes_on(folder: Path) -> None:
+    spec = make_spec(trials=1)
+    study = open_study(spec, folder, identity_of(spec, "digest"))
+    write_plan(study, [PlannedTrial(spec.space.resolve({"learning_rate": 0.1}), 7, ends_at=0.25)])
+    for attempt in (1, 2):
+        tuner = Tuner(study, spec, precision="fp32", callbacks=[], folder=folder, max_concurrent=1)
+        begun = tuner.next()
+        assert begun is not None
+        assert (begun.attempt, begun.config.ends_at) == (attempt, 0.25)
+
+
 def test_a_study_without_a_list_has_none(folder: Path) -> None:
     spec = make_spec()
     assert read_plan(open_study(spec, folder, identity_of(spec, "digest"))) == ()

@@ -1,0 +1,77 @@
+"""After the choice: the winner's configuration once more, on training and validation rows together.
+
+The rows that served to choose are a third to a half as many as those that were trained on (what that is worth
+is in experiments/LOG.md). The training is a study of its own, of planned trials, so that it is run and
+resumed like any other. It is not published: its scores are of rows that it has seen.
+"""
+
+from rich.console import Console
+
+from autoft.planned_study import open_planned, train
+from autoft.report.printing import say
+from autoft.study.layout import REFIT
+from autoft.study.planned import PlannedTrial, planned_request, read_plan
+from autoft.study.records import TrialRecord, read_trial
+from autoft.study.refitted import Refitted, refit_name, write_refitted
+from autoft.study.requests import forget_stop
+from autoft.study.storage import trials_left
+from autoft.winner import Searched
+
+
+def refit(searched: Searched, console: Console, began_s: float) -> bool:
+    """Trains the winner again, unless it has been, and stores how.
+
+    Call it when the winner is known and `spec.refit` asks for it.
+
+    Args:
+        searched: the search.
+        console: where it is said.
+        began_s: on the monotonic clock, when the session began, for `budget.time`.
+
+    Returns:
+        Whether it was stopped; the next session continues it.
+
+    Raises:
+        StudyError: the disk is full.
+    """
+    best = searched.winner()
+    if best is None or searched.refitted is not None:
+        return False
+    _, trial = searched.chosen(best)
+    planned = _once_more(trial)
+    request = planned_request(searched.spec, refit_name(searched.spec.study), 0)
+    again = searched.refits(open_planned(searched, request, searched.folder / REFIT, [planned]))
+    rows = sum(searched.prepared.size(split) for split in ("train", "validation"))
+    say(
+        console,
+        f"refit: trial {best.trial} is trained again, on all {rows:,} training and validation rows",
+        "dim",
+    )
+    stopped = train(again, [], began_s)
+    if trials_left(again.study, again.spec.budget) == 0:
+        made = read_trial(again.study, read_plan(again.study).index(planned))
+        write_refitted(searched.study, _refitted(best.trial, planned, made, rows))
+    forget_stop(again.study)
+    return stopped
+
+
+def _once_more(trial: TrialRecord) -> PlannedTrial:
+    """The same values and seed, to the share of the steps at which the trial was best."""
+    best = next(each for each in trial.measurements if each.index == trial.best_index)
+    return PlannedTrial(dict(trial.values), trial.seed or 0, best.fraction)
+
+
+def _refitted(number: int, planned: PlannedTrial, made: TrialRecord, rows: int) -> Refitted:
+    failed = None if made.state == "COMPLETE" else made.reason or "no reason known"
+    epochs = float(planned.values["epochs"])
+    said = (
+        f"Trial {number} was trained again on all {rows:,} training and validation rows, for "
+        f"{planned.ends_at * epochs:.3g} of {epochs:g} epochs, where it was best: this is the model. "
+        "The score is that of the training before, without the validation rows."
+    )
+    if failed is not None:
+        said = (
+            f"Trial {number} could not be trained again on the validation rows too ({failed}), so the model "
+            "is that of the training before."
+        )
+    return Refitted(number, planned.seed, made.number, rows, failed, said)

@@ -1,0 +1,158 @@
+"""A search whose winner is trained again on all rows: registered without, killed meanwhile, continued."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+import autoft
+from autoft.api import full_request
+from autoft.data.files import read_table
+from autoft.data.overlap import row_digests
+from autoft.data.prepare import read_prepared
+from autoft.data.seal import open_test
+from autoft.study.layout import REFIT
+from autoft.study.records import read_info, read_trials
+from autoft.study.storage import find_study
+from autoft.tasks.multi_label.metrics import micro_threshold
+from autoft.tracking.retrieval import read_training
+from autoft.winner import Searched
+
+from .kernel.tiny import save_pretrained
+from .main_job import Running, run
+from .tasks.toys import frame
+
+EPOCHS, BATCH = 30, 16
+SPACE = f"""
+study: colors
+task: multi-label
+model: tiny
+objective: micro_f1
+space: {{learning_rate: 1e-3, unfreeze_depth: all, batch_size: {BATCH}, epochs: {EPOCHS}, max_length: 16}}
+budget: {{trials: 1}}
+data: {{path: rows.jsonl, inputs: input, target: target}}
+resources: {{max_concurrent: 1}}
+refit: true
+"""
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """The folder, and what three commands said: without `refit`, with it but killed, and again."""
+    folder = tmp_path_factory.mktemp("refit")
+    save_pretrained("bert", folder / "tiny")
+    frame("multi-label", 150).to_json(folder / "rows.jsonl", orient="records", lines=True)
+    (folder / "space.yaml").write_text(SPACE)
+    without = run(folder, "search", "space.yaml", "-o", "refit=false")
+    killed = Running(folder, "search", "space.yaml")
+    until = time.monotonic() + 200
+    while not list((folder / "studies/colors/refit").glob("checkpoints/trial-0000.1.resume")):
+        assert killed.poll() is None and time.monotonic() < until
+        time.sleep(0.01)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.end()
+    return folder, without, run(folder, "search", "space.yaml")
+
+
+@pytest.fixture
+def folder(searched, monkeypatch):
+    monkeypatch.chdir(searched[0])
+    return searched[0]
+
+
+@pytest.fixture
+def study(folder):
+    found = find_study("colors", folder / "studies/colors")
+    spec = full_request("colors", {})
+    return Searched(found, spec, read_prepared(folder / "studies/colors/data"), folder / "studies/colors")
+
+
+def test_it_goes_on_after_the_kill_and_ends_where_the_winner_was_best(searched, study):
+    assert [(ran.code, ran.err) for ran in searched[1:]] == [(0, ""), (0, "")]
+    (trial,) = read_trials(study.study)
+    (again,) = read_trials(find_study("colors/refit", study.folder / REFIT))
+    assert (again.state, again.attempt, again.seed, again.values) == ("COMPLETE", 2, trial.seed, trial.values)
+    (made,) = again.measurements
+    best = trial.measurements[trial.best_index - 1]
+    # 150 rows: 105 for training, 45 for validation and test.
+    steps = [EPOCHS * math.ceil(rows / BATCH) for rows in (study.prepared.size("train"), _all(study))]
+    assert (best.step, made.step) == tuple(math.ceil(round(best.fraction * each, 6)) for each in steps)
+    log = (study.folder / REFIT / "logs/trial-0000.log").read_text()
+    assert "The trial goes on from step" in log
+
+
+def _all(study):
+    return study.prepared.size("train") + study.prepared.size("validation")
+
+
+def test_the_model_was_trained_on_exactly_these_rows_and_on_none_of_the_test_split(folder, study):
+    rows = row_digests(read_table(study.prepared.rows_path))
+    trained = read_training(None, "colors", 2).rows
+    assert sorted(trained) == sorted(rows) and len(rows) == _all(study)
+    sealed = row_digests(open_test(folder / "studies/.sealed/colors", "tests/test_refit.py"))
+    known = set(read_training(None, "colors", 1).rows)
+    # A toy text may occur twice, in two splits.
+    assert set(sealed) - set(rows) and set(trained) - known
+
+
+def test_it_takes_over_from_the_same_trial_and_the_evidence_says_whose_score_it_is(folder, searched, study):
+    refitted, (trial,) = read_info(study.study).refitted, read_trials(study.study)
+    assert refitted.said.startswith(f"Trial 0 was trained again on all {_all(study)} training and validation")
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    version = client.get_model_version_by_alias("colors", "champion")
+    assert int(version.version) == 2
+    assert f"micro_f1 {trial.score:.4f} on validation. {refitted.said}" in version.description
+    assert "it is the same trial, trained again on the validation rows too" in version.description
+    best = json.loads(run(folder, "best", "colors", "--json").out)
+    assert (best["model_uri"], best["value"]) == ("models:/colors/2", pytest.approx(trial.score))
+    assert (best["refit"]["rows"], best["refit"]["failed"]) == (_all(study), None)
+    for said in (searched[2].out, run(folder, "show", "colors").out):
+        assert refitted.said in said
+    assert "trained again" not in searched[1].out
+    # No run has a score of rows that the model has seen.
+    place = [client.get_experiment_by_name("colors").experiment_id]
+    (run_of_trial,) = client.search_runs(place, "tags.`autoft.role` = 'trial'")
+    assert run_of_trial.data.metrics["objective"] == pytest.approx(trial.score)
+    studies = {each.data.tags["autoft.study"] for each in client.search_runs(place)}
+    assert studies == {"colors"}
+
+
+LOADED_WITHOUT_AUTOFT = """
+import json, sys
+import mlflow
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+pipeline = mlflow.transformers.load_model("models:/colors@champion")
+answer = pipeline(["word1 red word2"], top_k=None)
+assert not [name for name in sys.modules if name.split(".")[0] == "autoft"]
+print("ANSWER" + json.dumps([answer, pipeline.model.config.threshold]))
+"""
+
+
+def test_it_loads_alone_with_the_threshold_of_the_first_training(folder, study):
+    command = [sys.executable, "-c", LOADED_WITHOUT_AUTOFT]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (answer,), threshold = json.loads(done.stdout.split("ANSWER")[1].splitlines()[0])
+    (said,) = autoft.load_best_model("colors")(["word1 red word2"])
+    above = {each["label"] for each in answer if each["score"] > threshold}
+    assert {each["label"] for each in said} == above
+    (trial,) = read_trials(study.study)
+    predictions, encoded = study.answered(trial, print)
+    assert threshold == micro_threshold(predictions["probabilities"], encoded.targets["labels"])
+
+
+def test_synced_to_another_store_its_model_comes_along(folder):
+    said = run(folder, "sync", "space.yaml", "--uri", f"sqlite:///{folder}/other.db").out
+    assert "and so is its winner: models:/colors/1" in said
+    assert len(read_training(f"sqlite:///{folder}/other.db", "colors", 1).rows) == 128
+
+
+def test_what_is_done_is_not_done_again(folder):
+    said = run(folder, "search", "space.yaml").out
+    assert "models:/colors/2" in said and "refit:" not in said
