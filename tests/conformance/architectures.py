@@ -16,6 +16,7 @@ from ..kernel.tiny import ENCODER, IMAGE, TOKENS, VISION, WORDS, configs, tiny_i
 
 MAKES_MORE = "all frozen blocks have to run"
 UNLIKE = "what lies above takes more than hidden states from below"
+OTHER_SHAPES = "a row's states are neither one for each of its tokens nor of one shape for all rows"
 PADDING = "a row's states depend on how far its batch is padded"
 
 
@@ -57,7 +58,7 @@ class Architecture:
     """Whether its blocks have dropout."""
     head_drops: bool = False
     refused: Mapping[int, str] = field(default_factory=dict)
-    """By depth, why nothing can be stored below its trained blocks, as a pattern; at the others it can."""
+    """By depth, why nothing can be stored below its trained blocks; at the others it can."""
     inputs: Callable[[hf.PreTrainedModel], dict[str, torch.Tensor]] = tiny_inputs
 
 
@@ -258,8 +259,7 @@ TEXT = {
         layers("longformer.encoder.layer"),
         ("classifier.",),
         head_drops=True,
-        # It pads to a multiple of its window, which the longest row of a batch may have by chance.
-        refused=dict.fromkeys(range(3), f"{UNLIKE}|{PADDING}"),
+        refused=dict.fromkeys(range(3), OTHER_SHAPES),  # it pads to a multiple of its window
     ),
     "canine": Architecture(  # characters, then every fourth, then characters
         texts(hf.CanineConfig(**LAYERS, num_labels=3)),
@@ -272,7 +272,7 @@ TEXT = {
         idle=("canine.final_char_encoder.layer.0.",),  # serves heads for each token
         head_drops=True,
         mixes_padding=True,
-        refused=dict.fromkeys(range(4), UNLIKE),
+        refused={0: UNLIKE, **dict.fromkeys(range(1, 4), OTHER_SHAPES)},
     ),
     "openai-gpt": Architecture(
         texts(hf.OpenAIGPTConfig(n_embd=16, n_layer=3, n_head=2, n_positions=40, **SMALL)),
@@ -319,7 +319,7 @@ OF_TOKENS = {
         ]
     },
     **{name: of_tokens(name) for name in ("mobilebert", "longformer", "convbert")},
-    "canine": of_tokens("canine", idle=(), refused={1: UNLIKE}),
+    "canine": of_tokens("canine", idle=(), refused={1: OTHER_SHAPES}),
     "modernbert": TEXT["modernbert"],
     "gpt2": of_tokens("gpt2", ("transformer.ln_f.", "classifier.")),
     "llama": of_tokens("llama", ("model.norm.", "score.")),
