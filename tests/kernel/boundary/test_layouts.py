@@ -17,7 +17,7 @@ from autoft.kernel.boundary.states import States, kept, positions
 from autoft.kernel.boundary.valid import Sample, difference, row_layout, tokens_read
 from autoft.kernel.freeze import set_depth
 
-from ..architectures import ARCHITECTURES
+from ...conformance.architectures import TEXT, WITHOUT_A_TASK
 from ..tiny import TASK, anatomy_of, encoded_images, tiny_model
 from .test_injection import rows
 
@@ -38,7 +38,7 @@ def examined(name):
         side = getattr(model.config, "image_size", 64)
         pixels = np.random.default_rng(0).standard_normal((6, 3, side, side))
         return model, anatomy_of(model), Sample(encoded_images(pixels), TASK, VALUES)
-    architecture = ARCHITECTURES[name]
+    architecture = {**TEXT, **WITHOUT_A_TASK}[name]
     model = architecture.build().eval()
     inputs = architecture.inputs(model)
     arrays = {key: tensor.numpy() for key, tensor in inputs.items()}
@@ -116,7 +116,7 @@ def test_a_decoder_is_cut_with_its_encoder_s_output_or_above_it_alone(name, dept
 
 
 def test_where_rows_of_the_decoder_have_lengths_of_their_own_the_encoder_s_output_alone_is_stored():
-    architecture = ARCHITECTURES["bart-lm"]
+    architecture = WITHOUT_A_TASK["bart-lm"]
     model = architecture.build().eval()
     anatomy = find_blocks(model, architecture.inputs(model))
     encoded = rows().encoded
