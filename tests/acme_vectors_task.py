@@ -31,6 +31,7 @@ class VectorClassification:
     config_values = staticmethod(classification.config_values)
     outputs = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)
+    output_bias = staticmethod(classification.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
     predict = staticmethod(classification.keep_logits)
     score = staticmethod(classification.score)

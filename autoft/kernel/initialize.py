@@ -38,6 +38,14 @@ def initialize(model: PreTrainedModel, names: Collection[str], seed: int) -> Non
     draw()
 
 
+@torch.no_grad()
+def set_output_bias(model: PreTrainedModel, fresh: Collection[str], bias: np.ndarray) -> None:
+    """Gives the output layer, the last of the `fresh` ones, this bias [outputs], if it has one."""
+    found = [p for name, p in model.named_parameters() if name in fresh and name.endswith("bias")]
+    if found and found[-1].shape == bias.shape:
+        found[-1].copy_(torch.from_numpy(bias))
+
+
 def fresh_parameters(model: PreTrainedModel, missing: Collection[str], new_head: bool) -> tuple[str, ...]:
     """Names of the parameters that a trial starts from scratch, in the model's order.
 

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from autoft.data.batch import Batch
-from autoft.data.encoded import Encoded, Ragged
+from autoft.data.encoded import Encoded, Ragged, taken
 from autoft.data.targets import Targets
 from autoft.kernel import loop
 from autoft.kernel.batch_source import BatchSource
@@ -26,6 +26,7 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process
 from autoft.kernel.features import frozen_features
 from autoft.kernel.freeze import trained_statistics
+from autoft.kernel.initialize import set_output_bias
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
@@ -89,8 +90,9 @@ class Workbench:
     ) -> Generator[Measurement | None]:
         began_s = time.monotonic()
         resident = self._load(config.model)
-        rows_key, _ = self._encode(config, resident)
+        rows_key, encoded = self._encode(config, resident)
         resident.renew(config)
+        self._begin_output(resident, encoded)
         batch_sources, cut = self._batch_sources(config, resident)
         with self._shortened(config, resident, batch_sources["validation"], cut) as (
             forward,
@@ -218,6 +220,14 @@ class Workbench:
             self._resident = None  # make room before the next one comes
             self._resident = name, Resident(self.study_inputs.load(name), self.device)
         return self._resident[1]
+
+    def _begin_output(self, resident: Resident, encoded: Encoded) -> None:
+        """See `Task.output_bias`."""
+        train = self._splits["train"]
+        targets = {name: taken(each, train) for name, each in encoded.targets.items()}
+        bias = self.study_inputs.task.output_bias(targets)
+        if bias is not None:
+            set_output_bias(resident.model, resident.fresh, bias)
 
     def _length(self, config: FineTuneConfig) -> int | None:
         asked = self.study_inputs.task.spec.max_length(config.task_values)

@@ -127,6 +127,10 @@ def cross_entropy(logits: torch.Tensor, batch: Batch, values: Values) -> torch.T
     )
 
 
+def drawn_bias(encoded: Mapping[str, Array]) -> None:
+    """The output layer begins as it is drawn."""
+
+
 def guess_loss(targets: Targets) -> float:
     """Of equal probabilities for all labels."""
     return math.log(len(targets["labels"]))

@@ -85,6 +85,13 @@ class Task(TargetRules, Protocol):
         The kernel divides it by the weight of the whole step, so the pieces of a batch add up to it.
         """
 
+    def output_bias(self, encoded: Mapping[str, Array]) -> np.ndarray | None:
+        """What the bias of a fresh output layer begins with, float32 [outputs]; None leaves it as drawn.
+
+        Args:
+            encoded: the training rows' targets.
+        """
+
     def guess_loss(self, targets: Targets) -> float:
         """What `loss` over `weight` comes to for a model that has learned nothing."""
 

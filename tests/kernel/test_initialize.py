@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
-from autoft.kernel.initialize import derive_seed, fresh_parameters, initialize
+from autoft.kernel.initialize import derive_seed, fresh_parameters, initialize, set_output_bias
 
 from ..conformance.architectures import LANGUAGE
 from .tiny import tiny_model
@@ -39,6 +40,23 @@ def test_initial_values_are_those_of_the_architecture():
     # BERT: normal with config.initializer_range 0.02, biases 0. 48 weights: the spread is within 30 percent.
     assert model.classifier.weight.std().item() == pytest.approx(0.02, rel=0.3)
     assert model.classifier.bias.abs().sum().item() == 0
+
+
+def test_the_output_layer_s_bias_can_be_given_and_nothing_else_moves():
+    model, bias = tiny_model("modernbert"), np.array([-1.0, 2.0, 0.5], np.float32)
+    fresh = fresh_parameters(model, missing=(), new_head=True)
+    before = {key: value.detach().clone() for key, value in model.named_parameters()}
+    set_output_bias(model, fresh, bias)
+    assert model.classifier.bias.tolist() == bias.tolist()
+    moved = [key for key, value in model.named_parameters() if not torch.equal(value, before[key])]
+    assert moved == ["classifier.bias"]
+
+
+def test_an_output_layer_without_bias_stays_as_it_is():
+    model = tiny_model("gpt2")
+    before = model.score.weight.detach().clone()
+    set_output_bias(model, fresh_parameters(model, missing=(), new_head=True), np.zeros(3, np.float32))
+    assert torch.equal(model.score.weight, before)
 
 
 def test_what_the_checkpoint_lacks_is_fresh_wherever_it_lies():

@@ -3,6 +3,7 @@
 import pickle
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -94,6 +95,22 @@ def test_a_rebuilt_champion_cuts_where_its_trial_did(tmp_path):
     assert logits(model, tokenizer, texts, max_length=16).tolist() == before.tolist()
     assert tokenizer.model_max_length == 16
     assert not model.training
+
+
+def test_a_trial_s_output_layer_begins_with_the_bias_that_the_task_gives(tmp_path, monkeypatch):
+    source = save_pretrained("bert", tmp_path / "bert")
+    workbench, seen = Workbench(study_inputs(tmp_path, source)), []
+
+    def bias(self, encoded):
+        seen.append(len(encoded["labels"]))
+        return np.array([-1.0, 2.0, 0.5], np.float32)
+
+    monkeypatch.setattr(type(TASK), "output_bias", bias)
+    trial = config(unfreeze_depth=0, learning_rate=1e-9)
+    list(workbench.fine_tune(trial, tmp_path / "7.safetensors"))
+    model, _ = rebuild(source, trial, TARGETS, tmp_path / "7.safetensors", TASK)
+    assert model.classifier.bias.tolist() == pytest.approx([-1.0, 2.0, 0.5], abs=1e-6)
+    assert seen == [len(workbench.study_inputs.splits()["train"])]
 
 
 def test_a_checkpoint_of_another_depth_does_not_fit(tmp_path):

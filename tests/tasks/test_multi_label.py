@@ -165,6 +165,13 @@ def test_the_loss_of_a_row_is_the_mean_of_its_labels_and_rows_add_up():
     assert guess == pytest.approx(TASK.guess_loss({"labels": LABELS}))
 
 
+def test_the_output_layer_begins_with_each_label_s_share_in_train():
+    # 1 of 3 rows and 3 of 3: (1 + 0.5) / (3 + 1) and (3 + 0.5) / (3 + 1) as odds; finite also for 3 of 3.
+    bias = TASK.output_bias({"labels": np.array([[0, 1], [0, 1], [1, 1]])})
+    assert bias == pytest.approx([math.log(1.5 / 2.5), math.log(3.5 / 0.5)])
+    assert bias.dtype == np.float32
+
+
 def of_lists(train, **others):
     frames = {
         name: pd.DataFrame({"text": [f"{name} {i}" for i in range(len(rows))], "tags": rows})

@@ -110,6 +110,17 @@ class MultiLabel:
         losses = functional.binary_cross_entropy_with_logits(logits.float(), truth, reduction="sum")
         return losses / logits.shape[1]
 
+    def output_bias(self, encoded: Mapping[str, Array]) -> np.ndarray:
+        """The log odds of each label in train.
+
+        Most rows have few of many labels. From even odds a short training would learn little more than that:
+        Lin et al., "Focal Loss for Dense Object Detection", arXiv 1708.02002, section 3.3.
+        """
+        labels = np.asarray(encoded[LABELS])
+        shares = (labels.sum(axis=0) + 0.5) / (len(labels) + 1)
+        bias: np.ndarray = np.log(shares / (1 - shares)).astype(np.float32)
+        return bias
+
     def guess_loss(self, targets: Targets) -> float:
         """Of probabilities of one half."""
         return math.log(2)

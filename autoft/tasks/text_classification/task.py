@@ -40,6 +40,7 @@ class TextClassification:
     outputs = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)
     loss = staticmethod(classification.cross_entropy)
+    output_bias = staticmethod(classification.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
     predict = staticmethod(classification.keep_logits)
     score = staticmethod(classification.score)

@@ -72,6 +72,7 @@ class TextRegression:
     baselines = BASELINES
     linear = staticmethod(linear)
     tokens_of = staticmethod(classification.whole_rows)
+    output_bias = staticmethod(classification.drawn_bias)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """The numbers, each written in one way; DataError where one is none."""

@@ -47,6 +47,7 @@ class TokenClassification:
     baselines = BASELINES
     linear = staticmethod(linear)
     outputs = staticmethod(classification.label_count)
+    output_bias = staticmethod(classification.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
     check_model = staticmethod(classification.any_model)
     finish = staticmethod(classification.keep_model)
