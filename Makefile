@@ -4,10 +4,10 @@ BIN := .venv/bin
 
 .PHONY: quickstart test test-fast check
 
-# Made anew when the dependencies change.
+# Made anew when the dependencies change. seqeval is built here; older pips would do that in a way that can fail.
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[dev]'
 	touch $@
 
 # The main job on the embedded model and data.
