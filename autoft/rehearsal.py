@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from autoft.data.few import longest
+from autoft.data.longest_rows import longest
 from autoft.data.prepare import PreparedData, examine
 from autoft.errors import AutoftError, ResourceError, StudyError
 from autoft.kernel.boundary.decide import plan_cache
@@ -30,14 +30,6 @@ from autoft.signals import handle_signals
 from autoft.spec.corners import corners, costly
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
-from autoft.study.gauge import (
-    CHECKPOINT_BYTES,
-    GPU_BYTES,
-    HOST_BYTES,
-    RESUME_BYTES,
-    STEPS,
-    BuildGauge,
-)
 from autoft.study.identity import identity_of, with_stored_defaults
 from autoft.study.layout import study_folder
 from autoft.study.planned import write_plan
@@ -46,6 +38,14 @@ from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import NodeType, Runtime, ray_runtime
 from autoft.study.ray_tune.shipping import forget
 from autoft.study.records import TrialRecord, read_cache_plan, read_info, read_trials, write_info
+from autoft.study.rehearsal_workbench import (
+    CHECKPOINT_BYTES,
+    GPU_BYTES,
+    HOST_BYTES,
+    RESUME_BYTES,
+    STEPS,
+    BuildRehearsalWorkbench,
+)
 from autoft.study.rehearsed import rehearsed
 from autoft.study.storage import Study, clear_storage_errors, find_existing_study, open_study
 from autoft.study.trial_config import fine_tune_config
@@ -184,7 +184,7 @@ class _Rehearsal:
                 stopped = run(
                     study,
                     spec,
-                    BuildGauge(BuildWorkbench(spec.models, study_inputs)),
+                    BuildRehearsalWorkbench(BuildWorkbench(spec.models, study_inputs)),
                     callbacks=[],
                     folder=folder,
                     runtime=pinned,

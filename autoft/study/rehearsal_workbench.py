@@ -26,17 +26,17 @@ CHECKPOINT_BYTES, RESUME_BYTES = "checkpoint_bytes", "resume_bytes"
 
 
 @dataclass(frozen=True)
-class BuildGauge:
-    """Builds the gauge in a worker process, around the workbench that a search would use."""
+class BuildRehearsalWorkbench:
+    """Builds one in a worker process, around the workbench that a search would use."""
 
     build: BuildWorkbench
 
-    def __call__(self, node: Node) -> "Gauge":
+    def __call__(self, node: Node) -> "RehearsalWorkbench":
         """See `study.worker_interface.MakeWorkbench`."""
-        return Gauge(self.build(node))
+        return RehearsalWorkbench(self.build(node))
 
 
-class Gauge:
+class RehearsalWorkbench:
     """A workbench whose trials end after `STEPS` steps."""
 
     def __init__(self, workbench: Workbench) -> None:

@@ -1,4 +1,4 @@
-from autoft.data.few import longest
+from autoft.data.longest_rows import longest
 from autoft.data.prepare import examine
 from autoft.spec.read import read_spec
 
