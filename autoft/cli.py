@@ -218,8 +218,9 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
     if json_:
         typer.echo(json.dumps(winner.to_dict()))
         return
-    said = winner.confirmation["said"] if winner.confirmation else None
-    for key, value in {**winner.to_dict(), "confirmation": said}.items():
+    found = winner.to_dict()
+    said = {name: found[name] and found[name]["said"] for name in ("confirmation", "refit")}
+    for key, value in {**found, **said}.items():
         if value is not None:
             typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")
     if winner.model_uri is None:

@@ -14,6 +14,7 @@ from autoft.study.planned import PlannedTrial, planned_request, read_plan
 from autoft.study.records import TrialRecord, read_trial
 from autoft.study.refitted import Refitted, refit_name, write_refitted
 from autoft.study.requests import forget_stop
+from autoft.study.significance import Z, error_of_difference
 from autoft.study.storage import trials_left
 from autoft.winner import Searched
 
@@ -50,7 +51,8 @@ def refit(searched: Searched, console: Console, began_s: float) -> bool:
     stopped = train(again, [], began_s)
     if trials_left(again.study, again.spec.budget) == 0:
         made = read_trial(again.study, read_plan(again.study).index(planned))
-        write_refitted(searched.study, _refitted(best.trial, planned, made, rows))
+        failed = why_not_used(trial, made, searched.spec.metric.direction)
+        write_refitted(searched.study, _refitted(best.trial, planned, made, rows, failed))
     forget_stop(again.study)
     return stopped
 
@@ -61,8 +63,19 @@ def _once_more(trial: TrialRecord) -> PlannedTrial:
     return PlannedTrial(dict(trial.values), trial.seed or 0, best.fraction)
 
 
-def _refitted(number: int, planned: PlannedTrial, made: TrialRecord, rows: int) -> Refitted:
-    failed = None if made.state == "COMPLETE" else made.reason or "no reason known"
+def why_not_used(trial: TrialRecord, made: TrialRecord, direction: str) -> str | None:
+    """Why the model is not to be used: having seen the validation rows, it can be no worse on them."""
+    if made.state != "COMPLETE" or made.score is None or trial.score is None:
+        return made.reason or "no reason known"
+    behind = trial.score - made.score if direction == "maximize" else made.score - trial.score
+    if behind > Z * (error_of_difference(trial, made) or 0.0):
+        return f"it scores {made.score:.4f} on the validation rows, after {trial.score:.4f} without them"
+    return None
+
+
+def _refitted(
+    number: int, planned: PlannedTrial, made: TrialRecord, rows: int, failed: str | None
+) -> Refitted:
     epochs = float(planned.values["epochs"])
     said = (
         f"Trial {number} was trained again on all {rows:,} training and validation rows, for "

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
@@ -17,6 +18,7 @@ from autoft.data.files import read_table
 from autoft.data.overlap import row_digests
 from autoft.data.prepare import read_prepared
 from autoft.data.seal import open_test
+from autoft.refit import why_not_used
 from autoft.study.layout import REFIT
 from autoft.study.records import read_info, read_trials
 from autoft.study.storage import find_study
@@ -85,6 +87,20 @@ def test_it_goes_on_after_the_kill_and_ends_where_the_winner_was_best(searched, 
     assert (best.step, made.step) == tuple(math.ceil(round(best.fraction * each, 6)) for each in steps)
     log = (study.folder / REFIT / "logs/trial-0000.log").read_text()
     assert "The trial goes on from step" in log
+
+
+def test_one_that_is_worse_on_rows_that_it_has_seen_is_not_used(study):
+    (trial,) = read_trials(study.study)
+    (again,) = read_trials(find_study("colors/refit", study.folder / REFIT))
+    assert why_not_used(trial, again, "maximize") is None
+    collapsed = replace(again, score=0.01)
+    said = f"it scores 0.0100 on the validation rows, after {trial.score:.4f} without them"
+    assert why_not_used(trial, collapsed, "maximize") == said
+    assert why_not_used(trial, collapsed, "minimize") is None
+    assert (
+        why_not_used(trial, replace(again, state="FAIL", reason="out of memory"), "maximize")
+        == "out of memory"
+    )
 
 
 def _all(study):

@@ -39,10 +39,10 @@ ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
 FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
-FORMAT, READ = 7, (6, 7)
+FORMAT, READ = 8, (6, 7, 8)
 """The format of what a study and its trials store, and the formats that can be read. 1 had measurements
 without decisions, 2 and 3 models without weights and tokenizers, 4 other batches, 5 decisions without
-reasons; 6 has all defaults in its identity."""
+reasons; 6 has all defaults in its identity, 7 cached states by width alone, and no baselines."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 

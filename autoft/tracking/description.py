@@ -76,6 +76,8 @@ def _table(params: Mapping[str, object]) -> str:
 
 def _baselines(info: "StudyInfo", best: "TrialRecord | None") -> str:
     scored = [f"{each.name} {each.metrics[info.objective]:.4f}" for each in info.baselines if not each.failed]
+    if not scored:
+        return "No baseline could be fitted."
     verdict = beside_baselines(best, info)
     return f"Baselines: {', '.join(scored)}." + (f" {verdict}" if verdict else "")
 

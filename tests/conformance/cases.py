@@ -95,7 +95,8 @@ BIASLESS = ("gpt2", "llama", "mixtral", "opt", "gpt-neox", "qwen3", "openai-gpt"
 REFUSED = {
     **{
         Case(name, "token-classification"): "transformers has no head for this task on this architecture"
-        for name in TEXT.keys() - OF_TOKENS.keys()
+        for name in TEXT
+        if name not in OF_TOKENS
     },
     **{
         Case(name, "text-regression"): "has no bias, so it cannot give numbers around a mean"

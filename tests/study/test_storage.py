@@ -238,8 +238,8 @@ def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytes
 
 def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
     study = opened(make_spec(), folder)
-    study.set_user_attr(FORMAT_ATTR, {"format": 8, "autoft": "3.1.4"})
-    said = r"made by autoft 3\.1\.4, which stores studies in format 8; this is autoft .*, with format 7"
+    study.set_user_attr(FORMAT_ATTR, {"format": 9, "autoft": "3.1.4"})
+    said = r"made by autoft 3\.1\.4, which stores studies in format 9; this is autoft .*, with format 8"
     with pytest.raises(StudyError, match=said):
         opened(make_spec(), folder)
     with pytest.raises(StudyError, match=said):
