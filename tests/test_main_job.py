@@ -93,8 +93,9 @@ def test_the_winner_is_the_same_from_the_command_line_and_from_python(folder):
     best = autoft.best_config("quickstart")
     shown = json.loads(run(folder, "best", "quickstart", "--json").out)
     assert shown == best.to_dict()
-    fields = ["study", "params", "metric", "value", "trial", "run_id", "model_uri", "values", "confirmation"]
-    assert list(shown) == fields and shown["confirmation"] is None
+    fields = ["study", "params", "metric", "value", "trial", "run_id", "model_uri", "values"]
+    assert list(shown) == [*fields, "confirmation", "refit"]
+    assert shown["confirmation"] is shown["refit"] is None
     assert best.values.items() >= best.params.items()
     assert (best.values["batch_size"], best.values["epochs"]) == (32, 1)  # fixed by SHORT
     complete = [child for child in children(folder) if child.data.tags["autoft.state"] == "COMPLETE"]

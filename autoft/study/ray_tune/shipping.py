@@ -141,6 +141,8 @@ def _unpacked(path: Path, shared_file: SharedFile) -> Path:
         if not copy.is_dir():
             parts = Path(tempfile.mkdtemp(dir=copy.parent))
             with tarfile.open(fileobj=io.BytesIO(ray.get(shared_file.content))) as archive:
-                archive.extractall(parts, filter="data")
+                # Python 3.11.2, which Debian 12 has, knows no filters.
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                archive.extractall(parts)
             os.replace(parts, copy)
     return copy
