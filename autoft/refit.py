@@ -22,7 +22,8 @@ from autoft.winner import Searched
 def refit(searched: Searched, console: Console, began_s: float) -> bool:
     """Trains the winner again, unless it has been, and stores how.
 
-    Call it when the winner is known and `spec.refit` asks for it.
+    Call it when all trials are done and `spec.refit` asks for it. A confirmation that has not ended may still
+    choose another winner, so nothing happens before that.
 
     Args:
         searched: the search.
@@ -35,8 +36,8 @@ def refit(searched: Searched, console: Console, began_s: float) -> bool:
     Raises:
         StudyError: the disk is full.
     """
-    best = searched.winner()
-    if best is None or searched.refitted is not None:
+    best, unconfirmed = searched.winner(), searched.spec.confirm is not None and not searched.is_confirmed
+    if best is None or unconfirmed or searched.refitted is not None:
         return False
     _, trial = searched.chosen(best)
     planned = _once_more(trial)

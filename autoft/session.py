@@ -174,12 +174,9 @@ def _search(
         recorder.catch_up(trial.number for trial in read_trials(study))
         try:
             stopped = _run_trials(study, spec, prepared, folder, recorder, console, began_s)
-            if spec.confirm is not None and not stopped and trials_left(study, spec.budget) == 0:
-                stopped = confirm(searched, console, began_s)
+            if not stopped and trials_left(study, spec.budget) == 0:
+                stopped = _train_again(searched, console, began_s)
                 recorder.catch_up([])  # the winner may be another
-            if spec.refit and not stopped and searched.outstanding is not None:
-                stopped = refit(searched, console, began_s)
-                recorder.catch_up([])  # so that it is told
         except StudyError as raised:  # finished trials are published first
             error = raised
         tell = partial(say, console, wrap=True)
@@ -214,6 +211,13 @@ def _search(
         unrecorded=unrecorded,
         outstanding=searched.outstanding,
     )
+
+
+def _train_again(searched: Searched, console: Console, began_s: float) -> bool:
+    """Confirms and refits the winner, as far as it is asked for. Returns whether it was stopped."""
+    if searched.spec.confirm is not None and confirm(searched, console, began_s):
+        return True
+    return searched.spec.refit and refit(searched, console, began_s)
 
 
 def _run_trials(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
@@ -18,11 +19,12 @@ from autoft.data.files import read_table
 from autoft.data.overlap import row_digests
 from autoft.data.prepare import read_prepared
 from autoft.data.seal import open_test
-from autoft.refit import why_not_used
+from autoft.refit import refit, why_not_used
 from autoft.study.layout import REFIT
 from autoft.study.records import read_info, read_trials
-from autoft.study.storage import find_study
+from autoft.study.storage import find_study, study_id
 from autoft.tasks.multi_label.metrics import micro_threshold
+from autoft.tracking.registry import find_version
 from autoft.tracking.retrieval import read_training
 from autoft.winner import Searched
 
@@ -103,6 +105,12 @@ def test_one_that_is_worse_on_rows_that_it_has_seen_is_not_used(study):
     )
 
 
+def test_it_does_not_begin_while_a_confirmation_may_choose_another_winner():
+    spec = SimpleNamespace(confirm="3 on 5 seeds")
+    searched = SimpleNamespace(spec=spec, winner=lambda: "a trial", is_confirmed=False, refitted=None)
+    assert not refit(searched, None, 0.0)  # beginning would need more of them
+
+
 def _all(study):
     return study.prepared.size("train") + study.prepared.size("validation")
 
@@ -125,6 +133,8 @@ def test_it_takes_over_from_the_same_trial_and_the_evidence_says_whose_score_it_
     assert int(version.version) == 2
     assert f"micro_f1 {trial.score:.4f} on validation. {refitted.said}" in version.description
     assert "it is the same trial, trained again on the validation rows too" in version.description
+    place = None, "colors", study_id(study.study), "colors", 0, "colors"
+    assert [find_version(*place, refitted=again).version for again in (False, True)] == [1, 2]
     best = json.loads(run(folder, "best", "colors", "--json").out)
     assert (best["model_uri"], best["value"]) == ("models:/colors/2", pytest.approx(trial.score))
     assert (best["refit"]["rows"], best["refit"]["failed"]) == (_all(study), None)

@@ -6,7 +6,6 @@ from transformers import PreTrainedModel
 
 from autoft.data.batch import Batch
 from autoft.kernel.batch_source import BatchSource
-from autoft.kernel.boundary.inject import CachedOutput
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.tasks.protocol import Task
@@ -16,16 +15,17 @@ from autoft.tasks.protocol import Task
 def frozen_features(
     model: PreTrainedModel,
     source: BatchSource,
-    cached_output: CachedOutput | None,
     task: Task,
     precision: Precision,
 ) -> np.ndarray:
     """The last hidden states, of each row the mean over its tokens, or of the tokens that the task asks for.
 
+    Of an encoder and decoder they are the encoder's, whose mean is the better feature of the two: Ni et al.,
+    "Sentence-T5", arXiv 2108.08877.
+
     Args:
         model: the pretrained one, on the device of the rows; left in evaluation mode.
-        source: n rows, whole ones also where it has states.
-        cached_output: takes the states, if the rows have them.
+        source: n rows.
         task: see `Task.tokens_of`.
         precision: of the study.
 
@@ -33,13 +33,12 @@ def frozen_features(
         float32 [n, hidden], or [tokens, hidden] in the order of the rows and of the tokens in each.
     """
     evaluation_mode(model)
+    body = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
     found, owners = [], []
     for rows, inputs in source.evaluation():
         batch = source.with_states(inputs, rows)
-        if cached_output is not None:
-            cached_output.states = batch.states
         with autocast(source.device, precision):
-            states = model.base_model(**batch.inputs).last_hidden_state.float()
+            states = body(**batch.inputs).last_hidden_state.float()
         features, places = _features(states, batch, task.tokens_of(batch))
         found.append(features.cpu().numpy())
         owners.append(rows[places.cpu().numpy()])

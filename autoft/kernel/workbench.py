@@ -120,21 +120,13 @@ class Workbench:
     def frozen_features(self, config: FineTuneConfig, rows: np.ndarray) -> np.ndarray:
         """What the pretrained model makes of `rows` [n] (indices into `encoded`); see `kernel.features`.
 
-        It runs from the highest boundary on at which the states of whole rows are kept.
+        Stored states are not used: where they are missing, they would be computed for all rows.
         """
         resident = self._load(config.model)
-        rows_key, encoded = self._encode(config, resident)
+        _, encoded = self._encode(config, resident)
         resident.renew(config)
-        planned = self.study_inputs.cache_plan.of(config.model, self._length(config))
-        kept = next((each for each in reversed(planned) if each.layout == "ragged"), None)
-        model, states = resident.model, None
-        with ExitStack() as stack:
-            cached_output = None
-            if kept is not None:
-                states = self._states.states(resident, encoded, kept, rows_key, config.precision)
-                cached_output = stack.enter_context(injected(model, resident.anatomy, *kept.cut))
-            source = BatchSource(encoded, rows, self.device, states)
-            return frozen_features(model, source, cached_output, self.study_inputs.task, config.precision)
+        source = BatchSource(encoded, rows, self.device)
+        return frozen_features(resident.model, source, self.study_inputs.task, config.precision)
 
     def encoded(self, config: FineTuneConfig) -> Encoded:
         """All rows as a trial's model takes them. Raises ModelError as `fine_tune`."""

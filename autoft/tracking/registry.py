@@ -90,7 +90,7 @@ def find_version(
 ) -> Registered | None:
     """The newest version of `name` that the trial is registered as; its run is tagged with it.
 
-    `refitted` asks for one that was trained again (`FineTuned.refitted`).
+    `refitted` asks for one that was trained again (`FineTuned.refitted`), else it is one as it was scored.
 
     Raises TrackingError if the store does not answer.
     """
@@ -100,7 +100,7 @@ def find_version(
         found = client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'")
         # Check for the files, because a folder may have been deleted since.
         there = [one for one in found if store.holds_files(str(one.source), store.resolve(uri))]
-        wanted = [one for one in there if tags.REFIT in one.tags or not refitted]
+        wanted = [one for one in there if (tags.REFIT in one.tags) == refitted]
         ready = [int(one.version) for one in wanted if one.status == "READY"]
         if not ready:
             return None

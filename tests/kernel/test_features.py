@@ -1,20 +1,16 @@
 """Features of frozen states against transformers' own base model, a row at a time and so without padding."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModel
 
 from autoft.data.files import read_table
-from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.workbench import Workbench
 
 from .tiny import config, save_pretrained, study_inputs, tiny_tokenizer
 
 ROWS = np.array([50, 3, 17, 4])
-PLAN = CachePlan((Boundary("bert", 16, 2, "ragged", (16,), 0), Boundary("bert", 16, 3, "first", (1, 16), 0)))
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +33,22 @@ def alone(folder, source):
     return [each.last_hidden_state[0].numpy() for each in of_each]
 
 
-@pytest.mark.parametrize("plan", [CachePlan(), PLAN], ids=["whole", "from a boundary"])
-def test_a_row_s_features_are_the_mean_of_its_last_hidden_states(folder, source, alone, plan):
-    workbench = Workbench(replace(study_inputs(folder, source), cache_plan=plan))
-    found = workbench.frozen_features(config(unfreeze_depth=1), ROWS)
+def test_a_row_s_features_are_the_mean_of_its_last_hidden_states(folder, source, alone):
+    found = Workbench(study_inputs(folder, source)).frozen_features(config(unfreeze_depth=1), ROWS)
     assert found == pytest.approx(np.stack([each.mean(axis=0) for each in alone]), abs=1e-5)
-    assert bool(list((folder / "cache").rglob("*states*"))) == bool(plan.boundaries)
+
+
+@pytest.mark.parametrize("name", ["t5", "bart"])
+def test_of_an_encoder_and_decoder_they_are_the_encoder_s(tmp_path, name):
+    source = save_pretrained(name, tmp_path / name)
+    encoder = AutoModel.from_pretrained(source.path_or_id).eval().get_encoder()
+    inputs = study_inputs(tmp_path, source)
+    texts = read_table(inputs.rows)["input_0"].take(ROWS).to_pylist()
+    with torch.no_grad():
+        answers = [encoder(**tiny_tokenizer()(text, return_tensors="pt")) for text in texts]
+    means = np.stack([each.last_hidden_state[0].mean(dim=0).numpy() for each in answers])
+    found = Workbench(inputs).frozen_features(config(model=name), ROWS)
+    assert found == pytest.approx(means, abs=1e-5)
 
 
 def test_where_a_task_asks_for_tokens_they_come_row_after_row(folder, source, alone, monkeypatch):
