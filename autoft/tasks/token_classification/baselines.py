@@ -17,7 +17,7 @@ from autoft.data.targets import Targets
 from autoft.tasks.linear import classifiers
 from autoft.tasks.protocol import Baseline, Features, Model, OnFeatures, Predictions
 from autoft.tasks.text import input_columns
-from autoft.tasks.token_classification.places import TAGS, begun, predictions_of
+from autoft.tasks.token_classification.word_tags import TAGS, begun, predictions_of
 
 
 def of_each_word(rows: pa.Table, encoded: Encoded, targets: Targets) -> Iterator[Model]:

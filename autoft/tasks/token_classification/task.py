@@ -28,7 +28,7 @@ from autoft.tasks.token_classification import TASK
 from autoft.tasks.token_classification.baselines import BASELINES, linear
 from autoft.tasks.token_classification.metrics import EntityCounts, metric_of
 from autoft.tasks.token_classification.pipeline import EntityPipeline
-from autoft.tasks.token_classification.places import FINITE, IGNORED, LABELS, TAGS
+from autoft.tasks.token_classification.word_tags import FINITE, IGNORED, LABELS, TAGS
 from autoft.tasks.token_classification.words import load_word_tokenizer
 
 OUTSIDE = "O"
