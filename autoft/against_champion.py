@@ -1,34 +1,25 @@
 """A registered version against the champion: both as they stand in the registry, on rows new to both."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from autoft.answering import answers_of, label_names
 from autoft.data.overlap import row_digests
-from autoft.data.prepare import read_rows
 from autoft.data.rows import listed
 from autoft.data.targets import Targets
 from autoft.errors import TrackingError
 from autoft.kernel.memory import is_out_of_memory
-from autoft.kernel.paired import PairedDifference, paired_difference
+from autoft.kernel.paired import MIN_ROWS, PairedDifference, paired_difference
 from autoft.tasks.find import find_task
-from autoft.tasks.predictions import predictions
-from autoft.tasks.protocol import Answered, Task
-from autoft.tracking.processors import processor_of
 from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import MissingVersionError, Training, load_version, read_training
 from autoft.tracking.saving import FineTuned
 
-MIN_ROWS = 50
-"""Fewer tell nothing: of 50 rows, ten of which the two answer differently, a difference of less than 12
-points of accuracy is within chance (1.96 standard errors of sqrt(10) / 50)."""
 _INPUTS = {1: "one input", 2: "a pair of inputs"}
 
 
@@ -46,11 +37,12 @@ def compare_with_champion(
     version: Registered,
     champion: int,
     metric: str,
-    rows: Path,
+    rows: pa.Table,
+    targets: Targets,
     say: Callable[[str], None],
     before: Callable[[], FineTuned] | None = None,
 ) -> PairedDifference:
-    """How much better the version is than the champion, on validation rows that neither was trained on.
+    """How much better the version is than the champion, on those of the rows that neither was trained on.
 
     A version that was trained again on the validation rows too is compared as it was before.
 
@@ -59,7 +51,8 @@ def compare_with_champion(
         version: the new one.
         champion: another version of the same registered model.
         metric: the study's objective.
-        rows: rows.arrow of the study that made `version`. The test split is not in it, and stays sealed.
+        rows: validation or test rows of the study that made `version` (columns of rows.arrow).
+        targets: what that study has learned of the target column.
         say: told before the two are asked, which takes as long as two evaluations of a trial.
         before: if the version was trained again, the model of the training before.
 
@@ -67,8 +60,6 @@ def compare_with_champion(
         NotComparableError: the two do not answer the same question, or too few rows are new to both.
         TrackingError: the version cannot be read.
     """
-    table = read_rows(rows)
-    targets = json.loads(table.schema.metadata[b"targets"])
     ours = read_training(uri, version.name, version.version)
     with _readable(champion):
         theirs = read_training(uri, version.name, champion)
@@ -77,7 +68,7 @@ def compare_with_champion(
     if instead is not None:
         ours = replace(ours, rows=instead.trained_rows)
     task = find_task(ours.task)
-    fresh = _new_to_both(table.filter(pc.equal(table["split"], "validation")), ours, theirs)
+    fresh = _new_to_both(rows, ours, theirs)
     say(
         f"comparing version {version.version} of {version.name} with version {champion}, the champion, "
         f"on {len(fresh):,} rows"
@@ -85,18 +76,18 @@ def compare_with_champion(
     try:
         with _readable(champion):
             other = load_version(uri, version.name, champion)
-        _require_labels(other, _labels(task, targets), champion)
-        there, _ = _answers(task, other, fresh, targets, theirs)
+        _require_labels(other, label_names(task, targets), champion)
+        there = answers_of(task, other, fresh, targets, theirs.values)
         del other  # one at a time in the device's memory
         mine = instead or load_version(uri, version.name, version.version)
-        here, encoded = _answers(task, mine, fresh, targets, ours)
+        here = answers_of(task, mine, fresh, targets, ours.values)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         raise NotComparableError(
             "there is too little memory to ask the two models", for_good=False
         ) from error
-    return paired_difference(task, metric, here, there, encoded.targets, targets)
+    return paired_difference(task, metric, here, there, targets)
 
 
 @contextmanager
@@ -132,21 +123,16 @@ def _of_one_kind(ours: Training | None, theirs: Training | None, champion: int) 
     return ours, theirs
 
 
-def _new_to_both(validation: pa.Table, ours: Training, theirs: Training) -> pa.Table:
-    """The validation rows that neither was trained on."""
-    seen = np.isin(row_digests(validation), np.concatenate([ours.rows, theirs.rows]))
-    fresh = validation.filter(pa.array(~seen))
+def _new_to_both(rows: pa.Table, ours: Training, theirs: Training) -> pa.Table:
+    """The rows that neither was trained on."""
+    seen = np.isin(row_digests(rows), np.concatenate([ours.rows, theirs.rows]))
+    fresh = rows.filter(pa.array(~seen))
     if len(fresh) < MIN_ROWS:
         raise NotComparableError(
-            f"only {len(fresh):,} of the {len(validation):,} validation rows are new to both this version "
+            f"only {len(fresh):,} of the {len(rows):,} {rows['split'][0]} rows are new to both this version "
             f"and the champion, and fewer than {MIN_ROWS} tell nothing"
         )
     return fresh
-
-
-def _labels(task: Task, targets: Targets) -> list[str]:
-    """The names of the model's outputs; none where the task names none."""
-    return list(task.config_values(targets).get("label2id", ()))
 
 
 def _require_labels(pipeline: Any, labels: Sequence[str], champion: int) -> None:
@@ -164,12 +150,3 @@ def _require_labels(pipeline: Any, labels: Sequence[str], champion: int) -> None
             if names
         ]
         raise NotComparableError(f"version {champion}, the champion, has other labels: {' and '.join(apart)}")
-
-
-def _answers(task: Task, pipeline: Any, rows: pa.Table, targets: Targets, training: Training) -> Answered:
-    """What a finished model predicts for the rows, its labels in the order of `targets`."""
-    model = pipeline.model
-    processor = pipeline.processor if isinstance(pipeline, FineTuned) else processor_of(pipeline)
-    order = [model.config.label2id[label] for label in _labels(task, targets)] or None
-    finished = task.finished(targets, model)
-    return predictions(task, model, processor, rows, finished, training.values, order)

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from autoft.errors import AutoftError, Interrupted
+from autoft.judge.baselines import FittedBaselines
 from autoft.report import words
 from autoft.signals import alarm, left_s
 from autoft.study.baselines import read_baselines, write_baselines
@@ -12,6 +14,7 @@ from autoft.study.storage import TROUBLE
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.retrieval import Best
+from autoft.verdict import is_due, test_winner
 from autoft.winner import Searched
 
 _LOG = logging.getLogger(__name__)
@@ -49,8 +52,15 @@ class Ending:
         return f"{best} was not registered now: {why}. The same command registers the best at its end."
 
 
-def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None], *, stopped: bool) -> Ending:
-    """Publishes finished trials and registers the winner.
+def conclude(
+    searched: Searched,
+    recorder: Recorder,
+    say: Callable[[str], None],
+    *,
+    stopped: bool,
+    baselines: FittedBaselines | None = None,
+) -> Ending:
+    """Publishes finished trials, registers the winner, and asks it for the test rows beside the `baselines`.
 
     If the session was `stopped`, nothing is tried twice, and nothing takes longer than `left_s`.
     """
@@ -62,28 +72,34 @@ def conclude(searched: Searched, recorder: Recorder, say: Callable[[str], None],
         unrecorded = recorder.flush(patience_s, while_it_moves=not stopped)
         if best is not None and unrecorded is None:
             tries = 1 if stopped else REGISTER_TRIES
-            best, promotion, unrecorded = searched.register_winner(best, say, tries)
+            test = partial(test_winner, searched, best, baselines=baselines, say=say)
+            best, promotion, unrecorded = searched.register_winner(best, say, tries, test)
             if best.model_uri is not None:
                 recorder.registered(best.model_uri)
         ending = Ending(best, promotion, unrecorded)
     return ending
 
 
-def measure_baselines(searched: Searched, recorder: Recorder, say: Callable[[str], None]) -> None:
-    """Fits the baselines of a study that has none, stores and publishes them.
+def fit_baselines(
+    searched: Searched, recorder: Recorder, say: Callable[[str], None]
+) -> FittedBaselines | None:
+    """Fits the baselines of a study that has none, or has test rows to open; stores and publishes them.
 
     Whatever happens, the winner stands without them; the next session of the study tries again.
     """
+    fitted, there = None, bool(read_baselines(searched.study))
     try:
-        if not read_baselines(searched.study):
+        if searched.winner() is not None and (not there or is_due(searched)):
             say("baselines: fitting simple models, to be held against the winner")
-            write_baselines(searched.study, searched.measure_baselines())
+            fitted = searched.fit_baselines()
+            write_baselines(searched.study, fitted.scored)
             recorder.catch_up([])
     except KeyboardInterrupt:
         say("baselines: interrupted, so they are left out; the same command fits them")
     except Exception as error:
         _LOG.info("the baselines are left out", exc_info=True)
         say(f"baselines: left out, because of {type(error).__name__}: {error}")
+    return fitted
 
 
 def close(recorder: Recorder, ending: Ending, *, stopped: bool, interrupted: bool) -> str | None:

@@ -1,11 +1,14 @@
 """Whether a registered version becomes the champion: if there is none, or if it is better."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
+
+import pyarrow as pa
 
 from autoft.against_champion import NotComparableError, compare_with_champion
+from autoft.data.targets import Targets
 from autoft.kernel.paired import LEVEL, PairedDifference
+from autoft.study.tested import Tested
 from autoft.tracking.aliases import BY_HAND, CANDIDATE, CHAMPION, PREVIOUS, Aliases, Promotion
 from autoft.tracking.registry import Registered, run_of
 from autoft.tracking.saving import FineTuned
@@ -27,14 +30,22 @@ class Claim:
     """`register.promote`."""
     metric: str
     """The study's objective."""
-    rows: Path
-    """rows.arrow of the study."""
+    targets: Targets
+    """What the study has learned of the target column."""
+    rows: pa.Table
+    """On which it is compared with a champion: the study's test rows where they are open."""
+    split: str
+    """The split of these rows."""
     unfinished: str | None
     """How far the study has come, such as `3 of 24 trials`; None if its budget is met."""
+    tested: Tested | None = None
+    """What the test rows have said of the version."""
     confirmed: bool = False
     """Whether its configuration was chosen on fresh seeds."""
     before: Callable[[], FineTuned] | None = None
-    """If the version was trained again on the validation rows too: the model of the training before."""
+    """If the version was trained again on the validation rows too: the model of the training before.
+
+    It is compared in the version's place on validation rows."""
 
 
 def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
@@ -52,7 +63,9 @@ def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
     was_decided = decided is not None and decided.final and decided.rule in (claim.rule, BY_HAND)
     if decided is not None and was_decided and champion is not None:
         return decided if decided.alias == CANDIDATE else _passed_by(claim, decided, champion)
-    promotion = _decide(claim, champion, say)
+    promotion = replace(
+        _decide(claim, champion, say), verdict="" if claim.tested is None else claim.tested.said
+    )
     aliases.settle(number, promotion, champion)
     return promotion
 
@@ -76,6 +89,8 @@ def promote_by_hand(uri: str | None, version: Registered) -> int | None:
 def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> Promotion:
     if claim.rule == "never":
         return _stays(claim, "register.promote is never.")
+    if claim.tested is not None and claim.tested.objection is not None and claim.rule != "always":
+        return _stays(claim, f"{claim.tested.objection}.")
     if champion is None:
         return _first(claim)
     if claim.rule == "always":
@@ -91,7 +106,14 @@ def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> P
         return _takes_over(claim, champion, "it is the same trial, trained again on the validation rows too.")
     try:
         found = compare_with_champion(
-            claim.uri, claim.version, champion, claim.metric, claim.rows, say, claim.before
+            claim.uri,
+            claim.version,
+            champion,
+            claim.metric,
+            claim.rows,
+            claim.targets,
+            say,
+            claim.before if claim.split == "validation" else None,
         )
     except NotComparableError as error:
         return _stays(claim, f"{error}.", "Compare the two on rows of your own.", final=error.for_good)
@@ -101,26 +123,32 @@ def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> P
 def _first(claim: Claim) -> Promotion:
     evidence = "became the champion, because there was none."
     if claim.unfinished is None:
-        return Promotion(CHAMPION, claim.rule, f"{evidence} {_provisional(claim)}")
+        return Promotion(CHAMPION, claim.rule, f"{evidence} {_provisional(claim)}".strip())
     return Promotion(
         CHAMPION,
         claim.rule,
-        f"{evidence} The budget is unfinished ({claim.unfinished}). {_provisional(claim)}",
+        f"{evidence} The budget is unfinished ({claim.unfinished}). {_provisional(claim)}".strip(),
         "What the study finds from here on takes over if it is better by more than chance.",
     )
 
 
 def _compared(claim: Claim, champion: int, found: PairedDifference) -> Promotion:
-    before = "" if claim.before is None else " before it was trained again on the validation rows"
+    on_validation = claim.split == "validation"
+    before = (
+        ""
+        if claim.before is None or not on_validation
+        else " before it was trained again on the validation rows"
+    )
     said = (
         f"{found.metric.name} is {found.one:.4f}{before}, and {found.other:.4f} of version {champion}, on "
-        f"{found.rows:,} validation rows that neither was trained on. The difference is "
+        f"{found.rows:,} {claim.split} rows that neither was trained on. The difference is "
         f"{found.one - found.other:+.4f} ({100 * LEVEL:.0f} % bootstrap interval {found.low:+.4f} to "
         f"{found.high:+.4f})"
     )
     figures = {**asdict(found), "metric": found.metric.name, "champion": champion, "level": LEVEL}
     if found.is_better:
-        return _takes_over(claim, champion, f"{said}.", "the study chose it on these rows, and ", figures)
+        chosen = "the study chose it on these rows, and " if on_validation else ""
+        return _takes_over(claim, champion, f"{said}.", chosen, figures)
     return _stays(claim, f"{said}: not better by more than chance.", figures=figures)
 
 
@@ -128,7 +156,7 @@ def _takes_over(
     claim: Claim, champion: int, why: str, besides: str = "", figures: Mapping[str, str | float] | None = None
 ) -> Promotion:
     took_over = f"took over from version {champion}, which now has the alias {PREVIOUS!r}"
-    evidence = f"{took_over}: {why} {_provisional(claim, besides)}"
+    evidence = f"{took_over}: {why} {_provisional(claim, besides)}".strip()
     return Promotion(CHAMPION, claim.rule, evidence, replaced=champion, figures=figures or {})
 
 
@@ -157,4 +185,7 @@ def _passed_by(claim: Claim, decided: Promotion, champion: int) -> Promotion:
 
 
 def _provisional(claim: Claim, besides: str = "") -> str:
+    """How sure one may be, unless the test rows have said so."""
+    if claim.tested is not None:
+        return ""
     return f"This is provisional: {besides}{UNTESTED if claim.confirmed else UNCONFIRMED}."

@@ -19,7 +19,7 @@ from autoft.confirmation import confirm
 from autoft.data.files import replacing
 from autoft.data.prepare import PreparedData, examine
 from autoft.data.seal import move
-from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, interruption, measure_baselines
+from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, fit_baselines, interruption
 from autoft.errors import Interrupted, StudyError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
@@ -180,9 +180,9 @@ def _search(
         except StudyError as raised:  # finished trials are published first
             error = raised
         tell = partial(say, console, wrap=True)
-        ending = conclude(searched, recorder, tell, stopped=stopped)
-        if ending.best is not None and not stopped and error is None:
-            measure_baselines(searched, recorder, tell)
+        whole = not stopped and error is None
+        baselines = fit_baselines(searched, recorder, tell) if whole else None
+        ending = conclude(searched, recorder, tell, stopped=stopped, baselines=baselines)
         interrupted = trials_left(study, spec.budget) > 0 or searched.outstanding is not None
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, replace
@@ -18,7 +19,7 @@ from autoft.data.overlap import row_digests
 from autoft.data.prepare import PreparedData
 from autoft.data.targets import Targets
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
-from autoft.judge.baselines import measure
+from autoft.judge.baselines import FittedBaselines, fit
 from autoft.judge.replicas import name_of, request_of
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.config import FineTuneConfig
@@ -27,9 +28,8 @@ from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench, rebuild
 from autoft.promotion import Claim, settle
 from autoft.spec.study import StudySpec, Tracking
-from autoft.study.baselines import Baseline
 from autoft.study.budget import unfinished
-from autoft.study.comparison import compare, refit_standing, standing, winner_of
+from autoft.study.comparison import compare, refit_standing, standing, tested_standing, winner_of
 from autoft.study.layout import CONFIRM, REFIT
 from autoft.study.planned import planned_request, read_plan
 from autoft.study.records import (
@@ -42,6 +42,7 @@ from autoft.study.records import (
 )
 from autoft.study.refitted import Refitted, refit_name
 from autoft.study.storage import Study, find_study, study_id, trials_left
+from autoft.study.tested import Tested
 from autoft.study.trial_config import fine_tune_config
 from autoft.tasks.find import find_task
 from autoft.tasks.predictions import predictions
@@ -59,6 +60,15 @@ FINISHED = 1e-3
 """How much the answers of a finished model may differ from those before, by share and by size."""
 SAME_SCORE = 1e-3
 """How much the score of a model that is trained again may differ; on a CPU it does not differ."""
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """What the test rows have said of the winner."""
+
+    tested: Tested
+    rows: pa.Table | None = None
+    """The test rows, if they are open."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ class Searched:
             values=dict(trial.values),
             confirmation=stands.to_dict() if stands else None,
             refit=asdict(refitted) if refitted else None,
+            test=self.on_test.tested.to_dict() if self.on_test else None,
         )
 
     @property
@@ -123,20 +134,29 @@ class Searched:
         return refit_standing(read_info(self.study), read_trials(self.study))
 
     def register_winner(
-        self, best: Best, say: Callable[[str], None], tries: int
+        self,
+        best: Best,
+        say: Callable[[str], None],
+        tries: int,
+        test: Callable[[Registered], OnTest | None] | None = None,
     ) -> tuple[Best, Promotion | None, str | None]:
         """Registers the winner; returns it with its model, its promotion, and what was not accepted.
 
-        `say` tells the user what takes long; the server is asked up to `tries` times.
+        Args:
+            best: the winner.
+            say: tells the user what takes long.
+            tries: how often the server is asked.
+            test: asks the registered version for the test rows; None goes by what they have said before.
         """
         try:
             version = self.version_of_winner(best, say)
-            promotion = settle(self._claim(version, best, say), say)
+            on_test = self.on_test if test is None else test(version)
+            promotion = settle(self._claim(version, best, say, on_test), say)
         except TrackingError as error:
             if tries > 1:
                 _LOG.warning("the winner's model: %s", error)
                 time.sleep(REGISTER_AGAIN_S)
-                return self.register_winner(best, say, tries - 1)
+                return self.register_winner(best, say, tries - 1, test)
             return best, None, f"the winner's model: {error}"
         except AutoftError as error:
             return best, None, f"the winner's model: {error}"
@@ -191,29 +211,45 @@ class Searched:
         version = find_version(*place, spec.study, trial.number, name, refitted=again is not None)
         if version is not None:
             return version
-        tuned = self._refitted(trial, *again, say) if again else self._fine_tuned(trial, say)
+        tuned = self._refitted(trial, *again, say) if again else self.fine_tuned(trial, say)
         info = read_info(self.study)
         comparison = compare(trial, read_trials(self.study))
         beside = evidence or (comparison.fact if comparison else "")
         return register_version(*place, info, trial, tuned, name, beside)
 
-    def _claim(self, version: Registered, best: Best, say: Callable[[str], None]) -> Claim:
-        """A refitted model is compared as it was before, when the validation rows were new to it."""
+    def _claim(
+        self,
+        version: Registered,
+        best: Best,
+        say: Callable[[str], None],
+        on_test: OnTest | None,
+    ) -> Claim:
+        """It is compared on the test rows if they are open, else on the validation rows."""
         spec, before = self.spec, None
+        tested, rows = (None, None) if on_test is None else (on_test.tested, on_test.rows)
         if best.refit and best.refit["failed"] is None:
             owner, trial = self.chosen(best)
-            before = partial(owner._fine_tuned, trial, say)
+            before = partial(owner.fine_tuned, trial, say)
         return Claim(
             uri=spec.tracking.uri,
             version=version,
             study=spec.study,
             rule=spec.register.promote,
             metric=spec.objective,
-            rows=self.prepared.rows_path,
+            targets=self.prepared.targets,
+            rows=_of_split(read_table(self.prepared.rows_path), "validation") if rows is None else rows,
+            split="validation" if rows is None else "test",
+            tested=tested,
             unfinished=unfinished(self.study, spec.budget) or self.outstanding,
             confirmed=self.is_confirmed,
             before=before,
         )
+
+    @property
+    def on_test(self) -> "OnTest | None":
+        """What the test rows have said of the winner; None if they were not opened for it."""
+        stands = tested_standing(read_info(self.study), read_trials(self.study))
+        return None if stands is None else OnTest(stands)
 
     @property
     def outstanding(self) -> str | None:
@@ -226,7 +262,7 @@ class Searched:
             return "its winner has not been trained again"
         return None
 
-    def _fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
+    def fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
         """The trial's model; it is trained again if the checkpoint cannot be used."""
         return self._or_again(self.rebuilt, trial, say)
 
@@ -242,7 +278,7 @@ class Searched:
         return replace(tuned, refitted=refitted.said)
 
     def answered(self, trial: TrialRecord, say: Callable[[str], None]) -> Answered:
-        """What the trial's model answers to the validation rows; trained again like `_fine_tuned`."""
+        """What the trial's model answers to the validation rows; trained again like `fine_tuned`."""
 
         def on_validation(trial: TrialRecord) -> Answered:
             rows, _, _, answered = self._loaded(trial)
@@ -326,12 +362,15 @@ class Searched:
                 "registered"
             )
 
-    def measure_baselines(self) -> list[Baseline]:
-        """The study's baselines, encoded as for its first trial. Errors as `judge.baselines.measure`."""
-        return measure(self._workbench(), self._config_of(read_trial(self.study, 0)), self.spec.metric)
+    def fit_baselines(self) -> FittedBaselines:
+        """The study's baselines, encoded as for its first trial. Errors as `judge.baselines.fit`."""
+        # No trial runs any more, so they may use all cores.
+        workbench, config = self._workbench(os.cpu_count()), self._config_of(read_trial(self.study, 0))
+        return fit(workbench, config, self.spec.metric)
 
-    def _workbench(self) -> Workbench:
-        return Workbench(replace(self.inputs, models=tuple(resolve(ref) for ref in self.spec.models)))
+    def _workbench(self, cpus: int | None = None) -> Workbench:
+        inputs = replace(self.inputs, models=tuple(resolve(ref) for ref in self.spec.models))
+        return Workbench(inputs if cpus is None else replace(inputs, cpus=cpus))
 
     def _config_of(self, trial: TrialRecord) -> FineTuneConfig:
         precision, planned = read_precision(self.study) or "fp32", read_plan(self.study)

@@ -37,6 +37,8 @@ class VectorClassification:
     score = staticmethod(classification.score)
     error = staticmethod(classification.error)
     differences = staticmethod(classification.differences)
+    decide = staticmethod(classification.as_predicted)
+    breakdown = staticmethod(classification.breakdown)
     check_model = staticmethod(classification.any_model)
     finish = staticmethod(classification.keep_model)
     finished = staticmethod(classification.keep_targets)

@@ -5,6 +5,7 @@ import shutil
 from contextlib import chdir
 from dataclasses import replace
 
+import pyarrow.compute as pc
 import pytest
 import torch
 
@@ -30,7 +31,8 @@ class World:
         self.task, self.uri, self.objective = task, uri, OBJECTIVES[task]
         self.info = replace(info(objective=self.objective), task=task)
         rows = toy_rows(task, 120, VALIDATION)
-        self.rows = rows.write(folder / "rows").rows_path
+        table = read_rows(rows.write(folder / "rows").rows_path)
+        self.targets, self.rows = rows.targets, table.filter(pc.equal(table["split"], "validation"))
         client = store.connect(uri)
         projection = Projection.open(client, store.experiment_id(client, NAME), self.info, "id")
         learned = tuned(task, rows, folder / "model", STEPS[task])
@@ -50,7 +52,14 @@ class World:
         version = self.versions[champion].version
         self.said = []
         return compare_with_champion(
-            self.uri, self.versions[kind], version, self.objective, self.rows, self.said.append, before
+            self.uri,
+            self.versions[kind],
+            version,
+            self.objective,
+            self.rows,
+            self.targets,
+            self.said.append,
+            before,
         )
 
 
@@ -96,7 +105,7 @@ def test_what_has_learnt_more_is_better_by_more_than_chance_and_the_other_way_ro
 
 def test_what_was_trained_again_on_these_rows_is_compared_as_it_was_before(world):
     before = world.models["learned"]
-    seen = row_digests(read_rows(world.rows))
+    seen = row_digests(world.rows)
     found = world.compared("untaught", "reordered", before=lambda: before)
     assert found.one == pytest.approx(found.other, rel=1e-6)
     with pytest.raises(NotComparableError, match="only 0 of the"):

@@ -3,13 +3,14 @@
 import signal
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import optuna
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from autoft import signals
-from autoft.ending import Ending, conclude, interruption, measure_baselines
+from autoft import ending, signals
+from autoft.ending import Ending, conclude, fit_baselines, interruption
 from autoft.signals import gently, handle_signals
 from autoft.study.baselines import Baseline, read_baselines
 from autoft.tracking.aliases import Promotion
@@ -44,7 +45,7 @@ class Searched:
             raise self.best
         return self.best
 
-    def register_winner(self, best, say, tries):
+    def register_winner(self, best, say, tries, test):
         self.asked.append(tries)
         time.sleep(self.takes_s)
         if self.lacks:
@@ -126,14 +127,20 @@ def test_who_ends_it_at_once_is_told_that_it_is_not_registered_as_far_as_is_know
         (KeyboardInterrupt(), "baselines: interrupted, so they are left out; the same command fits them"),
     ],
 )
-def test_baselines_that_cannot_be_fitted_are_told_and_tried_again_by_the_next_session(raised, said):
+def test_baselines_that_cannot_be_fitted_are_told_and_tried_again_by_the_next_session(
+    raised, said, monkeypatch
+):
+    monkeypatch.setattr(ending, "is_due", lambda searched: False)
     found = Baseline("trivial", {"macro_f1": 0.1}, 0.01, rows=5, train_rows=5, seconds=0.1)
 
     class Searched:
         study = optuna.create_study()
-        results = (raised, [found], AssertionError("they are fitted once"))
+        results = (raised, SimpleNamespace(scored=[found]), AssertionError("they are fitted once"))
 
-        def measure_baselines(self):
+        def winner(self):
+            return BEST
+
+        def fit_baselines(self):
             result, *self.results = self.results
             if isinstance(result, BaseException):
                 raise result
@@ -145,7 +152,7 @@ def test_baselines_that_cannot_be_fitted_are_told_and_tried_again_by_the_next_se
 
     told, searched = [], Searched()
     for _ in range(3):
-        measure_baselines(searched, Recorder(), told.append)
+        fit_baselines(searched, Recorder(), told.append)
     fitting = "baselines: fitting simple models, to be held against the winner"
     assert told == [fitting, said, fitting, "published"]
     assert read_baselines(searched.study) == (found,)

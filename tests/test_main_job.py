@@ -10,11 +10,15 @@ import pytest
 import torch
 from mlflow import MlflowClient
 from safetensors.torch import load_file
+from sklearn.metrics import f1_score
 
 import autoft
+from autoft.data.files import read_table
 from autoft.study.lock import hold_session
+from autoft.study.records import read_info
+from autoft.study.storage import find_study
 
-from .main_job import SPACE, run, short_search
+from .main_job import SPACE, run, search_words, short_search
 
 
 @pytest.fixture
@@ -86,7 +90,55 @@ def test_the_baselines_are_fitted_once_and_are_the_same_in_show_and_in_mlflow(fo
     shown = run(folder, "show", "quickstart").out
     for name, score in scores.items():
         assert f"\nbaseline   {name}, macro_f1 {score:.4f} (633 training rows, " in shown
-    assert "\nThe winner is worse than the frozen baseline: 0." in shown
+
+
+def test_the_registered_model_is_asked_for_the_test_rows_once(folder, searched):
+    """A linear model on frozen states beats an epoch of fine-tuning one block, and the end says so."""
+    study = folder / "studies" / "quickstart"
+    info = read_info(find_study("quickstart", study))
+    tested = info.tested
+    rows = read_table(folder / "studies/.sealed/quickstart/test.arrow")
+    texts, labels = rows.column("input_0").to_pylist(), rows.column("target").to_pylist()
+    given = [one["label"] for one in autoft.load_best_model("quickstart")(texts)]
+    truth = [info.data["targets"]["labels"][label] for label in labels]
+    assert tested.score == pytest.approx(f1_score(truth, given, average="macro"))
+    assert (tested.model_uri, tested.rows, tested.opened) == ("models:/quickstart/1", len(rows), 1)
+    assert [each.name for each in tested.contenders if each.name != "default"] == [
+        "winner", "trivial", "classical", "frozen",
+    ]  # fmt: skip
+    assert tested.objection is None
+    assert tested.contender("frozen").high < 0 < tested.contender("trivial").low
+    said = (
+        f"On the sealed test (136 rows, opened for the first time) the winner has macro_f1 {tested.score:.4f}"
+    )
+    assert tested.said.startswith(said) and "It is worse than the frozen baseline, 0." in tested.said
+    again = run(folder, "search", *search_words("resources.max_concurrent=2"))
+    assert "sealed rows" in searched[1].out and "sealed rows" not in again.out
+    assert len((folder / "studies/.sealed/quickstart/test_openings.jsonl").read_text().splitlines()) == 1
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    version = client.get_model_version_by_alias("quickstart", "champion")
+    experiment = client.get_experiment_by_name("quickstart").experiment_id
+    (parent,) = client.search_runs([experiment], "tags.`autoft.role` = 'study'")
+    for place in (searched[1].out, run(folder, "show", "quickstart").out, version.description):
+        assert tested.said in place
+    assert tested.said in parent.data.tags["mlflow.note.content"]
+    assert parent.data.metrics["test_macro_f1"] == pytest.approx(tested.score)
+    assert autoft.best_config("quickstart").test["opened"] == 1
+    support = [each["support"] for each in tested.breakdown.by_label.values()]
+    assert [sum(row) for row in tested.breakdown.confusion] == support and sum(support) == 136
+
+
+def test_the_study_s_own_run_has_the_best_score_after_each_trial(folder):
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("quickstart").experiment_id
+    (parent,) = client.search_runs([experiment], "tags.`autoft.role` = 'study'")
+    curve = client.get_metric_history(parent.info.run_id, "objective")
+    values = [each.value for each in sorted(curve, key=lambda each: each.step)]
+    assert values == sorted(values) and values[-1] == pytest.approx(autoft.best_config("quickstart").value)
+    counted = [parent.data.metrics[f"trials_{state}"] for state in ("complete", "pruned", "failed")]
+    assert sum(counted) == parent.data.metrics["trials_ended"] == 4
+    spent = [run.data.metrics["duration_s"] for run in children(folder)]
+    assert parent.data.metrics["trial_hours"] == pytest.approx(sum(spent) / 3600)
 
 
 def test_the_winner_is_the_same_from_the_command_line_and_from_python(folder):
@@ -94,7 +146,7 @@ def test_the_winner_is_the_same_from_the_command_line_and_from_python(folder):
     shown = json.loads(run(folder, "best", "quickstart", "--json").out)
     assert shown == best.to_dict()
     fields = ["study", "params", "metric", "value", "trial", "run_id", "model_uri", "values"]
-    assert list(shown) == [*fields, "confirmation", "refit"]
+    assert list(shown) == [*fields, "confirmation", "refit", "test"]
     assert shown["confirmation"] is shown["refit"] is None
     assert best.values.items() >= best.params.items()
     assert (best.values["batch_size"], best.values["epochs"]) == (32, 1)  # fixed by SHORT

@@ -1,18 +1,19 @@
 """Who becomes champion: versions in a real MLflow whose every answer is written down."""
 
-import json
 import shutil
 from contextlib import chdir
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from autoft.data.files import write_table
 from autoft.data.overlap import row_digests
 from autoft.errors import TrackingError
 from autoft.promotion import Claim, promote_by_hand, settle
+from autoft.study import tested
+from autoft.tasks.breakdown import Breakdown
 from autoft.tracking import aliases, store, tags
 from autoft.tracking.projection import Projection
 from autoft.tracking.registry import Registered, register_version
@@ -22,7 +23,7 @@ from .tracking.answers import answering
 
 LABELS = ("a", "b", "c")
 ROWS = 80
-"""Validation rows; the training rows have other words."""
+"""Validation rows, none of them trained on."""
 TRUTH = {f"word{row}": LABELS[row % 3] for row in range(ROWS)}
 TRAINED = [f"train{row}" for row in range(20)]
 
@@ -59,7 +60,7 @@ class World:
     name = "tickets"
 
     def __init__(self, uri, folder):
-        self.uri, self.rows = uri, folder / "rows.arrow"
+        self.uri = uri
         self.client = store.connect(uri)
         projection = Projection.open(self.client, store.experiment_id(self.client, "tickets"), info(), "id")
         self.versions = {}
@@ -73,17 +74,14 @@ class World:
         for kind, place in {"foreign": folder / "nothing", "damaged": damaged}.items():
             version = self.client.create_model_version(self.name, source=str(place))
             self.versions[kind] = Registered(self.name, int(version.version), "")
-        texts = [*TRUTH, *TRAINED]
-        splits = ["validation"] * ROWS + ["train"] * len(TRAINED)
-        truth = [LABELS.index(TRUTH.get(word, "a")) for word in texts]
-        table = pa.table(
+        truth = [LABELS.index(label) for label in TRUTH.values()]
+        self.rows = pa.table(
             {
-                "input_0": pa.array(texts, pa.large_string()),
+                "input_0": pa.array(TRUTH, pa.large_string()),
                 "target": pa.array(truth, pa.int32()),
-                "split": splits,
+                "split": ["validation"] * ROWS,
             }
         )
-        write_table(table.replace_schema_metadata({"targets": json.dumps({"labels": LABELS})}), self.rows)
 
     def begin(self, champion):
         """Nothing is decided of any version, and only this one has an alias."""
@@ -103,7 +101,8 @@ class World:
     def claim(self, kind, **changes):
         fields = {
             "uri": self.uri, "version": self.versions[kind], "study": "night", "rule": "if_better",
-            "metric": "accuracy", "rows": self.rows, "unfinished": None,
+            "metric": "accuracy", "rows": self.rows, "targets": {"labels": LABELS},
+            "split": "validation", "unfinished": None,
         }  # fmt: skip
         return Claim(**{**fields, **changes})
 
@@ -145,6 +144,37 @@ def test_the_first_version_is_champion_and_its_evidence_is_provisional(world):
         "This is provisional: no fresh seeds and no test split have confirmed it yet."
     )
     assert world.told("third right") == (f"As it was made. {said}", said)
+
+
+def on_test(**changes):
+    found = tested.Contender("winner", {"accuracy": 1.0}, 0.01)
+    made = tested.Tested(
+        trial=0, seed=0, refit=False, model_uri="", metric="accuracy", digest="", rows=80, opened=1,
+        contenders=(found,), breakdown=Breakdown(), objection=None, said="The test rows say so.",
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def test_what_the_test_rows_have_said_is_the_evidence(world):
+    promotion = world.settle("third right", tested=on_test())
+    assert (promotion.evidence, promotion.verdict) == (
+        "became the champion, because there was none.",
+        "The test rows say so.",
+    )
+    assert world.told("third right")[0].endswith("because there was none. The test rows say so.")
+    promotion = world.settle("right", tested=on_test(), split="test")
+    assert "on 80 test rows that neither was trained on" in promotion.evidence
+    assert "provisional" not in promotion.evidence and "chose it" not in promotion.evidence
+
+
+def test_what_the_test_rows_object_to_is_no_champion_even_where_there_is_none(world):
+    promotion = world.settle("third right", tested=on_test(objection="nothing was learned"))
+    assert world.aliases() == {"candidate": "third right"}
+    assert promotion.said_of("It") == (
+        "It stays candidate: nothing was learned. To use it all the same: autoft promote night"
+    )
+    world.begin(None)
+    assert world.settle("right", tested=on_test(objection="bad"), rule="always").alias == "champion"
 
 
 def test_a_version_that_was_trained_again_takes_over_from_that_of_the_same_trial(world):

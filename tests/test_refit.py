@@ -125,6 +125,15 @@ def test_the_model_was_trained_on_exactly_these_rows_and_on_none_of_the_test_spl
     assert set(sealed) - set(rows) and set(trained) - known
 
 
+def test_each_new_model_opens_the_test_rows_once_more(searched, study):
+    tested = read_info(study.study).tested
+    assert (tested.opened, tested.refit, tested.model_uri) == (2, True, "models:/colors/2")
+    assert "opened for the first time) the winner" in " ".join(searched[1].out.split())
+    said = " ".join(searched[2].out.split())
+    assert "opened for the second time) the winner" in said
+    assert said.count("Each further opening makes a test less of a test.") == 1
+
+
 def test_it_takes_over_from_the_same_trial_and_the_evidence_says_whose_score_it_is(folder, searched, study):
     refitted, (trial,) = read_info(study.study).refitted, read_trials(study.study)
     assert refitted.said.startswith(f"Trial 0 was trained again on all {_all(study)} training and validation")

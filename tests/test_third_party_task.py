@@ -31,11 +31,15 @@ import json
 from pathlib import Path
 import numpy as np
 import autoft
+import pyarrow.compute as pc
 from autoft.against_champion import compare_with_champion
+from autoft.data.prepare import read_rows
 from autoft.tracking.registry import Registered
 best = autoft.search("one.yaml").best
-uri, rows = "sqlite:///mlflow.db", Path("studies/one/data/rows.arrow")
-found = compare_with_champion(uri, Registered("trends", 1, ""), 1, "macro_f1", rows, print)
+uri, rows = "sqlite:///mlflow.db", read_rows(Path("studies/one/data/rows.arrow"))
+targets = json.loads(rows.schema.metadata[b"targets"])
+rows = rows.filter(pc.equal(rows["split"], "validation"))
+found = compare_with_champion(uri, Registered("trends", 1, ""), 1, "macro_f1", rows, targets, print)
 answer = autoft.load_best_model("one")(np.linspace(-1, 1, 40))
 print("FOUND" + json.dumps([best.model_uri, best.value, found.one, found.other, found.rows, answer]))
 """

@@ -8,12 +8,13 @@ validation rows.
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
 import pyarrow as pa
+from joblib import parallel_config  # type: ignore[import-untyped]
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
@@ -25,7 +26,7 @@ from autoft.kernel.workbench import Workbench
 from autoft.spec.metrics import Metric
 from autoft.study.baselines import Baseline
 from autoft.tasks import protocol
-from autoft.tasks.protocol import Model, OnFeatures, Predictions, Task
+from autoft.tasks.protocol import Model, OnFeatures, Predictions, Scorable, Task
 
 MOST_TOKENS = 300_000
 """Training rows are drawn until they have so many tokens together: more would take longer than they tell."""
@@ -34,7 +35,23 @@ FROZEN = "frozen"
 _LOG = logging.getLogger(__name__)
 
 
-def measure(workbench: Workbench, config: FineTuneConfig, metric: Metric) -> list[Baseline]:
+@dataclass(frozen=True)
+class FittedBaselines:
+    """A study's baselines."""
+
+    scored: tuple[Baseline, ...]
+    models: Mapping[str, Model]
+    """By name, without those that failed."""
+    encode: Callable[[pa.Table], Encoded]
+    """Encodes rows as for these models."""
+
+    def answers(self, rows: pa.Table) -> dict[str, Scorable]:
+        """What each model predicts for `rows` (columns of rows.arrow) that are not the study's, by name."""
+        encoded = self.encode(rows)
+        return {name: (model(rows, encoded), encoded.targets) for name, model in self.models.items()}
+
+
+def fit(workbench: Workbench, config: FineTuneConfig, metric: Metric) -> FittedBaselines:
     """Fits all baselines and scores them. One that fails has the reason instead of scores.
 
     Args:
@@ -49,20 +66,19 @@ def measure(workbench: Workbench, config: FineTuneConfig, metric: Metric) -> lis
     task, rows, splits = inputs.task, read_table(inputs.rows), inputs.splits()
     drawn = draw(encoded.lengths, splits["train"])
     train, validation = ((rows.take(of), encoded.take(of)) for of in (drawn, splits["validation"]))
-    places = {train[1]: drawn, validation[1]: splits["validation"]}
-    frozen = on_frozen(task, lambda encoded: workbench.frozen_features(config, places[encoded]))
-    found = []
-    for name, fit in {**task.baselines, FROZEN: frozen}.items():
+    frozen = on_frozen(task, partial(workbench.frozen_features, config))
+    found, models = [], {}
+    for name, baseline in {**task.baselines, FROZEN: frozen}.items():
         began_s = time.monotonic()
         unscored = Baseline(name, {}, None, len(drawn), len(splits["train"]), 0.0)
         try:
-            metrics, error = _score(task, fit, train, validation, inputs.targets, metric)
+            models[name], metrics, error = _best(task, baseline, train, validation, inputs.targets, metric)
             scored = replace(unscored, metrics=metrics, error=error)
         except Exception as raised:  # whatever it is, the search has its winner without it
             _LOG.info("the baseline %s failed", name, exc_info=True)
             scored = replace(unscored, failed=f"{type(raised).__name__}: {raised}".splitlines()[0])
         found.append(replace(scored, seconds=time.monotonic() - began_s))
-    return found
+    return FittedBaselines(tuple(found), models, partial(workbench.encode, config))
 
 
 def draw(lengths: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -95,20 +111,29 @@ def on_frozen(task: Task, frozen: Callable[[Encoded], np.ndarray]) -> protocol.B
     return fit
 
 
-def _score(
+def _best(
     task: Task,
-    fit: protocol.Baseline,
+    baseline: protocol.Baseline,
     train: tuple[pa.Table, Encoded],
     validation: tuple[pa.Table, Encoded],
     targets: Targets,
     metric: Metric,
-) -> tuple[dict[str, float], float | None]:
-    """Every metric of the best model that `fit` gives, and the standard error of the objective."""
+) -> tuple[Model, dict[str, float], float | None]:
+    """The best model that the `baseline` gives, its metrics, and the standard error of the objective.
+
+    What the validation rows decide for it, they decide for all rows.
+    """
     encoded = validation[1].targets
     sign = -1 if metric.direction == "maximize" else 1
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), parallel_config("threading", n_jobs=-1):
         warnings.simplefilter("ignore")  # a label that no row has, an optimizer that would go on
-        predictions = [model(*validation) for model in fit(*train, targets)]
+        models = list(baseline(*train, targets))
+        predictions = [model(*validation) for model in models]
     scored = [task.score(each, encoded, targets) for each in predictions]
     best = min(range(len(scored)), key=lambda each: sign * scored[each][metric.name])
-    return scored[best], task.error(metric.name, predictions[best], encoded)
+    of_validation = predictions[best], encoded
+
+    def answer(rows: pa.Table, encoded: Encoded) -> Predictions:
+        return task.decide(models[best](rows, encoded), of_validation)
+
+    return answer, scored[best], task.error(metric.name, *of_validation)

@@ -117,20 +117,24 @@ class Workbench:
             finally:
                 self._writer.settle()
 
-    def frozen_features(self, config: FineTuneConfig, rows: np.ndarray) -> np.ndarray:
-        """What the pretrained model makes of `rows` [n] (indices into `encoded`); see `kernel.features`.
+    def frozen_features(self, config: FineTuneConfig, encoded: Encoded) -> np.ndarray:
+        """What the pretrained model makes of n rows; see `kernel.features`.
 
-        Stored states are not used: where they are missing, they would be computed for all rows.
+        Stored states are not used: where they are missing, they would be computed for all rows of the study.
         """
         resident = self._load(config.model)
-        _, encoded = self._encode(config, resident)
         resident.renew(config)
-        source = BatchSource(encoded, rows, self.device)
+        source = BatchSource(encoded, np.arange(len(encoded)), self.device)
         return frozen_features(resident.model, source, self.study_inputs.task, config.precision)
 
     def encoded(self, config: FineTuneConfig) -> Encoded:
         """All rows as a trial's model takes them. Raises ModelError as `fine_tune`."""
         return self._encode(config, self._load(config.model))[1]
+
+    def encode(self, config: FineTuneConfig, rows: pa.Table) -> Encoded:
+        """Rows that are not the study's (columns of rows.arrow) as a trial's model takes them."""
+        inputs, processor = self.study_inputs, self._load(config.model).processor
+        return inputs.task.encode(rows, processor, inputs.targets, self._task_values(config))
 
     def _piece_tokens(self, config: FineTuneConfig, resident: Resident) -> float:
         """See `TrialContext.piece_tokens`.
@@ -225,10 +229,12 @@ class Workbench:
         asked = self.study_inputs.task.spec.max_length(config.task_values)
         return self.study_inputs.cache_plan.length(config.model, asked)
 
+    def _task_values(self, config: FineTuneConfig) -> Mapping[str, Value]:
+        return self.study_inputs.task.spec.cut_at(config.task_values, self._length(config))
+
     def _encode(self, config: FineTuneConfig, resident: Resident) -> tuple[str, Encoded]:
         """The rows in numbers, and the key that names them."""
-        task = self.study_inputs.task.spec
-        values = task.cut_at(config.task_values, self._length(config))
+        task, values = self.study_inputs.task.spec, self._task_values(config)
         key = config.model, tuple(values[each.name] for each in task.own if each.encoding)
         if key not in self._encoded:
             require_max_length(resident.model, task.max_length(config.task_values))

@@ -9,6 +9,7 @@ from autoft.study.comparison import Comparison, beside_baselines
 from autoft.study.confirmed import Confirmed
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.refitted import Refitted
+from autoft.study.tested import Tested
 
 
 def print_scores(
@@ -40,18 +41,21 @@ def print_verdict(
     winner: TrialRecord | None,
     comparison: Comparison | None,
     confirmed: Confirmed | None,
+    tested: Tested | None,
     console: Console,
 ) -> None:
-    """Says what a confirmation that stands has found.
+    """Says what a confirmation that stands has found, and what the test rows have said.
 
-    Without one it says so if the winner is no better than the default by more than noise. Then it says so if
-    the winner is no better than the best baseline.
+    Without a confirmation it says so if the winner is no better than the default by more than noise, and
+    without test rows if it is no better than the best baseline.
     """
     if confirmed is not None:
         _print_confirmed(confirmed, console)
     elif comparison is not None and comparison.verdict is not None:
         say(console, f"\n{comparison.verdict}")
-    if verdict := beside_baselines(winner, info):
+    if tested is not None:
+        say(console, f"\n{tested.said}")
+    elif verdict := beside_baselines(winner, info):
         say(console, f"\n{verdict}")
 
 

@@ -11,7 +11,7 @@ from autoft.report.printing import say
 from autoft.report.tables import LISTED, best_trials
 from autoft.spec.study import Budget
 from autoft.study.budget import Limit
-from autoft.study.comparison import compare, refit_standing, standing
+from autoft.study.comparison import compare, refit_standing, standing, tested_standing
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
@@ -83,7 +83,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
     say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
     stands = standing(info.confirmed, outcome.trials, info.direction)
-    print_verdict(info, winner, comparison, stands, console)
+    print_verdict(info, winner, comparison, stands, tested_standing(info, outcome.trials), console)
     print_refitted(refit_standing(info, outcome.trials), console)
     print_promotion(outcome.best, outcome.promotion, console)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from autoft.study.confirmed import Confirmed
     from autoft.study.records import StudyInfo, TrialRecord
     from autoft.study.refitted import Refitted
+    from autoft.study.tested import Tested
 
 
 def winner_of(
@@ -62,6 +63,17 @@ def refit_standing(info: "StudyInfo", trials: Sequence["TrialRecord"]) -> "Refit
     confirmed = standing(info.confirmed, trials, info.direction)
     now = winner.number, confirmed.seed if confirmed else winner.seed
     return info.refitted if now == (info.refitted.trial, info.refitted.seed) else None
+
+
+def tested_standing(info: "StudyInfo", trials: Sequence["TrialRecord"]) -> "Tested | None":
+    """What the test rows have said of the winner; None if they were not opened for this one."""
+    winner, tested = winner_of(trials, info.direction, info.confirmed), info.tested
+    if winner is None or tested is None or tested.digest != info.data.get("digest"):
+        return None
+    confirmed, refitted = standing(info.confirmed, trials, info.direction), refit_standing(info, trials)
+    seed = confirmed.seed if confirmed else winner.seed
+    refit = refitted is not None and refitted.failed is None
+    return tested if (tested.trial, tested.seed, tested.refit) == (winner.number, seed, refit) else None
 
 
 def ranked(trials: Iterable["TrialRecord"], direction: str) -> list["TrialRecord"]:

@@ -20,6 +20,7 @@ from autoft.study.layout import CHECKPOINTS
 from autoft.study.refitted import Refitted, read_refitted
 from autoft.study.start import ORIGIN_ATTR
 from autoft.study.stop import Stop
+from autoft.study.tested import Tested, read_tested
 
 State = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 Precision = Literal["fp32", "bf16"]
@@ -124,11 +125,14 @@ class StudyInfo:
     """What simple models score, which is stored by itself; none before they are fitted."""
     refitted: Refitted | None = None
     """How the last winner of this study was trained again, which is stored by itself."""
+    tested: Tested | None = None
+    """What the test rows have said of the last winner, which is stored by itself."""
 
 
 def write_info(study: optuna.Study, info: StudyInfo) -> None:
     """Stores `info` in the study; a later session's replaces it."""
-    study.set_user_attr(INFO_ATTR, asdict(replace(info, confirmed=None, baselines=(), refitted=None)))
+    here = replace(info, confirmed=None, baselines=(), refitted=None, tested=None)
+    study.set_user_attr(INFO_ATTR, asdict(here))
 
 
 def read_info(study: optuna.Study) -> StudyInfo:
@@ -146,6 +150,7 @@ def read_info(study: optuna.Study) -> StudyInfo:
         "confirmed": read_confirmed(study),
         "baselines": read_baselines(study),
         "refitted": read_refitted(study),
+        "tested": read_tested(study),
     }
     return StudyInfo(**{**stored, "models": tuple(stored["models"]), **apart})
 

@@ -25,10 +25,11 @@ from autoft.data.rows import Cell, Finding, RawSplit, listed
 from autoft.data.targets import Targets
 from autoft.data.values import natural_order
 from autoft.errors import DataError
+from autoft.tasks.breakdown import Breakdown, of_classes
 from autoft.tasks.classification_error import paired_differences, softmax, standard_error
 from autoft.tasks.classification_metrics import METRICS
 from autoft.tasks.linear import UNSEEN, classifiers, probabilities
-from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
+from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Scorable, Values
 
 LABELS, LOGITS = "labels", "logits"
 """What the encoded targets and the predictions are called."""
@@ -151,11 +152,22 @@ def error(metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -
     return standard_error(metric, predictions[LOGITS], _labels(encoded))
 
 
-def differences(
-    metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
-) -> np.ndarray:
+def differences(metric: str, one: Scorable, other: Scorable, draws: int) -> np.ndarray:
     """See `classification_error.paired_differences`."""
-    return paired_differences(metric, one[LOGITS], other[LOGITS], _labels(encoded), draws)
+    (mine, encoded), (theirs, _) = one, other
+    return paired_differences(metric, mine[LOGITS], theirs[LOGITS], _labels(encoded), draws)
+
+
+def as_predicted(predictions: Predictions, validation: Scorable) -> Predictions:
+    """Nothing is decided by the validation rows."""
+    return predictions
+
+
+def breakdown(predictions: Predictions, encoded: Mapping[str, Array], targets: Targets) -> Breakdown:
+    """By label, with confusion and calibration."""
+    if not np.isfinite(predictions[LOGITS]).all():
+        return Breakdown()
+    return of_classes(softmax(predictions[LOGITS]), _labels(encoded), targets["labels"])
 
 
 def trivial(rows: pa.Table, encoded: Encoded, targets: Targets) -> Iterator[Model]:

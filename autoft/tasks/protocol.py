@@ -12,11 +12,14 @@ from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded
 from autoft.data.targets import TargetRules, Targets
 from autoft.spec.space import Value
+from autoft.tasks.breakdown import Breakdown
 
 Values = Mapping[str, Value]
 """A trial's values of the hyperparameters that the task declares as its own, by name."""
 Predictions = Mapping[str, np.ndarray]
 """What the task's metrics need of n rows: small arrays by the task's own names, [n, ...] each."""
+Scorable = tuple[Predictions, Mapping[str, Array]]
+"""What is predicted for rows, and the targets of the rows as the model took them."""
 Answered = tuple[Predictions, Encoded]
 """What is predicted for rows, and the rows as the model took them."""
 Model = Callable[[pa.Table, Encoded], Predictions]
@@ -115,10 +118,19 @@ class Task(TargetRules, Protocol):
     def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
         """The standard error of one of them, as the rows are a sample; None where it is unknown."""
 
-    def differences(
-        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
-    ) -> np.ndarray:
-        """How much more of a metric the `one` has than the `other` on samples of the rows: [draws]."""
+    def differences(self, metric: str, one: Scorable, other: Scorable, draws: int) -> np.ndarray:
+        """How much more of a metric the `one` has than the `other` on samples of the same rows: [draws]."""
+
+    def decide(self, predictions: Predictions, validation: Scorable) -> Predictions:
+        """The predictions of a model, with what its answers to the validation rows decide for all rows.
+
+        A threshold, for example. A model that was made ready by `finish` has it already.
+        """
+
+    def breakdown(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> Breakdown:
+        """What a reader wants to see besides the metrics. Arguments as in `score`."""
 
     def tokens_of(self, batch: Batch) -> torch.Tensor | None:
         """For `linear`: which tokens have features of their own, bool [b, longest]; None: each row has.

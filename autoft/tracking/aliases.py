@@ -35,6 +35,8 @@ class Promotion:
     """Whether the decision stands under the same rule, or is taken again later."""
     replaced: int | None = None
     """The version that was champion before, if this one has taken over."""
+    verdict: str = ""
+    """What the test rows have said of the version, in sentences; it is not part of `said_of`."""
     figures: Mapping[str, str | float] = field(default_factory=dict)
     """The numbers of the comparison, if there was one."""
 
@@ -126,7 +128,7 @@ class Aliases:
     def _describe(self, version: int, promotion: Promotion) -> None:
         """Puts the evidence into the version's description, in place of earlier evidence."""
         found = self._client.get_model_version(self.name, str(version))
-        before, now = found.tags.get(tags.EVIDENCE), f"It {promotion.evidence}"
+        before, now = found.tags.get(tags.EVIDENCE), f"It {promotion.evidence} {promotion.verdict}".strip()
         text = found.description or ""
         text = text.replace(before, now) if before and before in text else f"{text} {now}".strip()
         self._client.update_model_version(self.name, str(version), text)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autoft.study.comparison import beside_baselines, compare, refit_standing, standing
+from autoft.study.comparison import beside_baselines, compare, refit_standing, standing, tested_standing
 from autoft.tracking import tags
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def describe(
         paragraphs.append(comparison.verdict or comparison.fact)
     if refitted := refit_standing(info, trials):
         paragraphs.append(refitted.said)
+    if tested := tested_standing(info, trials):
+        paragraphs.append(tested.said)
     if info.baselines:
         paragraphs.append(_baselines(info, best))
     if best is not None and best.params:

@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
-from autoft.study.comparison import default_of, refit_standing, standing, winner_of
-from autoft.tracking import baselines, runs, tags
+from autoft.study.comparison import default_of, refit_standing, standing, tested_standing, winner_of
+from autoft.tracking import baselines, parent_metrics, runs, tags
 from autoft.tracking.description import describe
 
 if TYPE_CHECKING:
     from autoft.kernel.measurement import Measurement
     from autoft.study.confirmed import Confirmed
     from autoft.study.records import StudyInfo, TrialRecord
+    from autoft.study.tested import Tested
 
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 """MLflow's status for a trial's state; a running trial's run needs none."""
+_BATCH_METRICS = 1000
+"""The most that MLflow takes in one request."""
 _DIGEST_CHARS = 36
 """The longest digest of a dataset that MLflow accepts."""
 
@@ -64,6 +67,8 @@ class Projection:
     """The parent's tags in MLflow, so that only changes are sent."""
     baselines: dict[str, Run]
     """The runs of baselines by name."""
+    steps: int
+    """The last step of the parent's metrics (`parent_metrics.progress`)."""
 
     @classmethod
     def open(cls, client: MlflowClient, experiment_id: str, info: "StudyInfo", study_id: str) -> "Projection":
@@ -98,6 +103,7 @@ class Projection:
             trials={number: _adopt(client, run, info) for number, run in kept.items() if run},
             parent_tags=dict(parent.data.tags),
             baselines=baselines.adopt(client, found, parent.info.run_id),
+            steps=int(parent.data.metrics.get(parent_metrics.ENDED, 0)),
         )
         projection._take_children()
         projection._fill_parent(parent.data.params)
@@ -181,10 +187,12 @@ class Projection:
             self.info, trials, best, self.experiment_id, known.run_id if known else None, model_uri
         )
         wanted = {tags.NOTE: note}
+        tested = tested_standing(self.info, trials)
         stands, refitted = standing(confirmed, trials, direction), refit_standing(self.info, trials)
         for tag, said in (
             (tags.CONFIRMATION, _found(stands) if stands else ""),
             (tags.REFIT, json.dumps(asdict(refitted)) if refitted else ""),
+            (tags.TEST, json.dumps(tested.to_dict()) if tested else ""),
         ):
             if said or self.parent_tags.get(tag):
                 wanted[tag] = said
@@ -194,8 +202,19 @@ class Projection:
             wanted[tags.DEFAULT] = str(default.number)
         if model_uri is not None:
             wanted[tags.MODEL_URI] = model_uri
+        self._measure_parent(
+            trials, tested if self.parent_tags.get(tags.TEST) != wanted.get(tags.TEST) else None
+        )
         self._tag_parent(wanted)
         self._project_baselines()
+
+    def _measure_parent(self, trials: Sequence["TrialRecord"], tested: "Tested | None") -> None:
+        news = list(parent_metrics.progress(trials, self.info.direction, self.steps))
+        for first in range(0, len(news), _BATCH_METRICS):
+            self.client.log_batch(self.parent_id, metrics=news[first : first + _BATCH_METRICS])
+            self.steps = news[min(first + _BATCH_METRICS, len(news)) - 1].step
+        if tested is not None:
+            self.client.log_batch(self.parent_id, metrics=parent_metrics.on_test(tested))
 
     def _project_baselines(self) -> None:
         wanted = {**_common(self.info, self.study_id), tags.PARENT: self.parent_id}

@@ -51,6 +51,8 @@ class Best:
     refit: dict[str, Any] | None = None
     """How it was trained again on training and validation rows (`study.refitted.Refitted`), which made the
     registered model unless that failed; None if it was not."""
+    test: dict[str, Any] | None = None
+    """What the test rows have said of the registered model (`study.tested.Tested`); None if nothing yet."""
 
     def to_dict(self) -> dict[str, Any]:
         """What `autoft best --json` prints: all fields, in their order."""
@@ -92,6 +94,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
         values=json.loads(run.data.tags[tags.VALUES]) if tags.VALUES in run.data.tags else params,
         confirmation=confirmation,
         refit=json.loads(parent.data.tags.get(tags.REFIT) or "null"),
+        test=json.loads(parent.data.tags.get(tags.TEST) or "null"),
     )
 
 

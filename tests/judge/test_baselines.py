@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score
 
 from autoft.data.files import read_table
 from autoft.judge import baselines
-from autoft.judge.baselines import draw, measure
+from autoft.judge.baselines import draw, fit
 from autoft.kernel.workbench import Workbench
 from autoft.spec.tasks import TASKS
 
@@ -27,7 +27,7 @@ def by_split(workbench):
 
 
 def test_all_are_scored_on_the_validation_rows_with_every_metric(workbench):
-    found = measure(workbench, config(), ACCURACY)
+    found = fit(workbench, config(), ACCURACY).scored
     assert [each.name for each in found] == ["trivial", "classical", "frozen"]
     assert [(each.rows, each.train_rows, each.failed) for each in found] == [(48, 48, None)] * 3
     assert [set(each.metrics) for each in found] == [set(TASKS["text-classification"].metrics)] * 3
@@ -41,14 +41,14 @@ def test_all_are_scored_on_the_validation_rows_with_every_metric(workbench):
 
 def test_they_repeat_exactly(workbench):
     def scores():
-        return [(each.metrics, each.error) for each in measure(workbench, config(), ACCURACY)]
+        return [(each.metrics, each.error) for each in fit(workbench, config(), ACCURACY).scored]
 
     assert scores() == scores()
 
 
 def test_one_that_fails_says_why_and_leaves_the_others_alone(workbench, monkeypatch):
     monkeypatch.setattr(workbench.study_inputs.task.__class__, "linear", None)
-    found = measure(workbench, config(), ACCURACY)
+    found = fit(workbench, config(), ACCURACY).scored
     assert [each.failed for each in found] == [None, None, "TypeError: 'NoneType' object is not callable"]
     assert (found[2].metrics, found[2].error) == ({}, None)
 

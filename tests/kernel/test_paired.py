@@ -17,8 +17,8 @@ def logits(predicted, classes, sureness=4.0):
 
 
 def compared(metric, one, other, labels):
-    answers = {"logits": one}, {"logits": other}
-    return paired_difference(RULES, metric, *answers, {"labels": labels}, {"labels": range(one.shape[1])})
+    answers = [({"logits": each}, {"labels": labels}) for each in (one, other)]
+    return paired_difference(RULES, metric, *answers, {"labels": range(one.shape[1])})
 
 
 def two_models(rows, classes, right, seed=0):

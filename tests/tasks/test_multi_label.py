@@ -101,10 +101,10 @@ def test_differences_are_of_both_models_on_the_same_rows(metric):
     true, chances = answered()
     better = chances + (true - chances) / 2
     one, other, encoded = {"probabilities": better}, {"probabilities": chances}, {"labels": true}
-    found = TASK.differences(metric, one, other, encoded, 300)
+    found = TASK.differences(metric, (one, encoded), (other, encoded), 300)
     apart = scored(better, true)[metric] - scored(chances, true)[metric]
     assert found.mean() == pytest.approx(apart, abs=4 * found.std() / math.sqrt(300) + 0.005)
-    assert TASK.differences(metric, one, one, encoded, 10).tolist() == [0.0] * 10
+    assert TASK.differences(metric, (one, encoded), (one, encoded), 10).tolist() == [0.0] * 10
 
 
 @pytest.mark.parametrize("metric", TASK.spec.metrics)

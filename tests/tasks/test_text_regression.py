@@ -73,12 +73,12 @@ def test_differences_are_of_both_models_on_the_same_rows(metric):
     true, given = answered()
     better = (given + true) / 2
     one, other, encoded = {"number": better}, {"number": given}, {"number": true}
-    found = TASK.differences(metric, one, other, encoded, 300)
+    found = TASK.differences(metric, (one, encoded), (other, encoded), 300)
     expected = METRICS[metric](true, better) - METRICS[metric](true, given)
     assert found.mean() == pytest.approx(expected, abs=4 * found.std() / math.sqrt(300) + 0.01)
     # What the two have in common cancels out.
     assert found.std() < TASK.error(metric, other, encoded)
-    assert TASK.differences(metric, one, one, encoded, 10).tolist() == [0.0] * 10
+    assert TASK.differences(metric, (one, encoded), (one, encoded), 10).tolist() == [0.0] * 10
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])

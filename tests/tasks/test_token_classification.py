@@ -115,12 +115,12 @@ def test_the_error_is_that_of_scipy_s_bootstrap(metric):
 def test_differences_are_of_both_models_on_the_same_rows(metric):
     (true, given), (_, better) = answered(), answered(right=0.9)  # the same seed: the same truth
     (other, encoded), (one, _) = as_arrays(true, given), as_arrays(true, better)
-    found = TASK.differences(metric, one, other, encoded, 300)
+    found = TASK.differences(metric, (one, encoded), (other, encoded), 300)
     expected = BY_SEQEVAL[metric](true, better) - BY_SEQEVAL[metric](true, given)
     assert found.mean() == pytest.approx(expected, abs=4 * found.std() / math.sqrt(300) + 0.005)
     # Rows that are hard for the one are hard for the other.
     assert found.std() < TASK.error(metric, other, encoded)
-    assert TASK.differences(metric, one, one, encoded, 10).tolist() == [0.0] * 10
+    assert TASK.differences(metric, (one, encoded), (one, encoded), 10).tolist() == [0.0] * 10
 
 
 def test_without_finite_answers_there_is_no_metric():

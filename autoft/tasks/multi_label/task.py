@@ -17,12 +17,13 @@ from autoft.data.rows import Cell, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.tasks import classification, resampling
+from autoft.tasks.breakdown import Breakdown, by_label, calibration
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.linear import classifiers, on_texts
 from autoft.tasks.multi_label import TASK
 from autoft.tasks.multi_label.metrics import metric_of, metrics_of, micro_threshold
 from autoft.tasks.multi_label.pipeline import MultiLabelPipeline
-from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
+from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Scorable, Values
 from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts
 
 LABELS, PROBABILITIES = "labels", "probabilities"
@@ -144,15 +145,31 @@ class MultiLabel:
         found = metric_of(metric, predictions[PROBABILITIES], truth, _threshold(predictions))
         return resampling.standard_error(found, len(predictions[PROBABILITIES]))
 
-    def differences(
-        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
-    ) -> np.ndarray:
+    def differences(self, metric: str, one: Scorable, other: Scorable, draws: int) -> np.ndarray:
         """See `Task.differences`."""
-        truth = np.asarray(encoded[LABELS])
+        truth = np.asarray(one[1][LABELS])
         mine, theirs = (
-            metric_of(metric, each[PROBABILITIES], truth, _threshold(each)) for each in (one, other)
+            metric_of(metric, each[PROBABILITIES], truth, _threshold(each)) for each, _ in (one, other)
         )
         return resampling.differences(mine, theirs, len(truth), draws)
+
+    def decide(self, predictions: Predictions, validation: Scorable) -> Predictions:
+        """With the threshold that is best for the validation rows."""
+        found, encoded = validation
+        threshold = micro_threshold(found[PROBABILITIES], np.asarray(encoded[LABELS]))
+        return {**predictions, THRESHOLD: np.full(len(predictions[PROBABILITIES]), threshold)}
+
+    def breakdown(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> Breakdown:
+        """By label, with the calibration of all labels' probabilities together."""
+        probabilities, truth = predictions[PROBABILITIES], np.asarray(encoded[LABELS])
+        if not np.isfinite(probabilities).all():
+            return Breakdown()
+        threshold = _threshold(predictions) or micro_threshold(probabilities, truth)
+        given = probabilities.astype(np.float64) > threshold
+        of_labels = by_label(truth, given.astype(truth.dtype), targets["labels"])
+        return Breakdown(of_labels, calibration=calibration(probabilities.ravel(), truth.ravel() > 0))
 
     def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
         """The threshold that is best for the validation rows goes into the configuration."""

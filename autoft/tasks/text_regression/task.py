@@ -21,8 +21,9 @@ from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.errors import DataError, ModelError
 from autoft.tasks import classification, resampling
+from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.linear import STRENGTHS, on_texts
-from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Values
+from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Scorable, Values
 from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts, text_classification_pipeline
 from autoft.tasks.text_regression import TASK
 
@@ -71,6 +72,7 @@ class TextRegression:
     fingerprint = staticmethod(tokenizer_fingerprint)
     baselines = BASELINES
     linear = staticmethod(linear)
+    decide = staticmethod(classification.as_predicted)
     tokens_of = staticmethod(classification.whole_rows)
     output_bias = staticmethod(classification.drawn_bias)
 
@@ -172,12 +174,16 @@ class TextRegression:
         """By the bootstrap; of `spearman` with the ranks that the rows have among all."""
         return resampling.standard_error(_metric(metric, predictions, encoded), len(predictions[NUMBER]))
 
-    def differences(
-        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
-    ) -> np.ndarray:
+    def differences(self, metric: str, one: Scorable, other: Scorable, draws: int) -> np.ndarray:
         """See `Task.differences`."""
-        mine, theirs = (_metric(metric, each, encoded) for each in (one, other))
-        return resampling.differences(mine, theirs, len(one[NUMBER]), draws)
+        mine, theirs = (_metric(metric, *each) for each in (one, other))
+        return resampling.differences(mine, theirs, len(one[0][NUMBER]), draws)
+
+    def breakdown(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> Breakdown:
+        """A number has no labels."""
+        return Breakdown()
 
     def check_model(self, model: Any) -> None:
         """ModelError where the head cannot give numbers of any size; see `finish`."""

@@ -4,10 +4,11 @@ An entity is right if its type and both its ends are. The F1 of all entities tog
 `f1_score` gives (Ramshaw and Marcus 1995; CoNLL 2003).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from seqeval.metrics import classification_report
 from seqeval.metrics.sequence_labeling import get_entities
 
 from autoft.tasks.resampling import Metric, share
@@ -40,6 +41,28 @@ class EntityCounts:
 def _entities(tags: np.ndarray) -> set[tuple[str, int, int]]:
     names = ["O" if tag == 0 else f"{'IB'[tag % 2]}-{(tag - 1) // 2}" for tag in tags.tolist()]
     return set(get_entities(names))
+
+
+def by_type(
+    rows: Iterable[tuple[np.ndarray, np.ndarray]], tags: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and support of each type of entity, by seqeval.
+
+    Args:
+        rows: the numbers of each row's true and predicted tags.
+        tags: their names.
+    """
+    true, given = zip(*(([tags[i] for i in one] for one in pair) for pair in rows), strict=True)
+    found = classification_report(true, given, output_dict=True, zero_division=0)
+    types = [tag[2:] for tag in tags if tag.startswith("B-")]
+    return {
+        kind: {
+            **{name: float(found[kind][name]) for name in ("precision", "recall", "support")},
+            "f1": float(found[kind]["f1-score"]),
+        }
+        for kind in types
+        if kind in found  # it occurs, or is predicted
+    }
 
 
 def metric_of(name: str, rows: EntityCounts | None) -> Metric:

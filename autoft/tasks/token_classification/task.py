@@ -21,12 +21,13 @@ from autoft.data.targets import Targets
 from autoft.data.text import WORDS, tokenize_words, tokenizer_fingerprint
 from autoft.errors import DataError
 from autoft.tasks import classification, resampling
+from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.label_sets import known_labels, rarest_strata
-from autoft.tasks.protocol import Predictions, Served, Values
+from autoft.tasks.protocol import Predictions, Scorable, Served, Values
 from autoft.tasks.text import serve
 from autoft.tasks.token_classification import TASK
 from autoft.tasks.token_classification.baselines import BASELINES, linear
-from autoft.tasks.token_classification.metrics import EntityCounts, metric_of
+from autoft.tasks.token_classification.metrics import EntityCounts, by_type, metric_of
 from autoft.tasks.token_classification.pipeline import EntityPipeline
 from autoft.tasks.token_classification.word_tags import FINITE, IGNORED, LABELS, TAGS
 from autoft.tasks.token_classification.words import load_word_tokenizer
@@ -49,6 +50,7 @@ class TokenClassification:
     outputs = staticmethod(classification.label_count)
     output_bias = staticmethod(classification.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
+    decide = staticmethod(classification.as_predicted)
     check_model = staticmethod(classification.any_model)
     finish = staticmethod(classification.keep_model)
     finished = staticmethod(classification.keep_targets)
@@ -140,12 +142,18 @@ class TokenClassification:
         found = metric_of(metric, _rows(predictions, encoded))
         return resampling.standard_error(found, len(predictions[TAGS]))
 
-    def differences(
-        self, metric: str, one: Predictions, other: Predictions, encoded: Mapping[str, Array], draws: int
-    ) -> np.ndarray:
+    def differences(self, metric: str, one: Scorable, other: Scorable, draws: int) -> np.ndarray:
         """See `Task.differences`."""
-        mine, theirs = (metric_of(metric, _rows(each, encoded)) for each in (one, other))
-        return resampling.differences(mine, theirs, len(one[TAGS]), draws)
+        mine, theirs = (metric_of(metric, _rows(*each)) for each in (one, other))
+        return resampling.differences(mine, theirs, len(one[0][TAGS]), draws)
+
+    def breakdown(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> Breakdown:
+        """By type of entity."""
+        if not predictions[FINITE].all():
+            return Breakdown()
+        return Breakdown(by_type(_tags(predictions, encoded), targets["labels"]))
 
     def tokens_of(self, batch: Batch) -> torch.Tensor:
         """Those that begin a word."""
@@ -179,10 +187,13 @@ def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:
 
 def _rows(predictions: Predictions, encoded: Mapping[str, Array]) -> EntityCounts | None:
     """Both tags of each row's words, counted; None where a logit was not finite."""
+    return EntityCounts.of(_tags(predictions, encoded)) if predictions[FINITE].all() else None
+
+
+def _tags(predictions: Predictions, encoded: Mapping[str, Array]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The numbers of the true and of the predicted tags of each row's words."""
     tags, words = encoded[TAGS], encoded[WORDS]
     assert isinstance(tags, Ragged) and isinstance(words, Ragged)
-    if not predictions[FINITE].all():
-        return None
     pairs = []
     for row, given in enumerate(predictions[TAGS]):
         true = tags.values[tags.offsets[row] : tags.offsets[row + 1]]
@@ -190,4 +201,4 @@ def _rows(predictions: Predictions, encoded: Mapping[str, Array]) -> EntityCount
         predicted = np.zeros_like(true)  # O
         predicted[begins[begins >= 0]] = given[: len(begins)][begins >= 0]
         pairs.append((true, predicted))
-    return EntityCounts.of(pairs)
+    return pairs
