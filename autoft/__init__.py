@@ -17,7 +17,7 @@ from autoft.quiet import set_switches
 set_switches()  # before any library is imported: most read them once
 
 if TYPE_CHECKING:
-    from autoft.api import SearchResult, best_config, load_best_model, search
+    from autoft.api import LoadedStudy, SearchResult, best_config, load_best_model, load_study, search
     from autoft.errors import (
         AutoftError,
         DataError,
@@ -35,6 +35,8 @@ _HOMES = {
     "search": "autoft.api",
     "best_config": "autoft.api",
     "load_best_model": "autoft.api",
+    "load_study": "autoft.api",
+    "LoadedStudy": "autoft.api",
     "SearchResult": "autoft.api",
     "Best": "autoft.tracking.retrieval",
     "AutoftError": "autoft.errors",
@@ -50,6 +52,7 @@ __all__ = [
     "AutoftError",
     "Best",
     "DataError",
+    "LoadedStudy",
     "ModelError",
     "ResourceError",
     "SearchResult",
@@ -58,6 +61,7 @@ __all__ = [
     "TrackingError",
     "best_config",
     "load_best_model",
+    "load_study",
     "search",
 ]
 

@@ -14,7 +14,11 @@ from autoft.spec import scalars
 from autoft.spec.location import Location, Notes
 from autoft.spec.read import read_document, read_spec
 from autoft.spec.study import StudySpec
+from autoft.study.comparison import standing, tested_standing, winner_of
+from autoft.study.confirmed import Confirmed
 from autoft.study.layout import SPACE, study_folder
+from autoft.study.records import StudyInfo, TrialRecord
+from autoft.study.tested import Tested
 from autoft.tracking import retrieval
 from autoft.tracking.retrieval import Best
 
@@ -94,6 +98,49 @@ def load_best_model(study: str | Path, tracking_uri: str | None = None) -> Any:
         TrackingError: the store does not answer.
     """
     return retrieval.load_best_model(study_name(study), tracking_uri or study_tracking_uri(study))
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A study as it is stored on this machine."""
+
+    name: str
+    info: StudyInfo
+    """What it is about; `baselines` among others."""
+    trials: "pd.DataFrame"
+    """A row for each trial, as in `SearchResult.trials`."""
+    winner: TrialRecord | None
+    """The trial that wins; None while none is complete."""
+    confirmation: Confirmed | None
+    """What fresh seeds have said of the best configurations; None if they were not asked."""
+    verdict: Tested | None
+    """What the test rows have said of the winner; None if they were not opened for it."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether neither fresh seeds nor test rows have confirmed the winner."""
+        return self.confirmation is None and self.verdict is None
+
+
+def load_study(study: str | Path) -> LoadedStudy:
+    """A study from its storage, also while it is searched.
+
+    Args:
+        study: its name, or its space.yaml.
+
+    Raises:
+        StudyError: there is none of this name in `studies/`.
+    """
+    shown = read_study(study)
+    info, trials = shown.info, shown.trials
+    return LoadedStudy(
+        name=info.name,
+        info=info,
+        trials=frame(trials),
+        winner=winner_of(trials, info.direction, info.confirmed),
+        confirmation=standing(info.confirmed, trials, info.direction),
+        verdict=tested_standing(info, trials),
+    )
 
 
 def study_name(study: str | Path) -> str:

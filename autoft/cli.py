@@ -245,11 +245,11 @@ def show(study: Study, trial: Annotated[int | None, typer.Argument(help="A trial
 def ui(
     study: Annotated[str | None, typer.Argument(help="A study's name, or its space.yaml.")] = None,
 ) -> None:
-    """Open the MLflow UI on 127.0.0.1 with the study's tracking store."""
+    """Open the MLflow UI on 127.0.0.1, at the study's own runs if one is named."""
     from autoft import api
     from autoft.tracking.ui import serve
 
-    serve(api.study_tracking_uri(study))
+    serve(api.study_tracking_uri(study), study=api.study_name(study) if study else None)
 
 
 @app.command()

@@ -128,11 +128,22 @@ def test_the_registered_model_is_asked_for_the_test_rows_once(folder, searched):
     assert [sum(row) for row in tested.breakdown.confusion] == support and sum(support) == 136
 
 
+def test_the_study_is_loaded_with_trials_winner_baselines_and_verdict(folder):
+    study = autoft.load_study("quickstart")
+    assert len(study.trials) == 4 and not study.provisional
+    assert study.winner.number == autoft.best_config("quickstart").trial
+    assert study.verdict.to_dict() == autoft.best_config("quickstart").test | {
+        "contenders": study.verdict.to_dict()["contenders"]  # a tuple there, a list in JSON
+    }
+    assert [each.name for each in study.info.baselines] == ["trivial", "classical", "frozen"]
+    assert study.confirmation is None
+
+
 def test_the_study_s_own_run_has_the_best_score_after_each_trial(folder):
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("quickstart").experiment_id
     (parent,) = client.search_runs([experiment], "tags.`autoft.role` = 'study'")
-    curve = client.get_metric_history(parent.info.run_id, "objective")
+    curve = client.get_metric_history(parent.info.run_id, "best_objective")
     values = [each.value for each in sorted(curve, key=lambda each: each.step)]
     assert values == sorted(values) and values[-1] == pytest.approx(autoft.best_config("quickstart").value)
     counted = [parent.data.metrics[f"trials_{state}"] for state in ("complete", "pruned", "failed")]

@@ -20,7 +20,7 @@ model: tiny
 objective: accuracy
 space: {learning_rate: 1e-3, unfreeze_depth: 1, batch_size: 16, epochs: 2, max_length: 16}
 budget: {trials: 1}
-data: {path: rows.csv, inputs: input, target: target}
+data: {path: rows.csv, inputs: input, target: target, split: {test: 0.3}}
 resources: {max_concurrent: 1}
 """
 

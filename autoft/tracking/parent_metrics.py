@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from mlflow.entities import Metric
 
 from autoft.study.comparison import winner_of
-from autoft.tracking import tags
 
 if TYPE_CHECKING:
     from autoft.study.records import TrialRecord
     from autoft.study.tested import Tested
 
+BEST = "best_objective"
+"""Not `objective`: the study is no trial, and would stand among them where runs are sorted by that."""
 ENDED = "trials_ended"
 """At every step the step itself, so that a later session knows where to go on."""
 
@@ -40,7 +41,7 @@ def progress(trials: Sequence["TrialRecord"], direction: str, since: int) -> Ite
         }
         best = winner_of(so_far, direction)
         if best is not None and best.score is not None:
-            values[tags.OBJECTIVE_METRIC] = best.score
+            values[BEST] = best.score
         yield from (Metric(name, float(value), at, step) for name, value in values.items())
 
 

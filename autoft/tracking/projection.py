@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
 
 from autoft.study.comparison import default_of, refit_standing, standing, tested_standing, winner_of
-from autoft.tracking import baselines, parent_metrics, runs, tags
+from autoft.tracking import baselines, parent_metrics, runs, study_view, tags
 from autoft.tracking.description import describe
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class Projection:
     """The runs of baselines by name."""
     steps: int
     """The last step of the parent's metrics (`parent_metrics.progress`)."""
+    columns: list[str] = field(default_factory=list)
+    """The searched parameters that the study's view in the UI shows (`study_view`)."""
 
     @classmethod
     def open(cls, client: MlflowClient, experiment_id: str, info: "StudyInfo", study_id: str) -> "Projection":
@@ -207,6 +209,10 @@ class Projection:
         )
         self._tag_parent(wanted)
         self._project_baselines()
+        columns = list(dict.fromkeys(name for trial in trials for name in trial.params))
+        if columns != self.columns:
+            study_view.write(self.client, self.experiment_id, self.info, self.study_id, columns)
+            self.columns = columns
 
     def _measure_parent(self, trials: Sequence["TrialRecord"], tested: "Tested | None") -> None:
         news = list(parent_metrics.progress(trials, self.info.direction, self.steps))

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from autoft.errors import TrackingError
 from autoft.spec.sqlite import sqlite_file
-from autoft.tracking import store
+from autoft.tracking import store, study_view
 
 HOST = "127.0.0.1"
 _USUAL_PORT = 5000
@@ -21,15 +21,18 @@ _TRAINING_VIEW = "/#/experiments?workflowType=machine_learning"
 """Runs and models first; by itself the UI opens on traces and prompts."""
 
 
-def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
+def serve(uri: str | None = None, say: Callable[[str], None] = print, study: str | None = None) -> None:
     """Serves the MLflow UI on 127.0.0.1 until Ctrl-C or SIGTERM. A store that is a server has its own.
+
+    The address is that of the `study`'s own runs, if one is named and there.
 
     Raises:
         TrackingError: there is no store yet, it cannot be opened, or the UI does not start.
     """
     where = store.resolve(uri)
     if where.startswith(("http://", "https://")):
-        say(f"The study's tracking store is a server with its own UI: {store.redact(where)}")
+        own = f"{store.redact(where)}{_view(where, study)}" if study else store.redact(where)
+        say(f"The study's tracking store is a server with its own UI: {own}")
         return
     file = sqlite_file(where)
     if file is not None and not file.exists():  # MLflow would make an empty one
@@ -42,7 +45,7 @@ def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
     try:
         process, url = start(where)
         try:
-            say(f"MLflow UI: {url}{_TRAINING_VIEW} (Ctrl-C ends it)")
+            say(f"MLflow UI: {url}{_view(where, study)} (Ctrl-C ends it)")
             process.wait()
         finally:
             stop(process)
@@ -51,6 +54,11 @@ def serve(uri: str | None = None, say: Callable[[str], None] = print) -> None:
         return
     if process.returncode not in (0, None) and process.returncode > 0:
         raise TrackingError(f"the MLflow UI ended by itself with exit code {process.returncode}")
+
+
+def _view(where: str, study: str | None) -> str:
+    own = study_view.path(store.connect(where), study) if study else None
+    return own or _TRAINING_VIEW
 
 
 def _end_by_interrupt() -> None:

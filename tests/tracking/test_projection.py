@@ -5,10 +5,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from autoft.study import tested
 from autoft.study.baselines import Baseline
 from autoft.study.records import StudyInfo
 from autoft.study.stop import Stop
-from autoft.tracking import store, tags
+from autoft.tasks.breakdown import Breakdown
+from autoft.tracking import store, study_view, tags
 from autoft.tracking.projection import Projection
 
 from .conftest import BEGAN, make_trial
@@ -219,6 +221,61 @@ def test_parent_says_the_answer_and_ends_and_is_taken_up_again(
     assert (again.parent_id, parent.info.status) == (projection.parent_id, "RUNNING")
     assert parent.data.tags[tags.STATE] == "RUNNING"
     assert (parent.data.params["batch_size"], parent.data.params["epochs"]) == ("32", "3")
+
+
+def test_parent_has_the_best_score_after_each_trial_what_it_cost_and_goes_on_with_it(
+    client: MlflowClient, reopen: Callable[..., Projection]
+) -> None:
+    trials = [make_trial(number, scores=(score,)) for number, score in enumerate((0.4, 0.75, 0.6))]
+    reopen().conclude(trials[:1], None)
+    projection = reopen()
+    projection.conclude([*trials, make_trial(3, "FAIL", ())], None)
+    projection.conclude(trials, None)
+    history = client.get_metric_history(projection.parent_id, "best_objective")
+    assert [(each.step, each.value) for each in history] == [(1, 0.4), (2, 0.75), (3, 0.75), (4, 0.75)]
+    found = client.get_run(projection.parent_id).data.metrics
+    names = ("trials_complete", "trials_pruned", "trials_failed", "trials_ended")
+    assert [found[name] for name in names] == [3, 0, 1, 4]
+    assert found["trial_hours"] == pytest.approx(4 * 60 / 3600)
+
+
+def test_what_the_test_rows_say_is_on_the_parent_once(
+    client: MlflowClient, reopen: Callable[..., Projection], make_info: Callable[..., StudyInfo]
+) -> None:
+    trials, digest = [make_trial(0)], make_info().data["digest"]
+    found = tested.Tested(
+        trial=0, seed=trials[0].seed, refit=False, model_uri="models:/tickets/1", metric="macro_f1",
+        digest=digest, rows=9, opened=2, breakdown=Breakdown(), objection=None, said="On the sealed test.",
+        contenders=(tested.Contender("winner", {"macro_f1": 0.4, "accuracy": 0.5}, 0.1),),
+    )  # fmt: skip
+    for _ in range(2):
+        projection = reopen(tested=found)
+        projection.conclude(trials, None)
+    parent = client.get_run(projection.parent_id)
+    assert (parent.data.metrics["test_macro_f1"], parent.data.metrics["test_accuracy"]) == (0.4, 0.5)
+    assert len(client.get_metric_history(projection.parent_id, "test_macro_f1")) == 1
+    assert json.loads(parent.data.tags[tags.TEST])["opened"] == 2
+    assert "On the sealed test." in parent.data.tags[tags.NOTE]
+    reopen(tested=found).conclude([*trials, make_trial(1, scores=(0.9,))], None)  # another wins
+    parent = client.get_run(projection.parent_id)
+    assert parent.data.tags[tags.TEST] == "" and "sealed" not in parent.data.tags[tags.NOTE]
+
+
+def test_the_study_has_a_view_of_its_own_runs_in_the_ui(
+    client: MlflowClient, reopen: Callable[..., Projection], study: str
+) -> None:
+    projection = reopen()
+    projection.conclude([make_trial(0)], None)
+    path = study_view.path(client, study)
+    place, key = path.split("?workflowType=machine_learning&viewStateShareKey=")
+    assert place == f"/#/experiments/{projection.experiment_id}/runs"
+    stored = client.get_experiment(projection.experiment_id).tags[f"mlflow.sharedViewState.{key}"]
+    view = json.loads(stored)
+    runs = client.search_runs([projection.experiment_id], view["searchFilter"])
+    assert {run.info.run_id for run in runs} == {projection.parent_id}
+    assert (view["orderByKey"], view["orderByAsc"]) == ("metrics.`objective`", False)
+    assert {"params.`learning_rate`", "params.`unfreeze_depth`"} < set(view["selectedColumns"])
+    assert study_view.path(client, "no such study") is None
 
 
 TRIVIAL = Baseline("trivial", {"macro_f1": 0.1, "accuracy": 0.2}, 0.01, 5, 10, 0.5)

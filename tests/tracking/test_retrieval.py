@@ -44,6 +44,7 @@ def test_best_needs_the_name_and_the_address_only(
         "values": {"learning_rate": 3e-05, "unfreeze_depth": "all", "batch_size": 32},  # make_trial's
         "confirmation": None,
         "refit": None,
+        "test": None,
     }
 
 
