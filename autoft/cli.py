@@ -71,6 +71,40 @@ def _leave_at_once() -> NoReturn:
 
 
 @app.command()
+def init(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="A csv, tsv, jsonl, parquet or CoNLL file, or a folder of split files."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The space to write; by default named after DATA."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A hub id, a folder or package:NAME, instead of the one that fits.")
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Write an example with its data instead: quickstart.")
+    ] = None,
+) -> None:
+    """Look at data, and write a commented space.yaml for them."""
+    if (data is None) == (example is None):
+        raise typer.BadParameter("give DATA or --example, and not both")
+    if example is not None and (output or model):
+        raise typer.BadParameter("--example is written as it is: without -o and --model")
+
+    from autoft import init as starter
+    from autoft.report.printing import new_console
+
+    if example is not None:
+        starter.write_example(example, new_console())
+    elif data is not None:
+        starter.init(data, output, model, new_console())
+
+
+@app.command()
 def search(
     space: Space,
     override: Overrides = [],  # noqa: B006 - Typer copies it
