@@ -152,7 +152,7 @@ def _lengths(column: Column) -> str:
     middle, most = (int(each) for each in np.quantile(column.lengths[column.lengths > 0], (0.5, 0.95)))
     different = len(column.counts)
     again = f"{different:,} different, " if not column.holds_lists and column.rows_each > 1.05 else ""
-    return f"{again}half of them have up to {middle} words, 1 in 20 more than {most}"
+    return f"{again}half of them have up to {words.count(middle, 'word')}, 1 in 20 more than {most}"
 
 
 def _values(of: Roles) -> str:

@@ -14,10 +14,28 @@ TARGET_WORDS = ("label", "labels", "target", "targets", "class", "gold", "y")
 LIKELY_WORDS = (
     *("category", "categories", "intent", "intents", "sentiment", "topic", "topics", "tag", "tags"),
     *("emotion", "emotions", "score", "rating", "stars", "priority", "severity", "genre", "type", "kind"),
+    *("relevant", "relevance", "similarity", "urgency", "polarity", "stance", "grade", "price", "queue"),
+    *("department", "status", "outcome", "result", "decision"),
 )
 """Names that make it likely."""
 ID_WORDS = (
-    *("id", "ids", "uuid", "guid", "key", "index", "idx", "email", "phone", "user", "username", "customer"),
+    *(
+        "id",
+        "ids",
+        "uid",
+        "qid",
+        "pid",
+        "uuid",
+        "guid",
+        "key",
+        "index",
+        "idx",
+        "email",
+        "phone",
+        "user",
+        "username",
+        "customer",
+    ),
     *("client", "author", "patient", "speaker", "reviewer", "account", "session", "thread", "conversation"),
     *("dialog", "dialogue", "document", "doc", "name"),
 )
@@ -81,10 +99,11 @@ def roles(found: Look) -> Roles:
         else:
             candidates.append(column)
     if not inputs or not candidates:
+        others |= {each.name: "could be the target" for each in candidates}
         raise DataError(_missing(found, inputs, group, others))
     target = max(candidates, key=lambda each: (_likely(each), columns.index(each)))
     _require_one_value(target, found, candidates)
-    others |= {each.name: "could be the target as well" for each in candidates if each is not target}
+    others |= {each.name: _beside(each, target) for each in candidates if each is not target}
     return Roles(inputs, target, group, others, is_number=_is_scale(target))
 
 
@@ -122,7 +141,7 @@ def _size(cell: object) -> int:
 def _inputs(columns: Sequence[Column]) -> tuple[Column, ...]:
     """The column of texts, or both of a pair; of more than two that of the longest texts.
 
-    Where nobody has written several words, single ones: names to be sorted, say.
+    Where nobody has written several words, single ones: names to be sorted by country, say.
     """
     texts = [each for each in columns if each.texts and each.numbers is None]
     plain = [each for each in texts if not _is_named(each, (*ID_WORDS, *TARGET_WORDS))]
@@ -130,7 +149,8 @@ def _inputs(columns: Sequence[Column]) -> tuple[Column, ...]:
         prose = [each for each in among if each.is_prose]
         if prose:
             return tuple(prose) if len(prose) <= 2 else (max(prose, key=lambda each: each.lengths.sum()),)
-    return tuple(each for each in plain if len(each.counts) > 0.5 * len(each.texts))[:1]
+    single = (*plain, *(each for each in texts if _is_named(each, ("name", "names"))))
+    return tuple(each for each in single if len(each.counts) > 0.5 * len(each.texts))[:1]
 
 
 def _group(columns: Sequence[Column], inputs: Sequence[Column]) -> Column | None:
@@ -181,10 +201,18 @@ def _is_scale(column: Column) -> bool:
     return bool((column.numbers % 1).any()) or len(column.counts) > NUMBER_LABELS
 
 
-def _likely(column: Column) -> tuple[int, bool]:
-    """By its name; then by its cells: names of classes before numbers."""
+def _beside(column: Column, target: Column) -> str:
+    """Why a column is not the target that could be one."""
+    both = len(set(zip(column.cells, target.cells, strict=True)))
+    if both == len(column.counts) == len(target.counts):
+        return f"says the same as `{target.name}`"
+    return "could be the target as well"
+
+
+def _likely(column: Column) -> tuple[int, bool, bool]:
+    """By its name; then by its cells: names of classes before numbers of classes before other numbers."""
     by_name = 2 * _is_named(column, TARGET_WORDS) or 1 * _is_named(column, LIKELY_WORDS)
-    return by_name, column.numbers is None
+    return by_name, column.numbers is None, not _is_scale(column)
 
 
 def _is_named(column: Column, words: Sequence[str]) -> bool:
