@@ -37,8 +37,9 @@ def init(data: Path, file: Path | None, model: str | None, console: Console) -> 
         DataError: the data cannot be read, lack an input or a target, or cannot be trained on.
         SpecError: the file is there already, or cannot be written.
     """
-    file = file or Path(re.sub(r"[^A-Za-z0-9_.-]+", "-", data.absolute().stem).strip("-.") + ".yaml")
-    _require_new(file)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", data.absolute().stem).strip("-.")
+    file = file or Path(f"{name or 'space'}.yaml")
+    _require_space(file)
     found = look(data)
     text, of, rows = _checked(found, roles(found), model, file)
     _write(file, text.encode())
@@ -83,7 +84,7 @@ def write_example(name: str, console: Console) -> None:
     if name not in EXAMPLES:
         raise _problem("--example", f"must be one of {', '.join(EXAMPLES)}, got {name!r}")
     for part in EXAMPLES[name]:
-        _require_new(Path(part))
+        _require_absent(Path(part))
     for part in EXAMPLES[name]:
         _write(Path(part), (files("autoft") / "examples" / part).read_bytes())
     space = EXAMPLES[name][0]
@@ -93,17 +94,20 @@ def write_example(name: str, console: Console) -> None:
     )
 
 
-def _require_new(file: Path) -> None:
-    """Raises SpecError where `file` cannot be a new space, or is there."""
-    if file.suffix in (".yaml", ".yml"):
-        try:
-            study_name(file.stem)
-        except ValueError as error:
-            raise _problem(str(file), f"the study is named after it, and its name {error}") from None
-    elif file.suffix != ".csv":
+def _require_space(file: Path) -> None:
+    """Raises SpecError where `file` cannot be a new space."""
+    if file.suffix not in (".yaml", ".yml"):
         raise _problem(str(file), f"a space must end in .yaml or .yml, got {file.suffix or 'no suffix'}")
+    try:
+        study_name(file.stem)
+    except ValueError as error:
+        raise _problem(str(file), f"the study is named after it, and its name {error}") from None
+    _require_absent(file)
+
+
+def _require_absent(file: Path) -> None:
     if file.exists():
-        raise _problem(str(file), "is there already; remove it, or write another with -o FILE")
+        raise _problem(str(file), "is there already; remove it, or write elsewhere (-o FILE)")
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -109,11 +109,19 @@ def test_a_space_is_never_overwritten_and_may_be_elsewhere(workdir, monkeypatch,
     )
     before = Path("reviews.yaml").read_bytes()
     assert typed(monkeypatch, "init", data.name) == 1
-    assert "reviews.yaml: is there already; remove it, or write another" in capsys.readouterr().err
+    assert "reviews.yaml: is there already; remove it, or write elsewhere" in capsys.readouterr().err
     assert Path("reviews.yaml").read_bytes() == before
     Path("spaces").mkdir()
     assert typed(monkeypatch, "init", data.name, "-o", "spaces/mine.yml") == 0
     assert read_spec("spaces/mine.yml").data.path == data
+
+
+def test_rows_are_not_kept_together_where_labels_would_be_missing(workdir, monkeypatch, capsys):
+    rows = [f"text no {i},u{i % 30},l{i % 30}" for i in range(300)]
+    Path("数据.csv").write_text("\n".join(["text,user_id,label", *rows]))
+    assert typed(monkeypatch, "init", "数据.csv") == 0
+    assert "user_id  not used: its rows cannot stay in one split: label `l" in capsys.readouterr().out
+    assert read_spec("space.yaml").data.split.group is None
 
 
 def csv(columns, *, of=lambda i: (), last=(), n=30):

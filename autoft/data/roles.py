@@ -69,8 +69,8 @@ class Roles:
     def without_group(self, why: str) -> "Roles":
         """The same, but every row is by itself."""
         assert self.group is not None
-        kept = self.others if self.group in self.inputs else {**self.others, self.group.name: why}
-        return replace(self, group=None, others=kept)
+        name = f"{self.group.name} (as group)" if self.group in self.inputs else self.group.name
+        return replace(self, group=None, others={**self.others, name: why})
 
 
 def roles(found: Look) -> Roles:
