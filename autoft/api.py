@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from autoft.spec.read import read_document, read_spec
 from autoft.spec.study import StudySpec
 from autoft.study.comparison import standing, tested_standing, winner_of
 from autoft.study.confirmed import Confirmed
-from autoft.study.layout import SPACE, study_folder
+from autoft.study.layout import CONFIRM, REFIT, SPACE, study_folder
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.tested import Tested
 from autoft.tracking import retrieval
@@ -192,6 +193,20 @@ def find(study: str | Path) -> "tuple[Study, Path]":
     storage = None if spec is None else _with_password(study, spec.search.storage, "search.storage")
     with clear_storage_errors(name):
         return find_study(name, folder, storage), folder
+
+
+def later(found: "Study", folder: Path, study: str | Path) -> "list[Study]":
+    """The studies that run after the search's trials, if they have begun: of replicas, of refits."""
+    from autoft.judge.replicas import name_of
+    from autoft.study.refitted import refit_name
+    from autoft.study.storage import MissingStudyError, find_study
+
+    asked = request_of(study, "search")
+    storage, there = asked.search.storage if asked else None, []
+    for name, where in ((name_of, CONFIRM), (refit_name, REFIT)):
+        with suppress(MissingStudyError):
+            there.append(find_study(name(found.study_name), folder / where, storage))
+    return there
 
 
 _ALWAYS = ("study", "task", "data", "objective", "budget")

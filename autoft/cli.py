@@ -1,7 +1,6 @@
 """The command line. Thin: each command imports what it needs when it runs, so that `--help` is quick.
 
-Exit codes: 0 done, 1 something that you can fix, 2 usage, 3 no trial succeeded, 4 done but not all of
-it is in MLflow, 130 interrupted and can be continued.
+Exit codes: see EXIT_CODES.
 """
 
 import atexit
@@ -21,12 +20,15 @@ from autoft.errors import AutoftError, Interrupted
 from autoft.screen import open_closed_streams, protect
 from autoft.signals import INTERRUPTED, STOPPING, handle_signals, look
 
-FIXABLE, NO_WINNER, UNRECORDED = 1, 3, 4
+FIXABLE, NO_WINNER, TOO_LOW, UNRECORDED = 1, 3, 4, 5
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 something that you can fix, 2 usage, 3 no trial succeeded, 4 the winner falls "
+    "short of --require, 5 done but not all of it is in MLflow, 130 interrupted and can be continued."
+)
 
 app = typer.Typer(
     help="Hyperparameter search for fine-tuning pretrained models.",
-    epilog="Exit codes: 0 done, 1 something that you can fix, 2 usage, 3 no trial succeeded, "
-    "4 done but not all of it is in MLflow, 130 interrupted and can be continued.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -71,6 +73,40 @@ def _leave_at_once() -> NoReturn:
 
 
 @app.command()
+def init(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="A csv, tsv, jsonl, parquet or CoNLL file, or a folder of split files."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The space to write; by default named after DATA."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A hub id, a folder or package:NAME, instead of the one that fits.")
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Write an example with its data instead: quickstart.")
+    ] = None,
+) -> None:
+    """Look at data, and write a commented space.yaml for them."""
+    if (data is None) == (example is None):
+        raise typer.BadParameter("give DATA or --example, and not both")
+    if example is not None and (output or model):
+        raise typer.BadParameter("--example is written as it is: without -o and --model")
+
+    from autoft import init as starter
+    from autoft.report.printing import new_console
+
+    if example is not None:
+        starter.write_example(example, new_console())
+    elif data is not None:
+        starter.init(data, output, model, new_console())
+
+
+@app.command()
 def search(
     space: Space,
     override: Overrides = [],  # noqa: B006 - Typer copies it
@@ -80,14 +116,23 @@ def search(
         typer.Option("--for", help="Stop after this time; running trials can be resumed later: 8h, 90m."),
     ] = None,
     until: Annotated[str | None, typer.Option(help="The same at this time of day: 07:00.")] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC>=NUMBER",
+            help="End with status 4 if the winner falls short on the test rows (without them, the "
+            "validation rows): 'macro_f1>=0.85'. The metric is the objective; of one that is minimized, "
+            "'rmse<=0.5'.",
+        ),
+    ] = None,
 ) -> None:
     """Search, and register the best model. Run it again to continue."""
     overrides = _with_gpus(override, gpus)
     protect()
-    again = _command_again(space, overrides, for_, until)
+    again = _command_again(space, overrides, for_, until, require)
     with handle_signals(f"{_NOT_OVER} Nothing that was measured is lost; go on with:\n{again}"):
         try:
-            code = _search(space, [*overrides, *_time_limit(for_, until)])
+            code = _search(space, [*overrides, *_time_limit(for_, until)], require)
         except KeyboardInterrupt as interrupt:
             said = f"{interrupt.said}\n" if isinstance(interrupt, Interrupted) else ""
             typer.echo(f"\n{said}Interrupted. Nothing is lost; go on with:\n{again}")
@@ -98,18 +143,24 @@ def search(
 _NOT_OVER = "autoft: did not stop in time and was killed; the best model may not have been registered."
 
 
-def _search(space: Path, overrides: list[str]) -> int:
+def _search(space: Path, overrides: list[str], require: str | None) -> int:
     """Runs the search; returns the exit code."""
     from autoft.spec.read import read_spec
+    from autoft.spec.requirement import read_requirement
 
     # Before torch and Ray are imported, so that a mistake is reported at once.
     spec = read_spec(space, overrides)
+    try:
+        required = None if require is None else read_requirement(require, spec.metric)
+    except ValueError as error:
+        raise typer.BadParameter(f"--require {error}") from None
 
     from autoft import quiet, screen
     from autoft.collector import rare_collections
 
     with rare_collections():
         from autoft.report.outcome import print_outcome
+        from autoft.report.required import meets
         from autoft.session import clear_disk_errors, run_session
         from autoft.study.layout import LOG, study_folder
         from autoft.study.writable import require_writable
@@ -124,7 +175,30 @@ def _search(space: Path, overrides: list[str]) -> int:
     print_outcome(outcome, console)
     if outcome.best is None and outcome.ended:
         return NO_WINNER
+    if required is not None and not meets(outcome, required, console):
+        return TOO_LOW
     return UNRECORDED if outcome.unrecorded else 0
+
+
+@app.command()
+def status(
+    study: Annotated[
+        str | None, typer.Argument(help="A study's name, or its space.yaml; without it all in ./studies.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Tell how far studies are, also while a search runs in another terminal, which is not disturbed."""
+    from autoft import status as now
+    from autoft.report.printing import new_console
+
+    if study is not None:
+        found = now.status_of(study)
+        typer.echo(json.dumps(found.to_dict())) if json_ else now.print_status(found, new_console())
+    else:
+        every = now.all_statuses()
+        typer.echo(json.dumps([each.to_dict() for each in every])) if json_ else now.print_all(
+            every, new_console()
+        )
 
 
 @app.command()
@@ -272,13 +346,20 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
-def _command_again(space: Path, overrides: list[str], for_: str | None, until: str | None) -> str:
+def _command_again(
+    space: Path, overrides: list[str], for_: str | None, until: str | None, require: str | None
+) -> str:
     """The command as it was typed, as a shell takes it; without passwords."""
     import shlex
 
     from autoft.spec.environment import redact
 
-    options = [*(("-o", text) for text in overrides), ("--for", for_), ("--until", until)]
+    options = [
+        *(("-o", text) for text in overrides),
+        ("--for", for_),
+        ("--until", until),
+        ("--require", require),
+    ]
     words = [word for name, text in options if text for word in (name, text)]
     return redact(shlex.join(["autoft", "search", str(space), *words]))
 

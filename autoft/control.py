@@ -1,30 +1,25 @@
 """What another terminal does to a study: stop it, queue a configuration, publish it anew, promote a model."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoft.api import find, full_request, is_file, request_of, study_tracking_uri
+from autoft.api import find, full_request, is_file, later, request_of, study_tracking_uri
 from autoft.data.prepare import read_prepared
 from autoft.errors import AutoftError, StudyError
-from autoft.judge.replicas import name_of
 from autoft.report import words
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
-from autoft.study.layout import CONFIRM, DATA, REFIT
+from autoft.study.layout import DATA
 from autoft.study.lock import hold_session, searched_by
 from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
-from autoft.study.refitted import refit_name
 from autoft.study.requests import request_end, request_stop
 from autoft.study.start import FIRST, ORIGIN_ATTR
 from autoft.study.storage import (
-    MissingStudyError,
     Study,
     clear_storage_errors,
-    find_study,
     study_id,
     trials_left,
 )
@@ -54,7 +49,7 @@ def stop(study: str | Path, trial: int | None = None) -> str:
                 f"study {found.study_name!r}: no process searches it now, so there is nothing to stop"
             )
         if trial is None:
-            for each in (found, *_later(found, folder, study)):
+            for each in (found, *later(found, folder, study)):
                 request_stop(each, owner)
             what = "The search stops"
         else:
@@ -62,16 +57,6 @@ def stop(study: str | Path, trial: int | None = None) -> str:
             what = f"Trial {trial} ends"
     again = "" if trial is not None else " Run the search command again to continue."
     return f"{what} within seconds: {owner} was asked.{again}"
-
-
-def _later(found: Study, folder: Path, study: str | Path) -> list[Study]:
-    """The studies that run after the search's trials, if they have begun: of replicas, of refits."""
-    asked = request_of(study, "search")
-    storage, there = asked.search.storage if asked else None, []
-    for name, where in ((name_of, CONFIRM), (refit_name, REFIT)):
-        with suppress(MissingStudyError):
-            there.append(find_study(name(found.study_name), folder / where, storage))
-    return there
 
 
 def add(study: str | Path, assignments: Sequence[str]) -> str:

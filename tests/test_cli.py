@@ -15,10 +15,14 @@ import pytest
 from autoft import cli, session
 from autoft.errors import AutoftError
 from autoft.report.outcome import Outcome
+from autoft.report.printing import new_console
+from autoft.report.required import meets
+from autoft.spec.requirement import read_requirement
 from autoft.spec.study import Budget
+from autoft.spec.tasks import TASKS
 
 from .main_job import SHORT, SPACE, Running, run, run_from_the_start, short_search
-from .report.records import info, trial
+from .report.records import info, on_test, trial
 from .test_winner import BEST
 
 HEAVY = {"torch", "ray", "mlflow", "optuna", "transformers", "datasets", "pandas", "sklearn", "pyarrow"}
@@ -35,9 +39,9 @@ def test_help_imports_nothing_heavy(tmp_path):
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "typer" in imported  # the list is what it is taken for
     assert imported & HEAVY == set()
-    for command in ("search", "check", "best", "show", "ui", "explain", "schema"):
+    for command in ("init", "search", "status", "check", "best", "show", "ui", "explain", "schema"):
         assert f" {command} " in done.stdout
-    assert re.search(r"Exit codes: 0 done, 1 .* 2 usage, 3 .* 4 .* 130", " ".join(done.stdout.split()))
+    assert re.search(r"Exit codes: 0 done, 1 .* 2 usage, 3 .* 4 .* 5 .* 130", " ".join(done.stdout.split()))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +55,7 @@ def test_help_imports_nothing_heavy(tmp_path):
         (["explain", "learnin_rate"], 1, "learning_rate"),
         (["serch"], 2, "search"),
         (["search"], 2, "SPACE"),
+        (["search", "good.yaml", "--require", "accuracy>=0.9"], 2, "got the metric 'accuracy'"),
         (["best", "--jsn", "x"], 2, "--json"),
     ],
 )
@@ -59,6 +64,7 @@ def test_a_mistake_ends_with_its_code_and_words_and_no_traceback(tmp_path, argum
         "task: text-classification\nmodel: org/name\nobjective: macro_f2\n"
         "data: {path: rows.csv, inputs: text, target: label}\nbudget: {trials: 3}\n"
     )
+    (tmp_path / "good.yaml").write_text((tmp_path / "space.yaml").read_text().replace("f2", "f1"))
     ran = run_from_the_start(tmp_path, *arguments)
     assert (ran.code, said in ran.err) == (code, True), ran
     assert "Traceback" not in ran.err + ran.out
@@ -82,7 +88,7 @@ def test_a_study_without_a_complete_trial_exits_with_3_and_says_why(monkeypatch,
 
 
 @pytest.mark.parametrize("model_uri", [None, "models:/study/1"])
-def test_a_winner_or_record_that_mlflow_does_not_take_exits_with_4_and_says_why(
+def test_a_winner_or_record_that_mlflow_does_not_take_exits_with_5_and_says_why(
     model_uri, monkeypatch, workdir, capsys
 ):
     best = replace(BEST, trial=0, model_uri=model_uri)
@@ -92,10 +98,43 @@ def test_a_winner_or_record_that_mlflow_does_not_take_exits_with_4_and_says_why(
     monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE)])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    assert ended.value.code == 4
+    assert ended.value.code == 5
     out = capsys.readouterr().out
     assert "not recorded: no room" in out
     assert f"model      {model_uri or 'not registered'}" in out
+
+
+@pytest.mark.parametrize(
+    ("required", "code", "said"),
+    [
+        ("macro_f1>=0.7", 0, "macro_f1>=0.7: met, the winner's score on the validation rows is 0.7000"),
+        (
+            "macro_f1 >= 0.71",
+            4,
+            "macro_f1>=0.71: NOT met, the winner's score on the validation rows is 0.7000",
+        ),
+    ],
+)
+def test_a_winner_that_falls_short_of_what_is_required_exits_with_4(
+    required, code, said, monkeypatch, workdir, capsys
+):
+    best = replace(BEST, trial=0, value=0.7)
+    outcome = Outcome(info(), [trial(0)], Budget(1), limit=None, ran=1, best=best, unrecorded=None)
+    monkeypatch.setattr(session, "run_session", lambda *_: outcome)
+    monkeypatch.setattr(sys, "argv", ["autoft", "search", str(SPACE), "--require", required])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    assert f"required   {said}" in capsys.readouterr().out
+
+
+def test_what_is_required_is_held_against_the_test_rows_where_they_were_opened(capsys):
+    found = replace(info(), tested=on_test(0.65))
+    best = replace(BEST, trial=0, value=0.7)
+    outcome = Outcome(found, [trial(0)], Budget(1), limit=None, ran=1, best=best, unrecorded=None)
+    required = read_requirement("macro_f1>=0.7", TASKS["text-classification"].metrics["macro_f1"])
+    assert not meets(outcome, required, new_console())
+    assert "NOT met, the winner's score on the test rows is 0.6500" in capsys.readouterr().out
 
 
 def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monkeypatch, workdir, capsys):
@@ -105,7 +144,16 @@ def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monke
     monkeypatch.setattr(session, "run_session", interrupted)
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process goes on
     monkeypatch.setattr(os, "_exit", sys.exit)
-    words = ["-o", "tracking.uri=http://me:hunter2@127.0.0.1:9", "-o", "budget.trials=3", "--for", "8h"]
+    words = [
+        "-o",
+        "tracking.uri=http://me:hunter2@127.0.0.1:9",
+        "-o",
+        "budget.trials=3",
+        "--for",
+        "8h",
+        "--require",
+        "macro_f1>=0.9",
+    ]
     monkeypatch.setattr(sys, "argv", ["autoft", "search", "my spaces/tickets.yaml", *words])
     Path("my spaces").mkdir()
     shutil.copy(SPACE, "my spaces/tickets.yaml")
@@ -115,7 +163,7 @@ def test_the_command_to_go_on_with_keeps_its_options_and_shows_no_password(monke
     told = capsys.readouterr().out.splitlines()[-1]
     assert told == (
         "autoft search 'my spaces/tickets.yaml' -o tracking.uri=http://me:***@127.0.0.1:9 "
-        "-o budget.trials=3 --for 8h"
+        "-o budget.trials=3 --for 8h --require 'macro_f1>=0.9'"
     )
 
 

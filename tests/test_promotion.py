@@ -2,7 +2,6 @@
 
 import shutil
 from contextlib import chdir
-from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -12,13 +11,11 @@ from mlflow.exceptions import MlflowException
 from autoft.data.overlap import row_digests
 from autoft.errors import TrackingError
 from autoft.promotion import Claim, promote_by_hand, settle
-from autoft.study import tested
-from autoft.tasks.breakdown import Breakdown
 from autoft.tracking import aliases, store, tags
 from autoft.tracking.projection import Projection
 from autoft.tracking.registry import Registered, register_version
 
-from .report.records import info, trial
+from .report.records import info, on_test, trial
 from .tracking.answers import answering
 
 LABELS = ("a", "b", "c")
@@ -144,15 +141,6 @@ def test_the_first_version_is_champion_and_its_evidence_is_provisional(world):
         "This is provisional: no fresh seeds and no test split have confirmed it yet."
     )
     assert world.told("third right") == (f"As it was made. {said}", said)
-
-
-def on_test(**changes):
-    found = tested.Contender("winner", {"accuracy": 1.0}, 0.01)
-    made = tested.Tested(
-        trial=0, seed=0, refit=False, model_uri="", metric="accuracy", digest="", rows=80, opened=1,
-        contenders=(found,), breakdown=Breakdown(), objection=None, said="The test rows say so.",
-    )  # fmt: skip
-    return replace(made, **changes)
 
 
 def test_what_the_test_rows_have_said_is_the_evidence(world):

@@ -5,7 +5,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,33 @@ from autoft.data.values import class_names, list_column, text_column
 from autoft.errors import DataError
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a file, with cells of any type."""
+
+    unit: str
+    """What `numbers` count: `line` or `row`."""
+    numbers: np.ndarray
+    """Where each row stands, int64 [n]."""
+    cells: Mapping[str, Sequence[object]]
+    """By column name, each of length n."""
+    findings: tuple[Finding | None, ...] = ()
+    """About the file as a whole."""
+
+
 def read_file(path: Path, wanted: Sequence[str], lists: Collection[str] = ()) -> RawSplit:
     """The wanted columns of a csv, tsv, jsonl, parquet or CoNLL file; those in `lists` hold lists of texts.
 
     Raises DataError for a format that is not read, an empty or broken file, and missing columns.
+    """
+    found = read_columns(path, wanted)
+    return raw_split(path.name, found.unit, found.numbers, found.cells, findings=found.findings, lists=lists)
+
+
+def read_columns(path: Path, wanted: Sequence[str] | None = None) -> Columns:
+    """The wanted columns as the format has them; None is all that have a name of their own.
+
+    Raises DataError as `read_file` does.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:
@@ -37,12 +60,12 @@ def read_file(path: Path, wanted: Sequence[str], lists: Collection[str] = ()) ->
     if empty:
         raise DataError(f"{path.name} is empty")
     try:
-        split = reader(path, wanted, lists)
+        found = reader(path, wanted)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not len(split):
+    if not len(found.numbers):
         raise DataError(f"{path.name} has no rows")
-    return split
+    return found
 
 
 def raw_split(
@@ -50,28 +73,68 @@ def raw_split(
     unit: str,
     numbers: np.ndarray,
     columns: Mapping[str, Sequence[object]],
-    classes: Mapping[str, Sequence[str]] | None = None,
     findings: Sequence[Finding | None] = (),
     lists: Collection[str] = (),
 ) -> RawSplit:
-    """Values of any type as a `RawSplit`; columns in `classes` are numbers into its names."""
+    """Values of any type as a `RawSplit`."""
     cells: dict[str, Sequence[Cell]] = {}
     for name, values in columns.items():
-        named = class_names(values, classes[name]) if classes and name in classes else values
         read = list_column if name in lists else text_column
-        cells[name] = read(named, source, name, numbers, unit)
+        cells[name] = read(values, source, name, numbers, unit)
     return RawSplit(source, unit, numbers, cells, tuple(each for each in findings if each is not None))
 
 
-def _read_separated(path: Path, wanted: Sequence[str], lists: Collection[str], *, delimiter: str) -> RawSplit:
-    """Everything is text, so that a label `007` survives. Blank lines are skipped."""
+def with_class_names(
+    columns: Mapping[str, Sequence[object]], classes: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[object]]:
+    """The columns; those in `classes`, which are numbers into its names, with these names."""
+    return {
+        name: class_names(values, classes[name]) if name in classes else values
+        for name, values in columns.items()
+    }
+
+
+def _required(
+    source: str, available: Sequence[str], wanted: Sequence[str] | None, hint: str = ""
+) -> Sequence[str]:
+    """The columns to read; raises DataError where `require_columns` does."""
+    if wanted is None:
+        return [name for name in available if name.strip() and available.count(name) == 1]
+    require_columns(source, available, wanted, hint)
+    return wanted
+
+
+def _read_csv(path: Path, wanted: Sequence[str] | None) -> Columns:
+    """Separated by what makes the most columns of the header: Excel writes semicolons in many countries."""
     text, encoding = read_text(path)
+    delimiter = max(_SEPARATORS, key=lambda mark: _width(text, mark))  # of equal ones the first
+    return _separated(path, wanted, text, encoding, delimiter)
+
+
+def _read_tsv(path: Path, wanted: Sequence[str] | None) -> Columns:
+    text, encoding = read_text(path)
+    return _separated(path, wanted, text, encoding, "\t")
+
+
+def _width(text: str, delimiter: str) -> int:
+    """How many columns the header has; 0 where it is not valid."""
+    beginning = io.StringIO(text[:_HEADER], newline="")
+    try:
+        return len(next(filter(None, csv.reader(beginning, delimiter=delimiter, strict=True)), ()))
+    except csv.Error:
+        return 0
+
+
+def _separated(
+    path: Path, wanted: Sequence[str] | None, text: str, encoding: Finding | None, delimiter: str
+) -> Columns:
+    """Everything is text, so that a label `007` survives. Blank lines are skipped."""
     header, records, lines = _records(path, text, delimiter)
     separator = _SEPARATORS[delimiter]
     hint = ""
-    if len(header) == 1 and (found := next((mark for mark in ",;\t|" if mark in header[0]), None)):
+    if len(header) == 1 and (found := next((mark for mark in ",;|" if mark in header[0]), None)):
         hint = f"; columns must be separated by {separator}s, the header looks separated by {found!r}"
-    require_columns(path.name, header, wanted, hint)
+    wanted = _required(path.name, header, wanted, hint)
     ragged = [i for i, record in enumerate(records) if len(record) != len(header)]
     if ragged:
         counts = [f"{lines[i]} ({len(records[i])} fields)" for i in ragged]
@@ -83,8 +146,7 @@ def _read_separated(path: Path, wanted: Sequence[str], lists: Collection[str], *
     at = {name: header.index(name) for name in wanted}
     columns = {name: [record[i] for record in records] for name, i in at.items()}
     swallowed = swallowed_rows(path.name, header, records, lines, wanted, delimiter)
-    numbers = np.array(lines, np.int64)
-    return raw_split(path.name, "line", numbers, columns, findings=(encoding, swallowed), lists=lists)
+    return Columns("line", np.array(lines, np.int64), columns, (encoding, swallowed))
 
 
 def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], list[list[str]], list[int]]:
@@ -111,7 +173,7 @@ def _records(path: Path, text: str, delimiter: str) -> tuple[list[str], list[lis
     return records[0], records[1:], lines[1:]
 
 
-def _read_jsonl(path: Path, wanted: Sequence[str], lists: Collection[str]) -> RawSplit:
+def _read_jsonl(path: Path, wanted: Sequence[str] | None) -> Columns:
     """One JSON object a line; a key that a line does not have is an empty cell."""
     rows: list[dict[str, object]] = []
     lines = []
@@ -134,32 +196,33 @@ def _read_jsonl(path: Path, wanted: Sequence[str], lists: Collection[str]) -> Ra
         lines.append(line)
     if not rows:
         raise DataError(f"{path.name} is empty")
-    require_columns(path.name, list(dict.fromkeys(key for row in rows for key in row)), wanted)
+    wanted = _required(path.name, list(dict.fromkeys(key for row in rows for key in row)), wanted)
     columns = {name: [row.get(name) for row in rows] for name in wanted}
-    numbers = np.array(lines, np.int64)
-    return raw_split(path.name, "line", numbers, columns, findings=(encoding,), lists=lists)
+    return Columns("line", np.array(lines, np.int64), columns, (encoding,))
 
 
-def _read_parquet(path: Path, wanted: Sequence[str], lists: Collection[str]) -> RawSplit:
+def _read_parquet(path: Path, wanted: Sequence[str] | None) -> Columns:
     """A hub dataset's ClassLabel column, described in the file's metadata, gives its names."""
     try:
         schema = pq.read_schema(path)
-        require_columns(path.name, schema.names, wanted)
+        wanted = _required(path.name, schema.names, wanted)
         table = pq.ParquetFile(path).read(columns=list(wanted))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise DataError(f"{path.name}: not a readable parquet file: {error}") from None
-    columns = {name: table.column(name).to_pylist() for name in wanted}
-    numbers = np.arange(1, len(table) + 1, dtype=np.int64)
-    return raw_split(path.name, "row", numbers, columns, _class_labels(schema), lists=lists)
+    columns = with_class_names(
+        {name: table.column(name).to_pylist() for name in wanted}, _class_labels(schema)
+    )
+    return Columns("row", np.arange(1, len(table) + 1, dtype=np.int64), columns)
 
 
 TOKENS, TAGS = "tokens", "tags"
 """What the first and the last column of a CoNLL file are called here; it has no header."""
 
 
-def _read_conll(path: Path, wanted: Sequence[str], lists: Collection[str]) -> RawSplit:
+def _read_conll(path: Path, wanted: Sequence[str] | None) -> Columns:
     """A token a line, its tag in the last column, an empty line after each sentence: one row a sentence."""
-    require_columns(path.name, [TOKENS, TAGS], wanted, "; the first column is `tokens`, the last one `tags`")
+    hint = "; the first column is `tokens`, the last one `tags`"
+    wanted = _required(path.name, [TOKENS, TAGS], wanted, hint)
     content, encoding = read_text(path)
     rows: list[list[list[str]]] = []
     starts: list[int] = []
@@ -178,8 +241,7 @@ def _read_conll(path: Path, wanted: Sequence[str], lists: Collection[str]) -> Ra
             within = True
         rows[-1].append([fields[0], fields[-1]])
     columns = {name: [[token[name == TAGS] for token in row] for row in rows] for name in wanted}
-    numbers = np.array(starts, np.int64)
-    return raw_split(path.name, "line", numbers, columns, findings=(encoding,), lists=lists)
+    return Columns("line", np.array(starts, np.int64), columns, (encoding,))
 
 
 def _class_labels(schema: pa.Schema) -> dict[str, list[str]]:
@@ -217,11 +279,13 @@ def _fix(path: Path) -> str:
     return fixes.get(path.suffix.lower(), "")
 
 
-_SEPARATORS = {",": "comma", "\t": "tab"}
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_HEADER = 100_000
+"""Characters that are looked at for the header."""
 
-READERS: Mapping[str, Callable[[Path, Sequence[str], Collection[str]], RawSplit]] = {
-    ".csv": partial(_read_separated, delimiter=","),
-    ".tsv": partial(_read_separated, delimiter="\t"),
+READERS: Mapping[str, Callable[[Path, Sequence[str] | None], Columns]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
     ".conll": _read_conll,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autoft.data.formats import raw_split
+from autoft.data.formats import raw_split, with_class_names
 from autoft.data.rows import RawSplit, require_columns
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
@@ -30,9 +30,9 @@ def load_hub(spec: DataSpec, wanted: Sequence[str], lists: Collection[str] = ())
         kinds = {column: split.features[column] for column in wanted}
         of_one = {column: getattr(kind, "feature", kind) for column, kind in kinds.items()}
         classes = {column: kind.names for column, kind in of_one.items() if hasattr(kind, "names")}
-        columns = {column: split[column][:] for column in wanted}
+        columns = with_class_names({column: split[column][:] for column in wanted}, classes)
         numbers = np.arange(1, len(split) + 1, dtype=np.int64)
-        splits[name] = raw_split(source, "row", numbers, columns, classes, lists=lists)
+        splits[name] = raw_split(source, "row", numbers, columns, lists=lists)
     return splits
 
 

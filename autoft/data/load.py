@@ -44,11 +44,16 @@ def load(
     if spec.path is None:
         raise DataError("data: give a path, a hub dataset, or data frames")
     if spec.path.is_dir():
-        files = _named(_split_files(spec.path), f"{spec.path.name}/")
+        files = split_files(spec.path)
         return {name: read_file(file, wanted, lists) for name, file in files.items()}
-    if not spec.path.exists():
-        raise DataError(f"{spec.path}: no such file or folder{_nearest(spec.path)}")
+    require_path(spec.path)
     return {"train": read_file(spec.path, wanted, lists)}
+
+
+def require_path(path: Path) -> None:
+    """Raises DataError where there is nothing at `path`, with the nearest name."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder{_nearest(path)}")
 
 
 def _named(splits: Mapping[str, T], source: str) -> dict[str, T]:
@@ -66,7 +71,8 @@ def _named(splits: Mapping[str, T], source: str) -> dict[str, T]:
     return named
 
 
-def _split_files(folder: Path) -> dict[str, Path]:
+def split_files(folder: Path) -> dict[str, Path]:
+    """The files of a folder by split. Raises DataError where train is missing, or a split is there twice."""
     known = {name for names in SPLIT_NAMES.values() for name in names}
     files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
@@ -82,7 +88,7 @@ def _split_files(folder: Path) -> dict[str, Path]:
         has = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) or "nothing"
         suffixes = ", ".join(f"train{suffix}" for suffix in READERS)
         raise DataError(f"{folder}: a folder of split files must hold one of {suffixes}; it holds: {has}")
-    return files
+    return _named(files, f"{folder.name}/")
 
 
 def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str], lists: Collection[str]) -> RawSplit:

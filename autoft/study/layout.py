@@ -33,6 +33,12 @@ def study_folder(name: str) -> Path:
     return Path.cwd() / "studies" / name
 
 
+def study_names() -> list[str]:
+    """The studies with a folder in the working directory, in alphabetical order."""
+    folders = Path.cwd().glob("studies/*/")
+    return sorted(each.name for each in folders if (each / SPACE).exists() or (each / DATABASE).exists())
+
+
 def sealed_folder(name: str) -> Path:
     """The folder of a study's test rows, outside its own, which workers read; never a study's folder."""
     return Path.cwd() / "studies" / ".sealed" / name

