@@ -17,10 +17,12 @@ from rich.console import Console
 
 from autoft.confirmation import confirm
 from autoft.data.files import replacing
+from autoft.data.finding import Finding
 from autoft.data.prepare import PreparedData, examine
 from autoft.data.seal import move
 from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, fit_baselines, interruption
 from autoft.errors import Interrupted, StudyError
+from autoft.judge.preflight import preflight, require_no_errors
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import CachePlan
@@ -109,8 +111,11 @@ def run_session(
     if trouble := require_usable(spec.tracking.uri, spec.tracking.experiment or spec.study):
         say(console, f"tracking: WARNING: {trouble} The search continues and publishes later.", "yellow")
     rows = examine(spec.data, find_task(spec.task), frames)
+    found = preflight(spec, rows)
+    require_no_errors(found)
     spec, summary = fit_to_models(spec, rows.targets, rows.size("train"), rows.tables["train"])
-    findings.tell([*rows.findings, *cut_rows(spec, rows, summary)], console)
+    found = (*found, *cut_rows(spec, rows, summary))
+    findings.tell(found, console)
     if (before := find_existing_study(spec, folder)) is not None:
         spec = with_stored_defaults(spec, before)
     lessons = lessons_of(spec, rows, summary)
@@ -131,7 +136,7 @@ def run_session(
         with replacing(folder / SPACE) as temporary:
             temporary.write_text(spec.text, encoding="utf-8")
         write_request_folder(study, spec.base, folder)
-        write_info(study, describe(spec, prepared, summary))
+        write_info(study, describe(spec, prepared, summary, found))
         return _search(study, spec, prepared, folder, console, began_s)
 
 
@@ -283,7 +288,12 @@ def _decided_plan(
     return decided
 
 
-def describe(spec: StudySpec, prepared: PreparedData, models: Sequence[ModelSummary] = ()) -> StudyInfo:
+def describe(
+    spec: StudySpec,
+    prepared: PreparedData,
+    models: Sequence[ModelSummary] = (),
+    found: tuple[Finding, ...] = (),
+) -> StudyInfo:
     """What a study is about."""
     searched = {parameter.name for parameter in spec.space.parameters}
     values = spec.space.resolve({})
@@ -305,6 +315,7 @@ def describe(spec: StudySpec, prepared: PreparedData, models: Sequence[ModelSumm
         versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
         text=spec.text,
         architectures={summary.name: summary.build for summary in models},
+        findings=found,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import transformers as hf
 from acme_vectors import SIZE, TASK
 
+from autoft.data.alike import alike_labels
 from autoft.data.encoded import Encoded
 from autoft.data.files import hasher
 from autoft.tasks import classification
@@ -27,7 +28,7 @@ class VectorClassification:
     strata = staticmethod(classification.label_strata)
     target_array = staticmethod(classification.label_numbers)
     occurrences = staticmethod(classification.label_counts)
-    target_findings = staticmethod(classification.label_findings)
+    target_findings = staticmethod(alike_labels)
     config_values = staticmethod(classification.config_values)
     outputs = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)

@@ -14,7 +14,7 @@ from rich.console import Console
 from autoft import session
 from autoft.data.files import read_table
 from autoft.data.seal import TEST_FILE
-from autoft.errors import StudyError
+from autoft.errors import DataError, StudyError
 from autoft.kernel import model_summary
 from autoft.spec.read import read_spec
 from autoft.study.layout import DATA, sealed_folder, study_folder
@@ -95,7 +95,8 @@ def test_nothing_that_workers_are_given_leads_to_the_test_rows(workdir, monkeypa
     assert not any(sealed.resolve().is_relative_to(path.resolve()) for path in given)
     below = [Path(top) / name for path in given for top, _, names in os.walk(path) for name in names]
     files = {*below, *(path for path in given if path.is_file())}
-    assert sum(b"row0" in path.read_bytes() for path in files) == 1  # rows.arrow
+    told = {path.name for path in files if b"row0" in path.read_bytes()}
+    assert told == {"rows.arrow", "study.db"}  # what was found in training rows shows a few of them
     assert not any(text.encode() in path.read_bytes() for path in files for text in held_out)
     assert not any(path.is_symlink() for path in files)
 
@@ -116,6 +117,25 @@ def test_a_refused_study_leaves_nothing_behind(begun, workdir):
     with pytest.raises(StudyError, match=r"cannot learn from 'odl': .* did you mean 'old'"):
         begun({**space, "search": {"learn_from": ["odl"]}})
     assert not study_folder("new").exists()
+
+
+def test_copies_between_splits_are_refused_before_anything_is_written(begun, workdir):
+    space = doubtful_space(workdir)
+    space["data"]["on_leak"] = "error"
+    with pytest.raises(DataError, match=r"validation rows are also in train.*data\.on_leak: warn"):
+        begun(space)
+    assert not study_folder("tiny").exists()
+
+
+def test_a_study_keeps_what_was_found_and_goes_on_with_the_rows_that_were_left(begun, workdir):
+    space = doubtful_space(workdir)
+    space["data"]["on_leak"] = "drop"
+    info = read_info(begun(space))
+    assert [each.rule for each in info.findings][:2] == ["labels alike", "copies"]
+    assert info.findings[1].counts["train"] == 42 - info.data["rows"]["train"]
+    assert info.findings[-1].rule == "cut rows"
+    again = read_info(begun(space))  # the same request finds its study
+    assert (again.findings, again.data) == (info.findings, info.data)
 
 
 def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monkeypatch):

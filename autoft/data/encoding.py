@@ -3,11 +3,11 @@
 import codecs
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from autoft.data.finding import Finding
 from autoft.errors import DataError
 
 _MARKS = (  # UTF-32's little-endian mark begins with UTF-16's
@@ -24,21 +24,16 @@ _FEW_NULLS = 0.1
 """Share of the bytes: UTF-8 may hold a stray null character, ASCII in UTF-16 is half of them."""
 
 
-@dataclass(frozen=True)
-class GuessedEncoding:
-    """A file that is neither UTF-8 nor says what it is, but was read."""
-
-    source: str
-    encoding: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.source}: is not UTF-8 and has no byte order mark; by its bytes it is read as "
-            f"{self.encoding}. If its text looks wrong, save the file as UTF-8"
-        )
+def _guessed(source: str, encoding: str) -> Finding:
+    """Of a file that is neither UTF-8 nor says what it is, but was read."""
+    return Finding(
+        rule="encoding",
+        said=f"{source}: is not UTF-8 and has no byte order mark; by its bytes it is read as {encoding}",
+        fix="If its text looks wrong, save the file as UTF-8",
+    )
 
 
-def read_text(path: Path) -> tuple[str, GuessedEncoding | None]:
+def read_text(path: Path) -> tuple[str, Finding | None]:
     """The file's text, and its encoding where that was guessed.
 
     UTF-16 and UTF-32 are recognized with and without their byte order mark. Raises DataError for every other
@@ -54,7 +49,7 @@ def read_text(path: Path) -> tuple[str, GuessedEncoding | None]:
     except UnicodeDecodeError as error:
         raise DataError(_refusal(path, data, encoding, error.start)) from None
     guessed = marked is None and encoding != "utf-8"
-    return text, GuessedEncoding(path.name, encoding.upper()) if guessed else None
+    return text, _guessed(path.name, encoding.upper()) if guessed else None
 
 
 def _without_mark(data: bytes) -> str:

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autoft.data.encoding import read_text
-from autoft.data.rows import Cell, Finding, RawSplit, listed, require_columns
+from autoft.data.finding import Finding
+from autoft.data.groups import looks_like_a_group
+from autoft.data.rows import Cell, RawSplit, listed, require_columns
 from autoft.data.swallowed import swallowed_rows
 from autoft.data.values import class_names, list_column, text_column
 from autoft.errors import DataError
@@ -40,7 +42,9 @@ def read_file(path: Path, wanted: Sequence[str], lists: Collection[str] = ()) ->
     Raises DataError for a format that is not read, an empty or broken file, and missing columns.
     """
     found = read_columns(path, wanted)
-    return raw_split(path.name, found.unit, found.numbers, found.cells, findings=found.findings, lists=lists)
+    return raw_split(
+        path.name, found.unit, found.numbers, found.cells, wanted, findings=found.findings, lists=lists
+    )
 
 
 def read_columns(path: Path, wanted: Sequence[str] | None = None) -> Columns:
@@ -68,19 +72,33 @@ def read_columns(path: Path, wanted: Sequence[str] | None = None) -> Columns:
     return found
 
 
+def with_groups(wanted: Sequence[str], available: Sequence[str]) -> list[str]:
+    """The columns to read: the `wanted` ones, and those that look like groups, to see if a group is split."""
+    once = [name for name in available if available.count(name) == 1]
+    return list(dict.fromkeys([*wanted, *filter(looks_like_a_group, once)]))
+
+
 def raw_split(
     source: str,
     unit: str,
     numbers: np.ndarray,
     columns: Mapping[str, Sequence[object]],
+    wanted: Sequence[str],
     findings: Sequence[Finding | None] = (),
     lists: Collection[str] = (),
 ) -> RawSplit:
-    """Values of any type as a `RawSplit`."""
+    """Values of any type as a `RawSplit`.
+
+    Raises DataError for values that cannot be read; a column that is not `wanted` is left out then.
+    """
     cells: dict[str, Sequence[Cell]] = {}
     for name, values in columns.items():
         read = list_column if name in lists else text_column
-        cells[name] = read(values, source, name, numbers, unit)
+        try:
+            cells[name] = read(values, source, name, numbers, unit)
+        except DataError:
+            if name in wanted:
+                raise
     return RawSplit(source, unit, numbers, cells, tuple(each for each in findings if each is not None))
 
 
@@ -143,7 +161,7 @@ def _separated(
             f"got another number in line{'s' * (len(ragged) > 1)} {listed(counts)}; "
             f"put text that holds a {separator} in double quotes"
         )
-    at = {name: header.index(name) for name in wanted}
+    at = {name: header.index(name) for name in with_groups(wanted, header)}
     columns = {name: [record[i] for record in records] for name, i in at.items()}
     swallowed = swallowed_rows(path.name, header, records, lines, wanted, delimiter)
     return Columns("line", np.array(lines, np.int64), columns, (encoding, swallowed))
@@ -196,8 +214,9 @@ def _read_jsonl(path: Path, wanted: Sequence[str] | None) -> Columns:
         lines.append(line)
     if not rows:
         raise DataError(f"{path.name} is empty")
-    wanted = _required(path.name, list(dict.fromkeys(key for row in rows for key in row)), wanted)
-    columns = {name: [row.get(name) for row in rows] for name in wanted}
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    wanted = _required(path.name, keys, wanted)
+    columns = {name: [row.get(name) for row in rows] for name in with_groups(wanted, keys)}
     return Columns("line", np.array(lines, np.int64), columns, (encoding,))
 
 
@@ -206,12 +225,11 @@ def _read_parquet(path: Path, wanted: Sequence[str] | None) -> Columns:
     try:
         schema = pq.read_schema(path)
         wanted = _required(path.name, schema.names, wanted)
-        table = pq.ParquetFile(path).read(columns=list(wanted))
+        table = pq.ParquetFile(path).read(columns=with_groups(wanted, schema.names))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise DataError(f"{path.name}: not a readable parquet file: {error}") from None
-    columns = with_class_names(
-        {name: table.column(name).to_pylist() for name in wanted}, _class_labels(schema)
-    )
+    classes = {name: names for name, names in _class_labels(schema).items() if name in wanted}
+    columns = with_class_names({name: table.column(name).to_pylist() for name in table.column_names}, classes)
     return Columns("row", np.arange(1, len(table) + 1, dtype=np.int64), columns)
 
 

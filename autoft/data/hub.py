@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autoft.data.formats import raw_split, with_class_names
+from autoft.data.formats import raw_split, with_class_names, with_groups
 from autoft.data.rows import RawSplit, require_columns
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
@@ -27,12 +27,13 @@ def load_hub(spec: DataSpec, wanted: Sequence[str], lists: Collection[str] = ())
     for name, split in _fetch(spec).items():
         source = f"{spec.hub}[{name}]"
         require_columns(source, split.column_names, wanted)
+        names = with_groups(wanted, split.column_names)
         kinds = {column: split.features[column] for column in wanted}
         of_one = {column: getattr(kind, "feature", kind) for column, kind in kinds.items()}
         classes = {column: kind.names for column, kind in of_one.items() if hasattr(kind, "names")}
-        columns = with_class_names({column: split[column][:] for column in wanted}, classes)
+        columns = with_class_names({column: split[column][:] for column in names}, classes)
         numbers = np.arange(1, len(split) + 1, dtype=np.int64)
-        splits[name] = raw_split(source, "row", numbers, columns, lists=lists)
+        splits[name] = raw_split(source, "row", numbers, columns, wanted, lists=lists)
     return splits
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from autoft.data.formats import READERS, raw_split, read_file
+from autoft.data.formats import READERS, raw_split, read_file, with_groups
 from autoft.data.hub import load_hub
 from autoft.data.rows import RawSplit, require_columns
 from autoft.errors import DataError
@@ -29,8 +29,8 @@ def load(
 ) -> dict[str, RawSplit]:
     """The splits that the data come with: `train`, and `validation` and `test` where they are given.
 
-    A single file is `train`. Only the inputs, the target and the group column are read; columns in `lists`
-    hold a list of texts a row.
+    A single file is `train`. Only the inputs, the target, the group column and others that look like one are
+    read; columns in `lists` hold a list of texts a row.
     Raises DataError for everything that cannot be read.
     """
     wanted = list(
@@ -97,12 +97,13 @@ def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str], lists: Collec
         raise DataError(f"{source}: must be a pandas DataFrame, got {type(frame).__name__}")
     if not any(name.casefold() in names for names in SPLIT_NAMES.values()):
         raise DataError(f"{source}: a split is one of {', '.join(SPLIT_NAMES)}, got `{name}`")
-    require_columns(source, [str(column) for column in frame.columns], wanted)
+    names = [str(column) for column in frame.columns]
+    require_columns(source, names, wanted)
     if frame.empty:
         raise DataError(f"{source} has no rows")
     at = {str(column): column for column in frame.columns}
-    columns = {column: frame[at[column]].tolist() for column in wanted}
-    return raw_split(source, "iloc", np.arange(len(frame), dtype=np.int64), columns, lists=lists)
+    columns = {column: frame[at[column]].tolist() for column in with_groups(wanted, names)}
+    return raw_split(source, "iloc", np.arange(len(frame), dtype=np.int64), columns, wanted, lists=lists)
 
 
 def _nearest(path: Path) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from autoft.data import seal
 from autoft.data.files import file_digest, hasher, read_table, write_table
+from autoft.data.finding import Finding
+from autoft.data.leaks import without_leaks
 from autoft.data.load import load
-from autoft.data.repeated import repeated_rows
-from autoft.data.rows import SHOWN, Cell, Finding, RawSplit, listed
+from autoft.data.rows import Cell, RawSplit, listed
 from autoft.data.split import draw
 from autoft.data.targets import TargetRules, Targets
 from autoft.errors import DataError
@@ -68,12 +69,14 @@ class Rows(DataSummary):
     tables: Mapping[str, pa.Table]
     """By split, with the columns of rows.arrow."""
     findings: tuple[Finding, ...] = ()
-    """What is no error but should be known before a search."""
+    """What should be known before a search; those that are errors are for the caller to refuse."""
+    splits: Mapping[str, RawSplit] = field(default_factory=dict)
+    """The same rows by split as they were read, with where each one stands."""
 
     def write(self, folder: Path) -> PreparedData:
         """Writes `folder`/rows.arrow, atomically: the rows of training and validation."""
         write_table(pa.concat_tables([self.tables["train"], self.tables["validation"]]), folder / ROWS_FILE)
-        summary = {field.name: getattr(self, field.name) for field in fields(DataSummary)}
+        summary = {each.name: getattr(self, each.name) for each in fields(DataSummary)}
         return PreparedData(folder=folder, rows_digest=file_digest(folder / ROWS_FILE), **summary)
 
     def seal(self, folder: Path) -> None:
@@ -131,14 +134,13 @@ def examine(spec: DataSpec, rules: TargetRules, frames: Mapping[str, pd.DataFram
 
     Splits that the data come with are kept. Where none is held out, validation and test are drawn; where only
     a test split comes with them, validation is; where only validation does, there is no test split.
+    Rows that a later split has too are left out where `on_leak` says so (`leaks`).
     Raises DataError for everything about the data that the user has to fix.
     """
     loaded, dropped = _without_empties(load(spec, frames, _lists(spec, rules)), spec)
     loaded = {name: _cleaned(split, spec, rules) for name, split in loaded.items()}
-    splits = _with_drawn(loaded, spec, rules)
+    splits, leaks = without_leaks(_with_drawn(loaded, spec, rules), spec)
     targets = rules.fit_targets(splits, spec.target)
-    if spec.split.group:
-        _require_disjoint_groups(splits, spec.split.group)
     digest = _digest(splits, spec, targets)
     counts = {name: rules.occurrences(split.columns[spec.target], targets) for name, split in splits.items()}
     open_counts = {name: of_split for name, of_split in counts.items() if name != "test"}
@@ -158,8 +160,9 @@ def examine(spec: DataSpec, rules: TargetRules, frames: Mapping[str, pd.DataFram
         findings=(
             *(finding for split in loaded.values() for finding in split.findings),
             *rules.target_findings(spec.target, total),
-            *repeated_rows(splits, spec.inputs, spec.target),
+            *leaks,
         ),
+        splits=splits,
     )
 
 
@@ -239,23 +242,6 @@ def _drawn(train: RawSplit, shares: Mapping[str, float], spec: DataSpec, rules: 
         all_in_train=strata is not None and list(strata) == list(cells),
     )
     return chosen.astype(str)
-
-
-def _require_disjoint_groups(splits: Mapping[str, RawSplit], group: str) -> None:
-    """Given splits may break what drawn ones keep by construction."""
-    home: dict[Cell, str] = {}
-    shared: dict[str, str] = {}
-    for name, split in splits.items():
-        for value in dict.fromkeys(split.columns[group]):
-            if value in home:
-                shared[str(value)] = f"{home[value]} and {name}"
-            home.setdefault(value, name)
-    if shared:
-        examples = [f"`{value}` in {where}" for value, where in list(shared.items())[:SHOWN]]
-        raise DataError(
-            f"{len(shared)} groups of column `{group}` lie in more than one of the given splits "
-            f"({'; '.join(examples)}); move them, or remove data.split.group"
-        )
 
 
 def _digest(splits: Mapping[str, RawSplit], spec: DataSpec, targets: Targets) -> str:

@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
+from autoft.data.finding import Finding
 from autoft.errors import DataError
 
 Cell = str | tuple[str, ...] | None
@@ -18,14 +18,17 @@ def as_line(cell: Cell) -> str:
     return " ".join(" ".join(cell or ()).split() if isinstance(cell, tuple) else (cell or "").split())
 
 
+def quoted(cells: Sequence[Cell]) -> str:
+    """The cells of a row's inputs in quotes, cut to what an example needs."""
+    text = " | ".join(as_line(cell) for cell in cells)
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
+
+
 SHOWN = 5
 """How many lines or names an error lists before it says how many more there are."""
-
-
-class Finding(Protocol):
-    """What is no error but should be known before a night: a dataclass of the facts, in words by `str`."""
-
-    def __str__(self) -> str: ...
+EXAMPLES = 3
+"""How many rows a finding shows."""
+_SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class RawSplit:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def place(self, row: int) -> str:
+        """Where one row stands, as in `line 4 of train.csv`."""
+        return f"{self.unit} {self.numbers[row]} of {self.source}"
 
     def places(self, rows: np.ndarray) -> str:
         """The first few of these rows (a mask or indices), as in `lines 4, 9, 17 and 3 more`."""

@@ -1,31 +1,10 @@
 """Rows that a stray quote has made part of a cell, which is valid csv: a quoted cell may span lines."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
+from autoft.data.finding import Finding
 from autoft.data.rows import listed
-
-
-@dataclass(frozen=True)
-class SwallowedRows:
-    """Cells of a file that hold lines which look like rows of their own."""
-
-    source: str
-    lines: tuple[int, ...]
-    """The line that each row with such a cell begins on, 1-based."""
-    rows: tuple[int, ...]
-    """How many lines of that row look like rows of their own."""
-
-    def __str__(self) -> str:
-        n, cells = sum(self.rows), len(self.lines)
-        where = [f"{line} ({rows:,})" for line, rows in zip(self.lines, self.rows, strict=True)]
-        rows = "1 line that looks like a row is" if n == 1 else f"{n:,} lines that look like rows are"
-        inside = "a quoted cell at line" if cells == 1 else f"{cells:,} quoted cells at lines"
-        return (
-            f"{self.source}: {rows} inside {inside} {listed(where)}, so part of its text. Look for a stray "
-            'quote there; one that belongs to the text is doubled, as in ""'
-        )
 
 
 def swallowed_rows(
@@ -35,7 +14,7 @@ def swallowed_rows(
     lines: Sequence[int],
     wanted: Sequence[str],
     delimiter: str,
-) -> SwallowedRows | None:
+) -> Finding | None:
     """The cells of `records` with lines which look like rows; None where there is no such cell.
 
     A line looks like a row if it has as many fields as the header and, in a `wanted` column, a value that
@@ -63,7 +42,21 @@ def swallowed_rows(
     found = {i: n for i, n in counts.items() if n}
     if not found:
         return None
-    return SwallowedRows(source, tuple(lines[i] for i in found), tuple(found.values()))
+    return _finding(source, {lines[i]: n for i, n in found.items()})
+
+
+def _finding(source: str, rows: Mapping[int, int]) -> Finding:
+    """By the line that a row with such a cell begins on, how many lines in it look like rows of their own."""
+    n = sum(rows.values())
+    lines = "1 line that looks like a row is" if n == 1 else f"{n:,} lines that look like rows are"
+    inside = "a quoted cell at line" if len(rows) == 1 else f"{len(rows):,} quoted cells at lines"
+    where = listed([f"{line} ({count:,})" for line, count in rows.items()])
+    return Finding(
+        rule="swallowed rows",
+        said=f"{source}: {lines} inside {inside} {where}, so part of its text",
+        fix='Look for a stray quote there; one that belongs to the text is doubled, as in ""',
+        counts={"rows": n, "cells": len(rows)},
+    )
 
 
 def _lines(record: Sequence[str]) -> Iterator[str]:

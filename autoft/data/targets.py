@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from autoft.data.rows import Cell, Finding, RawSplit
+from autoft.data.finding import Finding
+from autoft.data.rows import Cell, RawSplit
 from autoft.spec.task import TaskSpec
 
 Targets = Mapping[str, Any]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from autoft.data.finding import Finding
 from autoft.data.prepare import Rows
 from autoft.kernel.model_summary import ModelSummary
 from autoft.kernel.pretrained import load_processor, resolve
@@ -20,7 +21,7 @@ _NO_LIMIT = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
-class CutRows:
+class _CutRows:
     """Rows that lose their end, at the largest `max_length` of a space."""
 
     columns: tuple[str, ...]
@@ -37,23 +38,25 @@ class CutRows:
     limit: int | None
     """Tokens that the model takes at most; None where it takes any number."""
 
-    def __str__(self) -> str:
+    def finding(self) -> Finding:
         n, cut = len(self.lengths), int((self.lengths > self.max_length).sum())
         looked = f" looked at ({self.rows:,} in all)" if n < self.rows else ""
         of = f" of {self.model}" if self.model else ""
-        return (
-            f"{' and '.join(f'`{column}`' for column in self.columns)}: {cut:,} of {n:,} rows{looked} "
-            f"({cut / n:.1%}) have more tokens{of} than max_length {self.max_length} and are cut there"
-            f"{self._columns()}. {self._keeping()}"
+        return Finding(
+            rule="cut rows",
+            said=f"{' and '.join(f'`{column}`' for column in self.columns)}: {cut:,} of {n:,} rows{looked} "
+            f"({cut / n:.1%}) have more tokens{of} than max_length {self.max_length} and are cut there",
+            fix=self._keeping(),
+            counts={"cut": cut, "rows": n, "max_length": self.max_length, "longest": int(self.lengths.max())},
+            examples=self._columns(),
         )
 
-    def _columns(self) -> str:
+    def _columns(self) -> tuple[str, ...]:
         """What each column of a pair has by itself."""
-        parts = [
+        return tuple(
             f"`{column}` alone in {(lengths > self.max_length).mean():.1%}, with up to {lengths.max():,}"
             for column, lengths in zip(self.columns, self.alone, strict=False)
-        ]
-        return f" ({'; '.join(parts)})" if parts else ""
+        )
 
     def _keeping(self) -> str:
         """Which `max_length` would keep most of them and all, as far as the model takes it."""
@@ -70,7 +73,7 @@ class CutRows:
         return f"Raise space.max_length to keep rows whole: {said}"
 
 
-def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> list[CutRows]:
+def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> list[Finding]:
     """What is cut of the training and validation rows at the largest `max_length`, for each model.
 
     Nothing where the task has no `max_length`.
@@ -97,7 +100,7 @@ def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> lis
             continue
         alone = tuple(task.encode(part, processor, rows.targets, whole).lengths for part in parts)
         found.append(
-            CutRows(
+            _CutRows(
                 columns=spec.data.inputs,
                 model=ref.name if len(spec.models) > 1 else None,
                 max_length=max_length,
@@ -105,6 +108,6 @@ def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> lis
                 alone=alone,
                 rows=rows.size("train") + rows.size("validation"),
                 limit=summary.token_limit,
-            )
+            ).finding()
         )
     return found

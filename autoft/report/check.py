@@ -13,6 +13,7 @@ from rich.console import Console
 from autoft.data.files import read_table
 from autoft.data.prepare import SPLITS, PreparedData, Rows, examine
 from autoft.errors import AutoftError
+from autoft.judge.preflight import preflight
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.cut import cut_rows
 from autoft.kernel.device import Precision
@@ -110,6 +111,11 @@ class _Check:
         """Prints a labeled line; the label is empty if the line continues the one above."""
         say(self.console, f"{label:<10} {text}", style)
 
+    def problem(self, label: str, text: object) -> None:
+        """Prints what a search would refuse."""
+        self.problems += 1
+        self.line(label, f"PROBLEM: {text}", style="red")
+
     def warn(self, text: object) -> None:
         """Prints a warning about the section above: no problem, but the user should know."""
         self.warnings += 1
@@ -120,8 +126,7 @@ class _Check:
         try:
             return section()
         except AutoftError as error:
-            self.problems += 1
-            self.line(label, f"PROBLEM: {error}", style="red")
+            self.problem(label, error)
             return None
 
     def data(self, scratch: Path) -> tuple[Rows, PreparedData]:
@@ -139,8 +144,13 @@ class _Check:
             counts = (f"{data.counts[s][label]:,}" for s in data.counts)
             add_row(table, one_line(label), *counts, f"{train[label] / whole:.1%}")
         self.console.print(table)
-        for finding in rows.findings:
-            self.warn(finding)
+        for finding in preflight(self.spec, rows):
+            if finding.severity == "error":
+                self.problem("", finding)
+            elif finding.severity == "warning":
+                self.warn(finding)
+            else:
+                self.line("", str(finding))
         return rows, data
 
     def fitted(self, data: PreparedData) -> tuple[StudySpec, tuple[ModelSummary, ...]]:

@@ -95,6 +95,8 @@ class DataForm(Form):
     split: SplitForm = Field(default_factory=SplitForm, examples=["split: {validation: 0.15, test: 0.15}"])
     on_empty: Literal["error", "drop"] = DataSpec.on_empty
     """What to do with rows whose input or target is empty."""
+    on_leak: Literal["error", "warn", "drop"] = DataSpec.on_leak
+    """What to do where rows of train or validation, or their groups, also stand in a later split."""
 
 
 class SearchForm(Form):

@@ -248,6 +248,7 @@ def _data(form: DataForm, base: Path) -> DataSpec:
         revision=form.revision,
         split=SplitSpec(**form.split.model_dump()),
         on_empty=form.on_empty,
+        on_leak=form.on_leak,
     )
 
 

@@ -60,6 +60,8 @@ class DataSpec:
     revision: str | None = None
     split: SplitSpec = field(default_factory=SplitSpec)
     on_empty: Literal["error", "drop"] = "error"
+    on_leak: Literal["error", "warn", "drop"] = "error"
+    """What is done where rows of train or validation, or their groups, also stand in a later split."""
 
 
 @dataclass(frozen=True)

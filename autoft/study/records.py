@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from autoft.data.finding import Finding
 from autoft.errors import StudyError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.measurement import Measurement
@@ -117,6 +118,8 @@ class StudyInfo:
     """The resolved space.yaml with environment variables unexpanded."""
     architectures: Mapping[str, str] = field(default_factory=dict)
     """The architecture of each model by name (`ModelSummary.build`)."""
+    findings: tuple[Finding, ...] = ()
+    """What was found in the rows before the first trial."""
     confirms: str | None = None
     """The study whose best configurations this one trains again on fresh seeds; None: it is a search."""
     confirmed: Confirmed | None = None
@@ -152,7 +155,8 @@ def read_info(study: optuna.Study) -> StudyInfo:
         "refitted": read_refitted(study),
         "tested": read_tested(study),
     }
-    return StudyInfo(**{**stored, "models": tuple(stored["models"]), **apart})
+    findings = tuple(Finding.from_json(each) for each in stored.get("findings", ()))
+    return StudyInfo(**{**stored, "models": tuple(stored["models"]), "findings": findings, **apart})
 
 
 def write_precision(study: optuna.Study, precision: Precision) -> None:

@@ -18,10 +18,10 @@ from sklearn.metrics import (
 )
 from torch.nn import functional
 
-from autoft.data.alike import likeness_hint, look_alikes
+from autoft.data.alike import likeness_hint
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded
-from autoft.data.rows import Cell, Finding, RawSplit, listed
+from autoft.data.rows import Cell, RawSplit, listed
 from autoft.data.targets import Targets
 from autoft.data.values import natural_order
 from autoft.errors import DataError
@@ -75,12 +75,6 @@ def label_counts(cells: Sequence[Cell], targets: Targets) -> dict[str, int]:
     """Rows of each label, those without any included."""
     counts = Counter(cells)
     return {label: counts[label] for label in targets["labels"]}
-
-
-def label_findings(column: str, counts: Mapping[str, int]) -> list[Finding]:
-    """Labels that look alike."""
-    alike = look_alikes(column, counts)
-    return [] if alike is None else [alike]
 
 
 def label_count(targets: Targets) -> int:

@@ -183,15 +183,6 @@ def test_nothing_left_after_dropping_is_an_error(tmp_path):
         prepare(replace(SPEC, on_empty="drop"), tmp_path, frames)
 
 
-def test_given_splits_that_share_a_group_are_refused(tmp_path):
-    frames = {
-        name: pd.DataFrame({"text": ["x", "y"], "queue": ["a", "b"], "customer": customers})
-        for name, customers in {"train": [1, 2], "validation": [3, 2]}.items()
-    }
-    with pytest.raises(DataError, match=r"1 groups of column `customer` .*`2` in train and validation"):
-        prepare(replace(SPEC, split=SplitSpec(group="customer")), tmp_path, frames)
-
-
 def test_rows_of_a_version_with_one_task_are_read_as_they_would_be_now(tmp_path):
     written = prepare(SPEC, tmp_path / "now", {"train": FRAME})
     rows = read_table(written.rows_path)

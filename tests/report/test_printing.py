@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from autoft.data.finding import Finding
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.report.cache_lines import tell as tell_cache
 from autoft.report.findings import tell as tell_findings
@@ -56,7 +57,8 @@ def test_names_reasons_and_errors_are_literal_everywhere(nasty, tmp_path):
     assert f"no {nasty}" in shown(lambda console: show_study(study, console))
     said = shown(lambda console: show_trial(study, 1, console))
     assert f"Traceback {nasty}" in said and f"said {nasty}" in said and f"{folder}/logs" in said
-    assert f"WARNING: {nasty}" in shown(lambda console: tell_findings([nasty], console))
+    found = Finding("rule", nasty, "Look there")
+    assert f"WARNING: {nasty}" in shown(lambda console: tell_findings([found], console))
     assert nasty in shown(lambda console: tell_cache(CachePlan((), (nasty,)), console))
 
 

@@ -188,6 +188,7 @@ data:
   target: good
   split: {validation: 0.2, test: 0, stratify: false, group: user, seed: 1}
   on_empty: drop
+  on_leak: warn
 objective: log_loss
 search: {sampler: {name: gp, n_startup_trials: 4}, pruner: none, seed: 7, evaluations_per_epoch: 2}
 budget: {trials: 9, time: 1h30m}
@@ -207,6 +208,7 @@ register: {name: night model, promote: never}
         "en",
     )
     assert (spec.data.inputs, spec.data.on_empty) == (("question", "answer"), "drop")
+    assert spec.data.on_leak == "warn"
     assert spec.search == SearchMethod(
         "gp", {"n_startup_trials": 4}, "none", {}, seed=7, evaluations_per_epoch=2.0
     )

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from autoft.data.finding import Finding
 from autoft.errors import StudyError
 from autoft.study.baselines import Baseline, write_baselines
 from autoft.study.identity import identity_of
@@ -139,6 +140,7 @@ def test_the_description_is_read_back(folder: Path) -> None:
         data={"digest": "abc", "counts": {"train": {"a": 3}}},
         versions={"torch": "2.13"},
         text="study: study\n",
+        findings=(Finding("copies", "3 rows are", "Drop them", {"train": 3}, ("line 2", "line 3"), "note"),),
     )
     write_info(study, info)
     assert read_info(find_study("study", folder)) == info

@@ -196,7 +196,7 @@ def test_the_order_of_a_row_s_labels_does_not_count():
         "validation": pd.DataFrame({"text": ["new"], "tags": [["a"]]}),
     }
     (finding,) = examine(DataSpec(inputs=("text",), target="tags"), TASK, frames).findings
-    assert (finding.rows, finding.relabeled) == (1, 0)
+    assert finding.counts == {"train": 1, "relabeled": 0}
 
 
 def test_rare_labels_are_in_every_split():

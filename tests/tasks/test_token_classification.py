@@ -274,7 +274,7 @@ def test_the_tags_are_o_and_two_of_each_type_whatever_occurs():
 def test_types_that_look_alike_are_told():
     rows = [(["a"], ["B-ORG"]), (["b"], ["B-Org"])]
     (finding,) = of_frames(rows, validation=[(["c"], ["O"])]).findings
-    assert "'ORG' (1) and 'Org' (1)" in str(finding)
+    assert "'ORG' in 1 row and 'Org' in 1 row" in str(finding)
 
 
 def test_rare_types_are_in_every_split():

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForSequenceClassification
 
+from autoft.data.alike import alike_labels
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded
 from autoft.data.rows import Cell, RawSplit
@@ -60,7 +61,7 @@ class MultiLabel:
     served = staticmethod(serve_texts)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
-    target_findings = staticmethod(classification.label_findings)
+    target_findings = staticmethod(alike_labels)
     outputs = staticmethod(classification.label_count)
     check_model = staticmethod(classification.any_model)
     baselines = BASELINES

@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow as pa
 from transformers import AutoModelForSequenceClassification
 
+from autoft.data.alike import alike_labels
 from autoft.data.encoded import Encoded
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
@@ -35,7 +36,7 @@ class TextClassification:
     strata = staticmethod(classification.label_strata)
     target_array = staticmethod(classification.label_numbers)
     occurrences = staticmethod(classification.label_counts)
-    target_findings = staticmethod(classification.label_findings)
+    target_findings = staticmethod(alike_labels)
     config_values = staticmethod(classification.config_values)
     outputs = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)

@@ -16,7 +16,8 @@ from transformers import AutoModelForSequenceClassification
 
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded
-from autoft.data.rows import Cell, Finding, RawSplit
+from autoft.data.finding import Finding
+from autoft.data.rows import Cell, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.errors import DataError, ModelError

@@ -14,9 +14,10 @@ from seqeval.metrics.sequence_labeling import get_entities
 from torch.nn import functional
 from transformers import AutoModelForTokenClassification
 
+from autoft.data.alike import alike_labels
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded, Ragged
-from autoft.data.rows import Cell, Finding, RawSplit
+from autoft.data.rows import Cell, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import WORDS, tokenize_words, tokenizer_fingerprint
 from autoft.errors import DataError
@@ -47,6 +48,7 @@ class TokenClassification:
     fingerprint = staticmethod(tokenizer_fingerprint)
     baselines = BASELINES
     linear = staticmethod(linear)
+    target_findings = staticmethod(alike_labels)
     outputs = staticmethod(classification.label_count)
     output_bias = staticmethod(classification.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
@@ -93,10 +95,6 @@ class TokenClassification:
         """Entities of each type."""
         counts = Counter(entity[0] for cell in cells for entity in get_entities(list(cell or ())))
         return {label[2:]: counts[label[2:]] for label in targets["labels"] if label.startswith("B-")}
-
-    def target_findings(self, column: str, occurrences: Mapping[str, int]) -> Sequence[Finding]:
-        """Types of entities that look alike."""
-        return classification.label_findings(column, occurrences)
 
     def config_values(self, targets: Targets) -> dict[str, Any]:
         """The tags; of a model for tokens the kind of problem is not asked."""

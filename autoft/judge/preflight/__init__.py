@@ -1,0 +1,33 @@
+"""What should be known of the rows before the first trial, each by a rule of its own."""
+
+from collections.abc import Sequence
+
+from autoft.data.finding import Finding
+from autoft.data.prepare import Rows
+from autoft.errors import DataError
+from autoft.judge.preflight.near import near_copies
+from autoft.judge.preflight.readable import readable_targets
+from autoft.judge.preflight.shares import far_shares
+from autoft.spec.study import StudySpec
+from autoft.spec.tasks import TASKS
+
+
+def preflight(spec: StudySpec, rows: Rows) -> tuple[Finding, ...]:
+    """What was found while the rows were read (`Rows.findings`), and what the other rules find in them.
+
+    Which rows are cut depends on the models: see `kernel.cut`.
+    """
+    data, target = spec.data, rows.tables["train"].schema.field("target").type
+    return (
+        *rows.findings,
+        *near_copies(rows.splits, data.inputs, data.target),
+        *readable_targets(rows.splits["train"], data.inputs, data.target, target),
+        *far_shares(rows.counts, TASKS[spec.task].occurrence),
+    )
+
+
+def require_no_errors(findings: Sequence[Finding]) -> None:
+    """Raises DataError with all findings that a search refuses (`data.on_leak: error`)."""
+    errors = [str(finding) for finding in findings if finding.severity == "error"]
+    if errors:
+        raise DataError("\n".join(errors))
