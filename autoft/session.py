@@ -113,6 +113,7 @@ def run_session(
     rows = examine(spec.data, find_task(spec.task), frames)
     found = preflight(spec, rows)
     require_no_errors(found)
+    rows = replace(rows, splits={})  # texts as Python has them take memory through the night
     spec, summary = fit_to_models(spec, rows.targets, rows.size("train"), rows.tables["train"])
     found = (*found, *cut_rows(spec, rows, summary))
     findings.tell(found, console)
