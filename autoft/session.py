@@ -19,7 +19,7 @@ from autoft.confirmation import confirm
 from autoft.data.files import replacing
 from autoft.data.prepare import PreparedData, examine
 from autoft.data.seal import move
-from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, fit_baselines, interruption
+from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, fit_baselines, interruption, report
 from autoft.errors import Interrupted, StudyError
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
@@ -183,6 +183,7 @@ def _search(
         whole = not stopped and error is None
         baselines = fit_baselines(searched, recorder, tell) if whole else None
         ending = conclude(searched, recorder, tell, stopped=stopped, baselines=baselines)
+        page = None if stopped else report(searched, recorder, tell)
         interrupted = trials_left(study, spec.budget) > 0 or searched.outstanding is not None
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0
@@ -210,6 +211,7 @@ def _search(
         promotion=ending.promotion,
         unrecorded=unrecorded,
         outstanding=searched.outstanding,
+        report=page,
     )
 
 
