@@ -13,6 +13,7 @@ from autoft.study.comparison import beside_baselines, refit_standing
 from autoft.study.cost import cost_of
 from autoft.study.records import TrialRecord, read_cache_plan
 from autoft.study.significance import Z
+from autoft.study.tested import Tested
 
 TRIVIAL = "trivial"
 """The baseline that hardly reads a row."""
@@ -71,7 +72,9 @@ def _sentences(reported: Reported) -> list[str]:
         said.append(f"{reported.confirmed.said} {registered}")
     elif reported.comparison is not None:
         said.append(reported.comparison.said)
-    if verdict := beside_baselines(reported.winner, info):
+    if reported.tested is not None:
+        said.append(reported.tested.said)
+    elif verdict := beside_baselines(reported.winner, info):
         said.append(verdict)
     if refitted := refit_standing(info, reported.trials):
         said.append(refitted.said)
@@ -82,19 +85,11 @@ def _sentences(reported: Reported) -> list[str]:
 
 def _scores(reported: Reported) -> Bars | None:
     """A bar each for the winner, the default and the baselines."""
-    winner, info = reported.winner, reported.info
-    if winner is None:
+    if reported.winner is None:
         return None
-    rows: list[tuple[str, float, float | None, str]] = [_of_trial("winner", winner)]
-    comparison = reported.comparison
-    if comparison is not None and comparison.is_default:
-        rows = [_of_trial("winner, the default", winner)]
-    elif comparison is not None:
-        rows.append(_of_trial("default", comparison.default))
-    scored = [each for each in info.baselines if each.failed is None]
-    rows += [(f"{each.name} baseline", each.metrics[info.objective], each.error, "") for each in scored]
-    ends = [score + sign * Z * (error or 0.0) for _, score, error, _ in rows for sign in (-1, 1)]
-    axis = Axis.around(ends)
+    info, tested = reported.info, reported.tested
+    split, rows = ("validation", _on_validation(reported)) if tested is None else ("test", _on_test(tested))
+    axis = Axis.around(score + sign * Z * (error or 0.0) for _, score, error in rows for sign in (-1, 1))
     bars = [
         Bar(
             name,
@@ -103,12 +98,12 @@ def _scores(reported: Reported) -> Bars | None:
             axis.at(score),
             axis.at(score + Z * (error or 0.0)),
             "winner" if index == 0 else "",
-            note or ("" if error is None else f"± {words.score(Z * error)}"),
+            "" if error is None else f"± {words.score(Z * error)}",
         )
-        for index, (name, score, error, note) in enumerate(rows)
+        for index, (name, score, error) in enumerate(rows)
     ]
-    validation = info.data.get("rows", {}).get("validation")
-    on = f" on {words.count(validation, 'validation row')}" if validation else ""
+    count = info.data.get("rows", {}).get(split)
+    on = f" on {words.count(count, f'{split} row')}" if count else ""
     better = "more" if info.direction == "maximize" else "less"
     caption = (
         f"{info.objective}{on}, {better} is better. The lines are 90 % intervals over the choice of rows."
@@ -116,9 +111,29 @@ def _scores(reported: Reported) -> Bars | None:
     return Bars(caption, ("", info.objective, "90 % interval"), bars)
 
 
-def _of_trial(name: str, trial: TrialRecord) -> tuple[str, float, float | None, str]:
+Score = tuple[str, float, float | None]
+"""Whose, what, and its standard error."""
+
+
+def _on_test(tested: Tested) -> list[Score]:
+    return [(each.name, each.metrics[tested.metric], each.error) for each in tested.contenders]
+
+
+def _on_validation(reported: Reported) -> list[Score]:
+    info, comparison = reported.info, reported.comparison
+    assert reported.winner is not None
+    if comparison is not None and comparison.is_default:
+        rows = [_of_trial("winner, the default", reported.winner)]
+    else:
+        rows = [_of_trial("winner", reported.winner)]
+        rows += [_of_trial("default", comparison.default)] if comparison is not None else []
+    scored = [each for each in info.baselines if each.failed is None]
+    return rows + [(f"{each.name} baseline", each.metrics[info.objective], each.error) for each in scored]
+
+
+def _of_trial(name: str, trial: TrialRecord) -> Score:
     error = next((each.error for each in trial.measurements if each.index == trial.best_index), None)
-    return f"{name}, trial {trial.number}", trial.score or 0.0, error, ""
+    return f"{name}, trial {trial.number}", trial.score or 0.0, error
 
 
 def _cost(reported: Reported) -> list[tuple[str, str]]:

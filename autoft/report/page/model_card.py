@@ -57,7 +57,10 @@ def _evaluation(reported: Reported) -> str:
     )
     said = [reported.confirmed.said] if reported.confirmed is not None else []
     said += [reported.comparison.said] if reported.comparison is not None and not said else []
-    said += [beside] if (beside := beside_baselines(winner, reported.info)) else []
+    if reported.tested is not None:
+        said.append(reported.tested.said)
+    elif beside := beside_baselines(winner, reported.info):
+        said.append(beside)
     refitted = refit_standing(reported.info, reported.trials)
     said += [refitted.said] if refitted is not None else []
     on = "On the validation rows, on which it was also chosen:"

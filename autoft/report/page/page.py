@@ -21,6 +21,7 @@ from autoft.report.page.parameters import importance, slices
 from autoft.report.page.reported import Reported
 from autoft.report.page.reproduce import reproduce
 from autoft.report.page.validation import Validation, validation_of, write_suspects
+from autoft.report.page.verdict import verdict
 from autoft.report.printing import visible
 from autoft.report.show import ShownStudy
 from autoft.study.layout import PAGE
@@ -76,6 +77,7 @@ def sections(reported: Reported, validation: Validation | None) -> list[Section]
         [] if validation is None else [mistakes.confusion(validation), mistakes.rows_to_look_at(validation)]
     )
     found = [
+        verdict(reported),
         confirmation(reported),
         curves(reported),
         importance(reported),

@@ -6,10 +6,11 @@ from functools import cached_property
 from pathlib import Path
 
 from autoft.report.show import ShownStudy
-from autoft.study.comparison import Comparison, compare, standing, winner_of
+from autoft.study.comparison import Comparison, compare, standing, tested_standing, winner_of
 from autoft.study.confirmed import Confirmed
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.storage import Study
+from autoft.study.tested import Tested
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Reported:
     def confirmed(self) -> Confirmed | None:
         """What a confirmation has found, while it stands."""
         return standing(self.info.confirmed, self.trials, self.info.direction)
+
+    @cached_property
+    def tested(self) -> Tested | None:
+        """What the test rows have said of the winner."""
+        return tested_standing(self.info, self.trials)
 
     def kind(self, trial: TrialRecord) -> str:
         """How a trial is drawn (`blocks.Mark.kind`)."""

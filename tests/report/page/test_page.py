@@ -11,8 +11,10 @@ from autoft.report.page.first_screen import first_screen
 from autoft.report.page.page import render, sections, write_page
 from autoft.report.page.reported import Reported
 from autoft.report.page.validation import validation_of
+from autoft.study import tested
 from autoft.study.confirmed import Compared, Confirmed, Lead
 from autoft.study.records import read_trials
+from autoft.tasks.breakdown import Breakdown
 
 from .small_study import HOSTILE, shown_of
 
@@ -98,6 +100,45 @@ def test_a_winner_no_better_than_the_trivial_baseline_has_learned_nothing(study,
     assert first_screen(found).answer.startswith(
         "Nothing was learned: macro_f1 0.8678 of trial 8 is not better"
     )
+
+
+def test_a_verdict_on_test_rows_comes_first_and_its_scores_are_shown(study, folder):
+    shown = shown_of(study, folder)
+    best = Reported(study, shown).winner
+    contenders = (
+        tested.Contender("winner", {"macro_f1": 0.8}, 0.02),
+        tested.Contender("trivial", {"macro_f1": 0.3}, 0.01, low=0.45, high=0.55),
+    )
+    breakdown = Breakdown({"<i>": {"precision": 0.5, "recall": 0.25, "f1": 0.3333, "support": 4.0}})
+    found = tested.Tested(
+        trial=best.number,
+        seed=best.seed,
+        refit=False,
+        model_uri="models:/study/1",
+        metric="macro_f1",
+        digest=shown.info.data["digest"],
+        rows=7,
+        opened=2,
+        contenders=contenders,
+        breakdown=breakdown,
+        objection=None,
+        said="On the test rows it is better.",
+    )
+    reported = Reported(study, replace(shown, info=replace(shown.info, tested=found)))
+    first = first_screen(reported)
+    assert first.sentences == ["On the test rows it is better."]
+    assert [(bar.name, bar.value, bar.note) for bar in first.scores.bars] == [
+        ("winner", "0.8000", "± 0.0328"),
+        ("trivial", "0.3000", "± 0.0164"),
+    ]
+    section = sections(reported, None)[0]
+    assert (section.title, section.summary) == (
+        "Verdict on the sealed test",
+        "test rows opened 2 times so far",
+    )
+    assert section.parts[1].rows[1] == ("trivial", "0.3000", "0.0100", "+0.4500 to +0.5500")
+    assert section.parts[2].rows == [("<i>", "0.5000", "0.2500", "0.3333", "4")]
+    assert "<i>" not in render(reported, None)
 
 
 @pytest.mark.parametrize(
