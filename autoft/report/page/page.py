@@ -20,7 +20,7 @@ from autoft.report.page.model_card import model_card
 from autoft.report.page.parameters import importance, slices
 from autoft.report.page.reported import Reported
 from autoft.report.page.reproduce import reproduce
-from autoft.report.page.validation import Validation, validation_of, write_suspects
+from autoft.report.page.validation import SUSPECTS_FILE, Validation, validation_of, write_suspects
 from autoft.report.page.verdict import verdict
 from autoft.report.printing import visible
 from autoft.report.show import ShownStudy
@@ -42,6 +42,8 @@ def write_page(study: Study, shown: ShownStudy) -> Path:
     validation = validation_of(reported)
     if validation is not None:
         write_suspects(reported, validation)
+    else:
+        (shown.folder / SUSPECTS_FILE).unlink(missing_ok=True)  # of an earlier winner
     with replacing(shown.folder / PAGE) as temporary:
         temporary.write_text(render(reported, validation), encoding="utf-8")
     return shown.folder / PAGE

@@ -86,6 +86,14 @@ def test_likely_mislabeled_rows_are_beside_the_page(study, folder):
     assert [row[:3] for row in rows[1:]] == [[f"{HOSTILE} row 15", "bill<b>", "other"]]
 
 
+def test_suspects_of_an_earlier_winner_do_not_stay(study, folder):
+    shown = shown_of(study, folder)
+    write_page(study, shown)
+    assert (folder / "suspects.csv").exists()
+    write_page(study, replace(shown, trials=[each for each in shown.trials if each.state != "COMPLETE"]))
+    assert not (folder / "suspects.csv").exists()
+
+
 def test_a_running_search_has_a_leader_and_says_that_it_runs(study, folder):
     first = first_screen(Reported(study, shown_of(study, folder, searched=True)))
     assert " leads with " in first.answer
