@@ -13,7 +13,7 @@ from autoft.study.comparison import beside_baselines, refit_standing
 from autoft.study.cost import cost_of
 from autoft.study.records import TrialRecord, read_cache_plan
 from autoft.study.significance import Z
-from autoft.study.tested import Tested
+from autoft.study.tested import DEFAULT, WINNER, Tested
 
 TRIVIAL = "trivial"
 """The baseline that hardly reads a row."""
@@ -56,6 +56,11 @@ def _answer(reported: Reported) -> str:
         return (
             f"Nothing was learned: {info.objective} {words.score(winner.score)} of trial {winner.number} is "
             f"not better by more than noise than {without}, which needs no model."
+        )
+    if reported.tested is not None:
+        return (
+            f"Trial {winner.number} wins with {info.objective} {words.score(reported.tested.score)} on the "
+            f"sealed test, {words.score(winner.score)} on validation rows."
         )
     verb = "leads" if reported.shown.searched else "wins"
     confirmed = ", confirmed on fresh seeds" if reported.confirmed is not None else ""
@@ -116,7 +121,14 @@ Score = tuple[str, float, float | None]
 
 
 def _on_test(tested: Tested) -> list[Score]:
-    return [(each.name, each.metrics[tested.metric], each.error) for each in tested.contenders]
+    return [
+        (
+            each.name + ("" if each.name in (WINNER, DEFAULT) else " baseline"),
+            each.metrics[tested.metric],
+            each.error,
+        )
+        for each in tested.contenders
+    ]
 
 
 def _on_validation(reported: Reported) -> list[Score]:

@@ -46,6 +46,7 @@ def rows_to_look_at(validation: Validation) -> Section | None:
         parts.append(
             "By confident learning (arXiv 1911.00068): the winner, which was not trained on these rows, is "
             "as sure of another label as in rows that have that one. The numbers are its probabilities. "
+            "A weak winner suspects good labels too. "
             f"All of these rows are in {SUSPECTS_FILE} beside this page."
         )
         rows = [_row(validation, each.row, each.suggested) for each in suspected[:SHOWN]]

@@ -137,8 +137,10 @@ def test_a_verdict_on_test_rows_comes_first_and_its_scores_are_shown(study, fold
     assert first.sentences == ["On the test rows it is better."]
     assert [(bar.name, bar.value, bar.note) for bar in first.scores.bars] == [
         ("winner", "0.8000", "± 0.0328"),
-        ("trivial", "0.3000", "± 0.0164"),
+        ("trivial baseline", "0.3000", "± 0.0164"),
     ]
+    validation = f"{best.score:.4f} on validation rows"
+    assert first.answer == f"Trial {best.number} wins with macro_f1 0.8000 on the sealed test, {validation}."
     section = sections(reported, None)[0]
     assert (section.title, section.summary) == (
         "Verdict on the sealed test",
