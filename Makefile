@@ -23,7 +23,7 @@ check: .venv/installed
 # What needs no search, no server, no pretrained model and no kills, for a change at hand.
 test-fast: .venv/installed
 	$(BIN)/pytest --numprocesses 2 tests/spec tests/data tests/report tests/study \
-	  --ignore tests/study/ray_tune --ignore tests/report/test_check.py \
+	  --ignore tests/study/ray_tune --ignore tests/report/test_check.py --ignore tests/report/page/test_browser.py \
 	  -k "not killed_at_any_write and not others_ended_while"
 
 # Everything.

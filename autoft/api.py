@@ -240,16 +240,26 @@ def full_request(study: str | Path, changes: Mapping[str, Any], overrides: Seque
         StudyError: a study given by its name has no copy of its request here.
         SpecError: the request with the changes is wrong.
     """
+    given, base = document_of(study)
+    # Sections that use environment variables or files beside the request are ignored.
+    kept = {key: value for key, value in given.items() if key not in ("tracking", "resources")}
+    name = {} if "study" in kept else {"study": Path(study).stem}
+    return read_spec({**kept, **name, **changes}, overrides, in_memory_data=True, base=base)
+
+
+def document_of(study: str | Path) -> tuple[dict[str, Any], Path]:
+    """The request as it was written, and the folder in which its paths begin.
+
+    Raises:
+        StudyError: a study given by its name has no copy of its request here.
+    """
     from autoft.study.request_folder import read_request_folder
 
     given = _document(Path(study)) if is_file(study) else _copy(study)
     if given is None:
         raise StudyError(f"study {str(study)!r}: its request is not kept here; give its space.yaml")
     base = Path(study).absolute().parent if is_file(study) else read_request_folder(*find(study))
-    # Sections that use environment variables or files beside the request are ignored.
-    kept = {key: value for key, value in given.items() if key not in ("tracking", "resources")}
-    name = {} if "study" in kept else {"study": Path(study).stem}
-    return read_spec({**kept, **name, **changes}, overrides, in_memory_data=True, base=base)
+    return given, base
 
 
 def _copy(study: str | Path) -> dict[str, Any] | None:

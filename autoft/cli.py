@@ -316,6 +316,23 @@ def show(study: Study, trial: Annotated[int | None, typer.Argument(help="A trial
 
 
 @app.command()
+def report(study: Study) -> None:
+    """Write what a search has found, so far or at its end, as one HTML file; print its path."""
+    from autoft import control
+
+    typer.echo(control.report(study))
+
+
+@app.command()
+def refine(study: Study) -> None:
+    """Write the next space: narrowed to where a study's best trials lie, beside its space.yaml."""
+    from autoft.refine import refine as write
+
+    path = write(study)
+    typer.echo(f"{path}\nautoft check {path}")
+
+
+@app.command()
 def ui(
     study: Annotated[str | None, typer.Argument(help="A study's name, or its space.yaml.")] = None,
 ) -> None:

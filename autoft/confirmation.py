@@ -27,10 +27,8 @@ from autoft.study.requests import forget_stop
 from autoft.study.storage import MissingStudyError, find_study, study_id, trials_left
 from autoft.tasks.find import find_task
 from autoft.tracking.recorder import Recorder
-from autoft.winner import Searched
+from autoft.winner import Searched, kept_answers
 
-ANSWERS = "answers"
-"""The folder in that of the replicas: what each answers to the validation rows."""
 PUBLISH_PATIENCE_S = 60.0
 """How long to wait for a tracking server, from one published replica to the next."""
 
@@ -190,14 +188,8 @@ def _same(trial: TrialRecord, default: TrialRecord | None) -> bool:
 
 def _answers(replicas: Searched, replica: TrialRecord, console: Console) -> Answers:
     """What a replica answers to the validation rows; asked once."""
-    path = replicas.folder / ANSWERS / f"replica-{replica.number:04d}.npz"
-    known = answers.load(path)
-    if known is not None:
-        return known
-    predictions, encoded = replicas.answered(replica, partial(say, console, wrap=True))
-    found = Answers(predictions, encoded.targets)
-    answers.save(path, found)
-    return found
+    path = answers.path_of(replicas.folder, "replica", replica.number)
+    return kept_answers(path, lambda: replicas.answered(replica, partial(say, console, wrap=True)))
 
 
 def _keep_one_checkpoint(searched: Searched, replicas: Searched) -> None:

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoft.api import find, full_request, is_file, later, request_of, study_tracking_uri
+from autoft.api import find, full_request, is_file, later, read_study, request_of, study_tracking_uri
 from autoft.data.prepare import read_prepared
 from autoft.errors import AutoftError, StudyError
 from autoft.report import words
 from autoft.spec.read import read_spec
 from autoft.spec.study import Tracking
 from autoft.study.comparison import winner_of
-from autoft.study.layout import DATA
+from autoft.study.layout import DATA, PAGE
 from autoft.study.lock import hold_session, searched_by
 from autoft.study.records import TrialRecord, read_info, read_trial, read_trials
 from autoft.study.requests import request_end, request_stop
@@ -78,6 +78,24 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
     return f"Queued for study {found.study_name}: {', '.join(assignments)}. It is the next trial that starts."
 
 
+def report(study: str | Path) -> Path:
+    """Writes the report of a study as it stands, at any time; returns its path.
+
+    Raises:
+        StudyError: there is no such study, or its folder does not take the report.
+    """
+    from autoft.report.page.page import write_page  # scikit-learn comes with it
+
+    found, folder = find(study)
+    with clear_storage_errors(found.study_name):
+        try:
+            return write_page(found, read_study(study))
+        except OSError as error:
+            raise StudyError(
+                f"{folder} does not take the report: {error.strerror}; make room there"
+            ) from error
+
+
 def sync(study: str | Path, uri: str | None = None) -> str:
     """Publishes the whole study with its model, to its own tracking store or to `uri`; keeps what is there.
 
@@ -109,6 +127,8 @@ def sync(study: str | Path, uri: str | None = None) -> str:
         model_uri, unrecorded = _publish_model(study, found, folder, tracking)
         if model_uri is not None:
             recorder.registered(model_uri)
+    if (page := folder / PAGE).exists():
+        recorder.reported(page)
     unrecorded = recorder.close(0.0 if unrecorded else SYNC_PATIENCE_S, interrupted=left) or unrecorded
     if unrecorded is not None:
         raise StudyError(unrecorded)

@@ -1,15 +1,20 @@
 """The end of a session: publishes finished trials and registers the winner, in the time that is left."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from autoft.errors import AutoftError, Interrupted
 from autoft.judge.baselines import FittedBaselines
 from autoft.report import words
+from autoft.report.page.page import write_page
+from autoft.report.show import ShownStudy
 from autoft.signals import alarm, left_s
 from autoft.study.baselines import read_baselines, write_baselines
+from autoft.study.records import read_info, read_trials
 from autoft.study.storage import TROUBLE
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.recorder import Recorder
@@ -88,18 +93,40 @@ def fit_baselines(
     Whatever happens, the winner stands without them; the next session of the study tries again.
     """
     fitted, there = None, bool(read_baselines(searched.study))
-    try:
+    with _or_left_out("baselines", "they are left out; the same command fits them", say):
         if searched.winner() is not None and (not there or is_due(searched)):
             say("baselines: fitting simple models, to be held against the winner")
             fitted = searched.fit_baselines()
             write_baselines(searched.study, fitted.scored)
             recorder.catch_up([])
-    except KeyboardInterrupt:
-        say("baselines: interrupted, so they are left out; the same command fits them")
-    except Exception as error:
-        _LOG.info("the baselines are left out", exc_info=True)
-        say(f"baselines: left out, because of {type(error).__name__}: {error}")
     return fitted
+
+
+def report(searched: Searched, recorder: Recorder, say: Callable[[str], None]) -> Path | None:
+    """Writes the study's report, with what the winner answers to the validation rows, and publishes it.
+
+    Returns its path; None if it could not be written. Whatever happens, the winner stands without it.
+    """
+    study, folder, name = searched.study, searched.folder, searched.spec.study
+    with _or_left_out("report", f"it is left out; autoft report {name} writes it", say):
+        with _or_left_out("the winner's answers", "they are left out of the report", say):
+            searched.keep_answers()
+        shown = ShownStudy(read_info(study), read_trials(study), folder, searched=False)
+        page = write_page(study, shown)
+        recorder.reported(page)
+        return page
+    return None
+
+
+@contextmanager
+def _or_left_out(what: str, interrupted: str, say: Callable[[str], None]) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"{what}: interrupted, so {interrupted}")
+    except Exception as error:
+        _LOG.info("%s: left out", what, exc_info=True)
+        say(f"{what}: left out, because of {type(error).__name__}: {error}")
 
 
 def close(recorder: Recorder, ending: Ending, *, stopped: bool, interrupted: bool) -> str | None:

@@ -20,7 +20,7 @@ from autoft.data.files import replacing
 from autoft.data.finding import Finding
 from autoft.data.prepare import PreparedData, examine
 from autoft.data.seal import move
-from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, fit_baselines, interruption
+from autoft.ending import INTERRUPTED_PATIENCE_S, close, conclude, fit_baselines, interruption, report
 from autoft.errors import Interrupted, StudyError
 from autoft.judge.preflight import preflight, require_no_errors
 from autoft.kernel.boundary.decide import plan_cache
@@ -189,6 +189,7 @@ def _search(
         whole = not stopped and error is None
         baselines = fit_baselines(searched, recorder, tell) if whole else None
         ending = conclude(searched, recorder, tell, stopped=stopped, baselines=baselines)
+        page = None if stopped else report(searched, recorder, tell)
         interrupted = trials_left(study, spec.budget) > 0 or searched.outstanding is not None
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0
@@ -216,6 +217,7 @@ def _search(
         promotion=ending.promotion,
         unrecorded=unrecorded,
         outstanding=searched.outstanding,
+        report=page,
     )
 
 

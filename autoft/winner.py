@@ -19,6 +19,8 @@ from autoft.data.overlap import row_digests
 from autoft.data.prepare import PreparedData
 from autoft.data.targets import Targets
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
+from autoft.judge import answers
+from autoft.judge.answers import Answers
 from autoft.judge.baselines import FittedBaselines, fit
 from autoft.judge.replicas import name_of, request_of
 from autoft.kernel.boundary.plan import CachePlan
@@ -279,12 +281,24 @@ class Searched:
 
     def answered(self, trial: TrialRecord, say: Callable[[str], None]) -> Answered:
         """What the trial's model answers to the validation rows; trained again like `fine_tuned`."""
+        return self._or_again(self._answered, trial, say)
 
-        def on_validation(trial: TrialRecord) -> Answered:
-            rows, _, _, answered = self._loaded(trial)
-            return answered(_of_split(rows, "validation"), self.prepared.targets)
+    def _answered(self, trial: TrialRecord) -> Answered:
+        """The same; raises ModelError if the checkpoint cannot be used."""
+        rows, _, _, answered = self._loaded(trial)
+        return answered(_of_split(rows, "validation"), self.prepared.targets)
 
-        return self._or_again(on_validation, trial, say)
+    def keep_answers(self) -> None:
+        """Keeps what the model with the winner's score answers to the validation rows, for the report.
+
+        Raises ModelError if its checkpoint cannot be used: for that it is not trained again.
+        """
+        best = self.winner()
+        if best is None:
+            return
+        owner, trial = self.chosen(best)
+        path = answers.path_of(owner.folder, "trial" if owner is self else "replica", trial.number)
+        kept_answers(path, lambda: owner._answered(trial))
 
     def _or_again(
         self, made: Callable[[TrialRecord], T], trial: TrialRecord, say: Callable[[str], None]
@@ -379,6 +393,17 @@ class Searched:
 
     def _checkpoint_of(self, trial: TrialRecord) -> Path:
         return self.folder / (trial.checkpoint or "")
+
+
+def kept_answers(path: Path, ask: Callable[[], Answered]) -> Answers:
+    """What the file at `path` holds; if it is not there, what `ask` gives, which is written."""
+    known = answers.load(path)
+    if known is not None:
+        return known
+    predictions, encoded = ask()
+    found = Answers(predictions, encoded.targets)
+    answers.save(path, found)
+    return found
 
 
 def _of_split(rows: pa.Table, split: str) -> pa.Table:

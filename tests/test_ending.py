@@ -10,11 +10,17 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from autoft import ending, signals
-from autoft.ending import Ending, conclude, fit_baselines, interruption
+from autoft.ending import Ending, conclude, fit_baselines, interruption, report
+from autoft.errors import ModelError
 from autoft.signals import gently, handle_signals
 from autoft.study.baselines import Baseline, read_baselines
+from autoft.study.identity import identity_of
+from autoft.study.records import write_info
+from autoft.study.storage import open_study
 from autoft.tracking.aliases import Promotion
 
+from .report.records import info
+from .study.scripted import make_spec
 from .test_winner import BEST
 
 FIRST = Promotion("champion", "if_better", "became the champion, because there was none.")
@@ -118,6 +124,32 @@ def test_where_nothing_is_complete_nothing_is_registered():
 )
 def test_who_ends_it_at_once_is_told_that_it_is_not_registered_as_far_as_is_known(winner, said):
     assert interruption(Searched(winner)).said == said
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (OSError(28, "No space left"), "report: left out, because of OSError: [Errno 28] No space left"),
+        (KeyboardInterrupt(), "report: interrupted, so it is left out; autoft report study writes it"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_told_and_ends_nothing(tmp_path, raised, said):
+    told, spec = [], make_spec()
+    study = open_study(spec, tmp_path, identity_of(spec, "digest"))
+    write_info(study, info())
+
+    class Recorder:
+        def reported(self, page):
+            raise raised
+
+    class Searched:
+        def keep_answers(self):
+            raise ModelError("its checkpoint is gone")
+
+    searched = Searched()
+    searched.study, searched.folder, searched.spec = study, tmp_path, spec
+    assert report(searched, Recorder(), told.append) is None
+    assert told == ["the winner's answers: left out, because of ModelError: its checkpoint is gone", said]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -65,6 +67,22 @@ def test_what_stays_on_disk_is_what_one_may_want_again(folder):
     assert not list(study.rglob("*states*"))  # a study that has met its budget reads no hidden states
     assert len(list(study.glob("checkpoints/*.safetensors"))) <= 4  # of the best three and of the default
     assert len(list(study.glob("logs/trial-*.log"))) == 4
+
+
+def test_the_report_is_of_the_winner_and_an_artifact_of_the_study_too(folder, searched):
+    _, ran = searched
+    page = folder / "studies" / "quickstart" / "report.html"
+    assert "\nreport     studies/quickstart/report.html\n" in ran.out
+    best = autoft.best_config("quickstart")
+    (answer,) = re.findall("<h1>(.*)</h1>", page.read_text())
+    assert answer.startswith(f"Trial {best.trial} wins with macro_f1 0.")
+    assert answer.endswith(f" on the sealed test, {best.value:.4f} on validation rows.")
+    assert all(title in page.read_text() for title in ("<h2>Confusion</h2>", "<h2>Rows to look at</h2>"))
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("quickstart")
+    (parent,) = client.search_runs([experiment.experiment_id], "tags.`autoft.role` = 'study'")
+    copy = client.download_artifacts(parent.info.run_id, "report.html", str(folder))
+    assert Path(copy).read_text() == page.read_text()
 
 
 def test_mlflow_has_a_child_run_for_each_trial_and_objective_on_complete_ones_only(folder):

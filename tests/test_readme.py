@@ -102,6 +102,7 @@ def test_the_output_that_is_shown_is_of_this_version(searched):
         "Study quickstart: ",
         "champion   trial ",
         "model      models:/quickstart/",
+        "report     studies/quickstart/report.html",
         "autoft show ",
     ):
         assert (f"\n{start}" in example, f"\n{start}" in ran.out) == (True, True)

@@ -1,9 +1,9 @@
-"""What a replica answers to the validation rows, kept in a small file: its checkpoint may go then."""
+"""What a model answers to the validation rows, kept in a small file: its checkpoint may go then."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,12 +15,17 @@ from autoft.tasks.protocol import Predictions
 
 @dataclass(frozen=True)
 class Answers:
-    """What one replica answers."""
+    """What one trial or replica answers."""
 
     predictions: Predictions
     """Of n rows."""
     targets: Mapping[str, Array]
-    """Of the same rows, as this replica took them."""
+    """Of the same rows, as its model took them."""
+
+
+def path_of(folder: Path, of: Literal["trial", "replica"], number: int) -> Path:
+    """The file of one trial or replica; `folder` is its study's."""
+    return folder / "answers" / f"{of}-{number:04d}.npz"
 
 
 def save(path: Path, answers: Answers) -> None:

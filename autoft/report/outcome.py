@@ -1,7 +1,9 @@
 """What is said at the end of a search."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -36,6 +38,8 @@ class Outcome:
     """The alias of its model in the registry, and why; None if it is not there."""
     outstanding: str | None = None
     """That a confirmation or a refit is due and has not ended, in words; else None."""
+    report: Path | None = None
+    """The page with all of it; None if there is none."""
 
     @property
     def total(self) -> int:
@@ -45,7 +49,7 @@ class Outcome:
     @property
     def ended(self) -> int:
         """The number of trials that are COMPLETE, PRUNED or FAIL, over all sessions."""
-        return sum(trial.state in _STATES for trial in self.trials)
+        return sum(trial.state in words.ENDED for trial in self.trials)
 
     def count(self, state: str) -> int:
         """The number of trials in that state, over all sessions."""
@@ -78,6 +82,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         print_scores(outcome.info, winner, comparison, console, alias)
         model = outcome.best.model_uri or "not registered"
         say(console, f"model      {model}", wrap=True)
+    if outcome.report is not None:
+        say(console, f"report     {os.path.relpath(outcome.report)}", wrap=True)
     if outcome.unrecorded:
         say(console, f"\nnot recorded: {outcome.unrecorded}", "yellow", wrap=True)
     say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
@@ -94,12 +100,9 @@ def print_promotion(best: Best | None, promotion: Promotion | None, console: Con
         say(console, f"\n{promotion.said_of(best.model_uri)}")
 
 
-_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-
-
 def _progress(outcome: Outcome) -> str:
     """How much of its budget the study has used, in a sentence."""
-    counts = ", ".join(f"{n} {word}" for state, word in _STATES.items() if (n := outcome.count(state)))
+    counts = words.states(trial.state for trial in outcome.trials)
     name, counted = outcome.info.name, f" ({counts})" if counts else ""
     if outcome.ended < outcome.total:
         done = f"{name} has {outcome.ended} of {words.count(outcome.total, 'trial')}{counted}"

@@ -41,7 +41,12 @@ def say(console: Console, text: str, style: str = "", *, wrap: bool = False) -> 
 
 def literal(text: str, style: str = "") -> Text:
     """`text` unchanged, except that control characters become escapes such as `\\x1b`."""
-    return Text(text.translate(_ESCAPES), style)
+    return Text(visible(text), style)
+
+
+def visible(text: str) -> str:
+    """`text` with escapes for control characters."""
+    return text.translate(_ESCAPES)
 
 
 def new_table(*headings: str, left: tuple[str, ...] = ()) -> Table:

@@ -1,6 +1,6 @@
 """How numbers, durations and parameters are written for a user, the same everywhere."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from autoft.spec.space import Value
 from autoft.study.start import DEFAULT, FIRST, LEARNED, SHALLOW
@@ -54,3 +54,13 @@ def count(n: int, noun: str) -> str:
     """`1 trial`, `2 trials`, `1,204 rows`, `2 boundaries`."""
     plural = f"{noun[:-1]}ies" if noun.endswith("ary") else f"{noun}s"
     return f"{n:,} {noun if n == 1 else plural}"
+
+
+def states(of: Iterable[str]) -> str:
+    """The states of ended trials, counted: `8 complete, 16 pruned`."""
+    counted = list(of)
+    return ", ".join(f"{n} {word}" for state, word in ENDED.items() if (n := counted.count(state)))
+
+
+ENDED = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+"""A word for each state of an ended trial."""

@@ -70,10 +70,8 @@ def unfinished(study: optuna.Study, budget: Budget) -> str | None:
     left = trials_left(study, budget)
     if left == 0:
         return None
-    if budget.gpu_hours is not None:
-        by_trial, wasted = _gpu_seconds(study)
-        if sum(by_trial.values()) + wasted >= 3600 * budget.gpu_hours:
-            return None
+    if budget.gpu_hours is not None and gpu_seconds(study) >= 3600 * budget.gpu_hours:
+        return None
     return f"{budget.trials - left} of {budget.trials} trials"
 
 
@@ -86,11 +84,16 @@ def limit_reached(study: optuna.Study, budget: Budget) -> Limit | None:
 
     A session that a user stopped is not asked about.
     """
-    if budget.gpu_hours is not None:
-        spent, wasted = _gpu_seconds(study)
-        if budget.time_s is None or sum(spent.values()) + wasted >= 3600 * budget.gpu_hours:
-            return "gpu_hours"
+    hours = budget.gpu_hours
+    if hours is not None and (budget.time_s is None or gpu_seconds(study) >= 3600 * hours):
+        return "gpu_hours"
     return None if budget.time_s is None else "time"
+
+
+def gpu_seconds(study: optuna.Study) -> float:
+    """GPU seconds of all trials so far."""
+    by_trial, wasted = _gpu_seconds(study)
+    return sum(by_trial.values()) + wasted
 
 
 def _gpu_seconds(study: optuna.Study) -> tuple[dict[int, float], float]:

@@ -123,6 +123,17 @@ class Comparison:
             f"standard error {error_of_difference(self.winner, self.default):.4f}."
         )
 
+    @property
+    def said(self) -> str:
+        """The verdict, also if the winner is better by more than noise; the fact alone if that is unknown."""
+        error = error_of_difference(self.winner, self.default)
+        if self.verdict is not None or error is None:
+            return self.verdict or self.fact
+        return (
+            f"The winner is better than the default (trial {self.default.number}) by more than noise: "
+            f"{self.winner.score:.4f} against {self.default.score:.4f}, standard error {error:.4f}."
+        )
+
 
 def compare(winner: "TrialRecord | None", trials: Sequence["TrialRecord"]) -> Comparison | None:
     """Compares the winner with the default among `trials`; None without a winner or a complete default."""

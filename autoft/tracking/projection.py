@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
@@ -230,6 +231,10 @@ class Projection:
                 self.baselines[each.name] = baselines.project(
                     self.client, self.experiment_id, wanted, each, run
                 )
+
+    def attach(self, file: Path) -> None:
+        """Makes the file an artifact of the parent; one of its name is replaced."""
+        self.client.log_artifact(self.parent_id, str(file))
 
     def end(self, interrupted: bool = False) -> None:
         """Marks the parent's run as finished or interrupted; a later session continues it."""

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
@@ -61,6 +62,7 @@ class Recorder:
         self._trouble: str | None = None
         self._refused: dict[int, str] = {}
         self._model_uri: str | None = None
+        self._report: Path | None = None
         self._seen: dict[int, TrialRecord] = {}
         self._projection: Projection | None = None
         self._thread = threading.Thread(target=self._work, name="autoft-recorder", daemon=True)
@@ -89,6 +91,13 @@ class Recorder:
         """Notes that the winner's model is registered as `model_uri`, for the parent's description."""
         with self._changed:
             self._model_uri = model_uri
+            self._parent_is_dirty = True
+            self._changed.notify_all()
+
+    def reported(self, report: Path) -> None:
+        """Publishes the file as an artifact of the study's run."""
+        with self._changed:
+            self._report = report
             self._parent_is_dirty = True
             self._changed.notify_all()
 
@@ -197,6 +206,9 @@ class Recorder:
                     self._changed.notify_all()
             projection.info = self._read_info()  # a confirmation may have ended since
             projection.conclude([self._seen[number] for number in sorted(self._seen)], self._model_uri)
+            if self._report is not None:
+                projection.attach(self._report)
+                self._report = None
         except (
             Exception
         ) as error:  # the network, the database, the disk: all of it passes or is reported by close

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -51,6 +52,22 @@ def test_search_is_published_while_it_runs(uri: str, study: str, record: Callabl
     assert parent.data.tags[tags.MODEL_URI] == "models:/x/1"
     assert 'load_model("models:/x/1")' in parent.data.tags[tags.NOTE]
     assert "2 trials: 1 complete, 1 pruned." in parent.data.tags[tags.NOTE]
+
+
+def test_the_latest_report_is_an_artifact_of_the_study(
+    sqlite: str, study: str, record: Callable[..., Recorder], tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    watching = record(sqlite, {})
+    for text in ("as it was", "as it is"):
+        page.write_text(text)
+        watching.reported(page)
+        assert watching.flush(WAIT_S) is None
+    assert watching.close(WAIT_S) is None
+    client = store.connect(sqlite)
+    (parent,) = runs.parents(client, study)
+    copy = client.download_artifacts(parent.info.run_id, "report.html", str(tmp_path / "copy"))
+    assert Path(copy).read_text() == "as it is"
 
 
 def test_study_without_trials_has_its_parent(

@@ -1,0 +1,168 @@
+"""What is seen first: the answer, the winner beside the default and the baselines, the cost, one picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autoft.report import words
+from autoft.report.cache_lines import headline
+from autoft.report.page.axis import Axis
+from autoft.report.page.blocks import Bar, Bars, Plot
+from autoft.report.page.history import history_plot
+from autoft.report.page.reported import Reported
+from autoft.study.comparison import beside_baselines, refit_standing
+from autoft.study.cost import cost_of
+from autoft.study.records import TrialRecord, read_cache_plan
+from autoft.study.significance import Z
+from autoft.study.tested import DEFAULT, WINNER, Tested
+
+TRIVIAL = "trivial"
+"""The baseline that hardly reads a row."""
+
+
+@dataclass(frozen=True)
+class FirstScreen:
+    """The texts are plain."""
+
+    answer: str
+    configuration: str
+    """The winner's searched parameters; empty without one."""
+    sentences: Sequence[str]
+    scores: Bars | None
+    """None before a trial is complete."""
+    cost: Sequence[tuple[str, str]]
+    picture: Plot | None
+
+
+def first_screen(reported: Reported) -> FirstScreen:
+    """What a study has found so far."""
+    return FirstScreen(
+        answer=_answer(reported),
+        configuration=words.parameters(reported.winner.params) if reported.winner is not None else "",
+        sentences=_sentences(reported),
+        scores=_scores(reported),
+        cost=_cost(reported),
+        picture=history_plot(reported),
+    )
+
+
+def _answer(reported: Reported) -> str:
+    winner, info = reported.winner, reported.info
+    if winner is None:
+        failed = reported.trials and all(trial.state == "FAIL" for trial in reported.trials)
+        return "No trial succeeded, so there is no winner." if failed else "No trial is complete yet."
+    trivial = [each for each in info.baselines if each.name == TRIVIAL and each.failed is None]
+    if trivial and beside_baselines(winner, replace(info, baselines=tuple(trivial))):
+        without = words.score(trivial[0].metrics[info.objective])
+        return (
+            f"Nothing was learned: {info.objective} {words.score(winner.score)} of trial {winner.number} is "
+            f"not better by more than noise than {without}, which needs no model."
+        )
+    if reported.tested is not None:
+        return (
+            f"Trial {winner.number} wins with {info.objective} {words.score(reported.tested.score)} on the "
+            f"sealed test, {words.score(winner.score)} on validation rows."
+        )
+    verb = "leads" if reported.shown.searched else "wins"
+    confirmed = ", confirmed on fresh seeds" if reported.confirmed is not None else ""
+    return f"Trial {winner.number} {verb} with {info.objective} {words.score(winner.score)}{confirmed}."
+
+
+def _sentences(reported: Reported) -> list[str]:
+    """What is said at the end of a search, and that it goes on if it does."""
+    info, said = reported.info, []
+    if reported.confirmed is not None:
+        registered = (
+            f"The model is the replica with the median score, {words.score(reported.confirmed.score)}."
+        )
+        said.append(f"{reported.confirmed.said} {registered}")
+    elif reported.comparison is not None:
+        said.append(reported.comparison.said)
+    if reported.tested is not None:
+        said.append(reported.tested.said)
+    elif verdict := beside_baselines(reported.winner, info):
+        said.append(verdict)
+    if refitted := refit_standing(info, reported.trials):
+        said.append(refitted.said)
+    if reported.shown.searched:
+        said.append("The search is running; this page is of the moment below.")
+    return said
+
+
+def _scores(reported: Reported) -> Bars | None:
+    """A bar each for the winner, the default and the baselines."""
+    if reported.winner is None:
+        return None
+    info, tested = reported.info, reported.tested
+    split, rows = ("validation", _on_validation(reported)) if tested is None else ("test", _on_test(tested))
+    axis = Axis.around(score + sign * Z * (error or 0.0) for _, score, error in rows for sign in (-1, 1))
+    bars = [
+        Bar(
+            name,
+            words.score(score),
+            axis.at(score - Z * (error or 0.0)),
+            axis.at(score),
+            axis.at(score + Z * (error or 0.0)),
+            "winner" if index == 0 else "",
+            "" if error is None else f"± {words.score(Z * error)}",
+        )
+        for index, (name, score, error) in enumerate(rows)
+    ]
+    count = info.data.get("rows", {}).get(split)
+    on = f" on {words.count(count, f'{split} row')}" if count else ""
+    better = "more" if info.direction == "maximize" else "less"
+    caption = (
+        f"{info.objective}{on}, {better} is better. The lines are 90 % intervals over the choice of rows."
+    )
+    return Bars(caption, ("", info.objective, "90 % interval"), bars)
+
+
+Score = tuple[str, float, float | None]
+"""Whose, what, and its standard error."""
+
+
+def _on_test(tested: Tested) -> list[Score]:
+    return [
+        (
+            each.name + ("" if each.name in (WINNER, DEFAULT) else " baseline"),
+            each.metrics[tested.metric],
+            each.error,
+        )
+        for each in tested.contenders
+    ]
+
+
+def _on_validation(reported: Reported) -> list[Score]:
+    info, comparison = reported.info, reported.comparison
+    assert reported.winner is not None
+    if comparison is not None and comparison.is_default:
+        rows = [_of_trial("winner, the default", reported.winner)]
+    else:
+        rows = [_of_trial("winner", reported.winner)]
+        rows += [_of_trial("default", comparison.default)] if comparison is not None else []
+    scored = [each for each in info.baselines if each.failed is None]
+    return rows + [(f"{each.name} baseline", each.metrics[info.objective], each.error) for each in scored]
+
+
+def _of_trial(name: str, trial: TrialRecord) -> Score:
+    error = next((each.error for each in trial.measurements if each.index == trial.best_index), None)
+    return f"{name}, trial {trial.number}", trial.score or 0.0, error
+
+
+def _cost(reported: Reported) -> list[tuple[str, str]]:
+    cost, trials = cost_of(reported.study, reported.trials), reported.trials
+    counted = words.states(trial.state for trial in trials)
+    told = [
+        ("Trials", f"{len(trials)}" + (f": {counted}" if counted else "")),
+        ("Time", f"{words.duration(cost.elapsed_s)}; all trials together {words.duration(cost.trials_s)}"),
+        ("GPU hours", f"{cost.gpu_s / 3600:.2f}" if cost.gpu_s else "none, on CPUs"),
+    ]
+    if reported.confirmed is not None:
+        again_s = sum(each.training_s * len(each.scores) for each in reported.confirmed.compared)
+        told.append(("Confirmation", f"{words.duration(again_s)} of training on fresh seeds"))
+    if cost.spared_s:
+        told.append(("Spared by stopping", f"about {words.duration(cost.spared_s)} of training"))
+    plan = read_cache_plan(reported.study)
+    if plan is not None and plan.boundaries:
+        boundaries = words.count(len(plan.boundaries), "boundary")
+        told.append(("Spared by storing", f"{headline(plan)} at {boundaries}, not anew in every epoch"))
+    return told
