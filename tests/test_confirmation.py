@@ -102,7 +102,7 @@ def test_the_verdict_is_of_the_replicas_scores_and_the_median_one_is_registered(
     run = client.get_run(version.run_id)
     assert run.data.tags["autoft.seed"] == str(found.seed)
     assert run.data.metrics["objective"] == pytest.approx(found.score)
-    assert found.said in version.description and "no test split has confirmed it yet" in version.description
+    assert found.said in version.description and "On the sealed test (" in version.description
     kept = list((folder / "studies/tiny/confirm/checkpoints").glob("*.safetensors"))
     assert [path.name.split(".")[0] for path in kept] == [f"trial-{found.replica:04d}"]
 

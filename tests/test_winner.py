@@ -43,7 +43,7 @@ def offer(monkeypatch):
         monkeypatch.setattr(winner.Searched, "_claim", lambda *_: None)
         monkeypatch.setattr(winner, "settle", lambda *_: PROMOTION)
         searched = winner.Searched(study=None, spec=None, prepared=None, folder=Path())
-        return *searched.register_winner(BEST, print, tries), len(left)
+        return *searched.register_winner(BEST, print, tries, lambda version: None), len(left)
 
     return offer
 
