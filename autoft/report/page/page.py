@@ -18,6 +18,7 @@ from autoft.report.page.first_screen import first_screen
 from autoft.report.page.history import history
 from autoft.report.page.model_card import model_card
 from autoft.report.page.parameters import importance, slices
+from autoft.report.page.preflight import preflight
 from autoft.report.page.reported import Reported
 from autoft.report.page.reproduce import reproduce
 from autoft.report.page.validation import SUSPECTS_FILE, Validation, validation_of, write_suspects
@@ -85,6 +86,7 @@ def sections(reported: Reported, validation: Validation | None) -> list[Section]
         importance(reported),
         slices(reported),
         *answered,
+        preflight(reported),
         failures(reported),
         history(reported),
         reproduce(reported),

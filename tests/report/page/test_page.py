@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from autoft.data.finding import Finding
 from autoft.report import words
 from autoft.report.page.first_screen import first_screen
 from autoft.report.page.page import render, sections, write_page
@@ -108,6 +109,18 @@ def test_a_winner_no_better_than_the_trivial_baseline_has_learned_nothing(study,
     assert first_screen(found).answer.startswith(
         "Nothing was learned: macro_f1 0.8678 of trial 8 is not better"
     )
+
+
+def test_what_was_found_in_the_rows_is_shown_with_its_examples(study, folder):
+    shown = shown_of(study, folder)
+    found = Finding("copies", "3 rows of train are in test too", "Remove them", examples=("<b>a</b>",))
+    reported = Reported(study, replace(shown, info=replace(shown.info, findings=(found,))))
+    (section,) = [each for each in sections(reported, None) if each.title == "Rows"]
+    assert section.summary == "1 finding before the first trial"
+    assert section.parts[0].rows == [
+        ("warning", "copies", "3 rows of train are in test too. Remove them", "<b>a</b>")
+    ]
+    assert "&lt;b&gt;a&lt;/b&gt;" in render(reported, None)
 
 
 def test_a_verdict_on_test_rows_comes_first_and_its_scores_are_shown(study, folder):
