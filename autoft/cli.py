@@ -293,7 +293,7 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
         typer.echo(json.dumps(winner.to_dict()))
         return
     found = winner.to_dict()
-    said = {name: found[name] and found[name]["said"] for name in ("confirmation", "refit")}
+    said = {name: found[name] and found[name]["said"] for name in ("confirmation", "refit", "test")}
     for key, value in {**found, **said}.items():
         if value is not None:
             typer.echo(f"{key:<10} {words.parameters(value) if isinstance(value, dict) else value}")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from autoft.errors import AutoftError, Interrupted
@@ -77,7 +77,8 @@ def conclude(
         unrecorded = recorder.flush(patience_s, while_it_moves=not stopped)
         if best is not None and unrecorded is None:
             tries = 1 if stopped else REGISTER_TRIES
-            test = partial(test_winner, searched, best, baselines=baselines, say=say)
+            # Asked once, also where the registry is offered the winner several times.
+            test = cache(partial(test_winner, searched, best, baselines=baselines, say=say))
             best, promotion, unrecorded = searched.register_winner(best, say, tries, test)
             if best.model_uri is not None:
                 recorder.registered(best.model_uri)

@@ -206,6 +206,12 @@ def _data(found: Look, of: Roles, path: str) -> list[str]:
     if empty:
         where = " or ".join(f"`{each.name}`" for each in columns if None in each.cells)
         lines.append(f"  on_empty: drop    # {words.count(empty, 'row')} without {_printable(where)}")
+    copies = len(columns[0].cells) - len(set(zip(*(each.cells for each in of.inputs), strict=True)))
+    if copies:
+        what = words.count(copies, "row")
+        lines.append(
+            f"  on_leak: drop    # {what} with inputs that occur before; of two splits, one keeps them"
+        )
     if of.group is not None:
         name = of.group.name
         why = f"rows of one {_printable(name)} stay in one split"

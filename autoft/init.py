@@ -13,6 +13,7 @@ from autoft.data.roles import Roles, roles
 from autoft.errors import DataError, Problem, SpecError
 from autoft.first_space import EMBEDDED, Model, choose_model, described, first_space
 from autoft.kernel.device import choose_device
+from autoft.report import findings
 from autoft.report.printing import say
 from autoft.spec.location import Location, Notes
 from autoft.spec.read import read_spec
@@ -45,8 +46,7 @@ def init(data: Path, file: Path | None, model: str | None, console: Console) -> 
     _write(file, text.encode())
     for line in described(found, of):
         say(console, line)
-    for finding in rows.findings:
-        say(console, f"WARNING: {finding}", "yellow")
+    findings.tell(rows.findings, console)
     say(console, f"\n{file} is written: look at it, then run\n  autoft check {file}\n  autoft search {file}")
     if model is None and "package:" not in text:
         say(

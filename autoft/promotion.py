@@ -59,7 +59,7 @@ def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
     aliases, number = Aliases(claim.uri, claim.version.name), claim.version.version
     champion, decided = aliases.champion(), aliases.decided(number)
     if champion == number:
-        return Promotion(CHAMPION, claim.rule, "is the champion.")
+        return _remains(aliases, claim, decided)
     was_decided = decided is not None and decided.final and decided.rule in (claim.rule, BY_HAND)
     if decided is not None and was_decided and champion is not None:
         return decided if decided.alias == CANDIDATE else _passed_by(claim, decided, champion)
@@ -68,6 +68,22 @@ def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
     )
     aliases.settle(number, promotion, champion)
     return promotion
+
+
+def _remains(aliases: Aliases, claim: Claim, decided: Promotion | None) -> Promotion:
+    """Of the champion: what the test rows have said since it became that is written down and told."""
+    stays = Promotion(CHAMPION, claim.rule, "is the champion.")
+    if claim.tested is None or decided is None or decided.verdict or decided.rule == BY_HAND:
+        return stays
+    stays = replace(decided, evidence="is the champion.", verdict=claim.tested.said)
+    if claim.tested.objection is not None:
+        advice = (
+            "It became champion before the test rows were asked. To go back, move the alias in MLflow, or: "
+            f"autoft promote {claim.study} --trial N"
+        )
+        stays = replace(stays, evidence=f"is the champion, but {claim.tested.objection}.", advice=advice)
+    aliases.settle(claim.version.version, stays, claim.version.version)
+    return stays
 
 
 def promote_by_hand(uri: str | None, version: Registered) -> int | None:
@@ -187,5 +203,5 @@ def _passed_by(claim: Claim, decided: Promotion, champion: int) -> Promotion:
 def _provisional(claim: Claim, besides: str = "") -> str:
     """How sure one may be, unless the test rows have said so."""
     if claim.tested is not None:
-        return ""
+        return f"This is provisional: {besides.removesuffix(', and ')}." if besides else ""
     return f"This is provisional: {besides}{UNTESTED if claim.confirmed else UNCONFIRMED}."

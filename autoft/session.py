@@ -112,12 +112,14 @@ def run_session(
         say(console, f"tracking: WARNING: {trouble} The search continues and publishes later.", "yellow")
     rows = examine(spec.data, find_task(spec.task), frames)
     found = preflight(spec, rows)
-    require_no_errors(found)
+    before = find_existing_study(spec, folder)
+    if before is None:  # else its rows are what they are
+        require_no_errors(found)
     rows = replace(rows, splits={})  # texts as Python has them take memory through the night
     spec, summary = fit_to_models(spec, rows.targets, rows.size("train"), rows.tables["train"])
     found = (*found, *cut_rows(spec, rows, summary))
     findings.tell(found, console)
-    if (before := find_existing_study(spec, folder)) is not None:
+    if before is not None:
         spec = with_stored_defaults(spec, before)
     lessons = lessons_of(spec, rows, summary)
     start = plan_start(spec, summary[0].blocks, lessons)

@@ -5,34 +5,36 @@ written down before a row is read (`data.seal`), and counted.
 """
 
 import logging
-from collections.abc import Callable
-
-import pyarrow as pa
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from autoft.answering import answers_of
-from autoft.data.seal import open_test, openings
-from autoft.errors import TrackingError
+from autoft.data.seal import open_test, times_opened
+from autoft.errors import AutoftError, TrackingError
 from autoft.judge.baselines import FittedBaselines
 from autoft.judge.on_test import judge
+from autoft.spec.space import Value
 from autoft.study.baselines import best_baseline
+from autoft.study.budget import unfinished
 from autoft.study.comparison import default_of
 from autoft.study.layout import sealed_folder
 from autoft.study.records import read_info, read_trials
 from autoft.study.tested import DEFAULT, WINNER, Tested, write_tested
 from autoft.tasks.find import find_task
-from autoft.tasks.protocol import Scorable
 from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import Best, load_version, read_training
 from autoft.winner import OnTest, Searched
 
 _LOG = logging.getLogger(__name__)
+Asked = tuple[Any, Mapping[str, Value]]
+"""A finished model, and the values by which it encodes rows; see `answers_of`."""
 
 
 def is_due(searched: Searched) -> bool:
-    """Whether the winner is found, and there are test rows that have not been opened for it."""
+    """Whether the search is over and has a winner, and there are test rows that it has not been asked for."""
     there = searched.prepared.size("test") > 0
-    found = searched.winner() is not None and searched.outstanding is None
-    return there and found and searched.on_test is None
+    over = unfinished(searched.study, searched.spec.budget) is None and searched.outstanding is None
+    return there and over and searched.winner() is not None and searched.on_test is None
 
 
 def test_winner(
@@ -79,10 +81,15 @@ def _open(
     spec, prepared = searched.spec, searched.prepared
     say(f"test: {prepared.size('test'):,} sealed rows are opened, for the winner, default and baselines")
     folder, task = sealed_folder(spec.study), find_task(spec.task)
-    rows = open_test(folder, f"verdict on {version.model_uri}")
-    opened = len(openings(folder))
     _, trial = searched.chosen(best)
-    answers = {WINNER: _of_version(searched, version, rows), **_of_default(searched, best, rows, say)}
+    # All are there before a row is read: an opening must not be in vain.
+    models = {WINNER: _registered(searched, version), **_default(searched, best, say)}
+    rows = open_test(folder, f"verdict on {version.model_uri}")
+    opened = times_opened(folder.parent, prepared.digest)
+    answers = {
+        name: answers_of(task, model, rows, prepared.targets, values)
+        for name, (model, values) in models.items()
+    }
     info = read_info(searched.study)
     rival = best_baseline(info.baselines, spec.objective, info.direction)
     found = judge(
@@ -111,20 +118,25 @@ def _open(
     return OnTest(tested, rows)
 
 
-def _of_version(searched: Searched, version: Registered, rows: pa.Table) -> Scorable:
-    """What the registered file says."""
-    uri, spec = searched.spec.tracking.uri, searched.spec
-    model = load_version(uri, version.name, version.version)
+def _registered(searched: Searched, version: Registered) -> Asked:
+    """The registered file."""
+    uri = searched.spec.tracking.uri
     training = read_training(uri, version.name, version.version)
-    assert training is not None  # this version of autoft has written it
-    return answers_of(find_task(spec.task), model, rows, searched.prepared.targets, training.values)
+    if training is None:
+        raise TrackingError(
+            f"{version.model_uri} does not say how its rows are encoded: an earlier autoft made it"
+        )
+    return load_version(uri, version.name, version.version), training.values
 
 
-def _of_default(
-    searched: Searched, best: Best, rows: pa.Table, say: Callable[[str], None]
-) -> dict[str, Scorable]:
+def _default(searched: Searched, best: Best, say: Callable[[str], None]) -> dict[str, Asked]:
+    """The default as it was scored; none if it is the winner, or its model cannot be had any more."""
     default = default_of(read_trials(searched.study))
     if default is None or default.number == best.trial:
         return {}
-    tuned = searched.fine_tuned(default, say)
-    return {DEFAULT: answers_of(tuned.task, tuned, rows, searched.prepared.targets, tuned.values)}
+    try:
+        tuned = searched.fine_tuned(default, say)
+    except AutoftError as error:
+        say(f"test: the default is left out: {error}")
+        return {}
+    return {DEFAULT: (tuned, tuned.values)}

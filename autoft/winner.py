@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from autoft.data.files import read_table
 from autoft.data.overlap import row_digests
-from autoft.data.prepare import PreparedData
+from autoft.data.prepare import PreparedData, read_rows
 from autoft.data.targets import Targets
 from autoft.errors import AutoftError, ModelError, StudyError, TrackingError
 from autoft.judge import answers
@@ -110,7 +109,7 @@ class Searched:
             values=dict(trial.values),
             confirmation=stands.to_dict() if stands else None,
             refit=asdict(refitted) if refitted else None,
-            test=self.on_test.tested.to_dict() if self.on_test else None,
+            test=stands_on_test.tested.to_dict() if (stands_on_test := self.on_test) else None,
         )
 
     @property
@@ -213,6 +212,7 @@ class Searched:
         version = find_version(*place, spec.study, trial.number, name, refitted=again is not None)
         if version is not None:
             return version
+        say(f"registering the model of trial {trial.number} of {self.study.study_name} as {name}")
         tuned = self._refitted(trial, *again, say) if again else self.fine_tuned(trial, say)
         info = read_info(self.study)
         comparison = compare(trial, read_trials(self.study))
@@ -239,7 +239,7 @@ class Searched:
             rule=spec.register.promote,
             metric=spec.objective,
             targets=self.prepared.targets,
-            rows=_of_split(read_table(self.prepared.rows_path), "validation") if rows is None else rows,
+            rows=_of_split(read_rows(self.prepared.rows_path), "validation") if rows is None else rows,
             split="validation" if rows is None else "test",
             tested=tested,
             unfinished=unfinished(self.study, spec.budget) or self.outstanding,
@@ -345,7 +345,7 @@ class Searched:
     ) -> tuple[pa.Table, Any, Any, Callable[[pa.Table, Targets], Answered]]:
         """All rows, a trial's model and processor, and what gives its answers to some of the rows."""
         config, prepared, task = self._config_of(trial), self.prepared, find_task(self.spec.task)
-        ref, rows = self.spec.model(config.model), read_table(prepared.rows_path)
+        ref, rows = self.spec.model(config.model), read_rows(prepared.rows_path)
         checkpoint = self._checkpoint_of(trial)
         model, processor = rebuild(
             resolve(ref), config, prepared.targets, checkpoint, task, trial.best_index, rows

@@ -63,6 +63,12 @@ def open_test(folder: Path, reason: str) -> pa.Table:
     return rows
 
 
+def times_opened(root: Path, digest: str) -> int:
+    """How often the test rows of these data have been opened, by all studies that are sealed below `root`."""
+    logs = root.rglob(OPENINGS_FILE)
+    return sum(each.digest == digest for log in logs for each in openings(log.parent))
+
+
 def openings(folder: Path) -> tuple[Opening, ...]:
     """Every opening so far, oldest first; empty where the test split was never opened."""
     path = folder / OPENINGS_FILE

@@ -51,6 +51,8 @@ def _features(
     """Of states [b, longest, hidden] the features [k, hidden], and of each its row in the batch [k]."""
     if tokens is not None:
         return states[tokens], tokens.nonzero()[:, 0]
+    if states.ndim == 4:  # of a CNN: channels first
+        states = states.flatten(2).transpose(1, 2)
     if "attention_mask" not in batch.inputs:  # rows of one shape
         return states.mean(dim=1), torch.arange(len(states))
     mask = batch.inputs["attention_mask"].unsqueeze(-1)

@@ -12,11 +12,13 @@ from autoft.study.comparison import tested_standing
 def judged_score(outcome: Outcome) -> tuple[float | None, str]:
     """The number that a requirement is held against, None without a winner; and of which rows it is.
 
-    It is that of the test rows if they have been opened for the winner.
+    It is that of the test rows if there are any: None as long as the winner has not been asked for them.
     """
     tested = tested_standing(outcome.info, outcome.trials)
     if tested is not None:
         return tested.score, "test"
+    if outcome.info.data["rows"].get("test"):
+        return None, "test"
     return outcome.best.value if outcome.best else None, "validation"
 
 
@@ -25,6 +27,8 @@ def meets(outcome: Outcome, requirement: Requirement, console: Console) -> bool:
     score, split = judged_score(outcome)
     met = requirement.is_met(score)
     said = f"the winner's score on the {split} rows is {words.score(score)}"
+    if score is None:
+        said = f"no winner has been asked for the {split} rows yet"
     verdict = "met" if met else "NOT met"
     say(console, f"\nrequired   {requirement}: {verdict}, {said}", "green" if met else "red", wrap=True)
     return met

@@ -33,8 +33,12 @@ def alone(folder, source):
     return [each.last_hidden_state[0].numpy() for each in of_each]
 
 
+def features(workbench, config):
+    return workbench.frozen_features(config, workbench.encoded(config).take(ROWS))
+
+
 def test_a_row_s_features_are_the_mean_of_its_last_hidden_states(folder, source, alone):
-    found = Workbench(study_inputs(folder, source)).frozen_features(config(unfreeze_depth=1), ROWS)
+    found = features(Workbench(study_inputs(folder, source)), config(unfreeze_depth=1))
     assert found == pytest.approx(np.stack([each.mean(axis=0) for each in alone]), abs=1e-5)
 
 
@@ -47,7 +51,7 @@ def test_of_an_encoder_and_decoder_they_are_the_encoder_s(tmp_path, name):
     with torch.no_grad():
         answers = [encoder(**tiny_tokenizer()(text, return_tensors="pt")) for text in texts]
     means = np.stack([each.last_hidden_state[0].mean(dim=0).numpy() for each in answers])
-    found = Workbench(inputs).frozen_features(config(model=name), ROWS)
+    found = features(Workbench(inputs), config(model=name))
     assert found == pytest.approx(means, abs=1e-5)
 
 
@@ -61,5 +65,5 @@ def test_where_a_task_asks_for_tokens_they_come_row_after_row(folder, source, al
         return wanted
 
     monkeypatch.setattr(task, "tokens_of", second_and_third)
-    found = workbench.frozen_features(config(), ROWS)
+    found = features(workbench, config())
     assert found == pytest.approx(np.concatenate([each[1:3] for each in alone]), abs=1e-5)

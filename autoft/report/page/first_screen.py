@@ -50,8 +50,14 @@ def _answer(reported: Reported) -> str:
     if winner is None:
         failed = reported.trials and all(trial.state == "FAIL" for trial in reported.trials)
         return "No trial succeeded, so there is no winner." if failed else "No trial is complete yet."
+    if reported.tested is not None and reported.tested.objection is not None:
+        return f"Trial {winner.number} leads, but {reported.tested.objection}."
     trivial = [each for each in info.baselines if each.name == TRIVIAL and each.failed is None]
-    if trivial and beside_baselines(winner, replace(info, baselines=tuple(trivial))):
+    if (
+        reported.tested is None
+        and trivial
+        and beside_baselines(winner, replace(info, baselines=tuple(trivial)))
+    ):
         without = words.score(trivial[0].metrics[info.objective])
         return (
             f"Nothing was learned: {info.objective} {words.score(winner.score)} of trial {winner.number} is "
@@ -75,7 +81,7 @@ def _sentences(reported: Reported) -> list[str]:
             f"The model is the replica with the median score, {words.score(reported.confirmed.score)}."
         )
         said.append(f"{reported.confirmed.said} {registered}")
-    elif reported.comparison is not None:
+    elif reported.comparison is not None and reported.tested is None:
         said.append(reported.comparison.said)
     if reported.tested is not None:
         said.append(reported.tested.said)

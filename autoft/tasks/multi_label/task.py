@@ -167,7 +167,9 @@ class MultiLabel:
         probabilities, truth = predictions[PROBABILITIES], np.asarray(encoded[LABELS])
         if not np.isfinite(probabilities).all():
             return Breakdown()
-        threshold = _threshold(predictions) or micro_threshold(probabilities, truth)
+        threshold = _threshold(predictions)
+        if threshold is None:
+            threshold = micro_threshold(probabilities, truth)
         given = probabilities.astype(np.float64) > threshold
         of_labels = by_label(truth, given.astype(truth.dtype), targets["labels"])
         return Breakdown(of_labels, calibration=calibration(probabilities.ravel(), truth.ravel() > 0))
