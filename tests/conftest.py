@@ -17,7 +17,7 @@ SHARED = REPOSITORY.parent / "shared" / "data"
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch):
     """Tests publish to where they say, and join no Ray that happens to run here."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "RAY_ADDRESS", "HF_TOKEN"):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "RAY_ADDRESS", "HF_TOKEN", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 
 
