@@ -103,7 +103,8 @@ def test_the_output_that_is_shown_is_of_this_version(searched):
         "champion   trial ",
         "model      models:/quickstart/",
         "report     studies/quickstart/report.html",
-        "autoft show ",
+        "baseline   frozen, ",
+        "On the sealed test (",
     ):
         assert (f"\n{start}" in example, f"\n{start}" in ran.out) == (True, True)
 
