@@ -5,6 +5,7 @@ has started. Ray's processes would be gone before the search could save its resu
 sessions of their own, with these signals blocked, which the workers that they start inherit.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -65,10 +66,14 @@ def shut_down(scratch: Path) -> None:
     """
     own, over = _sessions(scratch), Event()
     Thread(target=_end_when_disconnected, args=(own, over), daemon=True).start()
+    # A reference to an object of Ray that another thread collects during the shutdown ends the process.
+    gc.collect()
+    gc.disable()
     try:
         ray.shutdown()
     finally:
         ray.shutdown()  # does nothing, unless a signal came in between
+        gc.enable()
         over.set()
         _end(own)
 
