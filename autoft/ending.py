@@ -19,7 +19,7 @@ from autoft.study.storage import TROUBLE
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.recorder import Recorder
 from autoft.tracking.retrieval import Best
-from autoft.verdict import is_due, test_winner
+from autoft.verdict import is_due, verdict_on
 from autoft.winner import Searched
 
 _LOG = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def conclude(
         if best is not None and unrecorded is None:
             tries = 1 if stopped else REGISTER_TRIES
             # Asked once, also where the registry is offered the winner several times.
-            test = cache(partial(test_winner, searched, best, baselines=baselines, say=say))
+            test = cache(partial(verdict_on, searched, best, baselines=baselines, say=say))
             best, promotion, unrecorded = searched.register_winner(best, say, tries, test)
             if best.model_uri is not None:
                 recorder.registered(best.model_uri)

@@ -40,6 +40,10 @@ class Claim:
     """How far the study has come, such as `3 of 24 trials`; None if its budget is met."""
     tested: Tested | None = None
     """What the test rows have said of the version."""
+    untested: bool = False
+    """Whether there are test rows that have not been asked."""
+    objection: str | None = None
+    """Why the version is not to be used, in a clause."""
     confirmed: bool = False
     """Whether its configuration was chosen on fresh seeds."""
     before: Callable[[], FineTuned] | None = None
@@ -59,7 +63,7 @@ def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
     aliases, number = Aliases(claim.uri, claim.version.name), claim.version.version
     champion, decided = aliases.champion(), aliases.decided(number)
     if champion == number:
-        return _remains(aliases, claim, decided)
+        return Promotion(CHAMPION, claim.rule, "is the champion.")
     was_decided = decided is not None and decided.final and decided.rule in (claim.rule, BY_HAND)
     if decided is not None and was_decided and champion is not None:
         return decided if decided.alias == CANDIDATE else _passed_by(claim, decided, champion)
@@ -68,22 +72,6 @@ def settle(claim: Claim, say: Callable[[str], None]) -> Promotion:
     )
     aliases.settle(number, promotion, champion)
     return promotion
-
-
-def _remains(aliases: Aliases, claim: Claim, decided: Promotion | None) -> Promotion:
-    """Of the champion: what the test rows have said since it became that is written down and told."""
-    stays = Promotion(CHAMPION, claim.rule, "is the champion.")
-    if claim.tested is None or decided is None or decided.verdict or decided.rule == BY_HAND:
-        return stays
-    stays = replace(decided, evidence="is the champion.", verdict=claim.tested.said)
-    if claim.tested.objection is not None:
-        advice = (
-            "It became champion before the test rows were asked. To go back, move the alias in MLflow, or: "
-            f"autoft promote {claim.study} --trial N"
-        )
-        stays = replace(stays, evidence=f"is the champion, but {claim.tested.objection}.", advice=advice)
-    aliases.settle(claim.version.version, stays, claim.version.version)
-    return stays
 
 
 def promote_by_hand(uri: str | None, version: Registered) -> int | None:
@@ -105,8 +93,12 @@ def promote_by_hand(uri: str | None, version: Registered) -> int | None:
 def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> Promotion:
     if claim.rule == "never":
         return _stays(claim, "register.promote is never.")
-    if claim.tested is not None and claim.tested.objection is not None and claim.rule != "always":
-        return _stays(claim, f"{claim.tested.objection}.")
+    if claim.objection is not None and claim.rule != "always":
+        return _stays(claim, f"{claim.objection}.")
+    if claim.untested and claim.rule != "always":
+        so_far = f" The budget is unfinished ({claim.unfinished})." if claim.unfinished else ""
+        advice = "Run the same command again: when the search is over, they are."
+        return _stays(claim, f"the test rows have not been asked yet.{so_far}", advice, final=False)
     if champion is None:
         return _first(claim)
     if claim.rule == "always":

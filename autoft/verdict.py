@@ -10,7 +10,7 @@ from typing import Any
 
 from autoft.answering import answers_of
 from autoft.data.seal import open_test, times_opened
-from autoft.errors import AutoftError, TrackingError
+from autoft.errors import AutoftError, StudyError, TrackingError
 from autoft.judge.baselines import FittedBaselines
 from autoft.judge.on_test import judge
 from autoft.spec.space import Value
@@ -37,7 +37,7 @@ def is_due(searched: Searched) -> bool:
     return there and over and searched.winner() is not None and searched.on_test is None
 
 
-def test_winner(
+def verdict_on(
     searched: Searched,
     best: Best,
     version: Registered,
@@ -123,7 +123,7 @@ def _registered(searched: Searched, version: Registered) -> Asked:
     uri = searched.spec.tracking.uri
     training = read_training(uri, version.name, version.version)
     if training is None:
-        raise TrackingError(
+        raise StudyError(
             f"{version.model_uri} does not say how its rows are encoded: an earlier autoft made it"
         )
     return load_version(uri, version.name, version.version), training.values

@@ -30,7 +30,14 @@ from autoft.kernel.workbench import Workbench, rebuild
 from autoft.promotion import Claim, settle
 from autoft.spec.study import StudySpec, Tracking
 from autoft.study.budget import unfinished
-from autoft.study.comparison import compare, refit_standing, standing, tested_standing, winner_of
+from autoft.study.comparison import (
+    compare,
+    nothing_learned,
+    refit_standing,
+    standing,
+    tested_standing,
+    winner_of,
+)
 from autoft.study.layout import CONFIRM, REFIT
 from autoft.study.planned import planned_request, read_plan
 from autoft.study.records import (
@@ -227,11 +234,11 @@ class Searched:
         on_test: OnTest | None,
     ) -> Claim:
         """It is compared on the test rows if they are open, else on the validation rows."""
-        spec, before = self.spec, None
+        spec, before, trial = self.spec, None, read_trial(self.study, best.trial)
         tested, rows = (None, None) if on_test is None else (on_test.tested, on_test.rows)
         if best.refit and best.refit["failed"] is None:
-            owner, trial = self.chosen(best)
-            before = partial(owner.fine_tuned, trial, say)
+            owner, chosen = self.chosen(best)
+            before = partial(owner.fine_tuned, chosen, say)
         return Claim(
             uri=spec.tracking.uri,
             version=version,
@@ -242,6 +249,8 @@ class Searched:
             rows=_of_split(read_rows(self.prepared.rows_path), "validation") if rows is None else rows,
             split="validation" if rows is None else "test",
             tested=tested,
+            untested=tested is None and self.prepared.size("test") > 0,
+            objection=tested.objection if tested else nothing_learned(trial, read_info(self.study)),
             unfinished=unfinished(self.study, spec.budget) or self.outstanding,
             confirmed=self.is_confirmed,
             before=before,

@@ -156,13 +156,25 @@ def test_what_the_test_rows_have_said_is_the_evidence(world):
 
 
 def test_what_the_test_rows_object_to_is_no_champion_even_where_there_is_none(world):
-    promotion = world.settle("third right", tested=on_test(objection="nothing was learned"))
+    promotion = world.settle("third right", tested=on_test(), objection="nothing was learned")
     assert world.aliases() == {"candidate": "third right"}
     assert promotion.said_of("It") == (
         "It stays candidate: nothing was learned. To use it all the same: autoft promote night"
     )
     world.begin(None)
-    assert world.settle("right", tested=on_test(objection="bad"), rule="always").alias == "champion"
+    assert world.settle("right", objection="bad", rule="always").alias == "champion"
+
+
+def test_nobody_becomes_champion_before_the_test_rows_are_asked(world):
+    promotion = world.settle("third right", untested=True, unfinished="3 of 24 trials")
+    assert world.aliases() == {"candidate": "third right"}
+    assert promotion.evidence == (
+        "stays candidate: the test rows have not been asked yet. The budget is unfinished (3 of 24 trials)."
+    )
+    assert "Run the same command again" in promotion.advice and not promotion.final
+    assert world.settle("third right", tested=on_test()).alias == "champion"  # once they are, it is decided
+    world.begin(None)
+    assert world.settle("right", untested=True, rule="always").alias == "champion"
 
 
 def test_a_version_that_was_trained_again_takes_over_from_that_of_the_same_trial(world):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from autoft.data.targets import Targets
 from autoft.kernel.paired import LEVEL, MIN_ROWS, PairedDifference, paired_difference
 from autoft.spec.metrics import Metric
+from autoft.study.baselines import TRIVIAL
 from autoft.study.tested import DEFAULT, WINNER, Contender
 from autoft.tasks.protocol import Scorable, Task
 
-TRIVIAL = "trivial"
 _TIMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -69,10 +69,13 @@ def judge(
 def times(number: int) -> str:
     """The ordinal.
 
-    >>> times(3), times(12)
-    ('third', '12th')
+    >>> times(3), times(12), times(21)
+    ('third', '12th', '21st')
     """
-    return _TIMES[number - 1] if number <= len(_TIMES) else f"{number}th"
+    if number <= len(_TIMES):
+        return _TIMES[number - 1]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _contender(

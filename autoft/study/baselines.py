@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 
 import optuna
 
+TRIVIAL = "trivial"
+"""The name of the baseline that hardly reads a row: who is no better has learned nothing."""
 BASELINES_ATTR = "baselines"
 """The study's attribute that holds its `Baseline`s."""
 

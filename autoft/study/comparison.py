@@ -1,10 +1,10 @@
 """The winner, and its lead over the default, which is the recommended configuration; what is confirmed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autoft.study.baselines import best_baseline
+from autoft.study.baselines import TRIVIAL, best_baseline
 from autoft.study.significance import Z, error_beside, error_of_difference, more_than_noise
 from autoft.study.start import DEFAULT
 
@@ -139,6 +139,17 @@ def compare(winner: "TrialRecord | None", trials: Sequence["TrialRecord"]) -> Co
     """Compares the winner with the default among `trials`; None without a winner or a complete default."""
     default = default_of(trials)
     return None if winner is None or default is None else Comparison(winner, default)
+
+
+def nothing_learned(winner: "TrialRecord | None", info: "StudyInfo") -> str | None:
+    """A clause if on the validation rows the winner does not beat the trivial baseline by more than noise."""
+    trivial = tuple(each for each in info.baselines if each.name == TRIVIAL and each.failed is None)
+    if winner is None or not trivial or not beside_baselines(winner, replace(info, baselines=trivial)):
+        return None
+    return (
+        f"nothing was learned: its {info.objective} is {winner.score:.4f}, not better by more than noise "
+        f"than {trivial[0].metrics[info.objective]:.4f} of a model that hardly reads the rows"
+    )
 
 
 def beside_baselines(winner: "TrialRecord | None", info: "StudyInfo") -> str | None:

@@ -46,7 +46,7 @@ class Tested:
     """Of the study's rows."""
     rows: int
     opened: int
-    """How often the test rows have been opened in this study, this time included."""
+    """How often the test rows have been opened by all studies here, this time included."""
     contenders: tuple[Contender, ...]
     """The winner first."""
     breakdown: Breakdown

@@ -9,6 +9,7 @@ from autoft.study.comparison import (
     beside_baselines,
     compare,
     default_of,
+    nothing_learned,
     ranked,
     refit_standing,
     winner_of,
@@ -107,6 +108,19 @@ def test_what_the_user_queued_and_fewer_blocks_are_no_default():
 
 def baseline(name, score, error=0.01, objective="macro_f1"):
     return Baseline(name, {objective: score}, error, rows=10, train_rows=10, seconds=1.0)
+
+
+@pytest.mark.parametrize(("score", "learned"), [(0.729, True), (0.74, False), (0.9, False)])
+def test_who_does_not_beat_the_trivial_baseline_by_more_than_noise_has_learned_nothing(score, learned):
+    about = replace(info(), baselines=(baseline("classical", 0.99), baseline("trivial", score)))
+    said = nothing_learned(scored(4, 0.75), about)
+    assert (said is None) == learned
+    if said:
+        assert said.startswith(
+            f"nothing was learned: its macro_f1 is 0.7500, not better by more than noise than {score:.4f} "
+        )
+    assert nothing_learned(None, about) is None
+    assert nothing_learned(scored(4, 0.75), replace(about, baselines=())) is None
 
 
 FAILED = replace(baseline("frozen", 0.0), metrics={}, error=None, failed="MemoryError: too large")

@@ -1,7 +1,7 @@
 """What is seen first: the answer, the winner beside the default and the baselines, the cost, one picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from autoft.report import words
 from autoft.report.cache_lines import headline
@@ -9,14 +9,11 @@ from autoft.report.page.axis import Axis
 from autoft.report.page.blocks import Bar, Bars, Plot
 from autoft.report.page.history import history_plot
 from autoft.report.page.reported import Reported
-from autoft.study.comparison import beside_baselines, refit_standing
+from autoft.study.comparison import beside_baselines, nothing_learned, refit_standing
 from autoft.study.cost import cost_of
 from autoft.study.records import TrialRecord, read_cache_plan
 from autoft.study.significance import Z
 from autoft.study.tested import DEFAULT, WINNER, Tested
-
-TRIVIAL = "trivial"
-"""The baseline that hardly reads a row."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +49,8 @@ def _answer(reported: Reported) -> str:
         return "No trial succeeded, so there is no winner." if failed else "No trial is complete yet."
     if reported.tested is not None and reported.tested.objection is not None:
         return f"Trial {winner.number} leads, but {reported.tested.objection}."
-    trivial = [each for each in info.baselines if each.name == TRIVIAL and each.failed is None]
-    if (
-        reported.tested is None
-        and trivial
-        and beside_baselines(winner, replace(info, baselines=tuple(trivial)))
-    ):
-        without = words.score(trivial[0].metrics[info.objective])
-        return (
-            f"Nothing was learned: {info.objective} {words.score(winner.score)} of trial {winner.number} is "
-            f"not better by more than noise than {without}, which needs no model."
-        )
+    if reported.tested is None and (nothing := nothing_learned(winner, info)):
+        return f"Trial {winner.number} leads, but {nothing}."
     if reported.tested is not None:
         return (
             f"Trial {winner.number} wins with {info.objective} {words.score(reported.tested.score)} on the "

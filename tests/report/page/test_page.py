@@ -106,8 +106,9 @@ def test_a_winner_no_better_than_the_trivial_baseline_has_learned_nothing(study,
     trivial, failed = shown.info.baselines
     strong = replace(trivial, metrics={"macro_f1": 0.86})  # the winner has 0.8678
     found = Reported(study, replace(shown, info=replace(shown.info, baselines=(strong, failed))))
-    assert first_screen(found).answer.startswith(
-        "Nothing was learned: macro_f1 0.8678 of trial 8 is not better"
+    assert first_screen(found).answer == (
+        "Trial 8 leads, but nothing was learned: its macro_f1 is 0.8678, not better by more than noise than "
+        "0.8600 of a model that hardly reads the rows."
     )
 
 
