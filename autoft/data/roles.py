@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from autoft.data.groups import looks_like_a_group
 from autoft.data.look import Column, Look
 from autoft.data.rows import listed
 from autoft.errors import DataError
@@ -155,7 +156,8 @@ def _inputs(columns: Sequence[Column]) -> tuple[Column, ...]:
 
 def _group(columns: Sequence[Column], inputs: Sequence[Column]) -> Column | None:
     """What several rows belong to: the coarsest, else the texts of a pair that come back with others."""
-    named = [each for each in columns if each not in inputs and _is_named(each, ID_WORDS)]
+    others = [each for each in columns if each not in inputs]
+    named = [each for each in others if _is_named(each, ID_WORDS) or looks_like_a_group(each.name)]
     pairs = inputs if len(inputs) == 2 else ()
     for candidates in (named, pairs):
         groups = [
