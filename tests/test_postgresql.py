@@ -11,7 +11,7 @@ from autoft.study.lock import hold_lease
 from autoft.study.records import read_trials
 from autoft.study.storage import find_study
 
-from .main_job import Running, search_words, wait_for_a_trial
+from .main_job import Running, search_words, small_model, wait_for_a_trial
 from .postgres import postgres
 
 SECRET = "hunter2secret"
@@ -29,7 +29,11 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing_and_ends_no_search
     # Sockets ask for no password; it is given to see where it shows up.
     storage = server.url.replace("postgres@", f"postgres:{SECRET}@")
     words = search_words(
-        "search.storage=${STORAGE}", "budget.trials=4", "search.pruner=none", "space.epochs=2"
+        small_model(),
+        "search.storage=${STORAGE}",
+        "budget.trials=4",
+        "search.pruner=none",
+        "space.epochs=4",
     )
     monkeypatch.setenv("STORAGE", storage)
     search = Running(tmp_path, *words)

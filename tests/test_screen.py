@@ -12,7 +12,7 @@ import pytest
 from autoft.screen import Screen
 
 from . import warm
-from .main_job import TIMEOUT_S, run, search_words
+from .main_job import TIMEOUT_S, run, search_words, small_model
 
 PRINTS = """
 import sys
@@ -119,7 +119,7 @@ def test_a_search_whose_reader_leaves_runs_to_its_end_and_registers_the_winner(t
     """`autoft search ... | head -1`"""
     pipe, err = tmp_path / "pipe", tmp_path / "err"
     os.mkfifo(pipe)
-    words = search_words("budget.trials=2", "search.pruner=none")
+    words = search_words(small_model(), "budget.trials=2", "search.pruner=none")
     search = warm.Command(words, tmp_path, pipe, err)
     with pipe.open() as reader:
         assert reader.readline().startswith("cache: ")

@@ -9,6 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 from joblib import parallel_config  # type: ignore[import-untyped]
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from autoft.data.encoded import Encoded
 from autoft.data.files import read_table
@@ -125,8 +127,12 @@ def _best(
     """
     encoded = validation[1].targets
     sign = -1 if metric.direction == "maximize" else 1
-    with warnings.catch_warnings(), parallel_config("threading", n_jobs=-1):
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # a label that no row has, an optimizer that would go on
+        stack.enter_context(parallel_config("threading", n_jobs=-1))
+        # Threads of BLAS wait busily for each other in such small products: up to forty times the CPU time.
+        stack.enter_context(threadpool_limits(1, user_api="blas"))
         models = list(baseline(*train, targets))
         predictions = [model(*validation) for model in models]
     scored = [task.score(each, encoded, targets) for each in predictions]

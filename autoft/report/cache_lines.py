@@ -43,5 +43,5 @@ def tell(plan: CachePlan, console: Console) -> None:
     line = "; ".join([f"cache: {headline(plan)}{boundaries}", *plan.notes])
     say(console, line, "dim")
     for warning in plan.warnings:
-        _log.warning("cache: %s", warning)
+        _log.info("cache: WARNING: %s", warning)  # a warning would appear on the screen of Python too
         say(console, f"cache: WARNING: {warning}", "yellow")

@@ -12,11 +12,12 @@ _log = logging.getLogger(__name__)
 
 
 def tell(findings: Iterable[Finding], console: Console) -> None:
-    """Prints each, on the screen and in the log; what is more than a note as a warning."""
+    """Prints each, on the screen and in the log; what is more than a note as a warning.
+
+    The log has no warnings of what the screen has said: from Python they would appear there too.
+    """
     for finding in findings:
-        if finding.severity == "note":
-            _log.info("data: %s", finding)
-            say(console, f"data: {finding}")
-        else:
-            _log.warning("data: %s", finding)
-            say(console, f"data: WARNING: {finding}", "yellow")
+        note = finding.severity == "note"
+        line = f"data: {finding}" if note else f"data: WARNING: {finding}"
+        _log.info(line)
+        say(console, line, "" if note else "yellow")
