@@ -4,35 +4,23 @@ from sklearn.metrics import confusion_matrix
 
 from autoft.judge.suspects import hardest
 from autoft.report import words
-from autoft.report.page.blocks import Matrix, Part, Section, Table
+from autoft.report.page.blocks import Part, Section, Table
+from autoft.report.page.confusion import confusion_parts
 from autoft.report.page.validation import SUSPECTS_FILE, Validation
 
-MOST_LABELS = 20
-"""Of more labels only the pairs that are confused are shown."""
 SHOWN = 20
-"""Rows and pairs in a table."""
+"""Rows in a table."""
 LONGEST = 240
 """Characters of a text."""
 
 
 def confusion(validation: Validation) -> Section:
     """How often each label is taken for which."""
-    numbers = range(len(validation.names))
     predicted = validation.probabilities.argmax(axis=1)
-    counts = confusion_matrix(validation.labels, predicted, labels=list(numbers))
-    pairs = [(int(counts[i, j]), i, j) for i in numbers for j in numbers if i != j and counts[i, j]]
-    rows = [
-        (str(count), validation.names[given], validation.names[taken])
-        for count, given, taken in sorted(pairs, key=lambda each: (-each[0], each[1], each[2]))[:SHOWN]
-    ]
-    parts: list[Part] = []
-    if len(validation.names) <= MOST_LABELS:
-        parts.append(Matrix("Given labels, by what the winner says", validation.names, counts.tolist()))
-    if rows:
-        parts.append(Table("Most often confused", ("rows", "labeled", "answered"), rows, (0,)))
+    counts = confusion_matrix(validation.labels, predicted, labels=range(len(validation.names)))
     wrong = int((predicted != validation.labels).sum())
     summary = f"{wrong:,} of {words.count(len(predicted), 'validation row')} answered differently"
-    return Section("Confusion", summary, parts)
+    return Section("Confusion", summary, confusion_parts(validation.names, counts.tolist()))
 
 
 def rows_to_look_at(validation: Validation) -> Section | None:

@@ -15,7 +15,7 @@ from autoft.report.page.validation import validation_of
 from autoft.study import tested
 from autoft.study.confirmed import Compared, Confirmed, Lead
 from autoft.study.records import read_trials
-from autoft.tasks.breakdown import Breakdown
+from autoft.tasks.breakdown import Breakdown, Calibration
 
 from .small_study import HOSTILE, shown_of
 
@@ -131,7 +131,12 @@ def test_a_verdict_on_test_rows_comes_first_and_its_scores_are_shown(study, fold
         tested.Contender("winner", {"macro_f1": 0.8}, 0.02),
         tested.Contender("trivial", {"macro_f1": 0.3}, 0.01, low=0.45, high=0.55),
     )
-    breakdown = Breakdown({"<i>": {"precision": 0.5, "recall": 0.25, "f1": 0.3333, "support": 4.0}})
+    scores = {"precision": 0.5, "recall": 0.25, "f1": 0.3333, "support": 4.0}
+    breakdown = Breakdown(
+        {"<i>": scores, "b": scores},
+        [[3, 1], [0, 3]],
+        Calibration(0.05, [{"confidence": 0.91, "right": 0.857, "answers": 7}]),
+    )
     found = tested.Tested(
         trial=best.number,
         seed=best.seed,
@@ -161,7 +166,12 @@ def test_a_verdict_on_test_rows_comes_first_and_its_scores_are_shown(study, fold
         "test rows opened 2 times so far",
     )
     assert section.parts[1].rows[1] == ("trivial", "0.3000", "0.0100", "+0.4500 to +0.5500")
-    assert section.parts[2].rows == [("<i>", "0.5000", "0.2500", "0.3333", "4")]
+    by_label, matrix, pairs, said, reliability = section.parts[2:]
+    assert by_label.rows[0] == ("<i>", "0.5000", "0.2500", "0.3333", "4")
+    assert (matrix.names, matrix.counts) == (["<i>", "b"], [[3, 1], [0, 3]])
+    assert pairs.rows == [("1", "<i>", "b")]
+    assert "5.0 points apart" in said
+    assert reliability.rows == [("0.91", "0.86", "7")]
     assert "<i>" not in render(reported, None)
 
 
