@@ -10,6 +10,7 @@ from autoft.data.alike import alike_labels
 from autoft.data.encoded import Encoded
 from autoft.data.files import hasher
 from autoft.tasks import classification
+from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import Served
 from autoft.tasks.text import SCORED
 
@@ -19,6 +20,7 @@ BASELINES = {"trivial": classification.trivial}
 class VectorClassification:
     spec = TASK
     auto_model = hf.AutoModelForAudioClassification
+    output_fields = (LOGITS,)
     pipeline_task = "audio-classification"
     baselines = BASELINES
     linear = staticmethod(classification.linear)
@@ -30,7 +32,7 @@ class VectorClassification:
     occurrences = staticmethod(classification.label_counts)
     target_findings = staticmethod(alike_labels)
     config_values = staticmethod(classification.config_values)
-    outputs = staticmethod(classification.label_count)
+    output_size = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)
     output_bias = staticmethod(classification.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
@@ -57,8 +59,8 @@ class VectorClassification:
         frames = np.ones(len(rows), np.int64)  # the convolutions make one of SIZE numbers
         return Encoded(dict(found), classification.encoded_labels(rows), frames)
 
-    def loss(self, logits, batch, values):
-        return classification.cross_entropy(logits, batch, {"label_smoothing": 0.0})
+    def loss(self, outputs, batch, values):
+        return classification.cross_entropy(outputs, batch, {"label_smoothing": 0.0})
 
     def pipeline(self, model, processor):
         return hf.AudioClassificationPipeline(model=model.eval(), feature_extractor=processor)

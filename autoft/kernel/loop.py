@@ -41,8 +41,8 @@ def run(
         resume: the files of its resume state; None saves none.
 
     Raises:
-        Diverged: the loss or a logit is NaN or infinite, or the loss has grown without measure; found at the
-            next measurement, with `resume` within TICK_S of when it is sure.
+        Diverged: the loss or an output is NaN or infinite, or the loss has grown without measure; found at
+            the next measurement, with `resume` within TICK_S of when it is sure.
         OutOfMemory: not even one row at a time fits.
     """
     steps = plan(len(context.train.lengths), config)

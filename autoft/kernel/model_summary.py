@@ -76,7 +76,7 @@ def fit_to_models(
         weights = weights_digest(loaded.model, loaded.fresh)
         models.append(replace(ref, weights=weights, tokenizer=task.fingerprint(loaded.processor)))
     space = narrow_depth(spec.space, min(fact.blocks for fact in summary))
-    space = with_recommended(space, recommended(train_rows, task.outputs(targets), summary[0].parameters))
+    space = with_recommended(space, recommended(train_rows, task.output_size(targets), summary[0].parameters))
     return replace(spec, space=space, models=tuple(models)), tuple(summary)
 
 

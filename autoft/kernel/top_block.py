@@ -18,7 +18,7 @@ from autoft.kernel.boundary.valid import (
     Sample,
     agree,
     difference,
-    logits_and_gradients,
+    outputs_and_gradients,
     refusal,
     tokens_read,
 )
@@ -50,7 +50,7 @@ def _first(value: Any) -> Any:
 def find_part(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> str | None:
     """Where in the top block the first tokens are enough: the earliest module that changes no result.
 
-    Each module of the block is tried on a batch in float32; logits and the gradients of block and head have
+    Each module of the block is tried on a batch in float32; outputs and the gradients of block and head have
     to agree with those of whole rows (`valid.TOLERANCE`; sums of other lengths differ in the last bits). A
     module before or in the attention fails, for there the first token needs the others.
 
@@ -70,15 +70,15 @@ def find_part(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> str |
     evaluation_mode(model)
     trained = list(trained_parameters(model, anatomy, 1).values())
     batch = sample.batch(model.device)
-    whole = logits_and_gradients(model, sample, batch, trained)
+    outputs, gradients = outputs_and_gradients(model, sample, batch, trained)
     for part in _parts(model, anatomy.block_names[-1], batch.inputs):
         with first_token_only(model, part), _returned(anatomy.blocks[-1]) as returned:
             try:
-                narrowed = logits_and_gradients(model, sample, batch, trained)
+                narrowed = outputs_and_gradients(model, sample, batch, trained)
             except Exception as error:  # an architecture may raise anything where shapes do not fit
                 _LOG.debug("%s does not run on the first token of a row alone: %s", part, error)
                 continue
-        if returned == [1] and agree([(whole[0], narrowed[0]), *zip(whole[1], narrowed[1], strict=True)]):
+        if returned == [1] and agree([*outputs, *gradients], [*narrowed[0], *narrowed[1]]):
             return part
     return None
 

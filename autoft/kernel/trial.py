@@ -31,7 +31,7 @@ random guessing)."""
 
 
 class Diverged(AutoftError):  # noqa: N818 - the state of a trial, told as such in the study
-    """The loss or the logits are no longer finite numbers, or the loss has grown without measure."""
+    """The loss or the outputs are no longer finite numbers, or the loss has grown without measure."""
 
     def __init__(self, step: int, what: str) -> None:
         self.step = step

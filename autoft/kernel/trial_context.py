@@ -18,7 +18,7 @@ from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
 from autoft.tasks.predictions import joined
-from autoft.tasks.protocol import Predictions, Task
+from autoft.tasks.protocol import Outputs, Predictions, Task
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class TrialContext:
 
     model: PreTrainedModel
     anatomy: Anatomy
-    forward: Callable[[Batch], torch.Tensor]
-    """From a batch to logits, through what of the model has to run."""
+    forward: Callable[[Batch], Outputs]
+    """From a batch to what the task reads, through what of the model has to run."""
     task: Task
     targets: Targets
     """What the task has learned of the target column."""

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from autoft.data.encoded import Ragged
 from autoft.kernel.blocks import Anatomy
-from autoft.kernel.boundary.valid import Sample, agree, logits_and_gradients
+from autoft.kernel.boundary.valid import Sample, agree, equal, outputs_and_gradients
 from autoft.kernel.freeze import evaluation_mode, set_depth
 
 IDS = ":ids"
@@ -100,7 +100,7 @@ def occurring_tokens_only(model: PreTrainedModel, name: str, ids: Ragged) -> Ite
 def find_table(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> str | None:
     """The name of the embeddings, where those of tokens that occur are enough; else None.
 
-    A batch is run both ways in float32: the logits have to be equal bit for bit, and all gradients to agree.
+    A batch is run both ways in float32: the outputs have to be equal bit for bit, and all gradients to agree.
 
     Args:
         model: left with everything trainable, in evaluation mode.
@@ -114,17 +114,17 @@ def find_table(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> str 
     evaluation_mode(model)
     batch = sample.batch(model.device)
     place = f"{name}.weight"
-    plain, gradients = logits_and_gradients(model, sample, batch, list(model.parameters()))
+    plain, gradients = outputs_and_gradients(model, sample, batch, list(model.parameters()))
     whole = dict(zip(dict(model.named_parameters()), gradients, strict=True))
     with occurring_tokens_only(model, name, ids) as occurring:
         try:
-            few, gradients = logits_and_gradients(model, sample, batch, list(model.parameters()))
+            few, gradients = outputs_and_gradients(model, sample, batch, list(model.parameters()))
         except Exception:  # it looks up more than the rows' tokens, such as their types
             return None
         found = dict(zip(dict(model.named_parameters()), gradients, strict=True))
     whole[place], found[place] = whole[place][occurring.ids], found[place][:-1]
-    same = agree([(plain, few), *((whole[each], found[each]) for each in whole)])
-    return name if same and torch.equal(plain, few) else None
+    same = equal(plain, few) and agree([*plain, *whole.values()], [*few, *(found[each] for each in whole)])
+    return name if same else None
 
 
 def _lone_table(model: PreTrainedModel) -> str | None:

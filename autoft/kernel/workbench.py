@@ -37,7 +37,8 @@ from autoft.kernel.top_block import first_token_only
 from autoft.kernel.trial_context import TrialContext
 from autoft.kernel.vocabulary import occurring_tokens_only
 from autoft.spec.space import Value
-from autoft.tasks.protocol import Task
+from autoft.tasks.outputs import outputs_of
+from autoft.tasks.protocol import Outputs, Task
 
 WORKING_SIZES = "working-sizes.json"
 """In the cache folder of a node: what micro-batches fitted."""
@@ -154,12 +155,13 @@ class Workbench:
     @contextmanager
     def _shortened(
         self, config: FineTuneConfig, resident: Resident, batch_source: BatchSource, cut: Cut | None
-    ) -> Iterator[tuple[Callable[[Batch], torch.Tensor], Callable[[], Mapping[str, torch.Tensor]]]]:
+    ) -> Iterator[tuple[Callable[[Batch], Outputs], Callable[[], Mapping[str, torch.Tensor]]]]:
         """The model as this trial runs it, without what no result depends on.
 
-        Gives two functions: from a batch to logits, and to what a checkpoint holds.
+        Gives two functions: from a batch to outputs, and to what a checkpoint holds.
         """
         model, anatomy, plan = resident.model, resident.anatomy, self.study_inputs.cache_plan
+        task = self.study_inputs.task
         tensors = checkpointed_tensors(resident, config.unfreeze_depth)
         cached_output = chain = occurring = None
         table = plan.tables.get(config.model) if _trains_occurring_tokens_only(config) else None
@@ -168,6 +170,7 @@ class Workbench:
                 cached_output = stack.enter_context(injected(model, anatomy, *cut))
             if cached_output is not None and cut == (len(anatomy.blocks),):
                 chain = find_chain(
+                    task,
                     model,
                     anatomy,
                     cached_output,
@@ -180,15 +183,16 @@ class Workbench:
                 assert isinstance(ids, Ragged)
                 occurring = stack.enter_context(occurring_tokens_only(model, table, ids))
 
-            def logits(batch: Batch) -> torch.Tensor:
+            def outputs(batch: Batch) -> Outputs:
                 if chain and batch.states is not None:
-                    return call_in_turn(chain, batch.states)
-                return forward(model, batch, cached_output)
+                    (only,) = task.output_fields
+                    return {only: call_in_turn(chain, batch.states)}
+                return forward(task, model, batch, cached_output)
 
             def checkpointed() -> Mapping[str, torch.Tensor]:
                 return {**tensors, **occurring.narrowed(table)} if occurring and table else tensors
 
-            yield logits, checkpointed
+            yield outputs, checkpointed
 
     def _batch_sources(
         self, config: FineTuneConfig, resident: Resident
@@ -247,12 +251,13 @@ def _trains_occurring_tokens_only(config: FineTuneConfig) -> bool:
     return config.unfreeze_depth == "all" and config.optimizer == "adamw"
 
 
-def forward(model: PreTrainedModel, batch: Batch, cached_output: CachedOutput | None = None) -> torch.Tensor:
-    """The logits of a batch; its states, if any, go to `cached_output`."""
+def forward(
+    task: Task, model: PreTrainedModel, batch: Batch, cached_output: CachedOutput | None = None
+) -> Outputs:
+    """What the task reads of the answer to a batch, whose states, if any, go to `cached_output`."""
     if cached_output is not None:
         cached_output.states = batch.states
-    logits: torch.Tensor = model(**batch.inputs).logits
-    return logits
+    return outputs_of(task, model, batch.inputs)
 
 
 def rebuild(

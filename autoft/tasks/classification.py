@@ -29,10 +29,20 @@ from autoft.tasks.breakdown import Breakdown, of_classes
 from autoft.tasks.classification_error import paired_differences, softmax, standard_error
 from autoft.tasks.classification_metrics import METRICS
 from autoft.tasks.linear import UNSEEN, classifiers, probabilities
-from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Scorable, Values
+from autoft.tasks.outputs import LOGITS
+from autoft.tasks.protocol import (
+    Answered,
+    Features,
+    Model,
+    OnFeatures,
+    Outputs,
+    Predictions,
+    Scorable,
+    Values,
+)
 
-LABELS, LOGITS = "labels", "logits"
-"""What the encoded targets and the predictions are called."""
+LABELS = "labels"
+"""What the encoded targets are called; the predictions are called as the outputs."""
 
 
 def strip_labels(split: RawSplit, column: str, inputs: Sequence[str]) -> list[str]:
@@ -108,17 +118,17 @@ def row_count(targets: Mapping[str, Array]) -> float:
     return len(targets[LABELS])
 
 
-def cross_entropy(logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+def cross_entropy(outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
     """The sum over the rows, with label smoothing as arXiv 1512.00567 (section 7) has it; float32.
 
     Args:
-        logits: [b, classes].
+        outputs: `logits` [b, classes].
         batch: its `labels` [b].
         values: `label_smoothing`.
     """
     smoothing = float(values["label_smoothing"])
     return functional.cross_entropy(
-        logits.float(), batch.targets[LABELS], label_smoothing=smoothing, reduction="sum"
+        outputs[LOGITS].float(), batch.targets[LABELS], label_smoothing=smoothing, reduction="sum"
     )
 
 
@@ -131,9 +141,9 @@ def guess_loss(targets: Targets) -> float:
     return math.log(len(targets["labels"]))
 
 
-def keep_logits(logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+def keep_logits(outputs: Outputs, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
     """`logits` [b, classes] in float32."""
-    return {LOGITS: logits.float()}
+    return {LOGITS: outputs[LOGITS].float()}
 
 
 def score(predictions: Predictions, encoded: Mapping[str, Array], targets: Targets) -> dict[str, float]:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from autoft.data.batch import collate, evaluation_batches
 from autoft.data.targets import Targets
+from autoft.tasks.outputs import outputs_of
 from autoft.tasks.protocol import Answered, Task, Values
 
 BATCH_TOKENS = 512
@@ -56,7 +57,9 @@ def predictions(
     found, batches = [], evaluation_batches(encoded.lengths, BATCH_TOKENS)
     for chosen in batches:
         batch = collate(encoded, chosen).to(model.device)
-        logits = model(**batch.inputs).logits
-        found.append(task.predict(logits if order is None else logits[..., order], batch, targets))
+        outputs = outputs_of(task, model, batch.inputs)
+        if order is not None:
+            outputs = {name: each[..., order] for name, each in outputs.items()}
+        found.append(task.predict(outputs, batch, targets))
     back = np.argsort(np.concatenate(batches))
     return {name: array[back] for name, array in joined(found).items()}, encoded

@@ -16,6 +16,8 @@ from autoft.tasks.breakdown import Breakdown
 
 Values = Mapping[str, Value]
 """A trial's values of the hyperparameters that the task declares as its own, by name."""
+Outputs = Mapping[str, torch.Tensor]
+"""What a model answers to b rows: the fields `Task.output_fields`, [b, ...] each."""
 Predictions = Mapping[str, np.ndarray]
 """What the task's metrics need of n rows: small arrays by the task's own names, [n, ...] each."""
 Scorable = tuple[Predictions, Mapping[str, Array]]
@@ -50,10 +52,19 @@ class Served:
 
 
 class Task(TargetRules, Protocol):
-    """One kind of fine-tuning. A batch is `data.batch.collate`'s; logits are what the model's head gives."""
+    """One kind of fine-tuning. A batch is `data.batch.collate`'s; outputs are of one forward pass of it.
+
+    Where the limits are: a row's loss and predictions depend on its own outputs (`kernel.trial_context`
+    computes a batch in pieces), so a loss that compares the rows of a batch does not fit. And there are no
+    predictions by several forward passes, as of a text that is generated: `kernel.trial_context.evaluate` and
+    `tasks.predictions` would have to hand the model in, and a decoder could not be cut (`kernel.boundary`).
+    """
 
     auto_model: Any
     """The transformers Auto class whose head fits."""
+    output_fields: Sequence[str]
+    """What is read of the model's answer, by transformers' names: `logits`, or `start_logits`, `end_logits`.
+    The last dimension of each is of the labels, where the targets have names for them."""
     pipeline_task: str
     """What transformers calls the pipeline that a fine-tuned model answers in."""
     baselines: Mapping[str, Baseline]
@@ -64,8 +75,8 @@ class Task(TargetRules, Protocol):
     def config_values(self, targets: Targets) -> dict[str, Any]:
         """What the targets mean for the model's configuration."""
 
-    def outputs(self, targets: Targets) -> int:
-        """How many numbers the head gives."""
+    def output_size(self, targets: Targets) -> int:
+        """How many numbers the head gives, of a row or of a token."""
 
     def load_processor(self, path_or_id: str, **where: Any) -> Any:
         """What turns rows into the model's inputs: a tokenizer, an image processor.
@@ -82,10 +93,11 @@ class Task(TargetRules, Protocol):
     def weight(self, targets: Mapping[str, Array]) -> float:
         """What the loss of rows with these targets is divided by: rows, tokens, weights; above 0."""
 
-    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
         """The sum over what `weight` counts; a float32 scalar.
 
-        The kernel divides it by the weight of the whole step, so the pieces of a batch add up to it.
+        The kernel divides it by the weight of the whole step, so the pieces of a batch add up to it. Numbers
+        without a gradient, such as those of padding, may be others with stored states.
         """
 
     def output_bias(self, encoded: Mapping[str, Array]) -> np.ndarray | None:
@@ -98,7 +110,7 @@ class Task(TargetRules, Protocol):
     def guess_loss(self, targets: Targets) -> float:
         """What `loss` over `weight` comes to for a model that has learned nothing."""
 
-    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+    def predict(self, outputs: Outputs, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
         """What `score` needs of a batch, [b, ...] each.
 
         Those of several batches are put together; where rows are of other widths, zeros fill them up.

@@ -78,7 +78,7 @@ class Examined:
 
     def loss(self, logits: torch.Tensor) -> torch.Tensor:
         if self.case.task_name:
-            return self.case.task.loss(logits, self.batch, self.case.values)
+            return self.case.task.loss({"logits": logits}, self.batch, self.case.values)
         # Uneven weights, because the plain sum of some heads' logits is a constant.
         return (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum()
 
@@ -178,7 +178,7 @@ def test_the_gradients_of_pieces_add_up_to_the_whole_batch_s(tmp_path, case):
         context = TrialContext(
             model=one.model,
             anatomy=one.anatomy,
-            forward=lambda batch: forward(one.model, batch),
+            forward=lambda batch: forward(case.task, one.model, batch),
             task=case.task,
             targets=case.rows.targets,
             train=source,

@@ -131,9 +131,9 @@ class Weighted(TextClassification):
     def weight(self, targets):
         return float(self.weights[torch.from_numpy(targets["labels"].astype(int))].sum())
 
-    def loss(self, logits, batch, values):
+    def loss(self, outputs, batch, values):
         labels = batch.targets["labels"]
-        return functional.cross_entropy(logits, labels, weight=self.weights, reduction="sum")
+        return functional.cross_entropy(outputs["logits"], labels, weight=self.weights, reduction="sum")
 
 
 @pytest.mark.parametrize("depth", [1, "all"])

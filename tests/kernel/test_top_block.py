@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
 from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.boundary.plan import CachePlan
-from autoft.kernel.boundary.valid import agree, logits_and_gradients
+from autoft.kernel.boundary.valid import agree, equal, outputs_and_gradients
 from autoft.kernel.freeze import set_depth
 from autoft.kernel.top_block import find_part, first_token_only
 from autoft.kernel.workbench import Workbench
@@ -50,17 +49,17 @@ def test_a_head_that_reads_the_mean_keeps_all_tokens():
 
 @pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("depth", [1, 2, "all"])
-def test_logits_and_gradients_agree_at_every_depth(name, depth):
+def test_outputs_and_gradients_agree_at_every_depth(name, depth):
     model, anatomy, part = found(name)
     set_depth(model, anatomy, depth, dropout=0.0)
     trained = list(trained_parameters(model, anatomy, depth).values())
     sample, batch = rows(), rows().batch(model.device)
-    plain, gradients = logits_and_gradients(model, sample, batch, trained)
+    plain, gradients = outputs_and_gradients(model, sample, batch, trained)
     with first_token_only(model, part):
-        narrow, narrow_gradients = logits_and_gradients(model, sample, batch, trained)
-    assert agree([(plain, narrow), *zip(gradients, narrow_gradients, strict=True)])
-    again, _ = logits_and_gradients(model, sample, batch, trained)
-    assert torch.equal(again, plain)  # the hook is gone
+        narrow, narrow_gradients = outputs_and_gradients(model, sample, batch, trained)
+    assert agree([*plain, *gradients], [*narrow, *narrow_gradients])
+    again, _ = outputs_and_gradients(model, sample, batch, trained)
+    assert equal(again, plain)  # the hook is gone
 
 
 def test_a_trial_measures_what_it_would_with_whole_rows(tmp_path):

@@ -154,14 +154,14 @@ def test_the_loss_of_a_row_is_the_mean_of_its_labels_and_rows_add_up():
     labels = torch.tensor([[0, 1], [1, 1]])
 
     def summed(rows):
-        return TASK.loss(logits[rows], Batch({}, {"labels": labels[rows]}), {}).item()
+        return TASK.loss({"logits": logits[rows]}, Batch({}, {"labels": labels[rows]}), {}).item()
 
     # Probabilities 0.5 and 0.8, 0.9 and 0.5, all of them of what is true.
     first, second = -(math.log(0.5) + math.log(0.8)) / 2, -(math.log(0.9) + math.log(0.5)) / 2
     assert [summed(slice(0, 1)), summed(slice(1, 2))] == pytest.approx([first, second])
     assert summed(slice(0, 2)) == pytest.approx(first + second)
     assert TASK.weight({"labels": labels.numpy()}) == 2
-    guess = TASK.loss(torch.zeros(2, 2), Batch({}, {"labels": labels}), {}).item() / 2
+    guess = TASK.loss({"logits": torch.zeros(2, 2)}, Batch({}, {"labels": labels}), {}).item() / 2
     assert guess == pytest.approx(TASK.guess_loss({"labels": LABELS}))
 
 

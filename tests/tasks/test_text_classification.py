@@ -15,7 +15,9 @@ TASK = TextClassification()
 
 
 def summed(found, labels, smoothing=0.0):
-    return TASK.loss(found, Batch({}, {"labels": torch.tensor(labels)}), {"label_smoothing": smoothing})
+    return TASK.loss(
+        {"logits": found}, Batch({}, {"labels": torch.tensor(labels)}), {"label_smoothing": smoothing}
+    )
 
 
 def test_the_loss_is_the_sum_of_the_rows_cross_entropies_and_their_number_its_weight():

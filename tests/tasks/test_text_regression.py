@@ -105,13 +105,13 @@ def test_the_loss_is_the_sum_of_squared_errors_so_pieces_add_up_to_the_whole():
     scaled = torch.tensor([1.0, 0.0, -1.0])
 
     def summed(rows):
-        return TASK.loss(logits[rows], Batch({}, {"scaled": scaled[rows]}), {}).item()
+        return TASK.loss({"logits": logits[rows]}, Batch({}, {"scaled": scaled[rows]}), {}).item()
 
     assert summed(slice(0, 3)) == pytest.approx(0.25 + 4.0 + 0.0)
     assert summed(slice(0, 1)) + summed(slice(1, 3)) == pytest.approx(summed(slice(0, 3)))
     assert TASK.weight({"scaled": scaled.numpy()}) == 3
     half = torch.tensor([[0.5]], dtype=torch.bfloat16)
-    assert TASK.loss(half, Batch({}, {"scaled": scaled[:1]}), {}).dtype == torch.float32
+    assert TASK.loss({"logits": half}, Batch({}, {"scaled": scaled[:1]}), {}).dtype == torch.float32
 
 
 def test_the_scale_is_that_of_the_training_rows_alone():
@@ -127,7 +127,8 @@ def test_the_scale_is_that_of_the_training_rows_alone():
     assert encoded.targets["number"].tolist() == train
     # To say the mean of the training rows for all costs 1.
     batch = collate(encoded, np.arange(4))
-    assert TASK.loss(torch.zeros(4, 1), batch, {}).item() / 4 == pytest.approx(TASK.guess_loss(data.targets))
+    zeros = {"logits": torch.zeros(4, 1)}
+    assert TASK.loss(zeros, batch, {}).item() / 4 == pytest.approx(TASK.guess_loss(data.targets))
 
 
 def test_many_numbers_are_told_in_fifths_and_a_range_s_name_is_its_own():

@@ -131,7 +131,7 @@ def test_without_finite_answers_there_is_no_metric():
     assert TASK.error("entity_f1", predicted, encoded) is None
     logits = torch.zeros(2, 3, 5)
     logits[1, 2, 4] = math.nan
-    assert TASK.predict(logits, Batch({}, {}), TARGETS)["finite"].tolist() == [True, False]
+    assert TASK.predict({"logits": logits}, Batch({}, {}), TARGETS)["finite"].tolist() == [True, False]
 
 
 SENTENCES = [["London", "is", "old"], ["Paris"], ["\u200b", "is", "Paris", "\u200b"]]
@@ -222,7 +222,8 @@ def test_the_loss_is_the_sum_over_words_so_pieces_add_up_to_the_whole(tmp_path):
 
     def summed(rows):
         batch = collate(encoded, np.array(rows))
-        return TASK.loss(logits[rows, : batch.targets["labels"].shape[1]], batch, {}).item()
+        shown = logits[rows, : batch.targets["labels"].shape[1]]
+        return TASK.loss({"logits": shown}, batch, {}).item()
 
     chances = logits.log_softmax(-1)
     labels = encoded.targets["labels"]
@@ -236,7 +237,7 @@ def test_the_loss_is_the_sum_over_words_so_pieces_add_up_to_the_whole(tmp_path):
     assert summed([1]) + summed([2, 0]) == pytest.approx(summed([0, 1, 2]), rel=1e-5)
     pieces = [TASK.weight(encoded.take(np.array(rows)).targets) for rows in ([1], [2, 0])]
     assert sum(pieces) == TASK.weight(encoded.targets) == 6
-    guess = TASK.loss(torch.zeros_like(logits), collate(encoded, np.arange(3)), {}).item() / 6
+    guess = TASK.loss({"logits": torch.zeros_like(logits)}, collate(encoded, np.arange(3)), {}).item() / 6
     assert guess == pytest.approx(TASK.guess_loss(TARGETS), rel=1e-6)
 
 

@@ -72,7 +72,7 @@ def tuned(task_name, rows, folder, steps):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(steps):
         optimizer.zero_grad()
-        (task.loss(model(**batch.inputs).logits, batch, VALUES) / task.weight(encoded.targets)).backward()
+        (task.loss(model(**batch.inputs), batch, VALUES) / task.weight(encoded.targets)).backward()
         optimizer.step()
     validation = rows.tables["validation"]
     task.finish(

@@ -12,22 +12,28 @@ from autoft.kernel.blocks import Anatomy
 from autoft.kernel.boundary.inject import CachedOutput
 from autoft.kernel.freeze import evaluation_mode, training_mode
 from autoft.kernel.probe import Calls, record_calls
+from autoft.tasks.outputs import outputs_of
+from autoft.tasks.protocol import Task
 
 
 def find_chain(
-    model: PreTrainedModel, anatomy: Anatomy, cached_output: CachedOutput, batch: Batch
+    task: Task, model: PreTrainedModel, anatomy: Anatomy, cached_output: CachedOutput, batch: Batch
 ) -> tuple[nn.Module, ...] | None:
     """The head's modules, if all that the model does with the states is to call one after the other.
 
-    Seen in one forward pass, and tried: the logits have to be equal bit for bit, in evaluation mode and, with
+    None too where the task reads several outputs, for a chain gives one.
+    Seen in one forward pass, and tried: the output has to be equal bit for bit, in evaluation mode and, with
     the same random numbers, in training mode. Leaves the model in training mode.
 
     Args:
+        task: what is read of the answer.
         model: with `cached_output` in place, frozen to depth 0.
         anatomy: the model's.
         cached_output: where the states go.
         batch: a few rows, as `BatchSource` gives them.
     """
+    if len(task.output_fields) > 1:
+        return None
     assert batch.states is not None
     cached_output.states = states = batch.states
     inputs = batch.inputs
@@ -36,23 +42,24 @@ def find_chain(
         return None
     try:
         evaluation_mode(model)
-        same = _same(model, chain, inputs, states)
+        same = _same(task, model, chain, inputs, states)
         training_mode(model, anatomy, 0)
-        return chain if same and _same(model, chain, inputs, states) else None
+        return chain if same and _same(task, model, chain, inputs, states) else None
     except Exception:  # a part takes or gives more than states
         return None
 
 
 def _same(
+    task: Task,
     model: PreTrainedModel,
     chain: Sequence[nn.Module],
     inputs: Mapping[str, torch.Tensor],
     states: torch.Tensor,
 ) -> bool:
     torch.manual_seed(0)
-    logits = model(**inputs).logits
+    (output,) = outputs_of(task, model, inputs).values()
     torch.manual_seed(0)
-    return torch.equal(logits, call_in_turn(chain, states))
+    return torch.equal(output, call_in_turn(chain, states))
 
 
 def _called_in_turn(anatomy: Anatomy, calls: Calls, states: torch.Tensor) -> tuple[nn.Module, ...] | None:
@@ -70,7 +77,7 @@ def _called_in_turn(anatomy: Anatomy, calls: Calls, states: torch.Tensor) -> tup
 
 
 def call_in_turn(chain: Sequence[nn.Module], states: torch.Tensor) -> torch.Tensor:
-    """What the last of `chain` makes of what the others made of `states`, as logits [rows, classes].
+    """What the last of `chain` makes of what the others made of `states`: [rows, outputs].
 
     Some heads give them for each token, of which there is one; the model would choose it.
     """

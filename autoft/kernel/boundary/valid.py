@@ -20,6 +20,7 @@ from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, state
 from autoft.kernel.boundary.states import VECTORS, Layout, States, above, kept, positions
 from autoft.kernel.freeze import evaluation_mode, set_depth
 from autoft.spec.hyperparameters import Depth
+from autoft.tasks.outputs import outputs_of
 from autoft.tasks.protocol import Task, Values
 
 _LOG = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def difference(
 ) -> str | None:
     """Runs a batch with and without stored states in float32; says what differs, None where nothing does.
 
-    Logits and the gradients of what `depth` trains are compared. With whole rows the logits have to be
+    Outputs and the gradients of what `depth` trains are compared. With whole rows the outputs have to be
     equal bit for bit; one vector a row is computed in other shapes, see TOLERANCE. Leaves the model frozen
     to `depth` (kernels depend on what needs a gradient) and in evaluation mode, for the sake of dropout.
 
@@ -143,7 +144,7 @@ def row_layout(model: PreTrainedModel, anatomy: Anatomy, sample: Sample, cut: Cu
 
 
 def tokens_read(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> Reads:
-    """What of each row's states what follows the last block reads, by the gradient of the logits.
+    """What of each row's states what follows the last block reads, by the gradient of the outputs.
 
     One that is the same for every token, or for every place of a feature map, is that of their mean.
 
@@ -155,10 +156,10 @@ def tokens_read(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> Rea
     states = states_at(model, anatomy, [boundary], inputs)[boundary].requires_grad_()
     with injected(model, anatomy, boundary) as cached_output:
         cached_output.states = states
-        logits = model(**inputs).logits
+        outputs = torch.cat([each.flatten() for each in outputs_of(sample.task, model, inputs).values()])
     # Uneven weights, because some heads make the plain sum of all logits a constant.
-    weights = torch.linspace(1, 2, logits.numel(), device=logits.device).view_as(logits)
-    (gradient,) = torch.autograd.grad((logits * weights).sum(), states)
+    weights = torch.linspace(1, 2, len(outputs), device=outputs.device)
+    (gradient,) = torch.autograd.grad((outputs * weights).sum(), states)
     ends = sample.encoded.lengths - 1
     if _is_of_mean(gradient, ends + 1):
         return "mean"
@@ -213,16 +214,16 @@ def _same(
     lengths = sample.encoded.lengths
     trained = list(trained_parameters(model, anatomy, depth).values())
     batch = sample.batch(model.device)
-    plain, gradients = logits_and_gradients(model, sample, batch, trained)
+    plain, gradients = outputs_and_gradients(model, sample, batch, trained)
     flat = kept(_states(model, anatomy, sample, cut), lengths, layout)
     stored = States(flat, layout, positions(lengths, layout))
     with injected(model, anatomy, *cut) as cached_output:
         cached_output.states = stored.of(np.arange(len(sample)), model.device)
         short = above(sample.encoded, layout, model.device)
-        cached, cached_gradients = logits_and_gradients(model, sample, short, trained)
-    if layout not in VECTORS and not torch.equal(plain, cached):
+        cached, cached_gradients = outputs_and_gradients(model, sample, short, trained)
+    if layout not in VECTORS and not equal(plain, cached):
         return False
-    return agree([(plain, cached), *zip(gradients, cached_gradients, strict=True)])
+    return agree([*plain, *gradients], [*cached, *cached_gradients])
 
 
 def _batch_matters(
@@ -237,35 +238,43 @@ def _batch_matters(
     )
 
 
-def logits_and_gradients(
+def outputs_and_gradients(
     model: PreTrainedModel, sample: Sample, batch: Batch, trained: Sequence[nn.Parameter]
-) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Logits of a `batch` of the sample, and the gradients of its mean loss for `trained`; 0 where none.
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Outputs of a `batch` of the sample, and the gradients of its mean loss for `trained`; 0 where none.
 
-    Of logits for each token those of the padding are left out: nothing reads them.
+    Of outputs those numbers are 0 that have no gradient, such as those of the padding where there are some
+    for each token: nothing reads them. An output that the loss does not take is there as it is.
     """
-    logits = model(**batch.inputs).logits
+    outputs = outputs_of(sample.task, model, batch.inputs)
     weight = sample.task.weight(sample.encoded.targets) or 1.0
-    loss = sample.task.loss(logits, batch, sample.values) / weight
-    found = torch.autograd.grad(loss, trained, allow_unused=True)
-    zero = torch.zeros(1, device=logits.device)
-    mask = batch.inputs.get("attention_mask")
-    of_tokens = mask is not None and logits.ndim > 2 and logits.shape[:2] == mask.shape
-    read = logits[mask.bool()] if of_tokens and mask is not None else logits
-    return read.detach(), [zero if gradient is None else gradient for gradient in found]
+    loss = sample.task.loss(outputs, batch, sample.values) / weight
+    found = torch.autograd.grad(loss, [*outputs.values(), *trained], allow_unused=True)
+    of_outputs, of_trained = found[: len(outputs)], found[len(outputs) :]
+    read = [
+        output.detach() if gradient is None else output.detach().where(gradient != 0, 0.0)
+        for output, gradient in zip(outputs.values(), of_outputs, strict=True)
+    ]
+    zero = torch.zeros(1, device=loss.device)
+    return read, [zero if gradient is None else gradient for gradient in of_trained]
 
 
-def agree(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> bool:
-    """Whether two runs' tensors, logits first, are the same but for TOLERANCE.
+def equal(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
+    """Whether two runs' tensors are the same bit for bit."""
+    return all(map(torch.equal, one, other))
+
+
+def agree(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
+    """Whether two runs' tensors are the same but for TOLERANCE.
 
     Measured against the largest number of each tensor, or a thousandth of the largest of all: some
     gradients, such as that of an attention key's bias, are 0 but for rounding.
     """
-    if any(one.shape != other.shape for one, other in pairs):
+    if any(mine.shape != others.shape for mine, others in zip(one, other, strict=True)):
         return False
-    largest = [float(one.abs().max()) for one, _ in pairs]
+    largest = [float(each.abs().max()) for each in one]
     least = max(1e-3 * max(largest), 1e-6)
     return all(
-        bool((one - other).abs().max() <= TOLERANCE * max(size, least))
-        for (one, other), size in zip(pairs, largest, strict=True)
+        bool((mine - others).abs().max() <= TOLERANCE * max(size, least))
+        for mine, others, size in zip(one, other, largest, strict=True)
     )

@@ -16,8 +16,9 @@ from autoft.judge import answers
 from autoft.judge.suspects import Suspect, suspects
 from autoft.report.page.reported import Reported
 from autoft.study.layout import CONFIRM, DATA
-from autoft.tasks.classification import LABELS, LOGITS
+from autoft.tasks.classification import LABELS
 from autoft.tasks.classification_error import softmax
+from autoft.tasks.outputs import LOGITS
 
 SUSPECTS_FILE = "suspects.csv"
 """Beside the page."""

@@ -24,7 +24,17 @@ from autoft.tasks.linear import classifiers, on_texts
 from autoft.tasks.multi_label import TASK
 from autoft.tasks.multi_label.metrics import metric_of, metrics_of, micro_threshold
 from autoft.tasks.multi_label.pipeline import MultiLabelPipeline
-from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Scorable, Values
+from autoft.tasks.outputs import LOGITS
+from autoft.tasks.protocol import (
+    Answered,
+    Features,
+    Model,
+    OnFeatures,
+    Outputs,
+    Predictions,
+    Scorable,
+    Values,
+)
 from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts
 
 LABELS, PROBABILITIES = "labels", "probabilities"
@@ -57,12 +67,13 @@ class MultiLabel:
 
     spec = TASK
     auto_model = AutoModelForSequenceClassification
+    output_fields = (LOGITS,)
     pipeline_task = "text-classification"
     served = staticmethod(serve_texts)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
     target_findings = staticmethod(alike_labels)
-    outputs = staticmethod(classification.label_count)
+    output_size = staticmethod(classification.label_count)
     check_model = staticmethod(classification.any_model)
     baselines = BASELINES
     linear = staticmethod(linear)
@@ -106,10 +117,10 @@ class MultiLabel:
         """Each row counts the same."""
         return len(targets[LABELS])
 
-    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
         """Of each row the mean of its labels' binary cross entropies; the sum of the rows."""
-        truth = batch.targets[LABELS].float()
-        losses = functional.binary_cross_entropy_with_logits(logits.float(), truth, reduction="sum")
+        logits, truth = outputs[LOGITS].float(), batch.targets[LABELS].float()
+        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="sum")
         return losses / logits.shape[1]
 
     def output_bias(self, encoded: Mapping[str, Array]) -> np.ndarray:
@@ -127,8 +138,9 @@ class MultiLabel:
         """Of probabilities of one half."""
         return math.log(2)
 
-    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+    def predict(self, outputs: Outputs, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
         """`probabilities` [b, labels] in float32; of a finished model its `threshold` [b] too."""
+        logits = outputs[LOGITS]
         found = {PROBABILITIES: logits.float().sigmoid()}
         if THRESHOLD in targets:
             found[THRESHOLD] = logits.new_full(logits.shape[:1], targets[THRESHOLD], dtype=torch.float64)

@@ -11,6 +11,7 @@ from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.tasks import classification
 from autoft.tasks.linear import on_texts
+from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import Values
 from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts, text_classification_pipeline
 from autoft.tasks.text_classification import TASK
@@ -23,6 +24,7 @@ class TextClassification:
 
     spec = TASK
     auto_model = AutoModelForSequenceClassification
+    output_fields = (LOGITS,)
     pipeline_task = "text-classification"
     pipeline = staticmethod(text_classification_pipeline)
     served = staticmethod(serve_texts)
@@ -38,7 +40,7 @@ class TextClassification:
     occurrences = staticmethod(classification.label_counts)
     target_findings = staticmethod(alike_labels)
     config_values = staticmethod(classification.config_values)
-    outputs = staticmethod(classification.label_count)
+    output_size = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)
     loss = staticmethod(classification.cross_entropy)
     output_bias = staticmethod(classification.drawn_bias)

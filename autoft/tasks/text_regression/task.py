@@ -24,7 +24,17 @@ from autoft.errors import DataError, ModelError
 from autoft.tasks import classification, resampling
 from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.linear import STRENGTHS, on_texts
-from autoft.tasks.protocol import Answered, Features, Model, OnFeatures, Predictions, Scorable, Values
+from autoft.tasks.outputs import LOGITS
+from autoft.tasks.protocol import (
+    Answered,
+    Features,
+    Model,
+    OnFeatures,
+    Outputs,
+    Predictions,
+    Scorable,
+    Values,
+)
 from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts, text_classification_pipeline
 from autoft.tasks.text_regression import TASK
 
@@ -66,6 +76,7 @@ class TextRegression:
 
     spec = TASK
     auto_model = AutoModelForSequenceClassification
+    output_fields = (LOGITS,)
     pipeline_task = "text-classification"
     pipeline = staticmethod(text_classification_pipeline)
     served = staticmethod(serve_texts)
@@ -137,7 +148,7 @@ class TextRegression:
             "problem_type": "regression",
         }
 
-    def outputs(self, targets: Targets) -> int:
+    def output_size(self, targets: Targets) -> int:
         """One."""
         return 1
 
@@ -151,17 +162,17 @@ class TextRegression:
         """Each row counts the same."""
         return len(targets[SCALED])
 
-    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
         """The sum of squared errors, in squared deviations of the training rows."""
-        return (logits.float()[:, 0] - batch.targets[SCALED]).square().sum()
+        return (outputs[LOGITS].float()[:, 0] - batch.targets[SCALED]).square().sum()
 
     def guess_loss(self, targets: Targets) -> float:
         """Of the training rows' mean for all."""
         return 1.0
 
-    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+    def predict(self, outputs: Outputs, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
         """`number` [b], in the target's unit."""
-        return {NUMBER: logits[:, 0].double() * targets["deviation"] + targets["mean"]}
+        return {NUMBER: outputs[LOGITS][:, 0].double() * targets["deviation"] + targets["mean"]}
 
     def score(
         self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets

@@ -24,7 +24,8 @@ from autoft.errors import DataError
 from autoft.tasks import classification, resampling
 from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.label_sets import known_labels, rarest_strata
-from autoft.tasks.protocol import Predictions, Scorable, Served, Values
+from autoft.tasks.outputs import LOGITS
+from autoft.tasks.protocol import Outputs, Predictions, Scorable, Served, Values
 from autoft.tasks.text import serve
 from autoft.tasks.token_classification import TASK
 from autoft.tasks.token_classification.baselines import BASELINES, linear
@@ -43,13 +44,14 @@ class TokenClassification:
 
     spec = TASK
     auto_model = AutoModelForTokenClassification
+    output_fields = (LOGITS,)
     pipeline_task = "token-classification"
     load_processor = staticmethod(load_word_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
     baselines = BASELINES
     linear = staticmethod(linear)
     target_findings = staticmethod(alike_labels)
-    outputs = staticmethod(classification.label_count)
+    output_size = staticmethod(classification.label_count)
     output_bias = staticmethod(classification.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
     decide = staticmethod(classification.as_predicted)
@@ -117,15 +119,16 @@ class TokenClassification:
         assert isinstance(labels, Ragged)
         return int((labels.values != IGNORED).sum())
 
-    def loss(self, logits: torch.Tensor, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
         """The sum of the words' cross entropies."""
         labels = batch.targets[LABELS]
         return functional.cross_entropy(
-            logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+            outputs[LOGITS].float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
         )
 
-    def predict(self, logits: torch.Tensor, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
+    def predict(self, outputs: Outputs, batch: Batch, targets: Targets) -> Mapping[str, torch.Tensor]:
         """`tags` [b, longest], `finite` [b]."""
+        logits = outputs[LOGITS]
         return {TAGS: logits.argmax(dim=-1), FINITE: logits.isfinite().flatten(1).all(dim=1)}
 
     def score(

@@ -13,7 +13,7 @@ from autoft.kernel.boundary.states import narrowed, vectors
 from autoft.kernel.workbench import Workbench
 
 from ..test_workbench import measured
-from ..tiny import anatomy_of, tiny_model
+from ..tiny import TASK, anatomy_of, tiny_model
 from .test_cache import planned
 from .test_injection import rows
 
@@ -35,7 +35,7 @@ def chain_of(name):
     anatomy = anatomy_of(model)
     batch = replace(vectors(narrowed(rows().encoded, "first")), states=torch.randn(6, 1, 16))
     with injected(model, anatomy, len(anatomy.blocks)) as cached_output:
-        chain = find_chain(model, anatomy, cached_output, batch)
+        chain = find_chain(TASK, model, anatomy, cached_output, batch)
         model.eval()
         cached_output.states = batch.states
         logits = model(**batch.inputs).logits

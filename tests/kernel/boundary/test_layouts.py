@@ -78,7 +78,7 @@ def test_a_head_reads_one_vector_of_a_row_and_needs_one_row_of_pixels_for_them_a
     with injected(model, anatomy, boundary) as cached_output:
         cached_output.states = batch.states
         torch.testing.assert_close(model(**batch.inputs).logits, expected)
-        chain = find_chain(model, anatomy, cached_output, batch)
+        chain = find_chain(TASK, model, anatomy, cached_output, batch)
     # ConvNeXt takes the mean between its modules.
     assert [anatomy.head_names[anatomy.head.index(part)] for part in chain or ()] == CHAINS[name]
 

@@ -152,7 +152,7 @@ def train(name: str, depth: int, batch: Callable[[np.ndarray], Batch], cached: b
     with injected(model, anatomy, *cut) if cached else nullcontext() as cached_output:
         for step, rows in enumerate(batches):
             given = batch(rows)
-            logits = forward(model, given, cached_output)
+            logits = forward(TASK, model, given, cached_output)["logits"]
             logits = logits[:, 0] if name == "t5-encoder" else logits  # labels of tokens: the first one's
             functional.cross_entropy(logits, given.targets["labels"]).backward()
             run.logits[step] = logits.detach()
