@@ -65,7 +65,7 @@ class VectorClassification:
     def pipeline(self, model, processor):
         return hf.AudioClassificationPipeline(model=model.eval(), feature_extractor=processor)
 
-    def served(self, example):
+    def served(self, example, targets):
         shape = {"dtype": "float32", "shape": [-1, SIZE]}
         return Served([{"type": "tensor", "tensor-spec": shape}], SCORED, numbers(example))
 

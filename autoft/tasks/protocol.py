@@ -49,6 +49,8 @@ class Served:
     """An input of that form."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What the pipeline is called with besides."""
+    note: str = ""
+    """In a sentence, how its answers are read; for the model's card and the version's description."""
 
 
 class Task(TargetRules, Protocol):
@@ -174,5 +176,10 @@ class Task(TargetRules, Protocol):
     def pipeline(self, model: Any, processor: Any) -> Any:
         """The transformers pipeline in which a finished model answers."""
 
-    def served(self, example: pa.Table) -> Served:
-        """How it is called where autoft is not; `example` is one row (of rows.arrow)."""
+    def served(self, example: pa.Table, targets: Targets) -> Served:
+        """How it is called where autoft is not.
+
+        Args:
+            example: one row (of rows.arrow).
+            targets: those of `finished`.
+        """

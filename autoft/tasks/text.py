@@ -8,6 +8,7 @@ from transformers import AutoTokenizer, TextClassificationPipeline
 
 from autoft.data.encoded import Array, Encoded
 from autoft.data.overlap import texts_of
+from autoft.data.targets import Targets
 from autoft.data.text import tokenize
 from autoft.tasks.protocol import Served
 
@@ -44,7 +45,7 @@ SCORED = ({"type": "string", "name": "label"}, {"type": "double", "name": "score
 """What transformers' pipeline for whole texts answers, in columns."""
 
 
-def serve_texts(example: pa.Table) -> Served:
+def serve_texts(example: pa.Table, targets: Targets) -> Served:
     """How a model with a head for whole texts is called."""
     return serve(example, SCORED)
 

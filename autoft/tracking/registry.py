@@ -53,7 +53,7 @@ def register_version(
 
     The trial's run must be in MLflow (see `Recorder.flush`). The model's and the tokenizer's name are set to
     `tuned.reference`, without the folders of this machine. The version's description gives its score, and
-    what is said `beside` it in sentences.
+    how its answers are read, and what is said `beside` it in sentences.
 
     Raises:
         TrackingError: the store, its artifact store or its registry does not accept it, or another model
@@ -71,7 +71,7 @@ def register_version(
             made = log_model(client, where, path, described, info, trial, tuned, run)
     with store.clear_errors(where):
         _link(client, run.info.run_id, made.model_id, trial, scored=not tuned.refitted)
-        version = _create_version(client, made, info, trial, name, run, beside, tuned.refitted)
+        version = _create_version(client, made, info, trial, name, run, beside, tuned)
         registered = Registered(name, int(version.version), run.info.run_id)
         client.set_registered_model_alias(name, CANDIDATE, str(registered.version))
         client.set_tag(run.info.run_id, tags.MODEL_URI, registered.model_uri)
@@ -152,7 +152,7 @@ def _create_version(
     name: str,
     run: Run,
     beside: str,
-    refitted: str,
+    tuned: FineTuned,
 ) -> ModelVersion:
     """Creates the version after the model is complete, so that a failed upload leaves none."""
     what = f"Trial {trial.number} of {info.name}"
@@ -166,9 +166,9 @@ def _create_version(
         tags={
             tags.STUDY: info.name,
             tags.TRIAL: str(trial.number),
-            **({tags.REFIT: refitted} if refitted else {}),
+            **({tags.REFIT: tuned.refitted} if tuned.refitted else {}),
         },
-        description=" ".join(filter(None, [scored, refitted, beside])),
+        description=" ".join(filter(None, [scored, tuned.refitted, tuned.served.note, beside])),
         model_id=made.model_id,
     )
 

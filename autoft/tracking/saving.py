@@ -16,7 +16,7 @@ from mlflow.types import Schema
 from autoft.data.overlap import ROW_DIGESTS, texts_of
 from autoft.data.targets import Targets
 from autoft.errors import TrackingError
-from autoft.tasks.protocol import Task, Values
+from autoft.tasks.protocol import Served, Task, Values
 from autoft.tracking import store
 from autoft.tracking.processors import part_of
 
@@ -54,6 +54,11 @@ class FineTuned:
     refitted: str = ""
     """In sentences, if it was trained again after the trial had its score (`autoft.refit`)."""
 
+    @property
+    def served(self) -> Served:
+        """How it is called where autoft is not."""
+        return self.task.served(self.example, self.targets)
+
 
 def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineTuned) -> Model:
     """Writes the model to `path` in MLflow's transformers flavour, without a word of this machine.
@@ -68,7 +73,7 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
     processor = _processor(tuned, reference)
     tuned.model.config._name_or_path = reference
     tuned.model.name_or_path = ""  # else MLflow asks the hub for a license of that name
-    served = tuned.task.served(tuned.example)
+    served = tuned.served
     about = {
         "study": info.name,
         "trial": trial.number,
@@ -93,7 +98,7 @@ def save_model(path: Path, info: "StudyInfo", trial: "TrialRecord", tuned: FineT
             input_example=served.example,
             pip_requirements=pip_requirements(),
             model_config=dict(served.arguments) or None,
-            model_card=_card(info, trial, reference, tuned.refitted),
+            model_card=_card(info, trial, reference, [tuned.refitted, served.note]),
         )
     except OSError as error:
         raise TrackingError(
@@ -157,7 +162,7 @@ def _schema(columns: Sequence[Mapping[str, Any]]) -> Schema:
     return schema
 
 
-def _card(info: "StudyInfo", trial: "TrialRecord", reference: str, refitted: str) -> Any:
+def _card(info: "StudyInfo", trial: "TrialRecord", reference: str, notes: Sequence[str]) -> Any:
     """The model's card. Given, so that MLflow does not look for one of that name on the internet."""
     from huggingface_hub import ModelCard
 
@@ -165,5 +170,5 @@ def _card(info: "StudyInfo", trial: "TrialRecord", reference: str, refitted: str
     return ModelCard(
         f"---\nlicense: other\n---\n# {info.name}\n\n{reference}, fine-tuned for {info.task}: "
         f"trial {trial.number} of the study {info.name}, {info.objective} {trial.score:.4f} on validation. "
-        f"{refitted and f'{refitted} '}The license of {reference} applies.\n\n{values}\n"
+        f"{''.join(f'{note} ' for note in notes if note)}The license of {reference} applies.\n\n{values}\n"
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,14 +34,23 @@ from autoft.tasks.protocol import (
     Outputs,
     Predictions,
     Scorable,
+    Served,
     Values,
 )
-from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts
+from autoft.tasks.text import encode_texts, load_tokenizer, serve
 
 LABELS, PROBABILITIES = "labels", "probabilities"
 """What the encoded targets and the predictions are called, [n, labels] each."""
 THRESHOLD = "threshold"
 """What a finished model has besides."""
+_ALL_LABELS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"label": {"type": "string"}, "score": {"type": "double"}},
+    },
+}
+"""The plain pipeline's answer to a text, as an MLmodel file has it."""
 
 
 def trivial(rows: pa.Table, encoded: Encoded, targets: Targets) -> Iterator[Model]:
@@ -69,7 +79,6 @@ class MultiLabel:
     auto_model = AutoModelForSequenceClassification
     output_fields = (LOGITS,)
     pipeline_task = "text-classification"
-    served = staticmethod(serve_texts)
     load_processor = staticmethod(load_tokenizer)
     fingerprint = staticmethod(tokenizer_fingerprint)
     target_findings = staticmethod(alike_labels)
@@ -201,6 +210,14 @@ class MultiLabel:
         return MultiLabelPipeline(  # type: ignore[no-untyped-call]
             model=model.eval(), tokenizer=processor, task=self.pipeline_task, device=model.device
         )
+
+    def served(self, example: pa.Table, targets: Targets) -> Served:
+        """Of a text pyfunc gives all labels with their scores: the plain pipeline knows no threshold."""
+        note = (
+            f"A text has the labels with a score above {targets[THRESHOLD]:.4g}, which is `threshold` in the "
+            "model's configuration; `mlflow.pyfunc` gives all of them."
+        )
+        return replace(serve(example, [_ALL_LABELS], {"top_k": None}), note=note)
 
 
 def _threshold(predictions: Predictions) -> float | None:

@@ -166,7 +166,7 @@ class TokenClassification:
             model=model.eval(), tokenizer=processor, task=self.pipeline_task, device=model.device
         )
 
-    def served(self, example: pa.Table) -> Served:
+    def served(self, example: pa.Table, targets: Targets) -> Served:
         """Of a text's tokens pyfunc gives the tags, joined by commas.
 
         Without those of tokens that are in no entity, as the plain pipeline has it by default, it would not
