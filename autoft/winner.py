@@ -332,7 +332,7 @@ class Searched:
         example = rows.slice(0, 1)
         before, _ = answered(example, prepared.targets)
         own = partial(answered, _of_split(rows, "validation"), prepared.targets)
-        task.finish(model, prepared.targets, validation or own)
+        task.finish(model, prepared.targets, validation or own, self.spec.objective)
         targets = task.finished(prepared.targets, model)
         after, _ = answered(example, targets)
         for name, found in before.items():

@@ -23,7 +23,7 @@ from autoft.refit import refit, why_not_used
 from autoft.study.layout import REFIT
 from autoft.study.records import read_info, read_trials
 from autoft.study.storage import find_study, study_id
-from autoft.tasks.multi_label.metrics import micro_threshold
+from autoft.tasks.multi_label.threshold import best_threshold
 from autoft.tracking.registry import find_version
 from autoft.tracking.retrieval import read_training
 from autoft.winner import Searched
@@ -179,7 +179,8 @@ def test_it_loads_alone_with_the_threshold_of_the_first_training(folder, study):
     assert {each["label"] for each in said} == above
     (trial,) = read_trials(study.study)
     predictions, encoded = study.answered(trial, print)
-    assert threshold == micro_threshold(predictions["probabilities"], encoded.targets["labels"])
+    answers = predictions["probabilities"], encoded.targets["labels"]
+    assert threshold == best_threshold("micro_f1", *answers)
 
 
 def test_synced_to_another_store_its_model_comes_along(folder):

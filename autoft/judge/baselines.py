@@ -134,12 +134,13 @@ def _best(
         # Threads of BLAS wait busily for each other in such small products: up to forty times the CPU time.
         stack.enter_context(threadpool_limits(1, user_api="blas"))
         models = list(baseline(*train, targets))
-        predictions = [model(*validation) for model in models]
+        answers = [model(*validation) for model in models]
+    predictions = [task.decide(each, (each, encoded), metric.name) for each in answers]
     scored = [task.score(each, encoded, targets) for each in predictions]
     best = min(range(len(scored)), key=lambda each: sign * scored[each][metric.name])
     of_validation = predictions[best], encoded
 
     def answer(rows: pa.Table, encoded: Encoded) -> Predictions:
-        return task.decide(models[best](rows, encoded), of_validation)
+        return task.decide(models[best](rows, encoded), of_validation, metric.name)
 
     return answer, scored[best], task.error(metric.name, *of_validation)

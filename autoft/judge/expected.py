@@ -45,7 +45,7 @@ def score(task: Task, metric: str, replicas: Sequence[Answers], targets: Targets
 
     Args:
         task: what they were trained for.
-        metric: its name.
+        metric: the objective's name.
         replicas: all of the same rows, in the same order.
         targets: what was learned of the target column.
     """
@@ -61,7 +61,7 @@ def score(task: Task, metric: str, replicas: Sequence[Answers], targets: Targets
 def _score(task: Task, metric: str, answers: Answers, targets: Targets, rows: np.ndarray) -> float:
     taken = {name: array[rows] for name, array in answers.predictions.items()}
     encoded = {name: _take(array, rows) for name, array in answers.targets.items()}
-    return task.score(taken, encoded, targets)[metric]
+    return task.score(task.decide(taken, (taken, encoded), metric), encoded, targets)[metric]
 
 
 def _take(array: Array, rows: np.ndarray) -> Array:

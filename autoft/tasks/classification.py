@@ -162,7 +162,7 @@ def differences(metric: str, one: Scorable, other: Scorable, draws: int) -> np.n
     return paired_differences(metric, mine[LOGITS], theirs[LOGITS], _labels(encoded), draws)
 
 
-def as_predicted(predictions: Predictions, validation: Scorable) -> Predictions:
+def as_predicted(predictions: Predictions, validation: Scorable, objective: str) -> Predictions:
     """Nothing is decided by the validation rows."""
     return predictions
 
@@ -199,7 +199,7 @@ def any_model(model: Any) -> None:
     """Whatever has a head for labels serves."""
 
 
-def keep_model(model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+def keep_model(model: Any, targets: Targets, validation: Callable[[], Answered], objective: str) -> None:
     """It answers alone as it is: its configuration has the labels."""
 
 

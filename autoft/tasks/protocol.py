@@ -124,7 +124,7 @@ class Task(TargetRules, Protocol):
         """Every metric of the task, NaN where the predictions are not finite.
 
         Args:
-            predictions: of n rows.
+            predictions: of n rows, as `decide` leaves them or a finished model gives them.
             encoded: their targets [n].
             targets: what was learned.
         """
@@ -135,10 +135,11 @@ class Task(TargetRules, Protocol):
     def differences(self, metric: str, one: Scorable, other: Scorable, draws: int) -> np.ndarray:
         """How much more of a metric the `one` has than the `other` on samples of the same rows: [draws]."""
 
-    def decide(self, predictions: Predictions, validation: Scorable) -> Predictions:
+    def decide(self, predictions: Predictions, validation: Scorable, objective: str) -> Predictions:
         """The predictions of a model, with what its answers to the validation rows decide for all rows.
 
-        A threshold, for example. A model that was made ready by `finish` has it already.
+        A threshold, for example: the one that is best for the `objective`, a metric of the task. Those of a
+        model that was made ready by `finish` have it already.
         """
 
     def breakdown(
@@ -155,7 +156,9 @@ class Task(TargetRules, Protocol):
     def check_model(self, model: Any) -> None:
         """Raises ModelError where a pretrained model with its new head cannot serve this task."""
 
-    def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+    def finish(
+        self, model: Any, targets: Targets, validation: Callable[[], Answered], objective: str
+    ) -> None:
         """Makes a trained model answer alone, and sets what its answers mean.
 
         What it has learned besides its weights, such as a scale or a threshold, goes into them or into its
@@ -165,6 +168,7 @@ class Task(TargetRules, Protocol):
             model: changed in place.
             targets: what was learned of the target column.
             validation: gives the validation rows and what the model predicts for them.
+            objective: the study's metric; see `decide`.
 
         Raises:
             ModelError: this model cannot be made so.

@@ -16,6 +16,7 @@ from autoft.kernel.resume import Resume
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench, rebuild
 from autoft.tasks.predictions import predictions
+from autoft.tasks.protocol import Answered
 
 from ..kernel.tiny import config, tiny_tokenizer
 from ..tasks.toys import OBJECTIVES
@@ -106,18 +107,24 @@ def test_a_trial_that_is_stopped_resumes_to_the_same_bits(one, tmp_path):
 @ANY
 def test_the_champion_is_the_measured_model_and_loads_alone(one, tmp_path):
     case, task, targets = one.case, one.case.task, one.case.rows.targets
-    measured = [each for each in one.measured if each.checkpoint][-1].metrics[one.config.objective]
+    objective = one.config.objective
+    measured = [each for each in one.measured if each.checkpoint][-1].metrics[objective]
     validation = case.rows.tables["validation"]
 
     def score(model: Any, processor: Any, meant: Any) -> float:
         found, encoded = predictions(task, model, processor, validation, meant, case.values)
-        return task.score(found, encoded.targets, meant)[one.config.objective]
+        if meant is targets:
+            found = task.decide(found, (found, encoded.targets), objective)
+        return task.score(found, encoded.targets, meant)[objective]
 
     rows = case.rows.tables["train"]
     model, processor = rebuild(one.source, one.config, targets, one.checkpoint, task, rows=rows)
     assert score(model, processor, targets) == pytest.approx(measured, rel=1e-4)
 
-    task.finish(model, targets, lambda: predictions(task, model, processor, validation, targets, case.values))
+    def answers() -> Answered:
+        return predictions(task, model, processor, validation, targets, case.values)
+
+    task.finish(model, targets, answers, objective)
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     alone = task.auto_model.from_pretrained(tmp_path)

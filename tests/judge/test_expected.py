@@ -15,7 +15,7 @@ def accuracy(predictions, encoded, targets):
     return {"accuracy": float(np.mean(predictions["right"]))}
 
 
-TASK = SimpleNamespace(score=accuracy)
+TASK = SimpleNamespace(score=accuracy, decide=lambda predictions, validation, objective: predictions)
 
 
 def right(generator, rows, seeds, of_seeds, offset=0.0):

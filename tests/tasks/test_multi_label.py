@@ -16,7 +16,8 @@ from autoft.errors import DataError
 from autoft.kernel.pretrained import load_pretrained
 from autoft.spec.study import DataSpec, SplitSpec
 from autoft.tasks.find import find_task
-from autoft.tasks.multi_label.metrics import metric_of, micro_threshold
+from autoft.tasks.multi_label.metrics import metric_of
+from autoft.tasks.multi_label.threshold import best_threshold
 from autoft.tasks.predictions import predictions
 
 from ..kernel.tiny import save_pretrained, tiny_tokenizer
@@ -44,8 +45,17 @@ def answered(rows=150, labels=4, sureness=1.5, seed=0, digits=8):
     return true, (1 / (1 + np.exp(-logits))).round(digits).astype(np.float32)
 
 
-def scored(chances, true):
-    return TASK.score({"probabilities": chances}, {"labels": true}, {"labels": LABELS})
+def decided(chances, true, objective="micro_f1"):
+    found = {"probabilities": chances}
+    return TASK.decide(found, (found, {"labels": true}), objective)
+
+
+def scored(chances, true, objective="micro_f1"):
+    return TASK.score(decided(chances, true, objective), {"labels": true}, {"labels": LABELS})
+
+
+def micro_threshold(chances, true):
+    return best_threshold("micro_f1", chances, true)
 
 
 def expected(chances, true):
@@ -64,6 +74,19 @@ def test_metrics_are_those_of_scikit_learn_equal_probabilities_included(seed, di
     chances = chances.clip(0.01, 0.99)
     assert set(GIVEN) | set(RANKED) == set(TASK.spec.metrics)
     assert scored(chances, true) == pytest.approx(expected(chances, true), abs=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["macro_f1", "exact_match"])
+@pytest.mark.parametrize("digits", [8, 1])
+def test_the_threshold_is_the_best_for_the_objective_by_scikit_learn(objective, digits):
+    true, chances = answered(40, labels=6, digits=digits)
+    true[:, 5] = 0  # a label that no row has, and some are given
+    chances = chances.clip(0.01, 0.99)
+    found = scored(chances, true, objective)[objective]
+    best = max(GIVEN[objective](true, chances > np.float32(each)) for each in (0, *np.unique(chances)))
+    assert found == pytest.approx(best, abs=1e-6)
+    for other in RANKED:  # they need none: the scores beside them are those of micro F1
+        assert decided(chances, true, other)["threshold"][0] == micro_threshold(chances, true)
 
 
 def test_a_model_that_cannot_tell_rows_apart_gains_nothing_by_their_order():
@@ -92,7 +115,7 @@ def test_the_error_is_that_of_scipy_s_bootstrap(metric):
         n_resamples=300, rng=1,
     )  # fmt: skip
     # Of 100 draws against 300: sqrt(1 / 200 + 1 / 600) = 8 % apart, and three times that.
-    found = TASK.error(metric, {"probabilities": chances}, {"labels": true})
+    found = TASK.error(metric, decided(chances, true), {"labels": true})
     assert found == pytest.approx(drawn.standard_error, rel=0.24)
 
 
@@ -100,7 +123,7 @@ def test_the_error_is_that_of_scipy_s_bootstrap(metric):
 def test_differences_are_of_both_models_on_the_same_rows(metric):
     true, chances = answered()
     better = chances + (true - chances) / 2
-    one, other, encoded = {"probabilities": better}, {"probabilities": chances}, {"labels": true}
+    one, other, encoded = decided(better, true), decided(chances, true), {"labels": true}
     found = TASK.differences(metric, (one, encoded), (other, encoded), 300)
     apart = scored(better, true)[metric] - scored(chances, true)[metric]
     assert found.mean() == pytest.approx(apart, abs=4 * found.std() / math.sqrt(300) + 0.005)
@@ -112,10 +135,11 @@ def test_many_draws_at_once_have_the_scores_that_their_rows_have(metric):
     true, chances = answered(40, digits=1)
     chances = chances.clip(0.01, 0.99)
     draws = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=20).astype(float)
-    found = metric_of(metric, chances, true)(draws)
+    threshold = micro_threshold(chances, true)
+    found = metric_of(metric, chances, true, threshold)(draws)
     for value, counts in zip(found, draws, strict=True):
         rows = np.repeat(np.arange(40), counts.astype(int))
-        answers = chances.astype(float) > micro_threshold(chances, true) if metric in GIVEN else chances
+        answers = chances.astype(float) > threshold if metric in GIVEN else chances
         there = (true[rows].sum(axis=0) > 0) | (metric != "mean_average_precision")
         assert value == pytest.approx(
             (GIVEN | RANKED)[metric](true[rows][:, there], answers[rows][:, there]), abs=1e-6
@@ -126,7 +150,7 @@ def test_without_finite_answers_there_is_no_metric():
     true, chances = answered(10)
     chances[2, 1] = np.nan
     assert all(math.isnan(value) for value in scored(chances, true).values())
-    assert TASK.error("micro_f1", {"probabilities": chances}, {"labels": true}) is None
+    assert TASK.error("micro_f1", decided(chances, true), {"labels": true}) is None
 
 
 def test_the_threshold_is_where_micro_f1_is_highest_between_two_probabilities():
@@ -135,6 +159,17 @@ def test_the_threshold_is_where_micro_f1_is_highest_between_two_probabilities():
     assert micro_threshold(chances, np.array([[1, 1], [1, 0]])) == pytest.approx(0.2)
     # Without the last one two of three are there and right: best is 0.65.
     assert micro_threshold(chances, np.array([[1, 0], [1, 0]])) == pytest.approx(0.65)
+
+
+def test_macro_f1_and_whole_rows_have_thresholds_of_their_own():
+    # From the top: right, wrong, wrong, right. Micro F1 2/3, 1/2, 2/5, 2/3, so the first; of macro F1 the
+    # first label has 1, 2/3, 1/2, 1/2, and the other 1 in the end: 1/2, 1/3, 1/4, 3/4.
+    chances, true = np.array([[0.9, 0.3], [0.8, 0.2], [0.7, 0.1]]), np.array([[1, 1], [0, 0], [0, 0]])
+    assert micro_threshold(chances, true) == pytest.approx(0.85)
+    assert best_threshold("macro_f1", chances, true) == pytest.approx(0.25)
+    # Two rows are right while nothing is given, or while 0.9 is; then fewer. Of two as good it is the first.
+    assert best_threshold("exact_match", chances, true) == pytest.approx(0.95)
+    assert best_threshold("exact_match", chances, np.array([[1, 0], [0, 0], [0, 0]])) == pytest.approx(0.85)
 
 
 def test_equal_probabilities_are_given_together_and_neighbors_apart():
@@ -240,10 +275,11 @@ def test_a_finished_model_gives_the_labels_above_its_threshold(tmp_path, name):
     loaded = load_pretrained(save_pretrained(name, tmp_path), rows.targets, TASK, rows.tables["train"])
     few, labels = rows.tables["validation"], rows.targets["labels"]
     answers = predictions(TASK, loaded.model, loaded.processor, few, rows.targets, VALUES)
-    TASK.finish(loaded.model, rows.targets, lambda: answers)
     chances, encoded = answers[0]["probabilities"], answers[1].targets["labels"]
-    threshold = loaded.model.config.threshold
-    assert threshold == micro_threshold(chances, encoded)
+    for objective in ("macro_f1", "micro_f1"):
+        TASK.finish(loaded.model, rows.targets, lambda: answers, objective)
+        threshold = loaded.model.config.threshold
+        assert threshold == best_threshold(objective, chances, encoded)
     pipeline, texts = TASK.pipeline(loaded.model, loaded.processor), few["input_0"].to_pylist()
 
     def above(threshold):

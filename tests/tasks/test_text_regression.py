@@ -189,7 +189,7 @@ def test_a_finished_model_says_the_same_numbers_by_itself(tmp_path, name):
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
     before, encoded = predictions(TASK, model, tokenizer, few, rows.targets, VALUES)
-    TASK.finish(model, rows.targets, lambda: (before, encoded))
+    TASK.finish(model, rows.targets, lambda: (before, encoded), "pearson")
     after, _ = predictions(TASK, model, tokenizer, few, TASK.finished(rows.targets, model), VALUES)
     assert before["number"].std() > 0
     assert after["number"] == pytest.approx(before["number"], rel=1e-5)

@@ -79,6 +79,7 @@ def tuned(task_name, rows, folder, steps):
         model,
         rows.targets,
         lambda: predictions(task, model, loaded.processor, validation, rows.targets, VALUES),
+        OBJECTIVES[task_name],
     )
     return FineTuned(
         task=task,

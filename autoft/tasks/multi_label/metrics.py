@@ -1,8 +1,4 @@
-"""The metrics of several labels a row, and the threshold above which a label is given.
-
-One threshold serves all labels: in a long tail of labels most have a handful of validation rows, and a
-threshold of each one's own would fit these rows (experiments/LOG.md).
-"""
+"""The metrics of several labels a row."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,46 +11,25 @@ _PROBABILITIES = (1e-12, 1 - 1e-12)
 """The log loss cuts probabilities to these."""
 
 
-def micro_threshold(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Where the micro F1 of all labels together is highest; between two probabilities that occur.
-
-    Args:
-        probabilities: [n, labels].
-        truth: [n, labels], 1 where a row has the label.
-    """
-    order = np.argsort(-probabilities, axis=None, kind="stable")
-    # In float64 there is a number between any two that are not equal in float32.
-    descending, right = probabilities.astype(np.float64).ravel()[order], truth.ravel()[order]
-    f1 = 2 * np.cumsum(right) / (np.arange(1, len(right) + 1) + truth.sum())
-    ends = np.append(descending[:-1] > descending[1:], True)  # equal ones are given together
-    last = int(np.argmax(np.where(ends, f1, -1)))
-    below = descending[last + 1] if last + 1 < len(descending) else 0.0
-    return float((descending[last] + below) / 2)
-
-
-def metrics_of(
-    probabilities: np.ndarray, truth: np.ndarray, threshold: float | None = None
-) -> dict[str, float]:
+def metrics_of(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> dict[str, float]:
     """Every metric; NaN where a probability is none. Arguments as `metric_of`."""
     once = np.ones((1, len(truth)))
-    if threshold is None:
-        threshold = micro_threshold(probabilities, truth)
     return {name: float(metric_of(name, probabilities, truth, threshold)(once)[0]) for name in TASK.metrics}
 
 
-def metric_of(
-    name: str, probabilities: np.ndarray, truth: np.ndarray, threshold: float | None = None
-) -> Metric:
+def metric_of(name: str, probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> Metric:
     """One metric as a function of how often each row counts.
 
-    Arguments as `micro_threshold`, and the threshold; None takes the one that is best for these rows.
+    Args:
+        name: the metric's.
+        probabilities: [n, labels].
+        truth: [n, labels], 1 where a row has the label.
+        threshold: above it a label is given.
     """
     if not np.isfinite(probabilities).all():
         return lambda counts: np.full(len(counts), np.nan)
     if name in _OF_PROBABILITIES:
         return _OF_PROBABILITIES[name](probabilities, truth)
-    if threshold is None:
-        threshold = micro_threshold(probabilities, truth)
     given = probabilities.astype(np.float64) > threshold
     return _OF_GIVEN[name](given, truth)
 

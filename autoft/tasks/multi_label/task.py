@@ -23,8 +23,9 @@ from autoft.tasks.breakdown import Breakdown, by_label, calibration
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.linear import classifiers, on_texts
 from autoft.tasks.multi_label import TASK
-from autoft.tasks.multi_label.metrics import metric_of, metrics_of, micro_threshold
+from autoft.tasks.multi_label.metrics import metric_of, metrics_of
 from autoft.tasks.multi_label.pipeline import MultiLabelPipeline
+from autoft.tasks.multi_label.threshold import best_threshold
 from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import (
     Answered,
@@ -42,7 +43,7 @@ from autoft.tasks.text import encode_texts, load_tokenizer, serve
 LABELS, PROBABILITIES = "labels", "probabilities"
 """What the encoded targets and the predictions are called, [n, labels] each."""
 THRESHOLD = "threshold"
-"""What a finished model has besides."""
+"""What a finished model has besides, and what is decided for another."""
 _ALL_LABELS = {
     "type": "array",
     "items": {
@@ -158,7 +159,7 @@ class MultiLabel:
     def score(
         self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
     ) -> dict[str, float]:
-        """Every metric, at the threshold that is best for these rows unless the model has one."""
+        """Every metric, at the threshold of the predictions."""
         return metrics_of(predictions[PROBABILITIES], np.asarray(encoded[LABELS]), _threshold(predictions))
 
     def error(self, metric: str, predictions: Predictions, encoded: Mapping[str, Array]) -> float | None:
@@ -175,10 +176,10 @@ class MultiLabel:
         )
         return resampling.differences(mine, theirs, len(truth), draws)
 
-    def decide(self, predictions: Predictions, validation: Scorable) -> Predictions:
+    def decide(self, predictions: Predictions, validation: Scorable, objective: str) -> Predictions:
         """With the threshold that is best for the validation rows."""
         found, encoded = validation
-        threshold = micro_threshold(found[PROBABILITIES], np.asarray(encoded[LABELS]))
+        threshold = best_threshold(objective, found[PROBABILITIES], np.asarray(encoded[LABELS]))
         return {**predictions, THRESHOLD: np.full(len(predictions[PROBABILITIES]), threshold)}
 
     def breakdown(
@@ -188,18 +189,17 @@ class MultiLabel:
         probabilities, truth = predictions[PROBABILITIES], np.asarray(encoded[LABELS])
         if not np.isfinite(probabilities).all():
             return Breakdown()
-        threshold = _threshold(predictions)
-        if threshold is None:
-            threshold = micro_threshold(probabilities, truth)
-        given = probabilities.astype(np.float64) > threshold
+        given = probabilities.astype(np.float64) > _threshold(predictions)
         of_labels = by_label(truth, given.astype(truth.dtype), targets["labels"])
         return Breakdown(of_labels, calibration=calibration(probabilities.ravel(), truth.ravel() > 0))
 
-    def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+    def finish(
+        self, model: Any, targets: Targets, validation: Callable[[], Answered], objective: str
+    ) -> None:
         """The threshold that is best for the validation rows goes into the configuration."""
         predictions, encoded = validation()
         truth = np.asarray(encoded.targets[LABELS])
-        model.config.threshold = micro_threshold(predictions[PROBABILITIES], truth)
+        model.config.threshold = best_threshold(objective, predictions[PROBABILITIES], truth)
 
     def finished(self, targets: Targets, model: Any) -> Targets:
         """With the model's own threshold."""
@@ -220,9 +220,9 @@ class MultiLabel:
         return replace(serve(example, [_ALL_LABELS], {"top_k": None}), note=note)
 
 
-def _threshold(predictions: Predictions) -> float | None:
-    """A finished model's."""
-    return float(predictions[THRESHOLD][0]) if THRESHOLD in predictions else None
+def _threshold(predictions: Predictions) -> float:
+    """A finished model's, or the one that was decided."""
+    return float(predictions[THRESHOLD][0])
 
 
 def _sets(cells: Sequence[Cell]) -> list[frozenset[str]]:

@@ -201,7 +201,9 @@ class TextRegression:
         """ModelError where the head cannot give numbers of any size; see `finish`."""
         _last_layer(model)
 
-    def finish(self, model: Any, targets: Targets, validation: Callable[[], Answered]) -> None:
+    def finish(
+        self, model: Any, targets: Targets, validation: Callable[[], Answered], objective: str
+    ) -> None:
         """The scale goes into the head's last layer, so that the model alone answers in the target's unit."""
         layer = _last_layer(model)
         with torch.no_grad():
