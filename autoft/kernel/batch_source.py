@@ -29,8 +29,8 @@ class BatchSource:
         """`chosen` [n] are the rows of `encoded`; `states` are of all of its rows."""
         self.states, self.device = states, device
         self._chosen = chosen
-        self._encoded = encoded if states is None else narrowed(encoded, states.layout)
-        self._lone = {} if states is None else Batch(lone(encoded), {}).to(device).inputs
+        self._encoded = encoded if states is None else narrowed(encoded, states.layout, states.main_input)
+        self._lone = {} if states is None else Batch(lone(encoded, states.main_input), {}).to(device).inputs
         self.targets: Mapping[str, Array] = {
             name: taken(array, chosen) for name, array in encoded.targets.items()
         }

@@ -50,7 +50,7 @@ class BoundaryCache:
                 if flat is None:
                     flat = self._fill(resident, encoded, files, wanted, precision)
         placed = _placed(flat, resident.model.device)
-        return States(placed, wanted.layout, positions(encoded.lengths, wanted.layout))
+        return _states(placed, wanted, encoded, resident)
 
     def _key(self, resident: Resident, wanted: Boundary, rows_key: str, precision: Precision) -> str:
         """Everything that decides the bits of the states, but for the boundary.
@@ -90,7 +90,7 @@ class BoundaryCache:
             files.drop_leftovers(each)
             if files.file(each).exists():
                 _log.warning("%s: the file is damaged; it is computed again", files.file(each).name)
-        base = _base(found, min(each.cut[0] for each in missing), encoded)
+        base = _base(found, min(each.cut[0] for each in missing), encoded, resident)
 
         def run(targets: Mapping[int, torch.Tensor]) -> None:
             model, anatomy = resident.model, resident.anatomy
@@ -158,14 +158,19 @@ def _shape(boundary: Boundary, encoded: Encoded) -> tuple[int, ...]:
     return int(positions(encoded.lengths, boundary.layout)[-1]), *boundary.shape
 
 
+def _states(flat: torch.Tensor, boundary: Boundary, encoded: Encoded, resident: Resident) -> States:
+    offsets = positions(encoded.lengths, boundary.layout)
+    return States(flat, boundary.layout, offsets, resident.model.main_input_name)
+
+
 def _base(
-    found: Mapping[Boundary, torch.Tensor | None], lowest: int, encoded: Encoded
+    found: Mapping[Boundary, torch.Tensor | None], lowest: int, encoded: Encoded, resident: Resident
 ) -> tuple[int, States] | None:
     """The nearest stored boundary below `lowest` with whole rows, and in an encoder."""
     for each, flat in reversed(list(found.items())):
         usable = each.boundary < lowest and each.encoder is None and each.layout not in VECTORS
         if flat is not None and usable:
-            return each.boundary, States(flat, each.layout, positions(encoded.lengths, each.layout))
+            return each.boundary, _states(flat, each, encoded, resident)
     return None
 
 

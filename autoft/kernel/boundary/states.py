@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from autoft.data.batch import Batch, collate
-from autoft.data.encoded import Encoded, Ragged
+from autoft.data.encoded import Array, Encoded, Ragged
 
 Layout = Literal["ragged", "fixed", "first", "last", "mean"]
 """What is kept of a row: the states of each of its tokens; states of one shape for all rows; or one vector,
@@ -26,6 +26,8 @@ class States:
     layout: Layout
     offsets: np.ndarray
     """int64 [rows + 1]: row i is flat[offsets[i]:offsets[i + 1]]."""
+    main_input: str
+    """What the first blocks take (`PreTrainedModel.main_input_name`), and nothing above the states."""
 
     def of(self, rows: np.ndarray, device: torch.device) -> torch.Tensor:
         """The states of `rows` [b], float32 on `device`: [b, longest, hidden] of ragged ones, else [b, ...].
@@ -77,38 +79,45 @@ def _mean(states: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
     return (states * inside).sum(dim=1, keepdim=True) / ends[:, None, None]
 
 
-def narrowed(encoded: Encoded, layout: Layout) -> Encoded:
-    """What of the rows is read above stored states.
+def narrowed(encoded: Encoded, layout: Layout, main_input: str) -> Encoded:
+    """What of the rows is read above stored states; for a vector one token of each.
 
-    For a vector one token of each. Inputs that have one shape for all rows, such as pixels, feed the frozen
-    prefix alone and are left out, see `lone`.
+    A main input that has one shape for all rows, such as pixels, is left out, see `lone`. Others of one shape
+    stay, such as the tokens that a decoder above its encoder's states is given.
     """
-    read = {name: array for name, array in encoded.inputs.items() if isinstance(array, Ragged)}
+    read = {name: array for name, array in encoded.inputs.items() if name not in _unread(encoded, main_input)}
     if layout not in VECTORS:
         return replace(encoded, inputs=read)
     ends = positions(encoded.lengths, "ragged")
     places = ends[1:] - 1 if layout == "last" else ends[:-1]
     ones = np.ones_like(encoded.lengths)
     offsets = positions(ones, "ragged")
-    inputs = {name: Ragged(array.values[places], offsets, array.fill) for name, array in read.items()}
+    inputs: dict[str, Array] = {
+        name: Ragged(array.values[places], offsets, array.fill) if isinstance(array, Ragged) else array
+        for name, array in read.items()
+    }
     return Encoded(inputs, encoded.targets, ones)
 
 
-def lone(encoded: Encoded) -> Mapping[str, torch.Tensor]:
-    """Of each input that has one shape for all rows the first row, [1, ...].
+def lone(encoded: Encoded, main_input: str) -> Mapping[str, torch.Tensor]:
+    """Of a main input that has one shape for all rows the first row, [1, ...].
 
     Where states are stored nobody reads it, and the model wants something of its shape.
     """
-    first = np.arange(1)
-    fixed = {name: array[:1] for name, array in encoded.inputs.items() if not isinstance(array, Ragged)}
-    return collate(Encoded(fixed, {}, encoded.lengths[:1]), first).inputs
+    unread = {name: encoded.inputs[name] for name in _unread(encoded, main_input)}
+    return collate(Encoded(unread, {}, encoded.lengths), np.arange(1)).inputs
 
 
-def above(encoded: Encoded, layout: Layout, device: torch.device) -> Batch:
-    """All rows as one batch, as the model takes them with stored states."""
-    short = narrowed(encoded, layout)
-    batch = vectors(short) if layout in VECTORS else collate(short, np.arange(len(short)))
-    return Batch({**batch.inputs, **lone(encoded)}, batch.targets).to(device)
+def _unread(encoded: Encoded, main_input: str) -> set[str]:
+    """Masks are made of tokens, so those are read even where their states are stored."""
+    return {main_input} if isinstance(encoded.inputs.get(main_input), np.ndarray) else set()
+
+
+def above(encoded: Encoded, states: States, device: torch.device) -> Batch:
+    """All rows as one batch, as the model takes them with stored `states`."""
+    short = narrowed(encoded, states.layout, states.main_input)
+    batch = vectors(short) if states.layout in VECTORS else collate(short, np.arange(len(short)))
+    return Batch({**batch.inputs, **lone(encoded, states.main_input)}, batch.targets).to(device)
 
 
 def vectors(encoded: Encoded) -> Batch:

@@ -216,10 +216,10 @@ def _same(
     batch = sample.batch(model.device)
     plain, gradients = outputs_and_gradients(model, sample, batch, trained)
     flat = kept(_states(model, anatomy, sample, cut), lengths, layout)
-    stored = States(flat, layout, positions(lengths, layout))
+    stored = States(flat, layout, positions(lengths, layout), model.main_input_name)
     with injected(model, anatomy, *cut) as cached_output:
         cached_output.states = stored.of(np.arange(len(sample)), model.device)
-        short = above(sample.encoded, layout, model.device)
+        short = above(sample.encoded, stored, model.device)
         cached, cached_gradients = outputs_and_gradients(model, sample, short, trained)
     if layout not in VECTORS and not equal(plain, cached):
         return False

@@ -198,7 +198,9 @@ class Probe:
         with autocast(device, self._precision), torch.no_grad():
             flat = kept(computed(), few.lengths, layout).cpu()
             compute_s = _fastest(computed, device)
-            stored, short = States(flat, layout, positions(few.lengths, layout)), above(few, layout, device)
+            offsets = positions(few.lengths, layout)
+            stored = States(flat, layout, offsets, self._model.main_input_name)
+            short = above(few, stored, device)
             with injected(self._model, self._anatomy, *cut) as cached_output:
 
                 def read() -> None:

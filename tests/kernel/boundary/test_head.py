@@ -33,7 +33,7 @@ CHAINS = {
 def chain_of(name):
     model = tiny_model(name)
     anatomy = anatomy_of(model)
-    batch = replace(vectors(narrowed(rows().encoded, "first")), states=torch.randn(6, 1, 16))
+    batch = replace(vectors(narrowed(rows().encoded, "first", "input_ids")), states=torch.randn(6, 1, 16))
     with injected(model, anatomy, len(anatomy.blocks)) as cached_output:
         chain = find_chain(TASK, model, anatomy, cached_output, batch)
         model.eval()

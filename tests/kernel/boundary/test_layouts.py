@@ -16,6 +16,7 @@ from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import States, kept, positions
 from autoft.kernel.boundary.valid import Sample, difference, row_layout, tokens_read
 from autoft.kernel.freeze import set_depth
+from autoft.tasks.text_classification.task import TextClassification
 
 from ...conformance.architectures import TEXT, WITHOUT_A_TASK
 from ..tiny import TASK, anatomy_of, encoded_images, tiny_model
@@ -70,9 +71,8 @@ def test_a_head_reads_one_vector_of_a_row_and_needs_one_row_of_pixels_for_them_a
     flat = kept(states_at(model, anatomy, [boundary], whole.inputs)[boundary], lengths, reads)
     assert flat.shape == (6, *shape)
     chosen = six[::-1].copy()
-    batch = BatchSource(sample.encoded, chosen, CPU, States(flat, reads, positions(lengths, reads))).batch(
-        six
-    )
+    stored = States(flat, reads, positions(lengths, reads), "pixel_values")
+    batch = BatchSource(sample.encoded, chosen, CPU, stored).batch(six)
     assert len(batch.inputs["pixel_values"]) == 1
     expected = model(**whole.inputs).logits.flip(0)
     with injected(model, anatomy, boundary) as cached_output:
@@ -115,15 +115,46 @@ def test_a_decoder_is_cut_with_its_encoder_s_output_or_above_it_alone(name, dept
         assert difference(model, anatomy, depth, rows(), "all", each) is None
 
 
-def test_where_rows_of_the_decoder_have_lengths_of_their_own_the_encoder_s_output_alone_is_stored():
-    architecture = WITHOUT_A_TASK["bart-lm"]
+class Continued(TextClassification):
+    """Reads the logits of each token that a decoder gives."""
+
+    def loss(self, outputs, batch, values):
+        logits = outputs["logits"]
+        weights = torch.linspace(1, 2, logits[0].numel()).view(
+            logits.shape[1:]
+        )  # their plain sum is constant
+        return (logits * weights).sum()
+
+
+@pytest.mark.parametrize("name", ["bart-lm", "t5-lm"])
+def test_where_rows_of_the_decoder_have_lengths_of_their_own_the_encoder_s_output_alone_is_stored(name):
+    architecture = WITHOUT_A_TASK[name]
     model = architecture.build().eval()
     anatomy = find_blocks(model, architecture.inputs(model))
-    encoded = rows().encoded
-    answers = np.tile(np.arange(4, 11, dtype=np.int32), (6, 1))  # seven tokens each
-    sample = Sample(replace(encoded, inputs={**encoded.inputs, "decoder_input_ids": answers}), TASK, VALUES)
-    assert "neither one for each of its tokens nor" in difference(model, anatomy, 1, sample, "all", (2, 4))
-    assert row_layout(model, anatomy, sample, (2,)) == "ragged"
+    end, top = anatomy.encoder_end, len(anatomy.blocks)
+    # Seven tokens each, other ones for each row.
+    answers = np.random.default_rng(0).integers(4, 11, (6, 7)).astype(np.int32)
+    texts = rows().encoded
+    encoded = replace(texts, inputs={**texts.inputs, "decoder_input_ids": answers})
+    sample = Sample(encoded, Continued(), VALUES)
+    both = difference(model, anatomy, 1, sample, "all", (end, top - 1))
+    assert "neither one for each of its tokens nor" in both
+    for depth in range(1, top - end):
+        assert difference(model, anatomy, depth, sample, "all", (end,)) is None
+
+    # Any rows in any order, whatever else is in their batch, answer as the whole model answers to them.
+    set_depth(model, anatomy, 1, dropout=0.0)
+    model.eval()
+    flat = kept(states_at(model, anatomy, [end], sample.batch(CPU).inputs)[end], texts.lengths, "ragged")
+    stored = States(flat, "ragged", positions(texts.lengths, "ragged"), "input_ids")
+    plain, cut = (BatchSource(encoded, np.array([5, 0, 3, 1]), CPU, of) for of in (None, stored))
+    chosen = [rows for rows, _ in cut.evaluation()] + [np.array([2, 0]), np.array([1]), np.array([0, 0, 3])]
+    for few in chosen:
+        expected = model(**plain.batch(few).inputs).logits
+        with injected(model, anatomy, end) as cached_output:
+            batch = cut.batch(few)
+            cached_output.states = batch.states
+            torch.testing.assert_close(model(**batch.inputs).logits, expected)
 
 
 def test_a_plan_says_what_each_depth_reads_and_one_of_before_is_read():

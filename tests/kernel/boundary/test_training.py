@@ -126,7 +126,8 @@ def out_of_the_store(name: str, depth: int, path: Path) -> Callable[[np.ndarray]
     with store.writing(path, flat.shape, plan.torch_dtype) as target:
         fill(model, anatomy, rows, plan, plan.boundaries, {cut[-1]: target}, None, "fp32")
     stored = store.read(path, flat.shape, plan.torch_dtype)
-    return batch_source(name, States(stored, layout, positions(rows.lengths, layout))).batch
+    offsets = positions(rows.lengths, layout)
+    return batch_source(name, States(stored, layout, offsets, model.main_input_name)).batch
 
 
 @dataclass
