@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from autoft.tasks.output_layer import output_layer
+
 
 def derive_seed(seed: int, *place: int) -> int:
     """A seed for one place (a step, say) of a trial, independent of its neighbors; 63 bits.
@@ -40,10 +42,18 @@ def initialize(model: PreTrainedModel, names: Collection[str], seed: int) -> Non
 
 @torch.no_grad()
 def set_output_bias(model: PreTrainedModel, fresh: Collection[str], bias: np.ndarray) -> None:
-    """Gives the output layer, the last of the `fresh` ones, this bias [outputs], if it has one."""
-    found = [p for name, p in model.named_parameters() if name in fresh and name.endswith("bias")]
-    if found and found[-1].shape == bias.shape:
-        found[-1].copy_(torch.from_numpy(bias))
+    """Gives the output layer this bias [outputs], if it has one and is drawn anew; says so if it has none.
+
+    One that is added would be lost with the model's own code, which loads it without.
+    """
+    layer = output_layer(model, len(bias))
+    drawn = {parameter for name, parameter in model.named_parameters() if name in fresh}
+    if layer is None or layer.bias is None:
+        print(
+            f"The output layer of {type(model).__name__} has no bias that could begin with what is expected."
+        )
+    elif layer.bias in drawn:
+        layer.bias.copy_(torch.from_numpy(bias))
 
 
 def fresh_parameters(model: PreTrainedModel, missing: Collection[str], new_head: bool) -> tuple[str, ...]:

@@ -52,11 +52,18 @@ def test_the_output_layer_s_bias_can_be_given_and_nothing_else_moves():
     assert moved == ["classifier.bias"]
 
 
-def test_an_output_layer_without_bias_stays_as_it_is():
+def test_an_output_layer_without_bias_stays_as_it_is_and_that_is_said(capsys):
     model = tiny_model("gpt2")
     before = model.score.weight.detach().clone()
     set_output_bias(model, fresh_parameters(model, missing=(), new_head=True), np.zeros(3, np.float32))
     assert torch.equal(model.score.weight, before)
+    assert "output layer of GPT2ForSequenceClassification has no bias" in capsys.readouterr().out
+
+
+def test_an_output_layer_that_is_not_drawn_anew_keeps_its_bias():
+    model, before = tiny_model("bert"), tiny_model("bert").classifier.bias
+    set_output_bias(model, ("bert.pooler.dense.bias",), np.ones(3, np.float32))
+    assert torch.equal(model.classifier.bias, before)
 
 
 def test_what_the_checkpoint_lacks_is_fresh_wherever_it_lies():

@@ -24,6 +24,7 @@ from autoft.errors import DataError, ModelError
 from autoft.tasks import classification, resampling
 from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.linear import STRENGTHS, on_texts
+from autoft.tasks.output_layer import output_layer
 from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import (
     Answered,
@@ -242,13 +243,13 @@ def _names(ranges: Sequence[Sequence[float]]) -> list[str]:
 
 def _last_layer(model: Any) -> nn.Linear:
     """The layer that gives the number."""
-    layers = [each for each in model.modules() if isinstance(each, nn.Linear) and each.out_features == 1]
-    if not layers or layers[-1].bias is None:
+    layer = output_layer(model, 1)
+    if layer is None or layer.bias is None:
         raise ModelError(
             f"the head of {type(model).__name__} has no bias, so it cannot give numbers around a mean; "
             "choose another model for text-regression"
         )
-    return layers[-1]
+    return layer
 
 
 def _metric(name: str, predictions: Predictions, encoded: Mapping[str, Array]) -> resampling.Metric:
