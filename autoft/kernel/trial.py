@@ -168,6 +168,7 @@ class Trial:
             if not is_out_of_memory(error):
                 raise
             raise OutOfMemory(f"out of memory in the optimizer at step {self.step}") from error
+        # What follows each step, such as a moving average of the weights, would come here.
         for parameter in self._trained.values():
             parameter.grad = None
 
@@ -198,6 +199,8 @@ class Trial:
         self._count_training()  # after the loss is read: until then a GPU may still compute
         training_s, self._training_s = self._training_s, 0.0
         evaluated_s = time.monotonic()
+        # The weights as they are trained. Others, such as an average, would stand in their place until the
+        # checkpoint is saved, so that it holds what was evaluated.
         metrics, error = evaluate(self.context, config)
         evaluation_s = time.monotonic() - evaluated_s
         value = metrics[config.objective]

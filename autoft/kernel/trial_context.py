@@ -66,6 +66,7 @@ def add_gradients(
             loss = task.loss(context.forward(batch), batch, config.task_values) / weight
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
+    # A penalty on the weights would add its gradients here, once a step; one on the outputs, to `loss` above.
     if config.max_grad_norm > 0:
         nn.utils.clip_grad_norm_(list(trained.values()), config.max_grad_norm)
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
