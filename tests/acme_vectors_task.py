@@ -9,7 +9,7 @@ from acme_vectors import SIZE, TASK
 from autoft.data.alike import alike_labels
 from autoft.data.encoded import Encoded
 from autoft.data.files import hasher
-from autoft.tasks import classification
+from autoft.tasks import classification, plain
 from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import Served
 from autoft.tasks.text import SCORED
@@ -24,7 +24,7 @@ class VectorClassification:
     pipeline_task = "audio-classification"
     baselines = BASELINES
     linear = staticmethod(classification.linear)
-    tokens_of = staticmethod(classification.whole_rows)
+    tokens_of = staticmethod(plain.whole_rows)
     clean_target = staticmethod(classification.strip_labels)
     fit_targets = staticmethod(classification.fit_labels)
     strata = staticmethod(classification.label_strata)
@@ -34,17 +34,18 @@ class VectorClassification:
     config_values = staticmethod(classification.config_values)
     output_size = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)
-    output_bias = staticmethod(classification.drawn_bias)
+    output_bias = staticmethod(plain.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
     predict = staticmethod(classification.keep_logits)
     score = staticmethod(classification.score)
     error = staticmethod(classification.error)
     differences = staticmethod(classification.differences)
-    decide = staticmethod(classification.as_predicted)
+    decide = staticmethod(plain.as_predicted)
+    one_label = staticmethod(classification.one_label)
     breakdown = staticmethod(classification.breakdown)
-    check_model = staticmethod(classification.any_model)
-    finish = staticmethod(classification.keep_model)
-    finished = staticmethod(classification.keep_targets)
+    check_model = staticmethod(plain.any_model)
+    finish = staticmethod(plain.keep_model)
+    finished = staticmethod(plain.keep_targets)
 
     def load_processor(self, path_or_id, **where):
         return hf.AutoFeatureExtractor.from_pretrained(path_or_id, **where)

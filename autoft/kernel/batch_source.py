@@ -1,6 +1,6 @@
 """Rows on their way into a model: as they are, or with the states that stand in for a frozen prefix."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,9 @@ from autoft.kernel.device import FORWARD_TOKENS
 
 EVALUATION_VECTORS = 2048
 """Rows of a forward pass without gradients where a row is one token."""
+KEPT_INPUTS = 256 * 2**20
+"""Bytes of inputs that stay on the device from one evaluation to the next: all of most texts. Images of
+thousands of rows, which would take what training needs, are made anew."""
 
 
 class BatchSource:
@@ -39,7 +42,8 @@ class BatchSource:
         self._vectors = states is not None and states.layout in VECTORS
         self.padded_lengths = np.ones_like(self.lengths) if self._vectors else self.lengths
         self._whole = vectors(self._encoded).to(device) if self._vectors else None
-        self._evaluation: list[tuple[np.ndarray, Batch]] = []
+        self._evaluated: list[np.ndarray] = []
+        self._kept: list[Batch] = []
         self._most = EVALUATION_VECTORS if self._vectors else FORWARD_TOKENS[device.type]
         self._forward = self._most
 
@@ -50,24 +54,36 @@ class BatchSource:
         """The batch of `rows` [b], with states where a prefix is frozen and stored."""
         return self.with_states(self._inputs(rows), rows)
 
-    def evaluation(self) -> list[tuple[np.ndarray, Batch]]:
-        """All rows with their batches, in one order for good; the states come by `with_states`."""
-        if not self._evaluation:
-            batches = evaluation_batches(self.padded_lengths, self._forward)
-            self._evaluation = [(rows, self._inputs(rows)) for rows in batches]
-        return self._evaluation
+    @property
+    def evaluated(self) -> list[np.ndarray]:
+        """The rows of each batch of an evaluation, in one order for good."""
+        if not self._evaluated:
+            self._evaluated = evaluation_batches(self.padded_lengths, self._forward)
+        return self._evaluated
+
+    def evaluation(self) -> Iterator[tuple[np.ndarray, Batch]]:
+        """All rows with their batches; the states come by `with_states`. The first KEPT_INPUTS are kept."""
+        room = KEPT_INPUTS
+        for place, rows in enumerate(self.evaluated):
+            batch = self._kept[place] if place < len(self._kept) else self._inputs(rows)
+            room -= sum(tensor.nbytes for tensor in (*batch.inputs.values(), *batch.targets.values()))
+            if place == len(self._kept) and room >= 0:
+                self._kept.append(batch)
+            yield rows, batch
 
     def renew(self) -> None:
         """For the next trial: how its rows are evaluated must not depend on what ran before it."""
         if self._forward != self._most:
-            self._forward, self._evaluation = self._most, []
+            self._evaluate_by(self._most)
 
     def halve_evaluation(self) -> bool:
         """Smaller batches until `renew`, where memory is short; False where each has one row already."""
-        largest = max(len(rows) for rows, _ in self._evaluation)
-        self._forward //= 2
-        self._evaluation = []
+        largest = max(map(len, self.evaluated))
+        self._evaluate_by(self._forward // 2)
         return largest > 1
+
+    def _evaluate_by(self, tokens: int) -> None:
+        self._forward, self._evaluated, self._kept = tokens, [], []
 
     def _inputs(self, rows: np.ndarray) -> Batch:
         own = self._chosen[rows]

@@ -30,6 +30,6 @@ class Measurement:
     evaluation_s: float = 0.0
     """What this evaluation took."""
     error: float | None = None
-    """The objective's standard error, as the validation rows are a sample (`kernel.noise`); None: unknown."""
+    """The objective's standard error, as the validation rows are a sample (`Task.error`); None: unknown."""
     last: bool = False
     """Whether the trial ends with it: its budget is spent, or early stopping ends it before."""

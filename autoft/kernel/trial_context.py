@@ -94,7 +94,7 @@ def evaluate(context: TrialContext, config: FineTuneConfig) -> tuple[dict[str, f
             torch.cuda.empty_cache()
         if not context.validation.halve_evaluation():
             raise OutOfMemory("out of memory in an evaluation, with one row at a time")
-    order = np.concatenate([rows for rows, _ in context.validation.evaluation()])
+    order = np.concatenate(context.validation.evaluated)
     targets = {name: taken(array, order) for name, array in context.validation.targets.items()}
     found = context.task.decide(found, (found, targets), config.objective)
     metrics = context.task.score(found, targets, context.targets)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,6 @@ from autoft.tasks.classification_metrics import METRICS
 from autoft.tasks.linear import UNSEEN, classifiers, probabilities
 from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import (
-    Answered,
     Features,
     Model,
     OnFeatures,
@@ -132,10 +131,6 @@ def cross_entropy(outputs: Outputs, batch: Batch, values: Values) -> torch.Tenso
     )
 
 
-def drawn_bias(encoded: Mapping[str, Array]) -> None:
-    """The output layer begins as it is drawn."""
-
-
 def guess_loss(targets: Targets) -> float:
     """Of equal probabilities for all labels."""
     return math.log(len(targets["labels"]))
@@ -162,9 +157,9 @@ def differences(metric: str, one: Scorable, other: Scorable, draws: int) -> np.n
     return paired_differences(metric, mine[LOGITS], theirs[LOGITS], _labels(encoded), draws)
 
 
-def as_predicted(predictions: Predictions, validation: Scorable, objective: str) -> Predictions:
-    """Nothing is decided by the validation rows."""
-    return predictions
+def one_label(predictions: Predictions, encoded: Mapping[str, Array]) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities [n, classes], and the given labels [n]."""
+    return softmax(predictions[LOGITS]), _labels(encoded)
 
 
 def breakdown(predictions: Predictions, encoded: Mapping[str, Array], targets: Targets) -> Breakdown:
@@ -189,23 +184,6 @@ def linear(features: Features, encoded: Encoded, targets: Targets) -> Iterator[O
 
     for model in classifiers(features, _labels(encoded.targets)):
         yield partial(predict, model)
-
-
-def whole_rows(batch: Batch) -> None:
-    """A row has one target, so it has one set of features."""
-
-
-def any_model(model: Any) -> None:
-    """Whatever has a head for labels serves."""
-
-
-def keep_model(model: Any, targets: Targets, validation: Callable[[], Answered], objective: str) -> None:
-    """It answers alone as it is: its configuration has the labels."""
-
-
-def keep_targets(targets: Targets, model: Any) -> Targets:
-    """The answers of a finished model mean what they meant before."""
-    return targets
 
 
 def _labels(encoded: Mapping[str, Array]) -> np.ndarray:

@@ -147,6 +147,14 @@ class Task(TargetRules, Protocol):
     ) -> Breakdown:
         """What a reader wants to see besides the metrics. Arguments as in `score`."""
 
+    def one_label(
+        self, predictions: Predictions, encoded: Mapping[str, Array]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """The probabilities of `targets["labels"]` [n, labels], and the given ones [n].
+
+        None of a task that does not have one label a row. Arguments as in `score`.
+        """
+
     def tokens_of(self, batch: Batch) -> torch.Tensor | None:
         """For `linear`: which tokens have features of their own, bool [b, longest]; None: each row has.
 

@@ -316,9 +316,10 @@ OF_TOKENS = {
             "deberta-v2",
             "mpnet",
             "mobilebert",
+            "longformer",
+            "convbert",
         ]
     },
-    **{name: of_tokens(name) for name in ("mobilebert", "longformer", "convbert")},
     "canine": of_tokens("canine", idle=(), refused={1: OTHER_SHAPES}),
     "modernbert": TEXT["modernbert"],
     "gpt2": of_tokens("gpt2", ("transformer.ln_f.", "classifier.")),

@@ -105,7 +105,7 @@ def test_a_trial_that_is_stopped_resumes_to_the_same_bits(one, tmp_path):
 
 
 @ANY
-def test_the_champion_is_the_measured_model_and_loads_alone(one, tmp_path):
+def test_a_finished_model_scores_as_it_was_measured_and_loads_alone(one, tmp_path):
     case, task, targets = one.case, one.case.task, one.case.rows.targets
     objective = one.config.objective
     measured = [each for each in one.measured if each.checkpoint][-1].metrics[objective]

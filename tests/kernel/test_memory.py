@@ -184,7 +184,7 @@ def test_an_evaluation_that_does_not_fit_is_made_in_smaller_batches(tmp_path, mo
     tried, plain = [], trial_context._try_predictions
 
     def short_of_memory(context, precision):
-        tried.append(max(len(rows) for rows, _ in context.validation.evaluation()))
+        tried.append(max(map(len, context.validation.evaluated)))
         return None if tried[-1] > 3 else plain(context, precision)
 
     monkeypatch.setattr(trial_context, "_try_predictions", short_of_memory)
@@ -199,7 +199,7 @@ def test_the_next_trial_is_evaluated_as_if_there_had_been_room_before(tmp_path, 
     plain, sizes = trial_context._try_predictions, []
 
     def watched(context, precision):
-        sizes.append(max(len(rows) for rows, _ in context.validation.evaluation()))
+        sizes.append(max(map(len, context.validation.evaluated)))
         return None if short and sizes[-1] > 3 else plain(context, precision)
 
     monkeypatch.setattr(trial_context, "_try_predictions", watched)

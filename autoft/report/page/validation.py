@@ -15,10 +15,9 @@ from autoft.errors import DataError
 from autoft.judge import answers
 from autoft.judge.suspects import Suspect, suspects
 from autoft.report.page.reported import Reported
+from autoft.spec.tasks import TASKS
 from autoft.study.layout import CONFIRM, DATA
-from autoft.tasks.classification import LABELS
-from autoft.tasks.classification_error import softmax
-from autoft.tasks.outputs import LOGITS
+from autoft.tasks.find import find_task
 
 SUSPECTS_FILE = "suspects.csv"
 """Beside the page."""
@@ -49,7 +48,10 @@ class Validation:
 
 
 def validation_of(reported: Reported) -> Validation | None:
-    """Of the model with the winner's score; None where its answers are not kept, or are of another kind."""
+    """Of the model with the winner's score.
+
+    None where its answers are not kept, or the task does not have one label a row (`Task.one_label`).
+    """
     if reported.confirmed is not None:
         path = answers.path_of(reported.folder / CONFIRM, "replica", reported.confirmed.replica)
     elif reported.winner is not None:
@@ -57,18 +59,21 @@ def validation_of(reported: Reported) -> Validation | None:
     else:
         return None
     found = answers.load(path)
-    if found is None or LOGITS not in found.predictions:
+    if found is None or reported.info.task not in TASKS:  # of a package that is not installed here
         return None
+    answered = find_task(reported.info.task).one_label(found.predictions, found.targets)
+    if answered is None:
+        return None
+    probabilities, labels = answered
     try:
         rows = read_rows(reported.folder / DATA / ROWS_FILE)
     except DataError:  # the study was moved without its rows
         return None
     validation = rows.filter(pc.equal(rows["split"], "validation"))
-    labels = np.asarray(found.targets[LABELS])
     if len(validation) != len(labels):
         return None
     names = reported.info.data["targets"]["labels"]
-    return Validation(names, softmax(found.predictions[LOGITS]), labels, validation)
+    return Validation(names, probabilities, labels, validation)
 
 
 def write_suspects(reported: Reported, validation: Validation) -> None:

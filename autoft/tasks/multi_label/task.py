@@ -18,7 +18,7 @@ from autoft.data.encoded import Array, Encoded
 from autoft.data.rows import Cell, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
-from autoft.tasks import classification, resampling
+from autoft.tasks import classification, plain, resampling
 from autoft.tasks.breakdown import Breakdown, by_label, calibration
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.linear import classifiers, on_texts
@@ -84,10 +84,11 @@ class MultiLabel:
     fingerprint = staticmethod(tokenizer_fingerprint)
     target_findings = staticmethod(alike_labels)
     output_size = staticmethod(classification.label_count)
-    check_model = staticmethod(classification.any_model)
+    check_model = staticmethod(plain.any_model)
     baselines = BASELINES
     linear = staticmethod(linear)
-    tokens_of = staticmethod(classification.whole_rows)
+    tokens_of = staticmethod(plain.whole_rows)
+    one_label = staticmethod(plain.not_one_label)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """Each row's labels once, sorted, without white space around them."""

@@ -9,7 +9,7 @@ from autoft.data.alike import alike_labels
 from autoft.data.encoded import Encoded
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
-from autoft.tasks import classification
+from autoft.tasks import classification, plain
 from autoft.tasks.linear import on_texts
 from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import Values
@@ -32,7 +32,7 @@ class TextClassification:
     fingerprint = staticmethod(tokenizer_fingerprint)
     baselines = BASELINES
     linear = staticmethod(classification.linear)
-    tokens_of = staticmethod(classification.whole_rows)
+    tokens_of = staticmethod(plain.whole_rows)
     clean_target = staticmethod(classification.strip_labels)
     fit_targets = staticmethod(classification.fit_labels)
     strata = staticmethod(classification.label_strata)
@@ -43,17 +43,18 @@ class TextClassification:
     output_size = staticmethod(classification.label_count)
     weight = staticmethod(classification.row_count)
     loss = staticmethod(classification.cross_entropy)
-    output_bias = staticmethod(classification.drawn_bias)
+    output_bias = staticmethod(plain.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
     predict = staticmethod(classification.keep_logits)
     score = staticmethod(classification.score)
     error = staticmethod(classification.error)
     differences = staticmethod(classification.differences)
-    decide = staticmethod(classification.as_predicted)
+    decide = staticmethod(plain.as_predicted)
+    one_label = staticmethod(classification.one_label)
     breakdown = staticmethod(classification.breakdown)
-    check_model = staticmethod(classification.any_model)
-    finish = staticmethod(classification.keep_model)
-    finished = staticmethod(classification.keep_targets)
+    check_model = staticmethod(plain.any_model)
+    finish = staticmethod(plain.keep_model)
+    finished = staticmethod(plain.keep_targets)
 
     def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
         """Tokens, and `labels` [n]."""

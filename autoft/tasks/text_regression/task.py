@@ -21,7 +21,7 @@ from autoft.data.rows import Cell, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.errors import DataError, ModelError
-from autoft.tasks import classification, resampling
+from autoft.tasks import plain, resampling
 from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.linear import STRENGTHS, on_texts
 from autoft.tasks.output_layer import output_layer
@@ -85,9 +85,10 @@ class TextRegression:
     fingerprint = staticmethod(tokenizer_fingerprint)
     baselines = BASELINES
     linear = staticmethod(linear)
-    decide = staticmethod(classification.as_predicted)
-    tokens_of = staticmethod(classification.whole_rows)
-    output_bias = staticmethod(classification.drawn_bias)
+    decide = staticmethod(plain.as_predicted)
+    one_label = staticmethod(plain.not_one_label)
+    tokens_of = staticmethod(plain.whole_rows)
+    output_bias = staticmethod(plain.drawn_bias)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """The numbers, each written in one way; DataError where one is none."""

@@ -21,7 +21,7 @@ from autoft.data.rows import Cell, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import WORDS, tokenize_words, tokenizer_fingerprint
 from autoft.errors import DataError
-from autoft.tasks import classification, resampling
+from autoft.tasks import classification, plain, resampling
 from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.outputs import LOGITS
@@ -52,12 +52,13 @@ class TokenClassification:
     linear = staticmethod(linear)
     target_findings = staticmethod(alike_labels)
     output_size = staticmethod(classification.label_count)
-    output_bias = staticmethod(classification.drawn_bias)
+    output_bias = staticmethod(plain.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
-    decide = staticmethod(classification.as_predicted)
-    check_model = staticmethod(classification.any_model)
-    finish = staticmethod(classification.keep_model)
-    finished = staticmethod(classification.keep_targets)
+    decide = staticmethod(plain.as_predicted)
+    one_label = staticmethod(plain.not_one_label)
+    check_model = staticmethod(plain.any_model)
+    finish = staticmethod(plain.keep_model)
+    finished = staticmethod(plain.keep_targets)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """The tags of each row, without white space.

@@ -148,7 +148,7 @@ def test_where_rows_of_the_decoder_have_lengths_of_their_own_the_encoder_s_outpu
     flat = kept(states_at(model, anatomy, [end], sample.batch(CPU).inputs)[end], texts.lengths, "ragged")
     stored = States(flat, "ragged", positions(texts.lengths, "ragged"), "input_ids")
     plain, cut = (BatchSource(encoded, np.array([5, 0, 3, 1]), CPU, of) for of in (None, stored))
-    chosen = [rows for rows, _ in cut.evaluation()] + [np.array([2, 0]), np.array([1]), np.array([0, 0, 3])]
+    chosen = [*cut.evaluated, np.array([2, 0]), np.array([1]), np.array([0, 0, 3])]
     for few in chosen:
         expected = model(**plain.batch(few).inputs).logits
         with injected(model, anatomy, end) as cached_output:
