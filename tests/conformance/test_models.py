@@ -15,7 +15,7 @@ from autoft.errors import ModelError
 from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.blocks import Anatomy, find_blocks, trained_parameters
 from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, states_at
-from autoft.kernel.boundary.valid import Sample, difference, refusal
+from autoft.kernel.boundary.valid import Sample, difference, padding_matters, refusal
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_depth
 from autoft.kernel.memory import WorkingSizes
 from autoft.kernel.pretrained import ModelSource, load_pretrained
@@ -30,6 +30,12 @@ from .cases import ALL, REFUSED, TASKS, Case, few
 CPU = torch.device("cpu")
 ANY = pytest.mark.parametrize("case", ALL, ids=str)
 OF_A_TASK = pytest.mark.parametrize("case", TASKS, ids=str)
+NOTICED = [
+    case
+    for case in TASKS
+    if case.task_name in ("text-classification", "token-classification") and case.n_inputs == 1
+]
+"""Heads differ in what they read of a row. In rows as long as pairs ConvBERT's padding does not reach it."""
 GRADIENT = 1e-5
 """Of a tensor's largest number: sums in another order differ in the last bits of float32."""
 
@@ -161,6 +167,12 @@ def test_stored_states_change_no_bit_or_are_refused_with_the_reason(case):
             continue
         for gradient, other in zip(one.gradients(plain, depth), one.gradients(cached, depth), strict=True):
             assert (gradient is None and other is None) or torch.equal(gradient, other)
+
+
+@pytest.mark.parametrize("case", NOTICED, ids=str)
+def test_a_model_that_reads_padding_is_noticed(case):
+    sample = Sample(case.encoded.take(few(case.encoded, 6)), case.task, case.values)
+    assert padding_matters(Examined(case).model, sample) == case.wanted.mixes_padding
 
 
 @OF_A_TASK

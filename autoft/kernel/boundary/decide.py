@@ -9,7 +9,7 @@ from shutil import disk_usage
 
 import torch
 
-from autoft.kernel.boundary.left_out import LeftOut, sentences, uncut
+from autoft.kernel.boundary.left_out import LeftOut, mixing_padding, sentences, uncut
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.worth import Candidate, Probe
 from autoft.kernel.device import FORWARD_TOKENS, Precision, choose_device
@@ -68,7 +68,10 @@ def plan_cache(
     return CachePlan(
         boundaries=tuple(order),
         notes=tuple(notes) if spec.resources.cache else ("resources.cache is 0",),
-        warnings=tuple(sentences([each for each in left_out if each.suspect], found.lengths)),
+        warnings=(
+            *mixing_padding(found.mixing_padding),
+            *sentences([each for each in left_out if each.suspect], found.lengths),
+        ),
         dtype="bfloat16" if precision == "bf16" else "float32",
         first_token=found.first_token,
         tables=found.tables,
@@ -85,6 +88,7 @@ class _Found:
     left_out: list[LeftOut] = field(default_factory=list)
     first_token: dict[str, str] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
+    mixing_padding: list[str] = field(default_factory=list)
     longest: dict[str, int] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
     """By model, how many lengths of rows it has."""
@@ -101,6 +105,8 @@ def _look(
         pretrained.model.to(choose_device())  # type: ignore[arg-type]
         initialize(pretrained.model, pretrained.fresh, seed=0)
         probe = Probe(ref.name, pretrained, study_inputs, longest, precision)
+        if probe.padding_matters():
+            found.mixing_padding.append(ref.name)
         if part := probe.first_token_part():
             found.first_token[ref.name] = part
         # One that each trial draws anew could not be made whole from the pretrained weights.

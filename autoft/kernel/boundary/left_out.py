@@ -63,6 +63,19 @@ def uncut(longest: Mapping[str, int], largest: int) -> list[str]:
     ]
 
 
+def mixing_padding(models: Sequence[str]) -> list[str]:
+    """What it means that each of these models answers to a row by how far its batch is padded.
+
+    >>> mixing_padding(["fnet"])
+    ['fnet reads padding, so its answer to a row and its scores depend on which rows are in a batch together']
+    """
+    return [
+        f"{name} reads padding, so its answer to a row and its scores depend on which rows are in a batch "
+        "together"
+        for name in models
+    ]
+
+
 def _listed(values: Sequence[object]) -> str:
     if len(values) <= LISTED:
         return ", ".join(map(str, values))

@@ -31,7 +31,7 @@ TOLERANCE = 1e-5
 (6e-8); a token that is missing or read in vain changes far more."""
 
 PADDING_TOLERANCE = 1e-4
-"""Of a row's largest number. Sums of masked tokens change its last bits, block after block; an architecture
+"""Of the rows' largest number. Sums of masked tokens change its last bits, block after block; an architecture
 that mixes padding in (FNet, ConvBERT) changes its hundredths."""
 
 
@@ -231,10 +231,34 @@ def _batch_matters(
 ) -> bool:
     """Whether the rows' states are others in a batch, padded to its longest row, than each row's own."""
     own = [_states(model, anatomy, row, cut)[0] for row in single]
-    together = _states(model, anatomy, sample, cut)
-    pairs = [(alone, together[i, : len(alone)]) for i, alone in enumerate(own)]
+    return _apart(own, _states(model, anatomy, sample, cut))
+
+
+def padding_matters(model: PreTrainedModel, sample: Sample) -> bool:
+    """Whether what the task reads of a row is another in a batch, padded to its longest row, than alone.
+
+    Leaves the model in evaluation mode.
+    """
+    evaluation_mode(model)
+
+    def outputs(rows: Sample) -> list[torch.Tensor]:
+        with torch.no_grad():
+            return list(outputs_of(sample.task, model, rows.batch(model.device).inputs).values())
+
+    try:
+        own = [[each[0] for each in outputs(row)] for row in sample.single()]
+        return any(map(_apart, zip(*own, strict=True), outputs(sample)))
+    except Exception as error:  # an architecture may raise anything on a row alone
+        _LOG.info("%s on a row alone: %r", type(model).__name__, error)
+        return False
+
+
+def _apart(alone: Sequence[torch.Tensor], together: torch.Tensor) -> bool:
+    """Whether rows alone, [...] each, are others than in their batch [b, ...] without its padding."""
+    least = PADDING_TOLERANCE * max(float(each.abs().max()) for each in alone)
     return any(
-        bool((alone - padded).abs().max() > PADDING_TOLERANCE * alone.abs().max()) for alone, padded in pairs
+        bool((each - padded[: len(each)]).abs().max() > least)
+        for each, padded in zip(alone, together, strict=True)
     )
 
 

@@ -15,7 +15,14 @@ from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, run_t
 from autoft.kernel.boundary.left_out import LeftOut
 from autoft.kernel.boundary.plan import Boundary
 from autoft.kernel.boundary.states import Layout, States, above, kept, positions
-from autoft.kernel.boundary.valid import Sample, difference, refusal, row_layout, tokens_read
+from autoft.kernel.boundary.valid import (
+    Sample,
+    difference,
+    padding_matters,
+    refusal,
+    row_layout,
+    tokens_read,
+)
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
 from autoft.kernel.pretrained import Pretrained
@@ -79,6 +86,10 @@ class Probe:
     def first_token_part(self) -> str | None:
         """See `top_block.find_part`."""
         return find_part(self._model, self._anatomy, self._sample)
+
+    def padding_matters(self) -> bool:
+        """See `valid.padding_matters`."""
+        return padding_matters(self._model, self._sample)
 
     def table(self) -> str | None:
         """See `vocabulary.find_table`."""

@@ -212,6 +212,12 @@ def test_a_difference_turns_the_cache_off_with_a_warning(tmp_path, monkeypatch):
     assert plan.warnings == ("nothing at depth 0, 1, 2: the moon is full",)
 
 
+def test_a_model_that_reads_padding_is_warned_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(worth, "padding_matters", lambda *_: True)
+    (warning,) = planned(tmp_path, "bert", cache=0).cache_plan.warnings
+    assert warning.startswith("./bert reads padding, so its answer to a row and its scores depend on which")
+
+
 def test_a_row_that_holds_the_padding_token_needs_all_tokens(tmp_path):
     things = planned(tmp_path, "gpt2")
     assert things.cache_plan.boundaries[-1].layout == "last"
