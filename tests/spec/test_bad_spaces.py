@@ -446,7 +446,7 @@ EXTRAS = {
 # Instead of a line of GOOD: which, what stands there, and the problem.
 REPLACED = {
     "unknown task": (1, "task: text-clasification", "task", "did you mean 'text-classification'"),
-    "task that is a list": (1, "task: [a]", "task", "must be multi-label, text-classification", "got ['a']"),
+    "task that is a list": (1, "task: [a]", "task", "must be multi-label", "got ['a']"),
     "model with spaces": (2, "model: my model", "model", "a hub id such as org/name", "'my model'"),
     "model that is a number": (2, "model: 3", "model", "hub id", "got 3"),
     "no model": (2, "model: []", "model", "at least one model"),
