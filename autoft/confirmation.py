@@ -1,10 +1,12 @@
 """After the search: its best configurations and the default on fresh seeds, and which of them wins.
 
-The replicas are a study of their own (`judge.replicas`), run, resumed and published like any other. What is
-found is stored in the search's study; done once, it is not done again until other trials would be compared.
+The replicas are a study of their own (`judge.replicas`), run, resumed and published like any other, round by
+round (`judge.rounds`). What is found is stored in the search's study; done once, it is not done again until
+other trials would be compared.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rich.console import Console
@@ -12,19 +14,21 @@ from rich.console import Console
 from autoft.errors import StudyError
 from autoft.judge import answers
 from autoft.judge.answers import Answers
-from autoft.judge.expected import score
-from autoft.judge.replicas import name_of, replicas_of, request_of, wanted
-from autoft.judge.verdict import FEWEST, compared_of, decide, median_replica
-from autoft.planned_study import open_planned, train
+from autoft.judge.conclusion import compared_of, decide, median_replica
+from autoft.judge.expected import Scores, score, together
+from autoft.judge.replicas import name_of, owners, replicas, request_of
+from autoft.judge.rounds import FEWEST, Rounds, rounds
+from autoft.planned_study import extend, open_planned, train
+from autoft.report import words
 from autoft.report.printing import say
 from autoft.report.replicas import ReplicaLines
+from autoft.spec.study import Confirm
 from autoft.study.comparison import candidates_of, default_of
 from autoft.study.confirmed import Confirmed, write_confirmed
 from autoft.study.layout import CHECKPOINTS, CONFIRM, LOGS
-from autoft.study.planned import read_plan
 from autoft.study.records import TrialRecord, read_info, read_trial, read_trials, write_info
 from autoft.study.requests import forget_stop
-from autoft.study.storage import MissingStudyError, find_study, study_id, trials_left
+from autoft.study.storage import MissingStudyError, Study, find_study, study_id, trials_left
 from autoft.tasks.find import find_task
 from autoft.tracking.recorder import Recorder
 from autoft.winner import Searched, kept_answers
@@ -36,7 +40,7 @@ PUBLISH_PATIENCE_S = 60.0
 def confirm(searched: Searched, console: Console, began_s: float) -> bool:
     """Trains the replicas that are missing, stores what is found, and publishes both.
 
-    Call it when the search's trials are done and `spec.confirm` asks for it. Nothing is trained or found
+    Call it when no more trials begin and `spec.confirm` asks for it. Nothing is trained or found
     twice. The winner is `Searched.winner` then.
 
     Args:
@@ -50,22 +54,22 @@ def confirm(searched: Searched, console: Console, began_s: float) -> bool:
     Raises:
         StudyError: replica after replica failed, the disk is full, or too few replicas are complete.
     """
-    if not candidates_of(read_trials(searched.study), read_info(searched.study).direction, 1):
+    direction, asked = read_info(searched.study).direction, searched.spec.confirm
+    assert asked is not None  # the caller's to see
+    candidates = candidates_of(read_trials(searched.study), direction, asked.top)
+    if not candidates:
         return False  # no trial is complete, so there is nothing to confirm
-    replicas = _open(searched)
-    recorder, patience_s = recorder_of(replicas), 0.0
+    race = _Race(searched, asked, candidates, _open(searched), console)
+    recorder, patience_s = recorder_of(race.replicas), 0.0
     try:
-        recorder.catch_up(trial.number for trial in read_trials(replicas.study))
-        stopped = _train(searched, replicas, recorder, console, began_s)
-        if trials_left(replicas.study, replicas.spec.budget) == 0 and not searched.is_confirmed:
-            write_confirmed(searched.study, _find(searched, replicas, console))
-            _keep_one_checkpoint(searched, replicas)
+        recorder.catch_up(trial.number for trial in read_trials(race.study))
+        stopped = False if searched.is_confirmed else _run(race, recorder, began_s)
         if not stopped:
             recorder.flush(PUBLISH_PATIENCE_S, while_it_moves=True)
             patience_s = PUBLISH_PATIENCE_S
     finally:
         recorder.close(patience_s, interrupted=not searched.is_confirmed)
-    forget_stop(replicas.study)
+    forget_stop(race.study)
     return stopped
 
 
@@ -90,92 +94,127 @@ def recorder_of(replicas: Searched) -> Recorder:
     )
 
 
-def _open(searched: Searched) -> Searched:
-    """The study of replicas, made or continued; with those besides that are needed by now."""
+def _open(searched: Searched) -> Study:
+    """The study of replicas, made or continued; those of a round that have not begun are planned anew."""
     spec, info = searched.spec, read_info(searched.study)
-    needed = wanted(spec, read_trials(searched.study))
-    replicas = open_planned(searched, request_of(spec, 0), searched.folder / CONFIRM, needed)
-    write_info(replicas, replace(info, name=name_of(info.name), confirms=info.name))
-    return searched.replicas(replicas)
+    study = open_planned(searched, request_of(spec, 0), searched.folder / CONFIRM, [])
+    write_info(study, replace(info, name=name_of(info.name), confirms=info.name))
+    return study
 
 
-def _train(
-    searched: Searched, replicas: Searched, recorder: Recorder, console: Console, began_s: float
-) -> bool:
-    """Runs the replicas that are left; returns whether it was stopped."""
-    study, spec = replicas.study, replicas.spec
-    left = trials_left(study, spec.budget)
-    if left == 0:
-        return False
-    say(console, f"confirm: {left} of {spec.budget.trials} replicas on fresh seeds are left to train", "dim")
-    lines = ReplicaLines(spec.objective, _owners(searched, replicas), partial(read_trial, study), console)
-    return train(replicas, [recorder, lines], began_s)
+@dataclass(frozen=True)
+class _Race:
+    """The candidates, and what their replicas have shown so far."""
+
+    searched: Searched
+    asked: Confirm
+    candidates: Sequence[TrialRecord]
+    study: Study
+    """Of the replicas."""
+    console: Console
+    scored: dict[int, Scores] = field(default_factory=dict)
+    """What is known of them by now, by number."""
+
+    @property
+    def replicas(self) -> Searched:
+        """With all that are planned by now."""
+        return self.searched.replicas(self.study)
+
+    @property
+    def ended(self) -> dict[int, dict[int, TrialRecord]]:
+        """The replicas of each candidate that have ended, by the place of their seed."""
+        owner = owners(self.searched.spec, self.candidates)
+        of_each: dict[int, dict[int, TrialRecord]] = {each.number: {} for each in self.candidates}
+        for replica in read_trials(self.study):
+            if replica.state != "RUNNING" and replica.seed in owner:
+                trial, place = owner[replica.seed]
+                of_each[trial][place] = replica
+        return of_each
+
+    def rounds(self) -> Rounds:
+        """What is needed, by what has ended."""
+        shown = {
+            trial: {place: self.score(each) if _is_whole(each) else None for place, each in of.items()}
+            for trial, of in self.ended.items()
+        }
+        return rounds(self.searched.spec.metric, self.asked.seeds, shown)
+
+    def score(self, replica: TrialRecord) -> Scores:
+        """On the validation rows; found once."""
+        if replica.number not in self.scored:
+            spec, targets = self.searched.spec, self.searched.prepared.targets
+            answered = _answers(self.replicas, replica, self.console)
+            self.scored[replica.number] = score(find_task(spec.task), spec.objective, [answered], targets)
+        return self.scored[replica.number]
 
 
-def _owners(searched: Searched, replicas: Searched) -> dict[int, int]:
-    """The number of the search's trial whose configuration each replica has, by the replica's number."""
-    planned = read_plan(replicas.study)
-    return {
-        planned.index(replica): trial.number
-        for trial in _candidates(searched)
-        for replica in replicas_of(searched.spec, trial)
-    }
+def _is_whole(replica: TrialRecord) -> bool:
+    return replica.state == "COMPLETE" and replica.score is not None
 
 
-def _candidates(searched: Searched) -> list[TrialRecord]:
-    assert searched.spec.confirm is not None
-    direction = read_info(searched.study).direction
-    return candidates_of(read_trials(searched.study), direction, searched.spec.confirm.top)
+def _run(race: _Race, recorder: Recorder, began_s: float) -> bool:
+    """Runs round after round and stores what is found; returns whether it was stopped."""
+    while True:
+        asked = race.rounds()
+        extend(race.study, replicas(race.searched.spec, race.candidates, asked.seeds))
+        if trials_left(race.study, race.replicas.spec.budget) == 0:
+            write_confirmed(race.searched.study, _find(race))
+            _keep_one_checkpoint(race.searched, race.replicas)
+            return False
+        stopped = _train(race, asked, recorder, began_s)
+        if stopped or trials_left(race.study, race.replicas.spec.budget) > 0:
+            return stopped  # the next session continues
 
 
-def _complete(searched: Searched, replicas: Searched) -> dict[int, list[TrialRecord]]:
-    """The complete replicas of each candidate, by the number of its trial."""
-    owners = _owners(searched, replicas)
-    of_each: dict[int, list[TrialRecord]] = {trial.number: [] for trial in _candidates(searched)}
-    for replica in read_trials(replicas.study):
-        if replica.state == "COMPLETE" and replica.score is not None and replica.number in owners:
-            of_each[owners[replica.number]].append(replica)
-    return of_each
+def _train(race: _Race, asked: Rounds, recorder: Recorder, began_s: float) -> bool:
+    """Runs the replicas of this round; returns whether it was stopped."""
+    running = race.replicas
+    left = trials_left(running.study, running.spec.budget)
+    most = race.asked.seeds * len(race.candidates)
+    said = f"confirm: {words.count(left, 'replica')} on fresh seeds, of at most {most} in all"
+    if asked.dropped:
+        said += f"; trial {', '.join(map(str, asked.dropped))} cannot win any more"
+    say(race.console, said, "dim")
+    owner = {seed: trial for seed, (trial, _) in owners(race.searched.spec, race.candidates).items()}
+    read = partial(read_trial, running.study)
+    lines = ReplicaLines(running.spec.objective, owner, read, race.console)
+    return train(running, [recorder, lines], began_s)
 
 
-def _find(searched: Searched, replicas: Searched, console: Console) -> Confirmed:
-    """Scores the complete replicas on the validation rows, and decides.
+def _find(race: _Race) -> Confirmed:
+    """Decides by the complete replicas.
 
     Raises:
         StudyError: no configuration has FEWEST complete replicas.
     """
-    spec, asked, candidates = searched.spec, searched.spec.confirm, _candidates(searched)
-    assert asked is not None
-    default, task = default_of(read_trials(searched.study)), find_task(spec.task)
-    of_each = _complete(searched, replicas)
-    enough = [trial for trial in candidates if len(of_each[trial.number]) >= FEWEST]
+    searched, spec = race.searched, race.searched.spec
+    of_each = {trial: [each for each in of.values() if _is_whole(each)] for trial, of in race.ended.items()}
+    enough = [trial for trial in race.candidates if len(of_each[trial.number]) >= FEWEST]
     if not enough:
         raise StudyError(
             f"study {spec.study!r}: the confirmation has found nothing, because no configuration has "
-            f"{FEWEST} complete replicas. {replicas.folder / LOGS} says why they failed"
+            f"{FEWEST} complete replicas. {race.replicas.folder / LOGS} says why they failed"
         )
-    say(console, f"confirm: comparing {len(enough)} configurations on the validation rows", "dim")
-    scores, compared = {}, []
-    for trial in enough:
-        own = of_each[trial.number]
-        answered = [_answers(replicas, replica, console) for replica in own]
-        scores[trial.number] = score(task, spec.objective, answered, searched.prepared.targets)
-        compared.append(compared_of(trial, _same(trial, default), own, scores[trial.number]))
+    default = default_of(read_trials(searched.study))
+    scores = {each.number: together([race.score(one) for one in of_each[each.number]]) for each in enough}
+    compared = [
+        compared_of(each, _same(each, default), of_each[each.number], scores[each.number]) for each in enough
+    ]
     rows = searched.prepared.sizes["validation"]
-    verdict = decide(spec.metric, rows, compared, scores)
-    chosen = median_replica(of_each[verdict.chosen], spec.metric.direction)
+    concluded = decide(spec.metric, rows, compared, scores)
+    chosen = median_replica(of_each[concluded.chosen], spec.metric.direction)
     return Confirmed(
         metric=spec.objective,
         rows=rows,
-        top=asked.top,
-        seeds=asked.seeds,
-        candidates=tuple(trial.number for trial in candidates),
-        compared=verdict.compared,
-        kind=verdict.kind,
-        chosen=verdict.chosen,
-        lead=verdict.lead,
-        said=verdict.said,
-        study_id=study_id(replicas.study),
+        top=race.asked.top,
+        seeds=race.asked.seeds,
+        candidates=tuple(trial.number for trial in race.candidates),
+        compared=concluded.compared,
+        kind=concluded.kind,
+        chosen=concluded.chosen,
+        lead=concluded.lead,
+        said=concluded.said,
+        study_id=study_id(race.study),
         replica=chosen.number,
         seed=chosen.seed or 0,
         score=chosen.score or 0.0,

@@ -26,11 +26,16 @@ def open_planned(
     It computes in the precision and with the stored states of the search.
     """
     study = open_study(request, folder, identity_of(request, searched.prepared.digest))
-    begun = read_plan(study)[: len(study.get_trials(deepcopy=False))]
-    write_plan(study, plan(begun, needed))
+    extend(study, needed)
     write_precision(study, read_precision(searched.study) or "fp32")
     write_cache_plan(study, read_cache_plan(searched.study) or CachePlan())
     return study
+
+
+def extend(study: Study, needed: Sequence[PlannedTrial]) -> None:
+    """Those that have begun stay; then come those of the trials `needed` that it lacks."""
+    begun = read_plan(study)[: len(study.get_trials(deepcopy=False))]
+    write_plan(study, plan(begun, needed))
 
 
 def train(planned: Searched, callbacks: Sequence[Callback], began_s: float) -> bool:

@@ -40,6 +40,11 @@ class Scores:
     """[draws, seeds]: on each draw of the rows, which is the same for all configurations."""
 
 
+def together(of: Sequence[Scores]) -> Scores:
+    """The scores of several replicas, or of several groups of them, as one."""
+    return Scores(np.concatenate([each.whole for each in of]), np.hstack([each.drawn for each in of]))
+
+
 def score(task: Task, metric: str, replicas: Sequence[Answers], targets: Targets) -> Scores:
     """Scores the replicas of one configuration on all rows, and on DRAWS draws of them.
 
@@ -105,8 +110,8 @@ def _quantile(level: float, variance: float, seeds: Sequence[float], freedom: Se
     return float(t.ppf((1 + level) / 2, min(degrees, 1e6)))
 
 
-def corrected(compared: int) -> float:
-    """The level of one interval, so that all comparisons with the best together have LEVEL (Bonferroni).
+def corrected(compared: int, level: float = LEVEL) -> float:
+    """The level of one interval, so that all comparisons with the best together have `level` (Bonferroni).
 
     So many configurations have one best, and each other is compared with it. That the best was found on the
     same scores needs no further correction (Hsu 1981, doi 10.1214/aos/1176345582).
@@ -114,4 +119,4 @@ def corrected(compared: int) -> float:
     >>> round(corrected(4), 4)
     0.9833
     """
-    return 1 - (1 - LEVEL) / max(1, compared - 1)
+    return 1 - (1 - level) / max(1, compared - 1)

@@ -3,13 +3,12 @@
 It is a study of a plain list of trials (`study.planned`), beside the search's, which never sees it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import count, islice
 
 from autoft.spec.study import StudySpec
-from autoft.study.comparison import candidates_of
 from autoft.study.planned import PlannedTrial, planned_request
 from autoft.study.records import TrialRecord
 
@@ -32,19 +31,31 @@ def _seeds(study_seed: int, trial: TrialRecord) -> Iterator[int]:
             yield seed
 
 
-def replicas_of(spec: StudySpec, trial: TrialRecord) -> list[PlannedTrial]:
-    """The replicas of a trial's configuration, as `confirm.seeds` asks for them."""
+def owners(spec: StudySpec, candidates: Sequence[TrialRecord]) -> dict[int, tuple[int, int]]:
+    """Whose replica each seed is: the number of the candidate's trial, and the seed's place there, from 0.
+
+    Of so many seeds as one candidate can have at most: those of all.
+    """
     assert spec.confirm is not None
-    seeds = replica_seeds(spec.search.seed, trial, spec.confirm.seeds)
-    return [PlannedTrial(dict(trial.values), seed) for seed in seeds]
+    most = spec.confirm.seeds * len(candidates)
+    return {
+        seed: (trial.number, place)
+        for trial in candidates
+        for place, seed in enumerate(replica_seeds(spec.search.seed, trial, most))
+    }
 
 
-def wanted(spec: StudySpec, trials: Sequence[TrialRecord]) -> list[PlannedTrial]:
-    """All replicas that the confirmation needs: a seed of each configuration, then the next seed of each."""
-    assert spec.confirm is not None
-    candidates = candidates_of(trials, spec.metric.direction, spec.confirm.top)
-    of_each = [replicas_of(spec, trial) for trial in candidates]
-    return [replica for replicas in zip(*of_each, strict=True) for replica in replicas]
+def replicas(
+    spec: StudySpec, candidates: Sequence[TrialRecord], seeds: Mapping[int, int]
+) -> list[PlannedTrial]:
+    """So many replicas of each candidate, by its number: a seed of each, then the next seed of each."""
+    of_each = [(trial, replica_seeds(spec.search.seed, trial, seeds[trial.number])) for trial in candidates]
+    return [
+        PlannedTrial(dict(trial.values), own[place])
+        for place in range(max(seeds.values()))
+        for trial, own in of_each
+        if place < len(own)
+    ]
 
 
 def name_of(study: str) -> str:

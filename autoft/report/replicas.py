@@ -15,7 +15,7 @@ class ReplicaLines:
 
     Args:
         metric: the objective.
-        owners: the number of the trial whose configuration a replica has, by the replica's number.
+        owners: the number of the trial whose configuration a replica has, by the replica's seed.
         read: a replica's record by its number.
         console: where lines are printed.
     """
@@ -39,7 +39,8 @@ class ReplicaLines:
     def finished(self, number: int) -> None:
         """Prints the replica's line."""
         replica = self._read(number)
-        of = f"of trial {self._owners[number]}" if number in self._owners else "no longer needed"
+        owner = self._owners.get(replica.seed or 0)
+        of = "no longer needed" if owner is None else f"of trial {owner}"
         said = f"{self._metric} {words.score(replica.score)}"
         if replica.state != "COMPLETE":
             said = f"{replica.state.lower()}: {replica.reason or 'no reason known'}"

@@ -66,7 +66,7 @@ class Confirmed:
     lead: Lead | None
     """Over the default, if it is no better than that by more than noise; else over the second best."""
     said: str
-    """The verdict, in sentences."""
+    """What is concluded, in sentences."""
     study_id: str
     """Of the study of replicas."""
     replica: int

@@ -1,4 +1,4 @@
-"""A study of a plain list of trials, decided before it begins: a confirmation, or the winner once more."""
+"""A study of a plain list of trials, which no sampler proposes: a confirmation, or the winner once more."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +25,7 @@ class PlannedTrial:
 
 
 def write_plan(study: optuna.Study, trials: Sequence[PlannedTrial]) -> None:
-    """Stores the trials that a new study consists of; its budget has to be as many."""
+    """Stores the trials that a study consists of; its budget has to be as many."""
     study.set_user_attr(PLAN_ATTR, [asdict(trial) for trial in trials])
 
 
@@ -36,8 +36,17 @@ def read_plan(study: optuna.Study) -> tuple[PlannedTrial, ...]:
 
 
 def plan(begun: Sequence[PlannedTrial], needed: Sequence[PlannedTrial]) -> list[PlannedTrial]:
-    """The trials of a study that needs others by now: those that have `begun`, then what it lacks."""
-    return [*begun, *(each for each in needed if each not in begun)]
+    """The trials of a study that needs others by now: those that have `begun`, then what it lacks.
+
+    A trial that is needed twice is there twice.
+    """
+    spare, lacking = list(begun), list[PlannedTrial]()
+    for each in needed:
+        if each in spare:
+            spare.remove(each)
+        else:
+            lacking.append(each)
+    return [*begun, *lacking]
 
 
 def planned_request(spec: StudySpec, name: str, trials: int) -> StudySpec:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from autoft.judge.replicas import replica_seeds, request_of, wanted
+from autoft.judge.replicas import owners, replica_seeds, replicas, request_of
 from autoft.spec.study import Confirm
 from autoft.study.comparison import candidates_of, standing, winner_of
 from autoft.study.confirmed import Confirmed
@@ -43,16 +43,44 @@ def test_seeds_are_fresh_and_more_of_them_begin_with_the_same():
     assert replica_seeds(7, unlucky, 4) == seeds[1:5]
 
 
+def planned(trials, seeds):
+    candidates = candidates_of(trials, "maximize", 2)
+    return replicas(SPEC, candidates, {each.number: seeds for each in candidates})
+
+
 def test_other_candidates_need_only_what_is_missing():
-    before = wanted(SPEC, TRIALS)
+    before = planned(TRIALS, 3)
     assert [each.values["learning_rate"] for each in before] == [3e-5, 4e-5, 1e-5] * 3
-    begun, better = before[:7], scored(6, 0.8, 6e-5)
-    after = plan(begun, wanted(SPEC, [*TRIALS, better]))
+    begun, better = before[:7], [*TRIALS, scored(6, 0.8, 6e-5)]
+    after = plan(begun, planned(better, 3))
     assert after[:7] == begun
     # Trial 4 is compared no longer, and what it had not begun is not trained.
     assert sum(each.values["learning_rate"] == 4e-5 for each in after) == 2
-    assert after[7:] == [each for each in wanted(SPEC, [*TRIALS, better]) if each not in begun]
+    assert after[7:] == [each for each in planned(better, 3) if each not in begun]
     assert len(after) == 7 + 3 + 1  # three of trial 6, and trial 0's third; trial 2's three were begun
+
+
+def test_of_a_candidate_that_was_dropped_come_no_more():
+    candidates = candidates_of(TRIALS, "maximize", 2)
+    rates = [each.values["learning_rate"] for each in replicas(SPEC, candidates, {2: 4, 4: 4, 0: 2})]
+    assert rates == [3e-5, 4e-5, 1e-5] * 2 + [3e-5, 4e-5] * 2
+
+
+def test_each_seed_has_its_owner_also_those_that_others_leave():
+    candidates = candidates_of(TRIALS, "maximize", 2)
+    owner = owners(SPEC, candidates)
+    assert len(owner) == 3 * 9  # one of three could have the seeds of all
+    for each in candidates:
+        seeds = replica_seeds(SPEC.search.seed, each, 9)
+        assert [owner[seed] for seed in seeds] == [(each.number, place) for place in range(9)]
+
+
+def test_what_is_needed_twice_is_planned_twice():
+    """A refit that failed is tried again: the same trial."""
+    one, other, *_ = planned(TRIALS, 2)
+    assert plan([one], [one]) == [one]
+    assert plan([one], [one, one]) == plan([], [one, one]) == [one, one]
+    assert plan([other, one], [one, one]) == [other, one, one]
 
 
 def test_the_request_differs_in_what_decides_but_in_nothing_that_trains():

@@ -35,6 +35,6 @@ def confirmation(reported: Reported) -> Section | None:
         if lead is not None
         else []
     )
-    seeds = words.count(confirmed.seeds, "fresh seed")
-    summary = f"{words.count(len(confirmed.compared), 'configuration')}, {seeds} each"
+    seeds = words.count(sum(len(each.scores) for each in confirmed.compared), "fresh seed")
+    summary = f"{words.count(len(confirmed.compared), 'configuration')}, {seeds}"
     return Section("Confirmation", summary, [confirmed.said, table, *interval])

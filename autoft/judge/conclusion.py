@@ -17,12 +17,10 @@ from autoft.study.records import TrialRecord
 
 ROUNDED = 4
 """Decimals of a mean that are shown; what differs beyond them is the same."""
-FEWEST = 2
-"""Complete replicas without which a configuration is not compared."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """What is concluded."""
 
     compared: tuple[Compared, ...]
@@ -38,13 +36,15 @@ class Verdict:
         return self.compared[0].trial
 
 
-def decide(metric: Metric, rows: int, compared: Sequence[Compared], scores: Mapping[int, Scores]) -> Verdict:
+def decide(
+    metric: Metric, rows: int, compared: Sequence[Compared], scores: Mapping[int, Scores]
+) -> Conclusion:
     """Chooses among the configurations `compared`, at least one.
 
     Args:
         metric: the study's objective.
         rows: validation rows.
-        compared: in any order, at least FEWEST scores each.
+        compared: in any order, at least `rounds.FEWEST` scores each.
         scores: of each, by the number of its trial.
     """
     sign = -1 if metric.direction == "maximize" else 1
@@ -74,7 +74,7 @@ def decide(metric: Metric, rows: int, compared: Sequence[Compared], scores: Mapp
             if same
             else " The one with the better mean was taken."
         )
-    return Verdict(found, kind, lead, said)
+    return Conclusion(found, kind, lead, said)
 
 
 def _headline(kind: Kind, best: Compared, rival: Compared | None) -> str:
@@ -95,8 +95,9 @@ def _figures(metric: str, rows: int, best: Compared, rival: Compared | None, lea
     mean = f"mean {metric} {best.mean:.4f} over {len(best.scores)} fresh seeds"
     if rival is None or lead is None:
         return f"{mean} on the {rows:,} validation rows."
+    fewer = "" if len(rival.scores) == len(best.scores) else f" over {len(rival.scores)}"
     return (
-        f"{mean} against {rival.mean:.4f}, difference {lead.difference:+.4f} "
+        f"{mean} against {rival.mean:.4f}{fewer}, difference {lead.difference:+.4f} "
         f"({100 * lead.level:.1f} % interval {lead.low:+.4f} to {lead.high:+.4f}), "
         f"on the {rows:,} validation rows."
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from autoft.judge.conclusion import decide, median_replica
 from autoft.judge.expected import Scores
-from autoft.judge.verdict import decide, median_replica
 from autoft.spec.metrics import Metric
 from autoft.study.confirmed import Compared
 
