@@ -7,23 +7,26 @@ resumed like any other. It is not published: its scores are of rows that it has 
 
 from rich.console import Console
 
-from autoft.planned_study import open_planned, train
+from autoft.planned_study import extend, open_planned, train
 from autoft.report.printing import say
 from autoft.study.layout import REFIT
 from autoft.study.planned import PlannedTrial, planned_request, read_plan
-from autoft.study.records import TrialRecord, read_trial
+from autoft.study.records import TrialRecord, read_trials
 from autoft.study.refitted import Refitted, refit_name, write_refitted
 from autoft.study.requests import forget_stop
 from autoft.study.significance import Z, error_of_difference
-from autoft.study.storage import trials_left
+from autoft.study.storage import Study, trials_left
 from autoft.winner import Searched
+
+TRIES = 2
+"""Each in a session of its own: what stood in the way of the first may be gone."""
 
 
 def refit(searched: Searched, console: Console, began_s: float) -> bool:
-    """Trains the winner again, unless it has been, and stores how.
+    """Trains the winner again, unless it has been, and stores how. What has failed is tried TRIES times.
 
-    Call it when all trials are done and `spec.refit` asks for it. A confirmation that has not ended may still
-    choose another winner, so nothing happens before that.
+    Call it when no more trials begin and `spec.refit` asks for it. A confirmation that has not ended may
+    still choose another winner, so nothing happens before that.
 
     Args:
         searched: the search.
@@ -37,25 +40,35 @@ def refit(searched: Searched, console: Console, began_s: float) -> bool:
         StudyError: the disk is full.
     """
     best, unconfirmed = searched.winner(), searched.spec.confirm is not None and not searched.is_confirmed
-    if best is None or unconfirmed or searched.refitted is not None:
+    refitted = searched.refitted
+    if best is None or unconfirmed or (refitted is not None and refitted.failed is None):
         return False
     _, trial = searched.chosen(best)
     planned = _once_more(trial)
     request = planned_request(searched.spec, refit_name(searched.spec.study), 0)
-    again = searched.refits(open_planned(searched, request, searched.folder / REFIT, [planned]))
+    study = open_planned(searched, request, searched.folder / REFIT, [])
+    failed = [each for each in _made(study, planned) if each.state not in ("RUNNING", "COMPLETE")]
+    extend(study, [planned] * min(len(failed) + 1, TRIES))
+    again, stopped = searched.refits(study), False
     rows = sum(searched.prepared.size(split) for split in ("train", "validation"))
-    say(
-        console,
-        f"refit: trial {best.trial} is trained again, on all {rows:,} training and validation rows",
-        "dim",
-    )
-    stopped = train(again, [], began_s)
-    if trials_left(again.study, again.spec.budget) == 0:
-        made = read_trial(again.study, read_plan(again.study).index(planned))
-        failed = why_not_used(trial, made, searched.spec.metric.direction)
-        write_refitted(searched.study, _refitted(best.trial, planned, made, rows, failed))
-    forget_stop(again.study)
+    if trials_left(study, again.spec.budget) > 0:
+        more = "once more" if failed else "again"
+        on = f"on all {rows:,} training and validation rows"
+        say(console, f"refit: trial {best.trial} is trained {more}, {on}", "dim")
+        stopped = train(again, [], began_s)
+    if trials_left(study, again.spec.budget) == 0:
+        *before, made = _made(study, planned)
+        why = why_not_used(trial, made, searched.spec.metric.direction)
+        once_more = made.state != "COMPLETE" and len(before) + 1 < TRIES
+        write_refitted(searched.study, _refitted(best.trial, planned, made, rows, why, once_more))
+    forget_stop(study)
     return stopped
+
+
+def _made(study: Study, planned: PlannedTrial) -> list[TrialRecord]:
+    """The trainings of that plan so far, in order."""
+    plan = read_plan(study)
+    return [each for each in read_trials(study) if plan[each.number] == planned]
 
 
 def _once_more(trial: TrialRecord) -> PlannedTrial:
@@ -75,7 +88,7 @@ def why_not_used(trial: TrialRecord, made: TrialRecord, direction: str) -> str |
 
 
 def _refitted(
-    number: int, planned: PlannedTrial, made: TrialRecord, rows: int, failed: str | None
+    number: int, planned: PlannedTrial, made: TrialRecord, rows: int, failed: str | None, once_more: bool
 ) -> Refitted:
     epochs = float(planned.values["epochs"])
     said = (
@@ -86,6 +99,6 @@ def _refitted(
     if failed is not None:
         said = (
             f"Trial {number} could not be trained again on the validation rows too ({failed}), so the model "
-            "is that of the training before."
+            f"is that of the training before.{' The same command tries it once more.' if once_more else ''}"
         )
     return Refitted(number, planned.seed, made.number, rows, failed, said)

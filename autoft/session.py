@@ -1,6 +1,7 @@
 """One session, from the request to the registered winner: the layers put together, top to bottom."""
 
 import logging
+import math
 import os
 import signal
 import time
@@ -32,7 +33,7 @@ from autoft.kernel.model_summary import ModelSummary, fit_to_models
 from autoft.kernel.pretrained import resolve
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.refit import refit
-from autoft.report import cache_lines, findings, learned
+from autoft.report import cache_lines, findings, learned, words
 from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
 from autoft.report.printing import say
@@ -60,6 +61,7 @@ from autoft.study.records import (
     write_cache_plan,
     write_info,
 )
+from autoft.study.refitted import forget_refitted
 from autoft.study.request_folder import write_request_folder
 from autoft.study.requests import forget_stop
 from autoft.study.start import plan_start, read_start
@@ -176,13 +178,15 @@ def _search(
         lambda number: read_trial(study, number),
     )
     searched = Searched(study, spec, prepared, folder)
+    if not spec.refit:
+        forget_refitted(study)
     error: StudyError | None = None
     stopped, patience_s = False, INTERRUPTED_PATIENCE_S
     try:
         recorder.catch_up(trial.number for trial in read_trials(study))
         try:
             stopped = _run_trials(study, spec, prepared, folder, recorder, console, began_s)
-            if not stopped and trials_left(study, spec.budget) == 0:
+            if not stopped and _time_left_s(spec, began_s) > 0:
                 stopped = _train_again(searched, console, began_s)
                 recorder.catch_up([])  # the winner may be another
         except StudyError as raised:  # finished trials are published first
@@ -224,10 +228,24 @@ def _search(
 
 
 def _train_again(searched: Searched, console: Console, began_s: float) -> bool:
-    """Confirms and refits the winner, as far as it is asked for. Returns whether it was stopped."""
-    if searched.spec.confirm is not None and confirm(searched, console, began_s):
+    """Confirms and refits the winner, as far as it is asked for. Returns whether it was stopped.
+
+    A search that its time or its GPU hours have ended gets both, of the trials that are complete.
+    """
+    spec = searched.spec
+    later = " and ".join(what for what, of in (("confirmation", spec.confirm), ("refit", spec.refit)) if of)
+    unfinished = trials_left(searched.study, spec.budget) > 0
+    if later and unfinished and limit_reached(searched.study, spec.budget) == "time":
+        kept, of = words.duration(_time_left_s(spec, began_s)), words.duration(spec.budget.time_s)
+        say(console, f"search: no more trials begin, because {kept} of the {of} are kept for {later}", "dim")
+    if spec.confirm is not None and confirm(searched, console, began_s):
         return True
-    return searched.spec.refit and refit(searched, console, began_s)
+    return spec.refit and refit(searched, console, began_s)
+
+
+def _time_left_s(spec: StudySpec, began_s: float) -> float:
+    time_s = spec.budget.time_s
+    return math.inf if time_s is None else time_s - (time.monotonic() - began_s)
 
 
 def _run_trials(

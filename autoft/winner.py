@@ -49,7 +49,7 @@ from autoft.study.records import (
     read_trials,
 )
 from autoft.study.refitted import Refitted, refit_name
-from autoft.study.storage import Study, find_study, study_id, trials_left
+from autoft.study.storage import Study, find_study, study_id
 from autoft.study.tested import Tested
 from autoft.study.trial_config import fine_tune_config
 from autoft.tasks.find import find_task
@@ -264,12 +264,12 @@ class Searched:
 
     @property
     def outstanding(self) -> str | None:
-        """What was asked for beyond the trials and has not ended, though all trials have; else None."""
-        if trials_left(self.study, self.spec.budget) > 0:
+        """What was asked for beyond the trials and has not ended; None also while there is no winner."""
+        if self.winner() is None:
             return None
         if self.spec.confirm is not None and not self.is_confirmed:
             return "its confirmation has not ended"
-        if self.spec.refit and self.winner() is not None and self.refitted is None:
+        if self.spec.refit and self.refitted is None:
             return "its winner has not been trained again"
         return None
 

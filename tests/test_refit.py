@@ -1,8 +1,10 @@
 """A search whose winner is trained again on all rows: registered without, killed meanwhile, continued."""
 
+import io
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
+from rich.console import Console
 
 import autoft
 from autoft.api import full_request
@@ -20,9 +23,12 @@ from autoft.data.overlap import row_digests
 from autoft.data.prepare import read_prepared
 from autoft.data.seal import open_test
 from autoft.refit import refit, why_not_used
+from autoft.study.failure_streak import Failure
 from autoft.study.layout import REFIT
 from autoft.study.records import read_info, read_trials
+from autoft.study.refitted import forget_refitted
 from autoft.study.storage import find_study, study_id
+from autoft.study.tuner import Tuner
 from autoft.tasks.multi_label.threshold import best_threshold
 from autoft.tracking.registry import find_version
 from autoft.tracking.retrieval import read_training
@@ -30,6 +36,7 @@ from autoft.winner import Searched
 
 from .kernel.tiny import save_pretrained
 from .main_job import Running, run
+from .study.scripted import measurement
 from .tasks.toys import frame
 
 EPOCHS, BATCH = 30, 16
@@ -109,6 +116,41 @@ def test_it_does_not_begin_while_a_confirmation_may_choose_another_winner():
     spec = SimpleNamespace(confirm="3 on 5 seeds")
     searched = SimpleNamespace(spec=spec, winner=lambda: "a trial", is_confirmed=False, refitted=None)
     assert not refit(searched, None, 0.0)  # beginning would need more of them
+
+
+@pytest.mark.parametrize("second", [None, 0.99])
+def test_one_that_failed_is_tried_once_more_and_forgotten_where_nobody_asks_for_it(
+    study, tmp_path, monkeypatch, second
+):
+    """On a copy of the study whose refit has not begun. Trainings are scripted: None fails."""
+    folder, scores = tmp_path / "colors", [None, second]
+    shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns("refit"))
+    there = replace(study, study=find_study("colors", folder), folder=folder)
+    forget_refitted(there.study)
+
+    def train(planned, callbacks, began_s):
+        place = {"precision": "fp32", "folder": planned.folder, "max_concurrent": 1}
+        tuner, score = Tuner(planned.study, planned.spec, callbacks=[], **place), scores.pop(0)
+        number = tuner.next().number
+        if score is None:
+            tuner.failed(number, 1, Failure("error", "no room", ""), "node")
+        else:
+            tuner.measured(number, 1, measurement(1, 1, score, metrics={"micro_f1": score}), "node")
+            tuner.completed(number, 1)
+
+    monkeypatch.setattr("autoft.refit.train", train)
+    quiet = Console(file=io.StringIO())
+    refit(there, quiet, 0.0)
+    assert there.refitted.failed == "no room" and "tries it once more" in there.refitted.said
+    refit(there, quiet, 0.0)
+    found = there.refitted
+    assert (found.number, found.failed) == (1, None if second else "no room")
+    assert "once more" not in found.said
+    refit(there, quiet, 0.0)  # there is no third
+    forget_refitted(there.study)
+    assert there.refitted is None and there.winner().refit is None
+    refit(there, quiet, 0.0)  # wanted again, it need not be trained again
+    assert there.refitted == found
 
 
 def _all(study):

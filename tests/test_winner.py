@@ -6,9 +6,19 @@ import pytest
 
 from autoft import winner
 from autoft.errors import AutoftError, ModelError, TrackingError
+from autoft.spec.study import Confirm
+from autoft.study.confirmed import Confirmed, write_confirmed
+from autoft.study.identity import identity_of
+from autoft.study.records import write_info
+from autoft.study.refitted import Refitted, write_refitted
+from autoft.study.storage import open_study
+from autoft.study.tuner import Tuner
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.registry import Registered
 from autoft.tracking.retrieval import Best
+
+from .report.records import info
+from .study.scripted import make_spec, measurement
 
 BEST = Best(
     "study",
@@ -68,3 +78,22 @@ def test_who_presses_ctrl_c_waits_for_one_try(offer):
 def test_what_another_try_does_not_mend_is_not_tried_again(offer):
     _, _, unrecorded, left = offer(ModelError("the base weights are gone"), REGISTERED)
     assert (unrecorded, left) == ("the winner's model: the base weights are gone", 1)
+
+
+def test_what_is_outstanding_is_told_also_while_trials_are_left(tmp_path):
+    """So a search that its GPU hours have ended opens no test rows before it is confirmed."""
+    spec = make_spec(trials=9, confirm=Confirm(top=1, seeds=3), refit=True)
+    study = open_study(spec, tmp_path / "study", identity_of(spec, "digest"))
+    write_info(study, info())
+    searched = winner.Searched(study, spec, prepared=None, folder=tmp_path / "study")
+    assert searched.outstanding is None  # there is nothing to confirm
+    place = {"precision": "fp32", "folder": tmp_path / "study", "max_concurrent": 1}
+    tuner = Tuner(study, spec, callbacks=[], **place)
+    assert tuner.next().number == 0
+    tuner.measured(0, 1, measurement(1, 1, 0.5), "node")
+    tuner.completed(0, 1)
+    assert searched.outstanding == "its confirmation has not ended"
+    write_confirmed(study, Confirmed("macro_f1", 9, 1, 3, (0,), (), "alone", 0, None, "", "id", 0, 5, 0.6))
+    assert searched.outstanding == "its winner has not been trained again"
+    write_refitted(study, Refitted(0, 5, 0, 100, None, ""))
+    assert searched.outstanding is None

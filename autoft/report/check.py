@@ -34,6 +34,7 @@ from autoft.study.learn import lessons_of
 from autoft.study.pruner import expected_passes
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
+from autoft.study.reserve import MOST
 from autoft.study.start import plan_start, read_start
 from autoft.study.storage import Study, find_existing_study
 from autoft.study.trial_config import report_steps_of
@@ -211,6 +212,9 @@ class _Check:
             )
         if self.spec.refit:
             self.line("refit", "the winner again, on training and validation rows: 1 trial more")
+        if budget.time_s and (self.spec.confirm or self.spec.refit):
+            half = words.duration(MOST * budget.time_s)
+            self.line("", f"the end of a session's time is kept for this, at most {half}")
         if data is None:
             return
         fewest, most = self.steps(data.size("train"))

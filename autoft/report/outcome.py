@@ -106,9 +106,11 @@ def _progress(outcome: Outcome) -> str:
     name, counted = outcome.info.name, f" ({counts})" if counts else ""
     if outcome.ended < outcome.total:
         done = f"{name} has {outcome.ended} of {words.count(outcome.total, 'trial')}{counted}"
+        done += f"; {outcome.outstanding}" if outcome.outstanding else ""
         if outcome.limit == "gpu_hours":
             hours = f"{outcome.budget.gpu_hours:g} GPU hours"
-            return f"The {hours} of the budget are spent: study {done}. Raise budget.gpu_hours to continue."
+            go_on = "Run the same command again" if outcome.outstanding else "Raise budget.gpu_hours"
+            return f"The {hours} of the budget are spent: study {done}. {go_on} to continue."
         if outcome.limit == "time":
             time = words.duration(outcome.budget.time_s)
             return f"The time of {time} is over: study {done}. Run the same command again to continue."

@@ -125,7 +125,8 @@ class BudgetForm(Form):
     trials: Count = Field(examples=["trials: 60"])
     """A total over all sessions."""
     time: Duration | None = Budget.time_s
-    """Of one session, such as 8h or 1h30m; then running trials finish their measurement and are kept."""
+    """Of one session, such as 8h or 1h30m, `confirm` and `refit` included; then running trials finish their
+    measurement and are kept."""
     gpu_hours: float | None = Field(default=Budget.gpu_hours, gt=0, le=1e7)
     """A total over all sessions: hours of trials times the GPUs that each one holds."""
 

@@ -21,8 +21,9 @@ where good trials are dense; it sees stopped and running trials at the value tha
 their full budget. No trial is stopped in the first quarter of its budget, while its learning rate rises, or
 before four trials have finished; trial 0 never is. After that the best third go on. A trial's score is its
 best measurement. The winner is the finished trial with the best score; the end says where that is better than
-trial 0 by no more than noise. With `confirm` it is chosen on fresh seeds instead. `autoft show
-STUDY` says against whom a trial was stopped, and by how much."""
+trial 0 by no more than noise. With `confirm` it is chosen on fresh seeds instead. Of `budget.time` the end is
+kept for what `confirm` and `refit` will take, by the time of the best trials, at most half: no trial begins
+there. `autoft show STUDY` says against whom a trial was stopped, and by how much."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ class Budget:
     trials: int
     """A total over all sessions; COMPLETE, PRUNED and FAIL count."""
     time_s: float | None = None
-    """Of one session, in seconds; at its end running trials finish their measurement and are kept."""
+    """Of one session, in seconds, confirmation and refit included (`study.reserve`); at the end running
+    trials finish their measurement and are kept."""
     gpu_hours: float | None = None
     """A total over all sessions: hours of trials times the GPUs that each one holds."""
 

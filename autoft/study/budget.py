@@ -33,6 +33,8 @@ class Budgets:
         self.trials_left = trials_left(study, budget)
         self._budget, self._clock = budget, clock
         self._began_s = clock() if began_s is None else began_s
+        self.reserved_s = 0.0
+        """How much of the time is kept for what comes after the trials (`study.reserve`)."""
         self._spent = False
         self._gpu_s: dict[int, float] = {}
         self._wasted_gpu_s = 0.0
@@ -56,9 +58,9 @@ class Budgets:
 
     @property
     def spent(self) -> bool:
-        """Whether the time or the GPU hours are used up."""
+        """Whether the time for trials or the GPU hours are used up."""
         time_s, gpu_hours = self._budget.time_s, self._budget.gpu_hours
-        late = time_s is not None and self._clock() - self._began_s >= time_s
+        late = time_s is not None and self._clock() - self._began_s >= time_s - self.reserved_s
         gpu_s = sum(self._gpu_s.values()) + self._wasted_gpu_s
         # Once spent it stays so: an attempt that starts over reports less than the one before it.
         self._spent = self._spent or late or (gpu_hours is not None and gpu_s >= 3600 * gpu_hours)

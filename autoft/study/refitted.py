@@ -38,6 +38,12 @@ def write_refitted(study: optuna.Study, refitted: Refitted) -> None:
     study.set_user_attr(REFITTED_ATTR, asdict(refitted))
 
 
+def forget_refitted(study: optuna.Study) -> None:
+    """The winner is its first training again, because nobody asks for another one any more."""
+    if read_refitted(study) is not None:
+        study.set_user_attr(REFITTED_ATTR, None)
+
+
 def read_refitted(study: optuna.Study) -> Refitted | None:
     """How the last winner was trained again; None if none was."""
     stored: Mapping[str, Any] | None = study.user_attrs.get(REFITTED_ATTR)

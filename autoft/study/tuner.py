@@ -44,6 +44,7 @@ from autoft.study.records import (
     read_trials,
 )
 from autoft.study.requests import Requests
+from autoft.study.reserve import reserved_s
 from autoft.study.sampler import propose
 from autoft.study.start import DEFAULT, FIRST, LEARNED, ORIGIN_ATTR, SHALLOW, Params, read_start
 from autoft.study.stop import Stop
@@ -133,6 +134,7 @@ class Tuner:
         )
         for trial in ranked(read_trials(study), self._curves.direction):
             self._checkpoints.add(trial.number, trial.score or 0.0, trial.checkpoint)
+        self._reserve()
         self._interrupted = leftovers(study)
         for interrupted in self._interrupted[:]:
             self._end_if_decided(interrupted)
@@ -441,10 +443,14 @@ class Tuner:
         self._budgets.ended()
         if value is not None:
             self._checkpoints.add(number, value, live.checkpoint)
+            self._reserve()
         self._checkpoints.delete_all_but_best(self._unfinished)
         for callback in self.callbacks:
             callback.finished(number)
         return Decision.STOP
+
+    def _reserve(self) -> None:
+        self._budgets.reserved_s = reserved_s(self.study, self.spec, self.max_concurrent)
 
     def sweep(self) -> None:
         """Deletes, at the end, what workers wrote while their trials were being ended."""

@@ -19,9 +19,11 @@ FAILED = trial(1, "FAIL", values=(), reason="RuntimeError: boom")
 FIRST = Promotion("champion", "if_better", "became the champion, because there was none.")
 
 
-def said(trials, *, total, ran, best=None, unrecorded=None, promotion=None, limit=None, **budget):
-    shown = io.StringIO()
-    outcome = Outcome(info(), trials, Budget(total, **budget), limit, ran, best, unrecorded, promotion)
+def said(
+    trials, *, total, ran, best=None, unrecorded=None, promotion=None, limit=None, outstanding=None, **budget
+):
+    shown, asked = io.StringIO(), Budget(total, **budget)
+    outcome = Outcome(info(), trials, asked, limit, ran, best, unrecorded, promotion, outstanding)
     print_outcome(outcome, Console(file=shown, width=110))
     return shown.getvalue()
 
@@ -62,6 +64,14 @@ def test_where_the_study_stands_is_said_in_a_sentence(trials, total, ran, senten
 def test_which_limit_has_ended_it_is_said(limit, sentence):
     text = said([COMPLETE], total=3, ran=1, best=BEST, limit=limit, time_s=28800.0, gpu_hours=2.5)
     assert sentence in " ".join(text.split())
+
+
+@pytest.mark.parametrize("limit", ["time", "gpu_hours"])
+def test_that_the_confirmation_has_not_ended_is_said_where_a_limit_has_ended_the_search(limit):
+    late, budget = "its confirmation has not ended", {"time_s": 28800.0, "gpu_hours": 2.5}
+    text = said([COMPLETE], total=3, ran=1, best=BEST, limit=limit, outstanding=late, **budget)
+    go_on = "Run the same command again to continue."
+    assert f"1 of 3 trials (1 complete); {late}. {go_on}" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(("count", "told"), [(5, False), (6, True)])
