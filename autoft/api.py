@@ -218,8 +218,8 @@ def is_file(study: str | Path) -> bool:
     return Path(study).suffix in (".yaml", ".yml")
 
 
-def request_of(study: str | Path, section: str) -> StudySpec | None:
-    """The request, for reading its `section`: from its file, or for a name from the copy in its folder.
+def request_of(study: str | Path, *sections: str) -> StudySpec | None:
+    """The request, for reading its `sections`: from its file, or for a name from the copy in its folder.
 
     The rest of the copy is ignored, because it may refer to paths beside a file that is elsewhere, or to
     environment variables that are not needed here.
@@ -229,7 +229,7 @@ def request_of(study: str | Path, section: str) -> StudySpec | None:
     given = _copy(study)
     if given is None:
         return None
-    needed = {key: given[key] for key in (*_ALWAYS, section) if key in given}
+    needed = {key: given[key] for key in (*_ALWAYS, *sections) if key in given}
     return read_spec({**needed, "model": "any"}, in_memory_data=True)
 
 

@@ -17,6 +17,7 @@ from autoft.spec.space import Value
 from autoft.study.comparison import winner_of
 from autoft.study.layout import study_names
 from autoft.study.lock import searched_by
+from autoft.study.outstanding import outstanding
 from autoft.study.records import TrialRecord, read_info, read_trials
 from autoft.study.storage import clear_storage_errors
 
@@ -42,7 +43,7 @@ class Status:
 
     study: str
     state: Literal["running", "stopped", "done", "unreadable"]
-    """Stopped: no process searches it, and trials of its budget are left."""
+    """Stopped: no process searches it, and trials of its budget are left, or its confirmation or refit."""
     searched_by: str | None = None
     """The process that searches it, with its host."""
     trials: Mapping[str, int] = field(default_factory=dict)
@@ -100,12 +101,14 @@ def status_of(study: str | Path) -> Status:
     with clear_storage_errors(found.study_name):
         owner, info, trials = searched_by(found, folder), read_info(found), read_trials(found)
         after = [trial for each in later(found, folder, study) for trial in read_trials(each)]
-    request = request_of(study, "search")
+    request = request_of(study, "search", "confirm", "refit")
     budget = request.budget.trials if request else None
     ended = [trial for trial in trials if trial.state in _STATES]
     unfinished = "running" if owner else "interrupted"
     winner = winner_of(trials, info.direction, info.confirmed)
-    over = budget is None or len(ended) >= budget
+    over = request is None or (
+        len(ended) >= request.budget.trials and outstanding(request, info, trials) is None
+    )
     return Status(
         study=found.study_name,
         state="running" if owner else "done" if over else "stopped",

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +39,7 @@ from autoft.study.comparison import (
     winner_of,
 )
 from autoft.study.layout import CONFIRM, REFIT
+from autoft.study.outstanding import is_confirmed, outstanding
 from autoft.study.planned import planned_request, read_plan
 from autoft.study.records import (
     TrialRecord,
@@ -121,10 +122,8 @@ class Searched:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether a confirmation stands that is the one that was asked for."""
-        asked, info = self.spec.confirm, read_info(self.study)
-        stands = standing(info.confirmed, read_trials(self.study), info.direction)
-        return asked is not None and stands is not None and (stands.top, stands.seeds) == astuple(asked)
+        """See `study.outstanding`."""
+        return is_confirmed(self.spec, read_info(self.study), read_trials(self.study))
 
     def replicas(self, study: Study) -> "Searched":
         """The `study` of replicas of this one's best trials (`judge.replicas`), in its folder."""
@@ -264,14 +263,8 @@ class Searched:
 
     @property
     def outstanding(self) -> str | None:
-        """What was asked for beyond the trials and has not ended; None also while there is no winner."""
-        if self.winner() is None:
-            return None
-        if self.spec.confirm is not None and not self.is_confirmed:
-            return "its confirmation has not ended"
-        if self.spec.refit and self.refitted is None:
-            return "its winner has not been trained again"
-        return None
+        """See `study.outstanding`."""
+        return outstanding(self.spec, read_info(self.study), read_trials(self.study))
 
     def fine_tuned(self, trial: TrialRecord, say: Callable[[str], None]) -> FineTuned:
         """The trial's model; it is trained again if the checkpoint cannot be used."""

@@ -69,6 +69,9 @@ def test_a_study_is_running_stopped_or_done(rows):
     copy = study_folder("night") / SPACE
     copy.write_text(COPY.format(name="night", trials=2))
     assert status_of("night").state == "done"
+    for later in ("refit: true", "confirm: {top: 1, seeds: 3}"):
+        copy.write_text(f"{COPY.format(name='night', trials=2)}{later}\n")
+        assert status_of("night").state == "stopped"
 
 
 def test_trials_on_fresh_seeds_count_apart(rows):
