@@ -101,6 +101,7 @@ def test_entities_are_found_in_texts_and_score_what_the_study_says(folder):
         right, there, given = right + len(said & expected), there + len(expected), given + len(said)
     value = autoft.best_config("token-classification").value
     assert 2 * right / (there + given) == pytest.approx(value, abs=1e-6)
+    assert pipeline(words[:2]) == pipeline([" ".join(row) for row in words[:2]])  # these words have no space
 
 
 LOADED_WITHOUT_AUTOFT = """

@@ -272,12 +272,16 @@ def require_max_length(model: PreTrainedModel, max_length: int | None) -> None:
         raise ModelError(f"max_length must be at most the model's {limit} tokens, got {max_length}")
 
 
+_POSITIONS = ("wpe", "position_embeddings", "embed_positions", "positions_embed", "char_position_embeddings")
+"""What architectures call the table of the positions of tokens."""
+
+
 def token_limit(model: PreTrainedModel) -> int | None:
     """How many tokens a row can have; None where positions are relative or computed, so without an end."""
     limits = []
     for name, module in model.base_model.named_modules():
         leaf = name.rpartition(".")[2]
-        if isinstance(module, nn.Embedding) and (leaf in ("wpe", "position_embeddings", "embed_positions")):
+        if isinstance(module, nn.Embedding) and leaf in _POSITIONS:
             # RoBERTa counts positions from behind the padding index, BART and OPT from an offset.
             used = 0 if module.padding_idx is None else module.padding_idx + 1
             limits.append(module.num_embeddings - max(used, getattr(module, "offset", 0)))

@@ -21,7 +21,7 @@ from autoft.kernel.pretrained import (
 )
 from autoft.spec.study import ModelRef
 
-from ..conformance.architectures import LANGUAGE
+from ..conformance.architectures import LANGUAGE, TEXT
 from .tiny import COLORS, TARGETS, TASK, configs, save_pretrained, tiny_model, tiny_tokenizer
 
 
@@ -257,3 +257,9 @@ def test_the_longest_row_that_the_positions_allow(name, limit):
     model(input_ids=ids, attention_mask=torch.ones_like(ids))  # the limit itself works
     with pytest.raises(ModelError, match=f"at most the model's {limit} tokens, got {limit + 1}"):
         require_max_length(model, limit + 1)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("openai-gpt", 40), ("canine", 16_384)])
+def test_the_table_of_positions_is_known_by_the_names_that_it_has(name, limit):
+    """The sizes are n_positions of the tiny config, and CANINE's own num_hash_buckets."""
+    assert token_limit(TEXT[name].build()) == limit

@@ -253,6 +253,7 @@ def test_rare_labels_are_in_every_split():
         ("t.jsonl", '{"text": "a", "tags": ["x", null]}\n', r"^t\.jsonl: line 1: .*element 2 .* is empty"),
         ("t.jsonl", '\n{"text": "a", "tags": "x"}\n', r"^t\.jsonl: line 2: .*must be a JSON list"),
         ("t.jsonl", '{"text": "a", "tags": []}\n' * 9, r"column `tags` has no label in any training row"),
+        ("t.jsonl", '{"text": "a", "tags": ["x"]}\n' * 9, r"has one label only \(`x`\)"),
     ],
 )  # fmt: skip
 def test_what_is_no_list_of_labels_is_refused_with_its_line(tmp_path, name, content, message):

@@ -139,11 +139,10 @@ def test_many_numbers_are_told_in_fifths_and_a_range_s_name_is_its_own():
         "19.8 to 39.6": 0,
         "59.4 to 79.2": 0,
     }
-    # With six digits all of these are 1e+06.
-    close = prepared([1_000_000.0 + i for i in range(3)], validation=[1_000_001.0])
-    assert close.counts["train"] == {"1000000": 1, "1000001": 1, "1000002": 1}
-    fifths = prepared([1_000_000 + i / 50 for i in range(100)], validation=[1_000_001.0])
-    assert list(fifths.counts["train"].values()) == [20] * 5
+    # With six digits two of the fifths would begin at 100002: at 100001.584 and 100002.376.
+    close = prepared([100_000 + i / 25 for i in range(100)], validation=[100_001.0])
+    assert list(close.counts["train"].values()) == [20] * 5
+    assert list(close.counts["train"])[2] == "100001.6 to 100002.4"
 
 
 def test_drawn_splits_have_low_and_high_numbers_alike():
@@ -166,6 +165,11 @@ def test_drawn_splits_have_low_and_high_numbers_alike():
         ("3\n4\n1,5\n", r"3 fields"),
         ("3\n4\ninf\n", r"got 'inf' \(line 4\)"),
         ("3\n" * 30, r"^t\.csv: column `price` is 3 in all 22 training rows; there is nothing to learn"),
+        # The mean lies 1.7e9 / 5 = 3.4e8 deviations from 0.
+        (
+            "1700000000\n1700000010\n" * 15,
+            r"1.7e\+09 in the mean and differ by 5 only, .*; subtract the mean first",
+        ),
     ],
 )
 def test_what_is_no_number_is_refused_with_its_line(tmp_path, cells, message):

@@ -18,6 +18,7 @@ from autoft.data.encoded import Array, Encoded
 from autoft.data.rows import Cell, RawSplit
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
+from autoft.errors import DataError
 from autoft.tasks import classification, plain, resampling
 from autoft.tasks.breakdown import Breakdown, by_label, calibration
 from autoft.tasks.label_sets import known_labels, rarest_strata
@@ -95,9 +96,19 @@ class MultiLabel:
         return [tuple(sorted({label.strip() for label in cell or ()})) for cell in split.columns[column]]
 
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
-        """`labels`: the names in train, in natural order; DataError as in `known_labels`."""
+        """`labels`: the names in train, in natural order.
+
+        DataError as in `known_labels`, and where train has one label only.
+        """
         of_rows = {name: _sets(split.columns[column]) for name, split in splits.items()}
-        return {"labels": known_labels(splits, column, of_rows)}
+        labels = known_labels(splits, column, of_rows)
+        if len(labels) < 2:
+            raise DataError(
+                f"{splits['train'].source}: column `{column}` has one label only (`{labels[0]}`) in all "
+                "training rows; multi-label needs two. To tell rows with it from rows without, write yes or "
+                "no into the column and take text-classification"
+            )
+        return {"labels": labels}
 
     def strata(self, cells: Sequence[Cell]) -> Sequence[str | None] | None:
         """See `rarest_strata`."""

@@ -45,6 +45,9 @@ FEWEST = 3
 """Rows of a range, one for each split; with fewer in one of them rows are split at random."""
 LARGEST = 1e30
 """Beyond, the squares of float32 overflow."""
+FARTHEST = 1e5
+"""How many standard deviations the mean may be from 0. The finished model answers in float32, whose numbers
+are then up to 0.006 deviations apart."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SAME = 1e-13
 """Numbers that differ by no more than this share are the same but for rounding, as to scipy's `pearsonr`."""
@@ -110,6 +113,12 @@ class TextRegression:
             raise DataError(
                 f"{train.source}: column `{column}` is {numbers[0]:g} in all {len(train)} training rows; "
                 "there is nothing to learn"
+            )
+        if abs(numbers.mean()) > FARTHEST * numbers.std():
+            raise DataError(
+                f"{train.source}: the numbers of column `{column}` are {numbers.mean():g} in the mean and "
+                f"differ by {numbers.std():g} only, which a model's float32 does not tell apart; subtract "
+                "the mean first"
             )
         return {
             "name": column,

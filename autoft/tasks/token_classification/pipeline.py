@@ -10,10 +10,11 @@ from autoft.data.text import begins
 
 
 class EntityPipeline(Pipeline):
-    """A transformers pipeline from a text, or a list of words, to its entities.
+    """A transformers pipeline from a text to its entities, or from a list of texts to a list for each.
 
-    A text is split at white space. A word has the tag of its first token, as in training; transformers' own
-    pipeline also tags the parts of a word such as Coca-Cola, which no training has looked at.
+    A text is split at white space, or is a list of words in the list of texts. A word has the tag of its
+    first token, as in training; transformers' own pipeline also tags the parts of a word such as Coca-Cola,
+    which no training has looked at.
     """
 
     def _sanitize_parameters(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
