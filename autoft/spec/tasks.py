@@ -7,6 +7,7 @@ module that imports of autoft only `spec.task`, `spec.metrics` and `spec.hyperpa
 import logging
 import pkgutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
 
@@ -43,8 +44,23 @@ def _by_name() -> dict[str, TaskSpec]:
     for task in _of_others():
         if task.name in tasks:
             _leave_out(task.implementation, f"{task.name} is {tasks[task.name].implementation}")
-        tasks.setdefault(task.name, task)
+        elif clash := next(filter(None, (_clash(task, other) for other in tasks.values())), None):
+            _leave_out(task.implementation, clash)
+        else:
+            tasks[task.name] = task
     return tasks
+
+
+def _clash(task: TaskSpec, other: TaskSpec) -> str | None:
+    """Which name of `task` says something else in `other`; only their words may differ."""
+    for what, mine, others in (
+        ("hyperparameter", task.hyperparameters, other.hyperparameters),
+        ("metric", task.metrics, other.metrics),
+    ):
+        for name, each in mine.items():
+            if name in others and replace(each, meaning="") != replace(others[name], meaning=""):
+                return f"its {what} {name} is not that of {other.name}: declare the same or rename it"
+    return None
 
 
 def _leave_out(task: str, why: str) -> None:
@@ -57,9 +73,9 @@ TASKS: Mapping[str, TaskSpec] = _by_name()
 HYPERPARAMETERS: Mapping[str, Hyperparameter] = {
     name: each for task in TASKS.values() for name, each in task.hyperparameters.items()
 }
-"""Of all tasks, by name."""
+"""Of all tasks, by name: a name means the same in each of them, see `_clash`."""
 
 METRICS: Mapping[str, Metric] = {
     name: metric for task in TASKS.values() for name, metric in task.metrics.items()
 }
-"""Of all tasks, by name: a name means the same in each of them."""
+"""The same of their metrics."""

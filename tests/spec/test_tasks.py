@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
-from autoft.spec.tasks import TASKS
+from autoft.spec.tasks import TASKS, _clash
 from autoft.tasks.find import find_task
 
 PACKAGE = """
@@ -71,3 +72,44 @@ def test_a_name_that_is_taken_stays_with_its_first_task(tmp_path, name):
     ran = told(tmp_path, f"print(TASKS[{name!r}].implementation)")
     assert ran.stdout == f"{TASKS[name].implementation}\n"
     assert f"the task acme_copy:Mine is left out: {name} is {TASKS[name].implementation}" in ran.stderr
+
+
+CLASHING = """
+from dataclasses import replace
+from autoft.spec.hyperparameters import COMMON, LABEL_SMOOTHING, MAX_LENGTH
+from autoft.spec.metrics import Metric, by_name
+from autoft.tasks.text_classification import TASK as KNOWN
+
+TASK = replace(KNOWN, name="acme-sorting", implementation="acme_sorting:Mine", {changes})
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ("own=(MAX_LENGTH, replace(LABEL_SMOOTHING, default=0.1))", "hyperparameter label_smoothing"),
+        ("own=(replace(COMMON['batch_size'], high=8),)", "hyperparameter batch_size"),
+        ("metrics=by_name(Metric('accuracy', 'minimize', 'of errors'))", "metric accuracy"),
+    ],
+)
+def test_a_name_that_means_something_else_in_another_task_leaves_its_task_out(tmp_path, changes, what):
+    """Names are looked up without their task: in resume states, in a node's memory of sizes, in lessons."""
+    install(tmp_path, "acme_sorting", CLASHING.format(changes=changes))
+    tell = "from autoft.spec.tasks import HYPERPARAMETERS as H, METRICS as M; "
+    tell += "print(H['label_smoothing'].default, H['batch_size'].high, M['accuracy'].direction, len(TASKS))"
+    ran = told(tmp_path, tell)
+    assert ran.stdout == f"0.0 65536 maximize {len(TASKS)}\n"  # as autoft/tasks and COMMON declare them
+    assert f"the task acme_sorting:Mine is left out: its {what} is not that of" in ran.stderr
+
+
+def test_the_same_metric_in_other_words_is_no_clash(tmp_path):
+    same = "metrics=by_name(Metric('accuracy', 'maximize', 'in words of its own'))"
+    install(tmp_path, "acme_sorting", CLASHING.format(changes=same))
+    ran = told(tmp_path, "print(TASKS['acme-sorting'].metrics['accuracy'].meaning)")
+    assert (ran.stdout, ran.stderr) == ("in words of its own\n", "")
+
+
+def test_the_tasks_of_the_package_agree_on_all_names():
+    assert [_clash(one, other) for one, other in permutations(TASKS.values(), 2)] == [None] * (
+        len(TASKS) * (len(TASKS) - 1)
+    )
