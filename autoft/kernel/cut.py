@@ -91,7 +91,7 @@ def cut_rows(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> lis
         table = table.take(np.linspace(0, len(table) - 1, MOST_ROWS).astype(int))
     columns = [f"input_{i}" for i in range(rows.n_inputs)]
     parts = [table.select([column, "target"]) for column in columns] if len(columns) > 1 else []
-    whole = task.spec.cut_at(task.spec.own_defaults, _NO_LIMIT)
+    whole = task.spec.cut_at(spec.own_values, _NO_LIMIT)
     found = []
     for ref, summary in zip(spec.models, models, strict=True):
         processor = load_processor(resolve(ref), task)

@@ -10,7 +10,7 @@ import torch
 from autoft.data.batch import collate
 from autoft.data.targets import Targets
 from autoft.errors import ModelError
-from autoft.tasks.protocol import Task
+from autoft.tasks.protocol import Task, Values
 
 ROWS = 2
 """More of them would show the same modules in the same order."""
@@ -18,7 +18,7 @@ TEXT = "A short text."
 
 
 def encoded_example(
-    rows: pa.Table, processor: Any, targets: Targets, task: Task, token_limit: int | None
+    rows: pa.Table, processor: Any, targets: Targets, task: Task, values: Values, token_limit: int | None
 ) -> Mapping[str, torch.Tensor]:
     """The first of the study's rows, encoded and collated as for a trial.
 
@@ -27,12 +27,12 @@ def encoded_example(
         processor: the model's.
         targets: what the task has learned of the target column.
         task: the study's.
+        values: of the task's own hyperparameters.
         token_limit: of the model; longer rows are cut. None where there is none.
 
     Returns:
         By the name of the model's argument, [b, ...] each, on the CPU.
     """
-    values = task.spec.own_defaults
     max_length = task.spec.max_length(values)
     if max_length is not None and token_limit is not None:
         values = task.spec.cut_at(values, min(max_length, token_limit))

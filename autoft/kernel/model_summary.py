@@ -66,7 +66,7 @@ def fit_to_models(
     """
     summary, models, task = [], [], find_task(spec.task)
     for ref in spec.models:
-        loaded = load_pretrained(resolve(ref), targets, task, rows)
+        loaded = load_pretrained(resolve(ref), targets, task, rows, spec.own_values)
         try:
             require_depth(loaded.anatomy, deepest(spec))
             require_max_length(loaded.model, spec.max_length)

@@ -24,7 +24,7 @@ from autoft.kernel.freeze import evaluation_mode, restore_dropout_places
 from autoft.kernel.initialize import fresh_parameters
 from autoft.kernel.known_tokens import require_known_tokens
 from autoft.spec.study import ModelRef
-from autoft.tasks.protocol import Task
+from autoft.tasks.protocol import Task, Values
 
 T = TypeVar("T")
 
@@ -96,7 +96,11 @@ def package_folder(distribution: str) -> Path:
 
 
 def load_pretrained(
-    source: ModelSource, targets: Targets, task: Task, rows: pa.Table | None = None
+    source: ModelSource,
+    targets: Targets,
+    task: Task,
+    rows: pa.Table | None = None,
+    values: Values | None = None,
 ) -> Pretrained:
     """Load weights into the task's architecture, and find its blocks.
 
@@ -110,6 +114,7 @@ def load_pretrained(
         task: what the model is to be fine-tuned for.
         rows: of the study (of rows.arrow), the first of which the model is examined on; without any it is
             a short text.
+        values: of the task's own hyperparameters, by which these rows are encoded; None is their defaults.
 
     Raises:
         ModelError: something is missing or does not fit; says what, and how to get it.
@@ -123,7 +128,8 @@ def load_pretrained(
     try:
         task.check_model(model)
         _require_tokens(model, processor, rows)
-        anatomy = find_blocks(model, _example(model, processor, targets, task, rows))
+        asked = task.spec.own_defaults if values is None else values
+        anatomy = find_blocks(model, _example(model, processor, targets, task, rows, asked))
     except ModelError as error:
         raise ModelError(f"{source.name}: {error}") from error
     _require_blocks(source, anatomy, missing)
@@ -244,11 +250,16 @@ def _require_tokens(model: PreTrainedModel, processor: Any, rows: pa.Table | Non
 
 
 def _example(
-    model: PreTrainedModel, processor: Any, targets: Targets, task: Task, rows: pa.Table | None
+    model: PreTrainedModel,
+    processor: Any,
+    targets: Targets,
+    task: Task,
+    rows: pa.Table | None,
+    values: Values,
 ) -> Mapping[str, torch.Tensor]:
     if rows is None:
         return text_example(processor)
-    return encoded_example(rows, processor, targets, task, token_limit(model))
+    return encoded_example(rows, processor, targets, task, values, token_limit(model))
 
 
 def _require_blocks(source: ModelSource, anatomy: Anatomy, missing: set[str]) -> None:

@@ -37,6 +37,8 @@ class StudyInputs:
     task_name: str
     cpus: int
     """Threads of a trial."""
+    values: Values
+    """Of the task's own hyperparameters, by which models are examined: `StudySpec.own_values`."""
     gpu_share: float = 1.0
     """Of one GPU's memory, where a trial gets a part of a GPU."""
     cache_plan: CachePlan = field(default_factory=CachePlan)
@@ -55,6 +57,7 @@ class StudyInputs:
             cache=prepared.folder,
             task_name=spec.task,
             cpus=spec.resources.cpus_per_trial,
+            values=spec.own_values,
             gpu_share=spec.resources.gpus_per_trial or 1.0,
         )
 
@@ -74,7 +77,8 @@ class StudyInputs:
             ModelError: as `load_pretrained`.
             DataError: the rows cannot be read.
         """
-        return load_pretrained(self.model(name), self.targets, self.task, read_table(self.rows))
+        rows = read_table(self.rows)
+        return load_pretrained(self.model(name), self.targets, self.task, rows, self.values)
 
     def splits(self) -> Mapping[str, np.ndarray]:
         """The rows that are trained and measured on, as indices into all of them: int64 [n]."""

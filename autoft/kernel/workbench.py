@@ -20,7 +20,7 @@ from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import CachedOutput, Cut, injected
-from autoft.kernel.boundary.plan import Boundary
+from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process
@@ -144,9 +144,7 @@ class Workbench:
         a gradient as large as the whole vocabulary, where that is not narrowed to the tokens that occur.
         """
         depth = config.unfreeze_depth
-        narrowed = (
-            _trains_occurring_tokens_only(config) and config.model in self.study_inputs.cache_plan.tables
-        )
+        narrowed = _trains_occurring_tokens_only(config) and config.model in self._plan(config).tables
         vocabulary = depth == "all" and not narrowed
         if vocabulary or trained_statistics(resident.model, resident.anatomy, depth):
             return math.inf
@@ -160,7 +158,7 @@ class Workbench:
 
         Gives two functions: from a batch to outputs, and to what a checkpoint holds.
         """
-        model, anatomy, plan = resident.model, resident.anatomy, self.study_inputs.cache_plan
+        model, anatomy, plan = resident.model, resident.anatomy, self._plan(config)
         task = self.study_inputs.task
         tensors = checkpointed_tensors(resident, config.unfreeze_depth)
         cached_output = chain = occurring = None
@@ -200,7 +198,7 @@ class Workbench:
         """The splits' rows, and the boundaries at which their states are stored, if they are."""
         rows_key, encoded = self._encode(config, resident)
         frozen = len(resident.anatomy.frozen_blocks(config.unfreeze_depth))
-        wanted = self.study_inputs.cache_plan.read(config.model, self._length(config), frozen)
+        wanted = self._plan(config).read(config.model, self._length(config), frozen)
         key = rows_key, wanted
         if self._fed is None or self._fed[0] != key:
             self._fed = None  # its states may lie where this trial needs the room
@@ -231,7 +229,11 @@ class Workbench:
 
     def _length(self, config: FineTuneConfig) -> int | None:
         asked = self.study_inputs.task.spec.max_length(config.task_values)
-        return self.study_inputs.cache_plan.length(config.model, asked)
+        return self._plan(config).length(config.model, asked)
+
+    def _plan(self, config: FineTuneConfig) -> CachePlan:
+        """What of the study's holds for this trial's rows."""
+        return self.study_inputs.cache_plan.at(config.task_values)
 
     def _task_values(self, config: FineTuneConfig) -> Mapping[str, Value]:
         return self.study_inputs.task.spec.cut_at(config.task_values, self._length(config))
@@ -279,7 +281,7 @@ def rebuild(
     Raises:
         ModelError: the model cannot be loaded, or the checkpoint is missing, damaged or of another trial.
     """
-    loaded = load_pretrained(source, targets, task, rows)
+    loaded = load_pretrained(source, targets, task, rows, config.task_values)
     load_checkpoint(checkpoint, checkpointed_tensors(loaded, config.unfreeze_depth), measurement)
     if (max_length := task.spec.max_length(config.task_values)) is not None:
         loaded.processor.model_max_length = max_length

@@ -18,6 +18,11 @@ class Choice:
 
     values: tuple[Value, ...]
 
+    @property
+    def first(self) -> Value:
+        """The one that the user wrote first."""
+        return self.values[0]
+
     def contains(self, value: Value) -> bool:
         """Whether `value`, in the hyperparameter's own type, can be sampled."""
         return value in self.values
@@ -33,6 +38,11 @@ class Range:
     """The parameter's own nature, not that of the literal: `epochs: {low: 1.0, high: 4}` is of integers."""
     log: bool = False
     step: float | None = None
+
+    @property
+    def first(self) -> Value:
+        """Its low end."""
+        return self.low
 
     def contains(self, value: Value) -> bool:
         """Whether `value`, in the hyperparameter's own type, can be sampled: within, and on a step."""
@@ -88,6 +98,10 @@ class SearchSpace:
     def resolve(self, params: Mapping[str, Value]) -> dict[str, Value]:
         """Every hyperparameter's value: sampled, else fixed, else the default."""
         return {**self.defaults, **self.fixed, **params}
+
+    def first(self) -> dict[str, Value]:
+        """Every hyperparameter's value: of one that is searched the first choice or the low end."""
+        return self.resolve({each.name: each.domain.first for each in self.parameters})
 
     def ends(self, name: str) -> tuple[float, float]:
         """The smallest and the largest number that a hyperparameter can have in a trial.

@@ -210,6 +210,15 @@ class StudySpec:
         name = MAX_LENGTH.name
         return int(self.space.ends(name)[1]) if name in TASKS[self.task].hyperparameters else None
 
+    @property
+    def own_values(self) -> dict[str, Value]:
+        """The task's own hyperparameters as a trial of this space can have them, with the longest rows.
+
+        What is found out before the first trial is found at these values.
+        """
+        task, first = TASKS[self.task], self.space.first()
+        return task.cut_at({each.name: each.typed(first[each.name]) for each in task.own}, self.max_length)
+
     def model(self, name: str) -> ModelRef:
         """The model reference that a trial's `model` parameter names."""
         return next(model for model in self.models if model.name == name)

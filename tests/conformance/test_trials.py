@@ -45,6 +45,7 @@ class Trained:
                 cache=folder,
                 task_name=case.task_name,
                 cpus=1,
+                values=case.values,
             )
         )
         self.config = config(

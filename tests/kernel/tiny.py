@@ -213,6 +213,7 @@ def study_inputs(folder: Path, *sources: ModelSource, n_inputs: int = 1, cpus: i
         cache=folder / "cache",
         task_name="text-classification",
         cpus=cpus,
+        values={"max_length": 16, "label_smoothing": 0.0},
     )
 
 

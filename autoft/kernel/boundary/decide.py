@@ -9,7 +9,7 @@ from shutil import disk_usage
 
 import torch
 
-from autoft.kernel.boundary.left_out import LeftOut, mixing_padding, sentences, uncut
+from autoft.kernel.boundary.left_out import LeftOut, alone, mixing_padding, sentences, uncut
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.worth import Candidate, Probe
 from autoft.kernel.device import FORWARD_TOKENS, Precision, choose_device
@@ -17,8 +17,9 @@ from autoft.kernel.initialize import initialize
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.spec.hyperparameters import MAX_LENGTH, Depth
 from autoft.spec.size import size_text
-from autoft.spec.space import Choice, Value
+from autoft.spec.space import Choice, Range, Value
 from autoft.spec.study import StudySpec
+from autoft.spec.tasks import TASKS
 
 DISK_SHARE = 0.5
 """Of the free disk that states may take, whatever `resources.cache` says."""
@@ -35,8 +36,9 @@ def plan_cache(
 ) -> CachePlan:
     """Decide what the study keeps at its boundaries. To be called once; its result is stored in the study.
 
-    Loads each model, encodes the rows at the largest length, and runs a few batches of them with and without
-    stored states. The process's number of threads and its modes are left as they were.
+    Loads each model, encodes the rows by `study_inputs.values` at the largest length, and runs a few batches
+    of them with and without stored states. The process's number of threads and its modes are left as they
+    were.
 
     Args:
         spec: the request, fitted to its models.
@@ -60,10 +62,12 @@ def plan_cache(
     most = min(spec.resources.cache, free, (spec.resources.disk or math.inf) // 2)
     kept, too_large = _within(int(most), found.candidates)
     left_out = [*found.left_out, *too_large]
+    encoding = _encoding(spec)
     order = sorted(kept, key=lambda each: (each.model, each.max_length, each.boundary))
     notes = [
         *sentences([each for each in left_out if not each.suspect], found.lengths),
         *uncut(found.longest, max(filter(None, _lengths(spec)), default=0)),
+        *alone(encoding.keys() & {each.name for each in spec.space.parameters}, encoding),
     ]
     return CachePlan(
         boundaries=tuple(order),
@@ -77,6 +81,7 @@ def plan_cache(
         tables=found.tables,
         fill_tokens=FORWARD_TOKENS[choose_device().type],
         longest=found.longest,
+        encoding=encoding,
     )
 
 
@@ -120,7 +125,7 @@ def _look(
             of_lengths[plan.length(ref.name, length)] += share
         found.lengths[ref.name] = len(of_lengths)
         depths = _shares(spec, "unfreeze_depth") if spec.resources.cache else {}
-        of_all = probe.mean(passes) / len(spec.models)
+        of_all = probe.mean(passes) * _share(spec) / len(spec.models)
         reading: dict[Depth, dict[int | None, float]] = {
             "all" if depth == "all" else int(depth): {
                 length: of_all * of_depth * share for length, share in of_lengths.items()
@@ -164,6 +169,18 @@ def _lengths(spec: StudySpec) -> dict[int | None, float]:
     return {int(length): share for length, share in _shares(spec, MAX_LENGTH.name).items()}
 
 
+def _encoding(spec: StudySpec) -> dict[str, Value]:
+    """What but `max_length` decides how rows are encoded, as models are examined."""
+    values = spec.own_values
+    own = [each for each in TASKS[spec.task].own if each.encoding and each.name != MAX_LENGTH.name]
+    return {each.name: values[each.name] for each in own}
+
+
+def _share(spec: StudySpec) -> float:
+    """How often a trial's rows are encoded so."""
+    return math.prod(_shares(spec, name).get(value, 0.0) for name, value in _encoding(spec).items())
+
+
 def _shares(spec: StudySpec, name: str) -> dict[Value, float]:
     """How often a trial has each value of a hyperparameter, as far as the space says.
 
@@ -181,11 +198,11 @@ def _shares(spec: StudySpec, name: str) -> dict[Value, float]:
     return shares
 
 
-def _values(domain: object) -> Iterator[Value]:
+def _values(domain: Choice | Range) -> Iterator[Value]:
     if isinstance(domain, Choice):
         yield from domain.values
-    else:
-        yield from range(int(domain.low), int(domain.high) + 1, int(domain.step or 1))  # type: ignore[attr-defined]
+    elif domain.integer:  # any one number of others is too seldom
+        yield from range(int(domain.low), int(domain.high) + 1, int(domain.step or 1))
 
 
 def _existing(folder: Path) -> Path:

@@ -1,10 +1,11 @@
 """What a study does not keep at its boundaries, in words for a person."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from autoft.spec.hyperparameters import Depth
+from autoft.spec.space import Value
 
 LISTED = 8
 """As many values are named one by one; of more only how many they are, and the ends."""
@@ -60,6 +61,18 @@ def uncut(longest: Mapping[str, int], largest: int) -> list[str]:
         "max_length is the same"
         for model, tokens in longest.items()
         if tokens < largest
+    ]
+
+
+def alone(names: Collection[str], values: Mapping[str, Value]) -> list[str]:
+    """That trials with other values of a searched hyperparameter keep nothing.
+
+    >>> alone(["size"], {"size": 16})
+    ['nothing at another size than 16: its rows are encoded otherwise']
+    """
+    return [
+        f"nothing at another {name} than {values[name]}: its rows are encoded otherwise"
+        for name in sorted(names)
     ]
 
 

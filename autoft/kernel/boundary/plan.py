@@ -14,6 +14,7 @@ import torch
 from autoft.kernel.boundary.inject import Cut
 from autoft.kernel.boundary.states import Layout
 from autoft.kernel.device import FORWARD_TOKENS
+from autoft.spec.space import Value
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,16 @@ class CachePlan:
     """Of a batch that fills, with its padding; the rows' lengths alone decide which rows it holds."""
     longest: Mapping[str, int] = field(default_factory=dict)
     """By model, tokens of the longest row; empty where all trials have the same `max_length`."""
+    encoding: Mapping[str, Value] = field(default_factory=dict)
+    """What else decides how rows are encoded, with the values at which models were examined; by name."""
+
+    def at(self, values: Mapping[str, Value]) -> "CachePlan":
+        """What of it holds for a trial with these `values` of the task's own hyperparameters.
+
+        All of it, or nothing where rows are encoded otherwise than those on which models were examined.
+        """
+        alike = all(values[name] == value for name, value in self.encoding.items())
+        return self if alike else CachePlan(dtype=self.dtype)
 
     def length(self, model: str, max_length: int | None) -> int | None:
         """At which length a trial's rows are encoded: where no row is cut, it is the longest row's.
@@ -111,6 +122,7 @@ class CachePlan:
             tables=dict(stored["tables"]),
             fill_tokens=int(stored["fill_tokens"]),
             longest=dict(stored.get("longest", {})),  # studies of format 6 have none
+            encoding=dict(stored.get("encoding", {})),
         )
 
 

@@ -45,11 +45,11 @@ class Sample:
     """Of the task's own hyperparameters, for its loss."""
 
     @staticmethod
-    def of(encoded: Encoded, among: np.ndarray, task: Task, count: int = 6) -> "Sample":
+    def of(encoded: Encoded, among: np.ndarray, task: Task, values: Values, count: int = 6) -> "Sample":
         """Of the rows `among` [n] those that tell most: evenly spaced by length, from shortest to longest."""
         order = among[np.argsort(encoded.lengths[among], kind="stable")]
         rows = order[np.unique(np.linspace(0, len(order) - 1, count).astype(int))]
-        return Sample(encoded.take(rows), task, task.spec.own_defaults)
+        return Sample(encoded.take(rows), task, values)
 
     def __len__(self) -> int:
         return len(self.encoded)

@@ -66,10 +66,10 @@ class Probe:
         self._name, self._precision = name, precision
         self._model, self._anatomy = pretrained.model, pretrained.anatomy
         task = study_inputs.task
-        values = task.spec.cut_at(task.spec.own_defaults, max_length)
+        values = task.spec.cut_at(study_inputs.values, max_length)
         _, self._encoded = study_inputs.encoded(pretrained.processor, values)
         self._splits = study_inputs.splits()
-        self._sample = Sample.of(self._encoded, self._splits["train"], task)
+        self._sample = Sample.of(self._encoded, self._splits["train"], task, values)
         self._task = task
         self._lengths = self._encoded.lengths
 
@@ -199,7 +199,8 @@ class Probe:
         """Of the states of a batch; reading includes what still runs."""
         evaluation_mode(self._model)
         device = self._model.device
-        few = Sample.of(self._encoded, self._splits["train"], self._task, PROBED_ROWS).encoded
+        train, values = self._splits["train"], self._sample.values
+        few = Sample.of(self._encoded, train, self._task, values, PROBED_ROWS).encoded
         rows = np.arange(len(few))
         inputs = collate(few, rows).to(device).inputs
 
