@@ -140,13 +140,15 @@ class Workbench:
     def _piece_tokens(self, config: FineTuneConfig, resident: Resident) -> float:
         """See `TrialContext.piece_tokens`.
 
-        BatchNorm takes its statistics from the batch, which then has to be whole. And each piece would add up
-        a gradient as large as the whole vocabulary, where that is not narrowed to the tokens that occur.
+        BatchNorm takes its statistics from the batch, which then has to be whole. So it has where the model
+        reads padding, of which pieces have less. And each piece would add up a gradient as large as the whole
+        vocabulary, where that is not narrowed to the tokens that occur.
         """
-        depth = config.unfreeze_depth
-        narrowed = _trains_occurring_tokens_only(config) and config.model in self._plan(config).tables
+        depth, plan = config.unfreeze_depth, self._plan(config)
+        narrowed = _trains_occurring_tokens_only(config) and config.model in plan.tables
         vocabulary = depth == "all" and not narrowed
-        if vocabulary or trained_statistics(resident.model, resident.anatomy, depth):
+        mixing = config.model in plan.mixing_padding
+        if vocabulary or mixing or trained_statistics(resident.model, resident.anatomy, depth):
             return math.inf
         return PIECE_TOKENS[self.device.type]
 

@@ -82,6 +82,7 @@ def plan_cache(
         fill_tokens=FORWARD_TOKENS[choose_device().type],
         longest=found.longest,
         encoding=encoding,
+        mixing_padding=tuple(found.mixing_padding),
     )
 
 

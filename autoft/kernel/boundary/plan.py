@@ -52,7 +52,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class CachePlan:
-    """Which boundaries are kept, how they are filled, and what else need not be computed."""
+    """Which boundaries are kept, how they are filled, and how else a trial is computed."""
 
     boundaries: tuple[Boundary, ...] = ()
     """Per model and length from the lowest to the highest."""
@@ -73,13 +73,16 @@ class CachePlan:
     encoding: Mapping[str, Value] = field(default_factory=dict)
     """What else decides how rows are encoded, with the values at which models were examined; by name."""
 
+    mixing_padding: tuple[str, ...] = ()
+    """Models that answer to a row by how far its batch is padded (`valid.padding_matters`)."""
+
     def at(self, values: Mapping[str, Value]) -> "CachePlan":
         """What of it holds for a trial with these `values` of the task's own hyperparameters.
 
         All of it, or nothing where rows are encoded otherwise than those on which models were examined.
         """
         alike = all(values[name] == value for name, value in self.encoding.items())
-        return self if alike else CachePlan(dtype=self.dtype)
+        return self if alike else CachePlan(dtype=self.dtype, mixing_padding=self.mixing_padding)
 
     def length(self, model: str, max_length: int | None) -> int | None:
         """At which length a trial's rows are encoded: where no row is cut, it is the longest row's.
@@ -123,6 +126,7 @@ class CachePlan:
             fill_tokens=int(stored["fill_tokens"]),
             longest=dict(stored.get("longest", {})),  # studies of format 6 have none
             encoding=dict(stored.get("encoding", {})),
+            mixing_padding=tuple(stored.get("mixing_padding", ())),
         )
 
 

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -7,16 +8,22 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 import torch
+import transformers as hf
 from safetensors.torch import load_file, save_file
 from transformers.models.t5.modeling_t5 import T5Block
 
 from autoft.data.files import file_digest, read_table, write_table
+from autoft.kernel import workbench
 from autoft.kernel.boundary import decide, worth
 from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.left_out import LeftOut, sentences
 from autoft.kernel.boundary.plan import CachePlan
+from autoft.kernel.device import choose_device
+from autoft.kernel.pretrained import ModelSource
 
-from .test_cache import planned, request
+from ...conformance.architectures import TEXT
+from ..tiny import study_inputs, tiny_tokenizer
+from .test_cache import planned, request, results
 
 OFTEN = {"train": 100.0, "validation": 100.0}
 """Passes over the rows."""
@@ -216,6 +223,21 @@ def test_a_model_that_reads_padding_is_warned_of(tmp_path, monkeypatch):
     monkeypatch.setattr(worth, "padding_matters", lambda *_: True)
     (warning,) = planned(tmp_path, "bert", cache=0).cache_plan.warnings
     assert warning.startswith("./bert reads padding, so its answer to a row and its scores depend on which")
+
+
+@pytest.mark.parametrize("name", ["fnet", "canine", "xlnet"])
+def test_a_model_that_reads_padding_is_trained_on_whole_batches(tmp_path, monkeypatch, name):
+    TEXT[name].build(hf.AutoModel).save_pretrained(tmp_path / name)
+    tiny_tokenizer().save_pretrained(tmp_path / name)
+    source = ModelSource(f"./{name}", str(tmp_path / name))
+    things = study_inputs(tmp_path, source)
+    plan = plan_cache(request(name, cache=0), things, "fp32", OFTEN)
+    assert CachePlan.from_json(json.loads(json.dumps(plan.to_json()))).mixing_padding == (f"./{name}",)
+    found = []
+    for piece_tokens in (math.inf, 0.0):  # in one piece, and in as many as there are lengths
+        monkeypatch.setattr(workbench, "PIECE_TOKENS", {choose_device().type: piece_tokens})
+        found.append(results(replace(things, cache_plan=plan), tmp_path / "1", unfreeze_depth=1))
+    assert found[0] == found[1]
 
 
 def test_a_row_that_holds_the_padding_token_needs_all_tokens(tmp_path):
