@@ -1,11 +1,12 @@
-"""What texts have in common however they are written, and labels that a person would take for one."""
+"""What cells have in common however they are written, and labels that a person would take for one."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from itertools import permutations
 
 from autoft.data.finding import Finding
-from autoft.data.rows import listed
+from autoft.data.rows import Cell, as_line, listed
 
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks that show nothing; what else shows nothing has a category of its own."""
@@ -118,6 +119,13 @@ def normalized(text: str) -> str:
         return plain  # the same, much faster
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join("".join(character for character in folded if not _is_invisible(character)).split())
+
+
+def cell_key(cell: Cell) -> str:
+    """The same for two cells that are copies: of text as `normalized` has it, of a file in all its bytes."""
+    if isinstance(cell, bytes):
+        return blake2b(cell, digest_size=16).hexdigest()
+    return normalized(as_line(cell))
 
 
 def _looks(label: str) -> tuple[str, str]:

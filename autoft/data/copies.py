@@ -1,6 +1,6 @@
 """Rows that are there more than once: within a split, and in two splits at the same time.
 
-Rows are the same where all their inputs are, by `alike.normalized`.
+Rows are the same where all their inputs are, by `alike.cell_key`.
 """
 
 from collections import Counter
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from autoft.data.alike import normalized
+from autoft.data.alike import cell_key
 from autoft.data.finding import Finding, Severity
-from autoft.data.rows import EXAMPLES, Cell, RawSplit, as_line, quoted
+from autoft.data.rows import EXAMPLES, Cell, RawSplit, quoted
 
 RULE, REPEATED = "copies", "repeated rows"
 """What the findings between and within splits are called."""
@@ -19,9 +19,9 @@ Key = tuple[str, ...]
 
 
 def row_keys(split: RawSplit, inputs: Sequence[str]) -> list[Key]:
-    """What makes a row the same one, by row: a normalized text for each column of `inputs`."""
-    texts = [[normalized(as_line(cell)) for cell in split.columns[column]] for column in inputs]
-    return list(zip(*texts, strict=True))
+    """What makes a row the same one, by row: the key of its cell in each column of `inputs`."""
+    keys = [[cell_key(cell) for cell in split.columns[column]] for column in inputs]
+    return list(zip(*keys, strict=True))
 
 
 def copies(

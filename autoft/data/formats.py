@@ -4,8 +4,9 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autoft.data.encoding import read_text
+from autoft.data.file_column import file_column
 from autoft.data.finding import Finding
 from autoft.data.groups import looks_like_a_group
 from autoft.data.rows import Cell, RawSplit, listed, require_columns
 from autoft.data.swallowed import swallowed_rows
 from autoft.data.values import class_names, list_column, text_column
 from autoft.errors import DataError
+from autoft.spec.task import Kind
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,14 @@ class Columns:
     """About the file as a whole."""
 
 
-def read_file(path: Path, wanted: Sequence[str], lists: Collection[str] = ()) -> RawSplit:
-    """The wanted columns of a csv, tsv, jsonl, parquet or CoNLL file; those in `lists` hold lists of texts.
+def read_file(path: Path, wanted: Sequence[str], kinds: Mapping[str, Kind] = {}) -> RawSplit:
+    """The wanted columns of a csv, tsv, jsonl, parquet or CoNLL file, by their `kinds`; others are of text.
 
     Raises DataError for a format that is not read, an empty or broken file, and missing columns.
     """
     found = read_columns(path, wanted)
     return raw_split(
-        path.name, found.unit, found.numbers, found.cells, wanted, findings=found.findings, lists=lists
+        path.name, found.unit, found.numbers, found.cells, wanted, found.findings, kinds, path.parent
     )
 
 
@@ -85,17 +88,22 @@ def raw_split(
     columns: Mapping[str, Sequence[object]],
     wanted: Sequence[str],
     findings: Sequence[Finding | None] = (),
-    lists: Collection[str] = (),
+    kinds: Mapping[str, Kind] = {},
+    folder: Path = Path(),
 ) -> RawSplit:
-    """Values of any type as a `RawSplit`.
+    """Values of any type as a `RawSplit`; paths of files are relative to `folder`.
 
     Raises DataError for values that cannot be read; a column that is not `wanted` is left out then.
     """
     cells: dict[str, Sequence[Cell]] = {}
+    readers: Mapping[Kind, Callable[..., Sequence[Cell]]] = {
+        "text": text_column,
+        "texts": list_column,
+        "file": partial(file_column, folder=folder),
+    }
     for name, values in columns.items():
-        read = list_column if name in lists else text_column
         try:
-            cells[name] = read(values, source, name, numbers, unit)
+            cells[name] = readers[kinds.get(name, "text")](values, source, name, numbers, unit)
         except DataError:
             if name in wanted:
                 raise

@@ -5,7 +5,8 @@ The token is read from `HF_TOKEN` at the moment of the request and goes nowhere 
 
 import os
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from autoft.data.formats import raw_split, with_class_names, with_groups
 from autoft.data.rows import RawSplit, require_columns
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
+from autoft.spec.task import Kind
 
 
-def load_hub(spec: DataSpec, wanted: Sequence[str], lists: Collection[str] = ()) -> dict[str, RawSplit]:
-    """The wanted columns of every split of `spec.hub`, under the hub's split names; `lists` as in `load`.
+def load_hub(spec: DataSpec, wanted: Sequence[str], kinds: Mapping[str, Kind] = {}) -> dict[str, RawSplit]:
+    """The wanted columns of every split of `spec.hub`, under the hub's split names; `kinds` as in `load`.
 
     Where the hub cannot be reached, what `hf download` left in the hub's cache is read instead.
     Raises DataError that says what is missing and how to fetch it.
@@ -28,12 +30,15 @@ def load_hub(spec: DataSpec, wanted: Sequence[str], lists: Collection[str] = ())
         source = f"{spec.hub}[{name}]"
         require_columns(source, split.column_names, wanted)
         names = with_groups(wanted, split.column_names)
-        kinds = {column: split.features[column] for column in wanted}
-        of_one = {column: getattr(kind, "feature", kind) for column, kind in kinds.items()}
-        classes = {column: kind.names for column, kind in of_one.items() if hasattr(kind, "names")}
+        features = {column: split.features[column] for column in wanted}
+        of_one = {column: getattr(feature, "feature", feature) for column, feature in features.items()}
+        classes = {column: feature.names for column, feature in of_one.items() if hasattr(feature, "names")}
+        for column, feature in features.items():
+            if hasattr(feature, "decode"):  # an image or a sound: its bytes are wanted, not what they show
+                split = split.cast_column(column, replace(feature, decode=False))
         columns = with_class_names({column: split[column][:] for column in names}, classes)
         numbers = np.arange(1, len(split) + 1, dtype=np.int64)
-        splits[name] = raw_split(source, "row", numbers, columns, wanted, lists=lists)
+        splits[name] = raw_split(source, "row", numbers, columns, wanted, kinds=kinds)
     return splits
 
 

@@ -1,7 +1,7 @@
-"""From where the user said to rows of text: a file, a folder of split files, a hub dataset, data frames."""
+"""From where the user said to rows: a file, a folder of split files, a hub dataset, data frames."""
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from autoft.data.hub import load_hub
 from autoft.data.rows import RawSplit, require_columns
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
+from autoft.spec.task import Kind
 
 T = TypeVar("T")
 
@@ -25,29 +26,30 @@ SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
 
 
 def load(
-    spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None, lists: Collection[str] = ()
+    spec: DataSpec, frames: Mapping[str, pd.DataFrame] | None = None, kinds: Mapping[str, Kind] = {}
 ) -> dict[str, RawSplit]:
     """The splits that the data come with: `train`, and `validation` and `test` where they are given.
 
     A single file is `train`. Only the inputs, the target, the group column and others that look like one are
-    read; columns in `lists` hold a list of texts a row.
+    read, by their `kinds`; others are of text. A path in a cell is relative to the folder of the file that it
+    stands in, in a data frame to the working directory.
     Raises DataError for everything that cannot be read.
     """
     wanted = list(
         dict.fromkeys([*spec.inputs, spec.target, *([spec.split.group] if spec.split.group else [])])
     )
     if frames is not None:
-        read = {name: _from_frame(name, frame, wanted, lists) for name, frame in frames.items()}
+        read = {name: _from_frame(name, frame, wanted, kinds) for name, frame in frames.items()}
         return _named(read, "data")
     if spec.hub is not None:
-        return _named(load_hub(spec, wanted, lists), spec.hub)
+        return _named(load_hub(spec, wanted, kinds), spec.hub)
     if spec.path is None:
         raise DataError("data: give a path, a hub dataset, or data frames")
     if spec.path.is_dir():
         files = split_files(spec.path)
-        return {name: read_file(file, wanted, lists) for name, file in files.items()}
+        return {name: read_file(file, wanted, kinds) for name, file in files.items()}
     require_path(spec.path)
-    return {"train": read_file(spec.path, wanted, lists)}
+    return {"train": read_file(spec.path, wanted, kinds)}
 
 
 def require_path(path: Path) -> None:
@@ -91,7 +93,7 @@ def split_files(folder: Path) -> dict[str, Path]:
     return _named(files, f"{folder.name}/")
 
 
-def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str], lists: Collection[str]) -> RawSplit:
+def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str], kinds: Mapping[str, Kind]) -> RawSplit:
     source = f'data["{name}"]'
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"{source}: must be a pandas DataFrame, got {type(frame).__name__}")
@@ -103,7 +105,7 @@ def _from_frame(name: str, frame: pd.DataFrame, wanted: list[str], lists: Collec
         raise DataError(f"{source} has no rows")
     at = {str(column): column for column in frame.columns}
     columns = {column: frame[at[column]].tolist() for column in with_groups(wanted, names)}
-    return raw_split(source, "iloc", np.arange(len(frame), dtype=np.int64), columns, wanted, lists=lists)
+    return raw_split(source, "iloc", np.arange(len(frame), dtype=np.int64), columns, wanted, kinds=kinds)
 
 
 def _nearest(path: Path) -> str:

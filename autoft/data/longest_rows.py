@@ -3,8 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from autoft.data.overlap import texts_of
+from autoft.data.overlap import inputs_of
 from autoft.data.prepare import Rows
+from autoft.data.rows import Cell, as_line
 
 
 def longest(rows: Rows, train: int, validation: int) -> Rows:
@@ -21,6 +22,10 @@ def longest(rows: Rows, train: int, validation: int) -> Rows:
 
 
 def _lengths(table: pa.Table) -> np.ndarray:
-    """Characters of each row's inputs, float64 [n]: which rows are long, before anything is tokenized."""
-    total: np.ndarray = np.array([sum(map(len, texts)) for texts in texts_of(table)], dtype=float)
+    """Characters or bytes of each row's inputs, float64 [n]: which rows are long, before any is encoded."""
+    total: np.ndarray = np.array([sum(map(_size, inputs)) for inputs in inputs_of(table)], dtype=float)
     return total
+
+
+def _size(cell: Cell) -> int:
+    return len(cell if isinstance(cell, bytes | str) else as_line(cell))

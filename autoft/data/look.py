@@ -11,7 +11,7 @@ import numpy as np
 
 from autoft.data.formats import Columns, read_columns
 from autoft.data.load import require_path, split_files
-from autoft.data.rows import Cell
+from autoft.data.rows import TextCell
 from autoft.data.values import list_column, text_column
 from autoft.errors import DataError
 
@@ -28,7 +28,7 @@ class Column:
     """A column, and what its cells have in common."""
 
     name: str
-    cells: Sequence[Cell]
+    cells: Sequence[TextCell]
     """All of them text, or all of them lists of texts; None is an empty one; [n]."""
 
     @cached_property
@@ -136,7 +136,7 @@ def look(path: Path) -> Look:
     return Look(path, sizes, tuple(columns), left_out)
 
 
-def _words_of(cell: Cell) -> int:
+def _words_of(cell: TextCell) -> int:
     if isinstance(cell, str):
         return len(cell.split()) + len(_WIDE.findall(cell))
     return len(cell or ())
@@ -146,7 +146,7 @@ def _column(name: str, files: Sequence[Columns]) -> Column | None:
     """Lists where all cells are; else text; None where there is something else in a cell."""
     for read in (list_column, text_column):
         try:
-            cells: list[Cell] = []
+            cells: list[TextCell] = []
             for found in files:
                 cells += read(found.cells[name], "", name, found.numbers, found.unit)
         except DataError:

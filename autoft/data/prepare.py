@@ -20,6 +20,7 @@ from autoft.data.split import draw
 from autoft.data.targets import TargetRules, Targets
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec
+from autoft.spec.task import Kind
 
 ROWS_FILE = "rows.arrow"
 SPLITS = ("train", "validation", "test")
@@ -137,7 +138,7 @@ def examine(spec: DataSpec, rules: TargetRules, frames: Mapping[str, pd.DataFram
     Rows that a later split has too are left out where `on_leak` says so (`leaks`).
     Raises DataError for everything about the data that the user has to fix.
     """
-    loaded, dropped = _without_empties(load(spec, frames, _lists(spec, rules)), spec)
+    loaded, dropped = _without_empties(load(spec, frames, _kinds(spec, rules)), spec)
     loaded = {name: _cleaned(split, spec, rules) for name, split in loaded.items()}
     splits, leaks = without_leaks(_with_drawn(loaded, spec, rules), spec)
     targets = rules.fit_targets(splits, spec.target)
@@ -171,10 +172,9 @@ def _cleaned(split: RawSplit, spec: DataSpec, rules: TargetRules) -> RawSplit:
     return replace(split, columns={**split.columns, spec.target: target})
 
 
-def _lists(spec: DataSpec, rules: TargetRules) -> list[str]:
-    """The columns whose cells are lists."""
-    inputs = spec.inputs if rules.spec.inputs == "texts" else ()
-    return [*inputs, *([spec.target] if rules.spec.target == "texts" else [])]
+def _kinds(spec: DataSpec, rules: TargetRules) -> dict[str, Kind]:
+    """What the cells of the columns are."""
+    return {**dict.fromkeys(spec.inputs, rules.spec.inputs), spec.target: rules.spec.target}
 
 
 def _without_empties(loaded: Mapping[str, RawSplit], spec: DataSpec) -> tuple[dict[str, RawSplit], int]:
@@ -254,11 +254,14 @@ def _digest(splits: Mapping[str, RawSplit], spec: DataSpec, targets: Targets) ->
         for column in (*spec.inputs, spec.target):
             cells = [_bytes(cell) for cell in split.columns[column]]
             digest.update(np.array([len(cell) for cell in cells], "<i8").tobytes())
-            digest.update(b"".join(cells))
+            for cell in cells:
+                digest.update(cell)
     return digest.hexdigest()
 
 
 def _bytes(cell: Cell) -> bytes:
+    if isinstance(cell, bytes):
+        return cell
     return (cell if isinstance(cell, str) else json.dumps(cell)).encode()
 
 
@@ -274,5 +277,7 @@ def _table(
 
 
 def _arrow_type(cells: Sequence[Cell]) -> pa.DataType:
+    if any(isinstance(cell, bytes) for cell in cells):
+        return pa.large_binary()
     text = pa.large_string()
     return pa.large_list(text) if any(isinstance(cell, tuple) for cell in cells) else text

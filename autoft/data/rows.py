@@ -9,18 +9,30 @@ import numpy as np
 from autoft.data.finding import Finding
 from autoft.errors import DataError
 
-Cell = str | tuple[str, ...] | None
+TextCell = str | tuple[str, ...] | None
 """A cell of a column of text, or of a column of lists of texts; None is an empty one."""
+Cell = TextCell | bytes
+"""Likewise, or one of a column of files: the bytes of its file."""
 
 
 def as_line(cell: Cell) -> str:
-    """A cell in one line: without line breaks, the texts of a list one after the other."""
-    return " ".join(" ".join(cell or ()).split() if isinstance(cell, tuple) else (cell or "").split())
+    """A cell in one line, without line breaks: the texts of a list one by one; of a file its size."""
+    if isinstance(cell, bytes):
+        return f"a file of {len(cell):,} bytes"
+    text = cell if isinstance(cell, str) else " ".join(cell or ())
+    return " ".join(text.split())
+
+
+def elements(cell: Cell) -> tuple[str, ...]:
+    """The texts of a list; none of an empty cell."""
+    return cell if isinstance(cell, tuple) else ()
 
 
 def quoted(cells: Sequence[Cell]) -> str:
-    """The cells of a row's inputs in quotes, cut to what an example needs."""
+    """The cells of a row's inputs, texts in quotes and cut to what an example needs."""
     text = " | ".join(as_line(cell) for cell in cells)
+    if any(isinstance(cell, bytes) for cell in cells):
+        return text
     return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
 
 
@@ -33,7 +45,7 @@ _SHOWN_CHARACTERS = 40
 
 @dataclass(frozen=True)
 class RawSplit:
-    """The columns of one split that count, as text or lists of texts; None is an empty cell."""
+    """The columns of one split that count, each of one kind of cell (`spec.task.Kind`)."""
 
     source: str
     """The file's name, `org/name[split]` of a hub dataset, or `data["train"]` of a data frame."""

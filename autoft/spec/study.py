@@ -50,7 +50,7 @@ class DataSpec:
     """Where the rows are and which columns count."""
 
     inputs: tuple[str, ...]
-    """One text column, or two for a pair."""
+    """One column, or two for a pair."""
     target: str
     path: Path | None = None
     """A file (csv, tsv, jsonl, parquet) or a folder of split files; absolute."""

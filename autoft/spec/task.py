@@ -8,8 +8,8 @@ from autoft.spec.hyperparameters import COMMON, MAX_LENGTH, Hyperparameter
 from autoft.spec.metrics import Metric
 from autoft.spec.space import Value
 
-Kind = Literal["text", "texts"]
-"""What a cell of a column is: a text, or a list of texts."""
+Kind = Literal["text", "texts", "file"]
+"""What a cell of a column is: a text, a list of texts, or a file, which rows hold as its bytes."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoft.data.overlap import texts_of
+from autoft.data.overlap import inputs_of, texts_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,7 @@ class Likeness:
     labels: float
     """Labels that both have, over labels that either has (Jaccard); 1 where the task has none."""
     words: float
-    """Cosine of the word counts of the training texts."""
+    """Cosine of the word counts of the training texts; 1 where the rows are files."""
     size: float
     """Training rows of the smaller over those of the larger, to the power 1/4: 16 times as many halve it."""
 
@@ -87,6 +87,8 @@ def _model(name: str, facts: Mapping[str, str | None], other: str, others: Mappi
 
 
 def _words(one: "pa.Table", other: "pa.Table") -> float:
+    if any(isinstance(cell, bytes) for cell in inputs_of(one.slice(0, 1))[0]):
+        return 1.0
     first, second = _word_counts(one), _word_counts(other)
     norms = float(np.linalg.norm(first) * np.linalg.norm(second))
     return min(1.0, float(first @ second) / norms) if norms else 0.0

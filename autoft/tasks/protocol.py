@@ -90,7 +90,11 @@ class Task(TargetRules, Protocol):
         """Hex digits of everything that decides how it encodes."""
 
     def encode(self, rows: pa.Table, processor: Any, targets: Targets, values: Values) -> Encoded:
-        """All `rows` (of rows.arrow) in numbers."""
+        """All `rows` (of rows.arrow) in numbers; cells are what `spec.inputs` says, of files their bytes.
+
+        Whole numbers reach the model as int64, all others as float32 (`data.batch.collate`): pixels are to be
+        scaled here. Stored as float16 they take half the room.
+        """
 
     def weight(self, targets: Mapping[str, Array]) -> float:
         """What the loss of rows with these targets is divided by: rows, tokens, weights; above 0."""

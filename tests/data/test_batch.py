@@ -25,6 +25,16 @@ def test_rows_are_padded_on_the_right_to_the_longest_of_the_batch():
     assert {tensor.dtype for tensor in (*batch.inputs.values(), *batch.targets.values())} == {torch.int64}
 
 
+def test_whole_numbers_become_int64_and_all_others_float32():
+    arrays = {"ids": np.zeros((3, 2), np.uint8), "pixels": np.full((3, 2), 0.5, np.float16)}
+    batch = collate(Encoded(arrays, {}, np.ones(3, np.int64)), np.array([2, 0]))
+    assert {name: each.dtype for name, each in batch.inputs.items()} == {
+        "ids": torch.int64,
+        "pixels": torch.float32,
+    }
+    assert batch.inputs["pixels"].tolist() == [[0.5, 0.5]] * 2
+
+
 def test_no_token_types_where_the_tokenizer_makes_none():
     assert set(collate(tokens(False), np.array([1])).inputs) == {"input_ids", "attention_mask"}
 

@@ -9,6 +9,7 @@ from autoft.data.formats import read_columns, read_file
 from autoft.errors import DataError
 
 WANTED = ["text", "queue"]
+LISTS = {"tokens": "texts", "tags": "texts"}
 
 
 def written(tmp_path, name, content):
@@ -92,7 +93,7 @@ def test_parquet_lists_of_class_labels_give_their_names(tmp_path, of_lists):
     features |= {"odd": [], "odder": "text", "oddest": None}
     meta = {"huggingface": json.dumps({"info": {"features": features}})}
     pq.write_table(pa.table(rows).replace_schema_metadata(meta), tmp_path / "t.parquet")
-    split = read_file(tmp_path / "t.parquet", ["tokens", "tags", "queue"], ["tokens", "tags"])
+    split = read_file(tmp_path / "t.parquet", ["tokens", "tags", "queue"], LISTS)
     assert split.columns == {
         "tokens": [("in", "Rome"), ("no",), None],
         "tags": [("O", "B-LOC"), ("O",), ()],
@@ -104,8 +105,8 @@ def test_lists_are_read_from_csv_and_jsonl_too(tmp_path):
     csv = written(tmp_path, "t.csv", 'text,queue\na,"[""x"", ""y""]"\nb,[]\nc,\n')
     jsonl = written(tmp_path, "t.jsonl", '{"text": "a", "queue": ["x", "y"]}\n{"text": "b", "queue": []}\n')
     expected = [("x", "y"), ()]
-    assert read_file(jsonl, WANTED, ["queue"]).columns == {"text": ["a", "b"], "queue": expected}
-    assert read_file(csv, WANTED, ["queue"]).columns["queue"] == [*expected, None]
+    assert read_file(jsonl, WANTED, {"queue": "texts"}).columns == {"text": ["a", "b"], "queue": expected}
+    assert read_file(csv, WANTED, {"queue": "texts"}).columns["queue"] == [*expected, None]
 
 
 CONLL = """-DOCSTART- -X- -X- O
@@ -120,19 +121,19 @@ Peter\tNNP\tB-NP\tB-PER
 
 def test_conll_gives_a_row_a_sentence_with_the_line_it_starts_on(tmp_path):
     for content in (CONLL, CONLL.replace("\n", "\r\n"), CONLL.rstrip()):
-        split = read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], ["tokens", "tags"])
+        split = read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], LISTS)
         assert split.columns == {
             "tokens": [("EU", "rejects"), ("Peter",)],
             "tags": [("B-ORG", "O"), ("B-PER",)],
         }
         assert (split.unit, split.numbers.tolist()) == ("line", [3, 7])
-    only = read_file(written(tmp_path, "t.conll", CONLL), ["tags"], ["tags"])
+    only = read_file(written(tmp_path, "t.conll", CONLL), ["tags"], LISTS)
     assert only.columns == {"tags": [("B-ORG", "O"), ("B-PER",)]}
 
 
 def test_a_conll_token_keeps_the_white_space_that_separates_nothing(tmp_path):
     content = "10\u00a0000 O\nkm  O\n\nNew York\tB-LOC\n"
-    split = read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], ["tokens", "tags"])
+    split = read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], LISTS)
     assert split.columns["tokens"] == [("10\u00a0000", "km"), ("New York",)]
     assert split.columns["tags"] == [("O", "O"), ("B-LOC",)]
 
@@ -147,7 +148,7 @@ def test_a_conll_token_keeps_the_white_space_that_separates_nothing(tmp_path):
 )
 def test_a_broken_conll_file_is_refused_with_its_line(tmp_path, content, message):
     with pytest.raises(DataError, match=message):
-        read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], ["tokens", "tags"])
+        read_file(written(tmp_path, "t.conll", content), ["tokens", "tags"], LISTS)
 
 
 def test_a_conll_file_has_two_columns_which_the_error_names(tmp_path):

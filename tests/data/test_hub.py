@@ -42,6 +42,10 @@ for name in ("entities", "unlabeled"):
         answers[name] = {"targets": dict(rows.targets), "rows": rows.tables["train"].to_pylist()}
     except DataError as error:
         answers[name] = str(error)
+from autoft.data.hub import load_hub
+pictures = DataSpec(inputs=("image",), target="color", hub="acme/pictures")
+held = load_hub(pictures, ["image", "color"], {"image": "file"})["train"].columns
+answers["pictures"] = [[cell.hex() for cell in held["image"]], held["color"]]
 print(json.dumps(answers))
 """
 
@@ -90,6 +94,17 @@ def of_words(*tags):
     return sink.getvalue().to_pybytes()
 
 
+def of_pictures(*contents):
+    """Images as `datasets` stores them, of one color; no matter what they hold, they are not decoded."""
+    features = {"image": {"_type": "Image"}, "color": {"dtype": "string", "_type": "Value"}}
+    cells = [{"bytes": content, "path": f"{i}.png"} for i, content in enumerate(contents)]
+    table = pa.table({"image": cells, "color": ["red"] * len(cells)})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(metadata), sink)
+    return sink.getvalue().to_pybytes()
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     return tmp_path_factory.mktemp("home")
@@ -116,6 +131,7 @@ def answers(home):
     files = {train: of_words([0, 1, 2], [1]), validation: of_words([1])}
     put(cache, "acme/entities", "main", "e" * 40, files)
     put(cache, "acme/unlabeled", "main", "f" * 40, {**files, validation: of_words([1], [0, -1])})
+    put(cache, "acme/pictures", "main", "9" * 40, {train: of_pictures(b"one", b"two")})
     environment = {**os.environ, "HF_HOME": str(home / "hf"), "HF_HUB_OFFLINE": "1", "HF_TOKEN": TOKEN}
     for name in ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_DATASETS_OFFLINE"):
         environment.pop(name, None)
@@ -170,6 +186,10 @@ def test_an_element_without_a_label_is_told_with_its_row(answers):
     assert answers["unlabeled"] == (
         "acme/unlabeled[validation]: row 2: column `ner_tags`: element 2 of the list is empty"
     )
+
+
+def test_the_bytes_of_images_are_read_as_they_are(answers):
+    assert answers["pictures"] == [[b"one".hex(), b"two".hex()], ["red", "red"]]
 
 
 def test_the_token_is_written_nowhere(answers, home):

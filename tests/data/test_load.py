@@ -66,19 +66,20 @@ def test_data_frames_of_any_column_type(tmp_path):
 
 def test_a_folder_of_conll_files_and_data_frames_of_lists(tmp_path):
     wanted = DataSpec(inputs=("tokens",), target="tags", path=tmp_path)
+    lists = {"tokens": "texts", "tags": "texts"}
     (tmp_path / "train.conll").write_text("a O\nb B-X\n\nc O\n")
     (tmp_path / "testb.conll").write_text("not a split")
     (tmp_path / "dev.conll").write_text("d O\n")
-    splits = load(wanted, lists=["tokens", "tags"])
+    splits = load(wanted, kinds=lists)
     assert {name: split.columns["tokens"] for name, split in splits.items()} == {
         "train": [("a", "b"), ("c",)],
         "validation": [("d",)],
     }
     frame = pd.DataFrame({"tokens": [["a", "b"], ["c"]], "tags": [("O", "B-X"), ["O"]]})
-    framed = load(DataSpec(inputs=("tokens",), target="tags"), {"train": frame}, ["tokens", "tags"])
+    framed = load(DataSpec(inputs=("tokens",), target="tags"), {"train": frame}, lists)
     assert framed["train"].columns == splits["train"].columns
     with pytest.raises(DataError, match=r'data\["train"\]: iloc 0: column `tags` holds a tuple'):
-        load(DataSpec(inputs=("tokens",), target="tags"), {"train": frame}, ["tokens"])
+        load(DataSpec(inputs=("tokens",), target="tags"), {"train": frame}, {"tokens": "texts"})
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,10 @@ def test_words_by_the_cosine_of_their_counts() -> None:
     assert likeness(side(("a",)), side(("b",))).words == 0  # words of one letter are none
 
 
+def test_files_have_no_words_that_could_differ() -> None:
+    assert likeness(side((b"a",)), side((b"b",))).words == 1
+
+
 def test_both_columns_of_a_pair_count() -> None:
     pair = side(("red",), input_1=["green"])
     assert likeness(pair, side(("green red",))).words == pytest.approx(1)

@@ -8,7 +8,7 @@ from autoft.errors import DataError
 from autoft.judge.preflight.near import near_copies
 from autoft.judge.preflight.readable import readable_targets
 from autoft.judge.preflight.shares import far_shares
-from autoft.spec.study import StudySpec
+from autoft.spec.study import DataSpec, StudySpec
 from autoft.spec.tasks import TASKS
 
 
@@ -17,13 +17,20 @@ def preflight(spec: StudySpec, rows: Rows) -> tuple[Finding, ...]:
 
     Which rows are cut depends on the models: see `kernel.cut`.
     """
-    data, target = spec.data, rows.tables["train"].schema.field("target").type
+    data, task = spec.data, TASKS[spec.task]
     return (
         *rows.findings,
+        *(() if task.inputs == "file" else _of_texts(rows, data)),
+        *far_shares(rows.counts, task.occurrence),
+    )
+
+
+def _of_texts(rows: Rows, data: DataSpec) -> list[Finding]:
+    target = rows.tables["train"].schema.field("target").type
+    return [
         *near_copies(rows.splits, data.inputs, data.target),
         *readable_targets(rows.splits["train"], data.inputs, data.target, target),
-        *far_shares(rows.counts, TASKS[spec.task].occurrence),
-    )
+    ]
 
 
 def require_no_errors(findings: Sequence[Finding]) -> None:

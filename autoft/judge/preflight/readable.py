@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from autoft.data.alike import normalized
 from autoft.data.finding import Finding
-from autoft.data.rows import EXAMPLES, Cell, RawSplit, as_line, listed, quoted
+from autoft.data.rows import EXAMPLES, Cell, RawSplit, as_line, elements, listed, quoted
 
 NEARLY = 0.97
 """The share of rows from which on it is nearly always."""
@@ -89,7 +89,7 @@ def _ends(cell: Cell) -> str:
 
 
 def _set(cell: Cell) -> frozenset[str]:
-    return frozenset(cell) if isinstance(cell, tuple) else frozenset([cell or ""])
+    return frozenset(cell) if isinstance(cell, tuple) else frozenset([str(cell or "")])
 
 
 def _names(texts: Sequence[str], labels: Sequence[frozenset[str]]) -> Told:
@@ -168,8 +168,8 @@ def _tags(column: Sequence[Cell], cells: Sequence[Cell]) -> Told:
     """Rows with words in which, or before which, the name of their tag stands."""
     rows, tagged = [], 0
     for row, (words, tags) in enumerate(zip(column, cells, strict=True)):
-        spaced = [f" {_spaced(normalized(word))} " for word in words or ()]
-        kinds = [f" {_spaced(normalized(tag.partition('-')[2]))} " for tag in tags or ()]
+        spaced = [f" {_spaced(normalized(word))} " for word in elements(words)]
+        kinds = [f" {_spaced(normalized(tag.partition('-')[2]))} " for tag in elements(tags)]
         entities = [i for i, kind in enumerate(kinds) if kind.strip()]
         named = sum(kinds[i] in spaced[max(i - 1, 0)] + spaced[i] for i in entities)
         tagged += len(entities)

@@ -28,7 +28,7 @@ def rows_to_look_at(validation: Validation) -> Section | None:
     suspected, hard = validation.suspects, hardest(validation.probabilities, validation.labels)
     if not len(hard):
         return None
-    headings = ("text", "labeled", "answered")
+    headings = ("input", "labeled", "answered")
     parts: list[Part] = []
     if suspected:
         parts.append(

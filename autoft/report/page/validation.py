@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from autoft.data.files import replacing
+from autoft.data.overlap import texts_of
 from autoft.data.prepare import ROWS_FILE, read_rows
 from autoft.errors import DataError
 from autoft.judge import answers
@@ -34,17 +35,16 @@ class Validation:
     labels: np.ndarray
     """The given ones [n]."""
     rows: pa.Table
-    """Their texts: input_0, (input_1)."""
+    """Of rows.arrow."""
 
     @cached_property
     def suspects(self) -> list[Suspect]:
         """The rows whose label is likely wrong."""
         return suspects(self.probabilities, self.labels)
 
-    def texts(self, row: int) -> list[str]:
-        """The inputs of one row."""
-        names = [name for name in self.rows.column_names if name.startswith("input_")]
-        return [str(self.rows[name][row].as_py()) for name in names]
+    def texts(self, row: int) -> tuple[str, ...]:
+        """The inputs of one row, as a person reads them."""
+        return texts_of(self.rows.slice(row, 1))[0]
 
 
 def validation_of(reported: Reported) -> Validation | None:

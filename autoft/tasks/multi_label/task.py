@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification
 from autoft.data.alike import alike_labels
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded
-from autoft.data.rows import Cell, RawSplit
+from autoft.data.rows import Cell, RawSplit, elements
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.errors import DataError
@@ -93,7 +93,7 @@ class MultiLabel:
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """Each row's labels once, sorted, without white space around them."""
-        return [tuple(sorted({label.strip() for label in cell or ()})) for cell in split.columns[column]]
+        return [tuple(sorted({label.strip() for label in elements(cell)})) for cell in split.columns[column]]
 
     def fit_targets(self, splits: Mapping[str, RawSplit], column: str) -> Targets:
         """`labels`: the names in train, in natural order.
@@ -117,12 +117,12 @@ class MultiLabel:
     def target_array(self, cells: Sequence[Cell], targets: Targets) -> pa.Array:
         """The numbers of each row's labels, a list of int32 [n]."""
         number = {label: i for i, label in enumerate(targets["labels"])}
-        numbers = [sorted(number[label] for label in cell or ()) for cell in cells]
+        numbers = [sorted(number[label] for label in elements(cell)) for cell in cells]
         return pa.array(numbers, pa.large_list(pa.int32()))
 
     def occurrences(self, cells: Sequence[Cell], targets: Targets) -> Mapping[str, int]:
         """Rows of each label."""
-        return classification.label_counts([label for cell in cells for label in cell or ()], targets)
+        return classification.label_counts([label for cell in cells for label in elements(cell)], targets)
 
     def config_values(self, targets: Targets) -> dict[str, Any]:
         """As of a classification, but for the kind of problem."""
@@ -238,4 +238,4 @@ def _threshold(predictions: Predictions) -> float:
 
 
 def _sets(cells: Sequence[Cell]) -> list[frozenset[str]]:
-    return [frozenset(cell or ()) for cell in cells]
+    return [frozenset(elements(cell)) for cell in cells]

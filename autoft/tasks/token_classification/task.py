@@ -17,7 +17,7 @@ from transformers import AutoModelForTokenClassification
 from autoft.data.alike import alike_labels
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array, Encoded, Ragged
-from autoft.data.rows import Cell, RawSplit
+from autoft.data.rows import Cell, RawSplit, elements
 from autoft.data.targets import Targets
 from autoft.data.text import WORDS, tokenize_words, tokenizer_fingerprint
 from autoft.errors import DataError
@@ -66,7 +66,7 @@ class TokenClassification:
         Raises DataError for what is no BIO tag, and where a row has more or fewer tags than tokens.
         """
         (tokens,) = inputs
-        cells = [tuple(tag.strip() for tag in cell or ()) for cell in split.columns[column]]
+        cells = [tuple(tag.strip() for tag in elements(cell)) for cell in split.columns[column]]
         for number, words, tags in zip(split.numbers, split.columns[tokens], cells, strict=True):
             place = f"{split.source}: {split.unit} {number}: column `{column}`"
             if len(words or ()) != len(tags):
@@ -92,11 +92,13 @@ class TokenClassification:
     def target_array(self, cells: Sequence[Cell], targets: Targets) -> pa.Array:
         """The numbers of each row's tags, a list of int32 [n]."""
         number = {label: i for i, label in enumerate(targets["labels"])}
-        return pa.array([[number[tag] for tag in cell or ()] for cell in cells], pa.large_list(pa.int32()))
+        return pa.array(
+            [[number[tag] for tag in elements(cell)] for cell in cells], pa.large_list(pa.int32())
+        )
 
     def occurrences(self, cells: Sequence[Cell], targets: Targets) -> Mapping[str, int]:
         """Entities of each type."""
-        counts = Counter(entity[0] for cell in cells for entity in get_entities(list(cell or ())))
+        counts = Counter(entity[0] for cell in cells for entity in get_entities(list(elements(cell))))
         return {label[2:]: counts[label[2:]] for label in targets["labels"] if label.startswith("B-")}
 
     def config_values(self, targets: Targets) -> dict[str, Any]:
@@ -178,7 +180,7 @@ class TokenClassification:
 
 def _types(cell: Cell) -> frozenset[str]:
     """The types of entities in a row's tags."""
-    return frozenset(tag[2:] for tag in cell or () if tag != OUTSIDE)
+    return frozenset(tag[2:] for tag in elements(cell) if tag != OUTSIDE)
 
 
 def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:
