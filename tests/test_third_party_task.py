@@ -1,4 +1,4 @@
-"""A task of another package, whose rows are no texts: from the search to the champion."""
+"""Tasks of another package, whose rows are no texts: from the search to the champion."""
 
 import json
 import os
@@ -11,37 +11,47 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
+from PIL import Image
 
 from .acme_vectors import SIZE
 from .conftest import REPOSITORY
 from .spec.test_tasks import install
 
 SPACE = """
-task: acme-vectors
-model: tiny
-data: {path: signals.jsonl, inputs: signal, target: trend}
+task: {task}
+model: {model}
+data: {data}
 objective: macro_f1
-space: {learning_rate: 1e-2, unfreeze_depth: 1, epochs: 4, dropout: 0}
-budget: {trials: 1}
-resources: {max_concurrent: 1}
-register: {name: trends}
+space: {{learning_rate: 1e-2, unfreeze_depth: {depth}, epochs: 4, dropout: 0}}
+budget: {{trials: 1}}
+resources: {{max_concurrent: 1}}
+register: {{name: {study}}}
 """
 SEARCHED = """
-import json
+import base64, json
 from pathlib import Path
 import numpy as np
 import autoft
+import mlflow
 import pyarrow.compute as pc
 from autoft.against_champion import compare_with_champion
 from autoft.data.prepare import read_rows
 from autoft.tracking.registry import Registered
-best = autoft.search("one.yaml").best
-uri, rows = "sqlite:///mlflow.db", read_rows(Path("studies/one/data/rows.arrow"))
-targets = json.loads(rows.schema.metadata[b"targets"])
-rows = rows.filter(pc.equal(rows["split"], "validation"))
-found = compare_with_champion(uri, Registered("trends", 1, ""), 1, "macro_f1", rows, targets, print)
-answer = autoft.load_best_model("one")(np.linspace(-1, 1, 40))
-print("FOUND" + json.dumps([best.model_uri, best.value, found.one, found.other, found.rows, answer]))
+uri, found = "sqlite:///mlflow.db", {}
+image = base64.b64encode(Path("new.png").read_bytes()).decode()
+for study, row in (("trends", np.linspace(-1, 1, 40)), ("colors", image)):
+    best = autoft.search(f"{study}.yaml").best
+    rows = read_rows(Path(f"studies/{study}/data/rows.arrow"))
+    targets = json.loads(rows.schema.metadata[b"targets"])
+    rows = rows.filter(pc.equal(rows["split"], "validation"))
+    version = Registered(study, 1, "")
+    compared = compare_with_champion(uri, version, 1, "macro_f1", rows, targets, print)
+    answer = autoft.load_best_model(study)(row)
+    found[study] = [best.model_uri, best.value, compared.one, compared.other, compared.rows, answer]
+mlflow.set_tracking_uri(uri)
+served = mlflow.pyfunc.load_model("models:/colors/1").predict([image]).iloc[0, 0]["label"]
+verdict = autoft.load_study("colors").verdict.score
+print("FOUND" + json.dumps([found, served, verdict]))
 """
 
 
@@ -68,25 +78,79 @@ def write_rows(path, count, seed):
     path.write_text("\n".join(rows))
 
 
-def test_a_task_without_texts_goes_from_search_to_champion(tmp_path):
-    packages = tmp_path / "site-packages"  # what lies in the working directory is no library
+def write_vision_model(folder):
+    """A ViT for images of 8 x 8 pixels."""
+    config = hf.ViTConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=8,
+        patch_size=4,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    hf.AutoModel.from_config(config).save_pretrained(folder)
+    hf.ViTImageProcessorPil(size={"height": 8, "width": 8}).save_pretrained(folder)
+
+
+def write_image(path, color, rng):
+    """Noise, brighter in one of the colors."""
+    pixels = rng.integers(0, 128, (8, 8, 3), np.uint8)
+    pixels[..., ("red", "green", "blue").index(color)] += 100
+    Image.fromarray(pixels).save(path)
+
+
+def write_images(folder, count):
+    """Images, and a csv that names each with its color."""
+    rng, lines = np.random.default_rng(0), ["image,color"]
+    (folder / "images").mkdir()
+    for row in range(count):
+        color = ("red", "blue")[row % 2]
+        write_image(folder / f"images/{row}.png", color, rng)
+        lines.append(f"images/{row}.png,{color}")
+    (folder / "colors.csv").write_text("\n".join(lines))
+    write_image(folder / "new.png", "blue", rng)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """What two searches have found, one after the other in one process: by study, and of images more."""
+    folder = tmp_path_factory.mktemp("searched")
+    packages = folder / "site-packages"  # what lies in the working directory is no library
     packages.mkdir()
-    install(packages, "acme_vectors", Path(__file__).with_name("acme_vectors.py").read_text())
-    shutil.copy(Path(__file__).with_name("acme_vectors_task.py"), packages)
-    write_model(tmp_path / "tiny")
-    write_rows(tmp_path / "signals.jsonl", 400, seed=0)
-    (tmp_path / "one.yaml").write_text(SPACE)
+    for module in ("acme_vectors", "acme_images"):
+        install(packages, module, Path(__file__).with_name(f"{module}.py").read_text())
+        shutil.copy(Path(__file__).with_name(f"{module}_task.py"), packages)
+    write_model(folder / "tiny")
+    write_rows(folder / "signals.jsonl", 400, seed=0)
+    write_vision_model(folder / "tiny-vit")
+    write_images(folder, 400)
+    signals = "{path: signals.jsonl, inputs: signal, target: trend}"
+    images = "{path: colors.csv, inputs: image, target: color}"
+    for study, task, model, data, depth in (
+        ("trends", "acme-vectors", "tiny", signals, 1),
+        ("colors", "acme-images", "tiny-vit", images, "all"),
+    ):
+        space = SPACE.format(study=study, task=task, model=model, data=data, depth=depth)
+        (folder / f"{study}.yaml").write_text(space)
     done = subprocess.run(
         [sys.executable, "-c", SEARCHED],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=280,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(packages), str(REPOSITORY)])},
     )
     assert "FOUND" in done.stdout, done.stdout[-3000:] + done.stderr[-6000:]
-    uri, value, mine, theirs, compared, answer = json.loads(done.stdout.split("FOUND")[1].splitlines()[0])
-    assert uri == "models:/trends/1"
+    return json.loads(done.stdout.split("FOUND")[1].splitlines()[0])
+
+
+@pytest.mark.parametrize(("study", "label"), [("trends", "up"), ("colors", "blue")])
+def test_a_task_without_texts_goes_from_search_to_champion(searched, study, label):
+    uri, value, mine, theirs, compared, answer = searched[0][study]
+    assert uri == f"models:/{study}/1"
     assert value > 0.7
     assert (mine, theirs, compared) == (pytest.approx(value), mine, 60)
-    assert answer[0]["label"] == "up"
+    assert answer[0]["label"] == label
+
+
+def test_a_model_of_images_is_judged_on_test_images_and_takes_a_new_one_by_mlflow(searched):
+    _, served, verdict = searched
+    assert served == "blue"
+    assert verdict > 0.7
