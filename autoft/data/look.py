@@ -18,6 +18,7 @@ from autoft.errors import DataError
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}( .*)?")
 _LINK = re.compile(r"(https?://|www\.)\S+")
+_FILE = re.compile(r"(?i)[^\n]+\.(png|jpe?g|gif|bmp|tiff?|webp|wav|mp3|flac|ogg|m4a)")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
 _WIDE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Letters of languages that write no space between words."""
@@ -76,6 +77,11 @@ class Column:
     def is_links(self) -> bool:
         """Whether it holds addresses of web pages."""
         return self.is_mostly(_LINK)
+
+    @property
+    def is_files(self) -> bool:
+        """Whether it holds paths of images or sounds."""
+        return self.is_mostly(_FILE)
 
     @cached_property
     def lengths(self) -> np.ndarray:

@@ -120,6 +120,8 @@ def _useless(column: Column, rows: int) -> str | None:
         return "dates"
     if column.is_links:
         return "links"
+    if column.is_files:
+        return "paths of images or sounds"
     return None
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from autoft.data.look import look
 from autoft.data.roles import roles
+from autoft.errors import DataError
 
 N = 120
 
@@ -74,3 +75,11 @@ def test_of_several_ids_the_coarsest_keeps_rows_together(tmp_path):
 )  # fmt: skip
 def test_inputs_and_target_by_names_then_by_cells(columns, inputs, target, tmp_path):
     assert of(tmp_path, **columns)[:2] == (inputs, target)
+
+
+def test_names_of_files_are_no_texts(tmp_path):
+    columns = {"photo": [f"my photos/{i}.JPG" for i in range(N)], "kind": turns("x", "y")}
+    with pytest.raises(DataError, match="`photo`: paths of images or sounds"):
+        of(tmp_path, **columns)
+    inputs, _, _, others = of(tmp_path, text=texts(9), **columns)
+    assert (inputs, others) == (["text"], {"photo": "paths of images or sounds"})
