@@ -6,6 +6,7 @@ other trials would be compared.
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -18,11 +19,12 @@ from autoft.judge.conclusion import compared_of, decide, median_replica
 from autoft.judge.expected import Scores, score, together
 from autoft.judge.replicas import name_of, owners, replicas, request_of
 from autoft.judge.rounds import FEWEST, Rounds, rounds
-from autoft.planned_study import extend, open_planned, train
+from autoft.planned_study import Train, extend, open_planned, trainer
 from autoft.report import words
 from autoft.report.printing import say
 from autoft.report.replicas import ReplicaLines
 from autoft.spec.study import Confirm
+from autoft.study.budget import unfinished
 from autoft.study.comparison import candidates_of, default_of
 from autoft.study.confirmed import Confirmed, write_confirmed
 from autoft.study.layout import CHECKPOINTS, CONFIRM, LOGS
@@ -64,6 +66,10 @@ def confirm(searched: Searched, console: Console, began_s: float) -> bool:
     try:
         recorder.catch_up(trial.number for trial in read_trials(race.study))
         stopped = False if searched.is_confirmed else _run(race, recorder, began_s)
+        if searched.is_confirmed and unfinished(searched.study, searched.spec.budget) is None:
+            _keep_one_checkpoint(
+                searched, race.replicas
+            )  # while trials may come another replica may be chosen
         if not stopped:
             recorder.flush(PUBLISH_PATIENCE_S, while_it_moves=True)
             patience_s = PUBLISH_PATIENCE_S
@@ -97,7 +103,7 @@ def recorder_of(replicas: Searched) -> Recorder:
 def _open(searched: Searched) -> Study:
     """The study of replicas, made or continued; those of a round that have not begun are planned anew."""
     spec, info = searched.spec, read_info(searched.study)
-    study = open_planned(searched, request_of(spec, 0), searched.folder / CONFIRM, [])
+    study = open_planned(searched, request_of(spec, 0), searched.folder / CONFIRM)
     write_info(study, replace(info, name=name_of(info.name), confirms=info.name))
     return study
 
@@ -154,19 +160,26 @@ def _is_whole(replica: TrialRecord) -> bool:
 
 def _run(race: _Race, recorder: Recorder, began_s: float) -> bool:
     """Runs round after round and stores what is found; returns whether it was stopped."""
-    while True:
-        asked = race.rounds()
-        extend(race.study, replicas(race.searched.spec, race.candidates, asked.seeds))
-        if trials_left(race.study, race.replicas.spec.budget) == 0:
-            write_confirmed(race.searched.study, _find(race))
-            _keep_one_checkpoint(race.searched, race.replicas)
-            return False
-        stopped = _train(race, asked, recorder, began_s)
-        if stopped or trials_left(race.study, race.replicas.spec.budget) > 0:
-            return stopped  # the next session continues
+    searched, train = race.searched, None
+    with ExitStack() as ray:
+        while True:
+            asked = race.rounds()
+            extend(race.study, replicas(searched.spec, race.candidates, asked.seeds))
+            if trials_left(race.study, race.replicas.spec.budget) == 0:
+                write_confirmed(searched.study, _find(race, asked))
+                return False
+            train = train or ray.enter_context(trainer(race.replicas, partial(_is_last, searched)))
+            stopped = _train(race, asked, train, recorder, began_s)
+            if stopped or trials_left(race.study, race.replicas.spec.budget) > 0:
+                return stopped  # the next session continues
 
 
-def _train(race: _Race, asked: Rounds, recorder: Recorder, began_s: float) -> bool:
+def _is_last(searched: Searched) -> bool:
+    over = unfinished(searched.study, searched.spec.budget) is None and not searched.spec.refit
+    return over and searched.is_confirmed
+
+
+def _train(race: _Race, asked: Rounds, train: Train, recorder: Recorder, began_s: float) -> bool:
     """Runs the replicas of this round; returns whether it was stopped."""
     running = race.replicas
     left = trials_left(running.study, running.spec.budget)
@@ -181,14 +194,17 @@ def _train(race: _Race, asked: Rounds, recorder: Recorder, began_s: float) -> bo
     return train(running, [recorder, lines], began_s)
 
 
-def _find(race: _Race) -> Confirmed:
-    """Decides by the complete replicas.
+def _find(race: _Race, asked: Rounds) -> Confirmed:
+    """Decides by the complete ones of the replicas that were needed.
 
     Raises:
         StudyError: no configuration has FEWEST complete replicas.
     """
     searched, spec = race.searched, race.searched.spec
-    of_each = {trial: [each for each in of.values() if _is_whole(each)] for trial, of in race.ended.items()}
+    of_each = {
+        trial: [each for place, each in sorted(of.items()) if place < asked.seeds[trial] and _is_whole(each)]
+        for trial, of in race.ended.items()
+    }
     enough = [trial for trial in race.candidates if len(of_each[trial.number]) >= FEWEST]
     if not enough:
         raise StudyError(
@@ -201,7 +217,7 @@ def _find(race: _Race) -> Confirmed:
         compared_of(each, _same(each, default), of_each[each.number], scores[each.number]) for each in enough
     ]
     rows = searched.prepared.sizes["validation"]
-    concluded = decide(spec.metric, rows, compared, scores)
+    concluded = decide(spec.metric, rows, compared, scores, asked.dropped)
     chosen = median_replica(of_each[concluded.chosen], spec.metric.direction)
     return Confirmed(
         metric=spec.objective,

@@ -7,8 +7,9 @@ resumed like any other. It is not published: its scores are of rows that it has 
 
 from rich.console import Console
 
-from autoft.planned_study import extend, open_planned, train
+from autoft.planned_study import extend, open_planned, trainer
 from autoft.report.printing import say
+from autoft.study.budget import unfinished
 from autoft.study.layout import REFIT
 from autoft.study.planned import PlannedTrial, planned_request, read_plan
 from autoft.study.records import TrialRecord, read_trials
@@ -46,7 +47,7 @@ def refit(searched: Searched, console: Console, began_s: float) -> bool:
     _, trial = searched.chosen(best)
     planned = _once_more(trial)
     request = planned_request(searched.spec, refit_name(searched.spec.study), 0)
-    study = open_planned(searched, request, searched.folder / REFIT, [])
+    study = open_planned(searched, request, searched.folder / REFIT)
     failed = [each for each in _made(study, planned) if each.state not in ("RUNNING", "COMPLETE")]
     extend(study, [planned] * min(len(failed) + 1, TRIES))
     again, stopped = searched.refits(study), False
@@ -55,7 +56,8 @@ def refit(searched: Searched, console: Console, began_s: float) -> bool:
         more = "once more" if failed else "again"
         on = f"on all {rows:,} training and validation rows"
         say(console, f"refit: trial {best.trial} is trained {more}, {on}", "dim")
-        stopped = train(again, [], began_s)
+        with trainer(again, lambda: unfinished(searched.study, searched.spec.budget) is None) as train:
+            stopped = train(again, [], began_s)
     if trials_left(study, again.spec.budget) == 0:
         *before, made = _made(study, planned)
         why = why_not_used(trial, made, searched.spec.metric.direction)

@@ -137,8 +137,7 @@ def test_check_says_what_it_will_cost(workdir, no_ray_and_no_tracking):  # noqa:
     (workdir / "space.yaml").write_text(json.dumps(tiny_space(workdir, "bert", **sections)))
     said = io.StringIO()
     check(read_spec("space.yaml"), Console(file=said, width=200))
-    assert (
-        "confirm    the best 2 and the default on 3 fresh seeds each: up to 9 trials more" in said.getvalue()
-    )
+    who = "the best 2 and the default on 3 fresh seeds each in the mean"
+    assert f"confirm    {who}: up to 9 trials more" in said.getvalue()
     assert "the end of a session's time is kept for this, at most 30 min" in said.getvalue()
     assert not study_folder("tiny").exists()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -138,7 +139,7 @@ def test_one_that_failed_is_tried_once_more_and_forgotten_where_nobody_asks_for_
             tuner.measured(number, 1, measurement(1, 1, score, metrics={"micro_f1": score}), "node")
             tuner.completed(number, 1)
 
-    monkeypatch.setattr("autoft.refit.train", train)
+    monkeypatch.setattr("autoft.refit.trainer", lambda *_: nullcontext(train))
     quiet = Console(file=io.StringIO())
     refit(there, quiet, 0.0)
     assert there.refitted.failed == "no room" and "tries it once more" in there.refitted.said

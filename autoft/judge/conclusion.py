@@ -6,7 +6,7 @@ chosen: to take the cheaper of two that are tied would cost more than the confir
 (experiments/LOG.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
@@ -37,7 +37,11 @@ class Conclusion:
 
 
 def decide(
-    metric: Metric, rows: int, compared: Sequence[Compared], scores: Mapping[int, Scores]
+    metric: Metric,
+    rows: int,
+    compared: Sequence[Compared],
+    scores: Mapping[int, Scores],
+    dropped: Collection[int] = (),
 ) -> Conclusion:
     """Chooses among the configurations `compared`, at least one.
 
@@ -46,13 +50,15 @@ def decide(
         rows: validation rows.
         compared: in any order, at least `rounds.FEWEST` scores each.
         scores: of each, by the number of its trial.
+        dropped: the trials that could not win any more (`judge.rounds`): they come last.
     """
     sign = -1 if metric.direction == "maximize" else 1
-    found = tuple(
-        sorted(
-            compared, key=lambda each: (sign * round(each.mean, ROUNDED), round(each.training_s), each.trial)
-        )
-    )
+
+    def rank(each: Compared) -> tuple[bool, float, int, int]:
+        mean = sign * round(each.mean, ROUNDED)
+        return each.trial in dropped, mean, round(each.training_s), each.trial
+
+    found = tuple(sorted(compared, key=rank))
     best, level = found[0], corrected(len(found))
     leads = {each.trial: difference(scores[best.trial], scores[each.trial], level) for each in found[1:]}
     tied = [each for each in found[1:] if not leads[each.trial].excludes_0]

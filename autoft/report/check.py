@@ -207,7 +207,7 @@ class _Check:
             )
             self.line(
                 "confirm",
-                f"{whom} on {asked.seeds} fresh seeds each: "
+                f"{whom} on {asked.seeds} fresh seeds each in the mean: "
                 f"up to {words.count(most, 'trial')} more, each whole",
             )
         if self.spec.refit:

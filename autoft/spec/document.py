@@ -137,7 +137,8 @@ class ConfirmForm(Form):
     top: int = Field(default=Confirm.top, ge=1, le=20)
     """So many of the best trials are compared; the default (trial 0) comes besides."""
     seeds: int = Field(default=Confirm.seeds, ge=3, le=20)
-    """Fresh seeds of each configuration; fewer say too little of how much a score changes with the seed."""
+    """Fresh seeds of each configuration in the mean; fewer say too little of how much a score changes with
+    the seed."""
 
 
 class FaultsForm(Form):

@@ -160,12 +160,12 @@ class Register:
 
 @dataclass(frozen=True)
 class Confirm:
-    """Which configurations are trained again on fresh seeds when the search's trials are done."""
+    """Which configurations are trained again on fresh seeds when no more trials begin."""
 
     top: int = 3
     """The best COMPLETE trials by score; the default comes besides."""
     seeds: int = 5
-    """Fresh seeds of each."""
+    """Fresh seeds of each in the mean (`judge.rounds`)."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import optuna
 
 from autoft.spec.study import StudySpec
-from autoft.study.comparison import candidates_of, refit_standing, standing, winner_of
+from autoft.study.comparison import candidates_of, refit_standing, winner_of
+from autoft.study.outstanding import is_confirmed
 from autoft.study.records import StudyInfo, TrialRecord, read_info, read_trials
 
 MOST = 0.5
@@ -29,7 +30,7 @@ def reserved_s(study: optuna.Study, spec: StudySpec, workers: int) -> float:
 
 def _confirmation_s(spec: StudySpec, info: StudyInfo, trials: Sequence[TrialRecord], workers: int) -> float:
     """All replicas, though some may be dropped; and at the end of a round workers wait for its longest."""
-    if spec.confirm is None or standing(info.confirmed, trials, info.direction) is not None:
+    if spec.confirm is None or is_confirmed(spec, info, trials):
         return 0.0
     took_s = [_took_s(each) for each in candidates_of(trials, info.direction, spec.confirm.top)]
     return spec.confirm.seeds * sum(took_s) / workers + max(took_s, default=0.0)

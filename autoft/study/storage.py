@@ -39,10 +39,13 @@ ID_ATTR = "id"
 """The study's attribute that `study_id` reads."""
 FORMAT_ATTR = "format"
 """The study's attribute: in which format it is stored, and which autoft made it."""
-FORMAT, READ = 8, (6, 7, 8)
+FORMAT, READ = 9, (6, 7, 8, 9)
 """The format of what a study and its trials store, and the formats that can be read. 1 had measurements
 without decisions, 2 and 3 models without weights and tokenizers, 4 other batches, 5 decisions without
-reasons; 6 has all defaults in its identity, 7 cached states by width alone, and no baselines."""
+reasons; 6 has all defaults in its identity, 7 cached states by width alone, and no baselines, 8 the
+threshold of micro F1 for all objectives of several labels."""
+RESCORED = ("multi-label", ("macro_f1", "exact_match"))
+"""The task and objectives whose scores of before format 9 are at another threshold, and lower."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 """The states that count toward `budget.trials`."""
 
@@ -152,6 +155,7 @@ def open_study(
     else:
         _require_format(study)
         require_same(study, spec.space, identity)
+        _require_same_scores(study, spec)
     queue_default(study)
     _queue_first(study, spec)
     return study
@@ -206,6 +210,16 @@ def _require_format(study: optuna.Study) -> None:
             f"study {study.study_name!r} was made by autoft {made['autoft']}, which stores studies in format "
             f"{made['format']}; this is autoft {version('autoft')}, with format {FORMAT}. Go on with that "
             "version, or give the new search another name (study: ...)"
+        )
+
+
+def _require_same_scores(study: optuna.Study, spec: StudySpec) -> None:
+    task, objectives = RESCORED
+    if study.user_attrs[FORMAT_ATTR]["format"] < 9 and spec.task == task and spec.objective in objectives:
+        raise StudyError(
+            f"study {spec.study!r} was made by an autoft that scored {spec.objective} at the threshold of "
+            "micro F1. Now it is the one that is best for the objective, so new trials would not compare. "
+            "Give the new search another name (study: ...)"
         )
 
 

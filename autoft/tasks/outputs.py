@@ -19,6 +19,11 @@ def outputs_of(task: Task, model: Any, inputs: Mapping[str, torch.Tensor]) -> Ou
         ModelError: it gives no such field.
     """
     answer = model(**inputs)
+    if not isinstance(answer, Mapping):
+        raise ModelError(
+            f"{type(model).__name__} answers without names, because its config.json has return_dict: false; "
+            "remove that line"
+        )
     if absent := [name for name in task.output_fields if name not in answer]:
         raise ModelError(
             f"{type(model).__name__} gives {', '.join(answer)}, but {task.spec.name} reads {absent[0]}; "

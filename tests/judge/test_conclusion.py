@@ -13,7 +13,7 @@ from ..report.records import trial
 MORE, LESS = Metric("macro_f1", "maximize", ""), Metric("log_loss", "minimize", "")
 
 
-def decided(metric=MORE, **of):
+def decided(metric=MORE, dropped=(), **of):
     """On rows that say nothing: only the seeds' scores count.
 
     Names are `dN` for the default and `tN` for others; each has its scores, and its seconds at the end.
@@ -23,7 +23,15 @@ def decided(metric=MORE, **of):
         number = int(name[1:])
         compared.append(Compared(number, name[0] == "d", tuple(values), seconds))
         scores[number] = Scores(np.array(values), np.tile(values, (5, 1)))
-    return decide(metric, 100, compared, scores)
+    return decide(metric, 100, compared, scores, dropped)
+
+
+def test_what_was_dropped_does_not_win_though_the_others_fell_behind_it_afterwards():
+    found = decided(
+        dropped=(1,), d0=(0.90, 0.90, 0.6, 0.6, 0.6, 9), t1=(0.85, 0.85, 9), t2=(0.7, 0.7, 0.8, 9)
+    )
+    assert [each.trial for each in found.compared] == [2, 0, 1]  # means 0.733, 0.72, 0.85
+    assert found.chosen == 2
 
 
 CLEAR, NEAR = (0.80, 0.81, 0.82, 9), (0.79, 0.80, 0.82, 5)

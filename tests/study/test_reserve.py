@@ -58,6 +58,8 @@ def test_it_is_at_most_half_of_the_time(monkeypatch):
 
 def test_what_is_done_needs_none(monkeypatch):
     confirmed = replace(INFO, confirmed=CONFIRMED)
+    more = replace(CONFIRM, confirm=Confirm(top=1, seeds=10))  # it was confirmed on three
+    assert kept(monkeypatch, more, info=confirmed) == kept(monkeypatch, more) > 0
     refit = replace(CONFIRM, refit=True)
     assert kept(monkeypatch, CONFIRM, info=confirmed) == 0.0
     assert kept(monkeypatch, refit, info=confirmed) == 30 * 100 / 80

@@ -238,12 +238,28 @@ def test_no_warning_of_a_library_reaches_the_screen(folder: Path, recwarn: pytes
 
 def test_a_study_of_another_version_is_refused_with_both(folder: Path) -> None:
     study = opened(make_spec(), folder)
-    study.set_user_attr(FORMAT_ATTR, {"format": 9, "autoft": "3.1.4"})
-    said = r"made by autoft 3\.1\.4, which stores studies in format 9; this is autoft .*, with format 8"
+    study.set_user_attr(FORMAT_ATTR, {"format": 10, "autoft": "3.1.4"})
+    said = r"made by autoft 3\.1\.4, which stores studies in format 10; this is autoft .*, with format 9"
     with pytest.raises(StudyError, match=said):
         opened(make_spec(), folder)
     with pytest.raises(StudyError, match=said):
         find_study("study", folder)
+
+
+def test_a_study_whose_scores_were_at_another_threshold_is_read_and_not_continued(folder: Path) -> None:
+    for task, objective, goes_on in (
+        ("multi-label", "micro_f1", True),
+        ("multi-label", "macro_f1", False),
+        ("text-classification", "macro_f1", True),
+    ):
+        spec = make_spec(task=task, objective=objective, study=f"{task}-{objective}")
+        opened(spec, folder).set_user_attr(FORMAT_ATTR, {"format": 8, "autoft": "0.1.0"})
+        assert find_study(spec.study, folder).study_name == spec.study
+        if goes_on:
+            opened(spec, folder)
+            continue
+        with pytest.raises(StudyError, match="scored macro_f1 at the threshold of micro F1"):
+            opened(spec, folder)
 
 
 def test_a_storage_with_the_tables_of_another_program_is_refused(tmp_path):

@@ -117,6 +117,10 @@ def test_pieces_add_up_and_the_model_that_is_written_answers_as_the_trial_did(tm
 
 def test_a_model_without_the_field_is_refused_in_words(tmp_path):
     model = tiny_model("bert")
+    model.config.return_dict = False
+    with pytest.raises(ModelError, match=r"answers without names, .* return_dict: false; remove that line"):
+        outputs_of(TASK, model, model.dummy_inputs)
+    model.config.return_dict = True
     with pytest.raises(ModelError, match=r"^BertForSequenceClassification gives logits, but .* reads start_"):
         outputs_of(Spans(), model, tiny_inputs(model))
     assert list(outputs_of(TASK, model, tiny_inputs(model))) == ["logits"]
