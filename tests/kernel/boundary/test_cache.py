@@ -27,6 +27,7 @@ from autoft.study.pruner import expected_passes
 
 from ..tiny import config, save_pretrained, study_inputs, write_rows
 
+pytestmark = pytest.mark.usefixtures("reading_pays")
 ARCHITECTURES = (
     "bert",
     "distilbert",

@@ -21,6 +21,7 @@ from autoft.tasks.text_classification.task import TextClassification
 from ..tiny import TARGETS, TASK, config, save_pretrained, study_inputs
 from .test_cache import results, state_files
 
+pytestmark = pytest.mark.usefixtures("reading_pays")
 SIZE = Hyperparameter("size", "int", 6, "tokens of each row, padding included", 4, 16, encoding=True)
 OFTEN = {"train": 40.0, "validation": 40.0}
 """Passes over the rows."""
