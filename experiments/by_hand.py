@@ -86,7 +86,7 @@ def _of_the_confirmation(folder: Path, name: str, said: str) -> Iterator[Line]:
     of_each = defaultdict(list)
     for trial in _study(folder / "confirm", f"{name}/confirm").trials:
         if trial.state.name == "COMPLETE":
-            of_each[str(sorted(trial.params.items()))].append(trial.values[0])
+            of_each[str(trial.user_attrs["trial"]["values"])].append(trial.values[0])
     means = sorted((mean(scores) for scores in of_each.values() if len(scores) > 1), reverse=True)
     yield _line("best mean of fresh seeds", _found(r"mean \w+ (\d\.\d+) over", said), f"{means[0]:.4f}")
     yield _line("the next", _found(r"seeds against (\d\.\d+)", said), f"{means[1]:.4f}")
