@@ -62,7 +62,7 @@ def confirm(searched: Searched, console: Console, began_s: float) -> bool:
     if not candidates:
         return False  # no trial is complete, so there is nothing to confirm
     race = _Race(searched, asked, candidates, _open(searched), console)
-    recorder, patience_s = recorder_of(race.replicas), 0.0
+    recorder, patience_s = race.replicas.recorder(), 0.0
     try:
         recorder.catch_up(trial.number for trial in read_trials(race.study))
         stopped = False if searched.is_confirmed else _run(race, recorder, began_s)
@@ -86,18 +86,6 @@ def find_replicas(searched: Searched) -> Searched | None:
         return searched.replicas(find_study(name_of(searched.spec.study), searched.folder / CONFIRM, storage))
     except MissingStudyError:
         return None
-
-
-def recorder_of(replicas: Searched) -> Recorder:
-    """Publishes the replicas beside the search's trials."""
-    spec, study = replicas.spec, replicas.study
-    return Recorder(
-        spec.tracking.uri,
-        spec.tracking.experiment or spec.study,
-        study_id(study),
-        lambda: read_info(study),
-        lambda number: read_trial(study, number),
-    )
 
 
 def _open(searched: Searched) -> Study:

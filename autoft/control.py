@@ -156,12 +156,12 @@ def _publish_model(
 
 def _publish_replicas(searched: "Searched") -> str | None:
     """Publishes the replicas of a confirmation, if there was one; returns what was not accepted."""
-    from autoft.confirmation import find_replicas, recorder_of  # torch comes with it
+    from autoft.confirmation import find_replicas  # torch comes with it
 
     replicas = find_replicas(searched)
     if replicas is None:
         return None
-    recorder = recorder_of(replicas)
+    recorder = replicas.recorder()
     recorder.catch_up(trial.number for trial in read_trials(replicas.study))
     unrecorded = recorder.flush(SYNC_PATIENCE_S, while_it_moves=True)
     left = trials_left(replicas.study, replicas.spec.budget) > 0

@@ -71,7 +71,6 @@ from autoft.study.storage import (
     find_existing_study,
     open_study,
     outlast_storage,
-    study_id,
     trials_left,
 )
 from autoft.study.writable import require_writable, written_by
@@ -142,7 +141,7 @@ def run_session(
             temporary.write_text(spec.text, encoding="utf-8")
         write_request_folder(study, spec.base, folder)
         write_info(study, describe(spec, prepared, summary, found))
-        return _search(study, spec, prepared, folder, console, began_s)
+        return _search(Searched(study, spec, prepared, folder), console, began_s)
 
 
 @contextmanager
@@ -160,24 +159,10 @@ def clear_disk_errors() -> Iterator[None]:
         ) from error
 
 
-def _search(
-    study: Study,
-    spec: StudySpec,
-    prepared: PreparedData,
-    folder: Path,
-    console: Console,
-    began_s: float,
-) -> Outcome:
+def _search(searched: Searched, console: Console, began_s: float) -> Outcome:
     """Runs the trials, publishes them and registers the winner."""
-    before = len(_ended(study))
-    recorder = Recorder(
-        spec.tracking.uri,
-        spec.tracking.experiment or spec.study,
-        study_id(study),
-        lambda: read_info(study),
-        lambda number: read_trial(study, number),
-    )
-    searched = Searched(study, spec, prepared, folder)
+    study, spec = searched.study, searched.spec
+    before, recorder = len(_ended(study)), searched.recorder()
     if not spec.refit:
         forget_refitted(study)
     error: StudyError | None = None
@@ -185,7 +170,7 @@ def _search(
     try:
         recorder.catch_up(trial.number for trial in read_trials(study))
         try:
-            stopped = _run_trials(study, spec, prepared, folder, recorder, console, began_s)
+            stopped = _run_trials(searched, recorder, console, began_s)
             if not stopped and _time_left_s(spec, began_s) > 0:
                 stopped = _train_again(searched, console, began_s)
                 recorder.catch_up([])  # the winner may be another
@@ -200,7 +185,7 @@ def _search(
         unrecorded = close(recorder, ending, stopped=stopped, interrupted=interrupted)
         patience_s = 0.0
         if not interrupted:
-            drop_states(prepared.folder)
+            drop_states(searched.prepared.folder)
     except KeyboardInterrupt:
         patience_s = AT_ONCE_S
         raise interruption(searched) from None
@@ -248,16 +233,9 @@ def _time_left_s(spec: StudySpec, began_s: float) -> float:
     return math.inf if time_s is None else time_s - (time.monotonic() - began_s)
 
 
-def _run_trials(
-    study: Study,
-    spec: StudySpec,
-    prepared: PreparedData,
-    folder: Path,
-    recorder: Recorder,
-    console: Console,
-    began_s: float,
-) -> bool:
+def _run_trials(searched: Searched, recorder: Recorder, console: Console, began_s: float) -> bool:
     """Runs the trials that are left. Returns whether the search was interrupted or asked to stop."""
+    study, spec, prepared, folder = searched.study, searched.spec, searched.prepared, searched.folder
     if trials_left(study, spec.budget) == 0:
         return False
     progress = Progress(

@@ -57,6 +57,7 @@ from autoft.tasks.find import find_task
 from autoft.tasks.predictions import predictions
 from autoft.tasks.protocol import Answered
 from autoft.tracking.aliases import Promotion
+from autoft.tracking.recorder import Recorder
 from autoft.tracking.registry import Registered, find_version, register_version
 from autoft.tracking.retrieval import Best
 from autoft.tracking.saving import FineTuned
@@ -97,6 +98,17 @@ class Searched:
         plan = read_cache_plan(self.study) or CachePlan()
         inputs = StudyInputs.of(self.spec, self.prepared)
         return replace(inputs, cache_plan=plan, train_on_all=self.trains_on_all)
+
+    def recorder(self) -> Recorder:
+        """Publishes its trials from now on, in a thread of its own."""
+        spec, study = self.spec, self.study
+        return Recorder(
+            spec.tracking.uri,
+            spec.tracking.experiment or spec.study,
+            study_id(study),
+            lambda: read_info(study),
+            lambda number: read_trial(study, number),
+        )
 
     def winner(self) -> Best | None:
         """The winner as the study knows it, not registered; None if no trial is COMPLETE."""
@@ -233,10 +245,9 @@ class Searched:
         on_test: OnTest | None,
     ) -> Claim:
         """It is compared on the test rows if they are open, else on the validation rows."""
-        spec, before, trial = self.spec, None, read_trial(self.study, best.trial)
+        spec, before, (owner, chosen) = self.spec, None, self.chosen(best)
         tested, rows = (None, None) if on_test is None else (on_test.tested, on_test.rows)
         if best.refit and best.refit["failed"] is None:
-            owner, chosen = self.chosen(best)
             before = partial(owner.fine_tuned, chosen, say)
         return Claim(
             uri=spec.tracking.uri,
@@ -249,7 +260,7 @@ class Searched:
             split="validation" if rows is None else "test",
             tested=tested,
             untested=tested is None and self.prepared.size("test") > 0,
-            objection=tested.objection if tested else nothing_learned(trial, read_info(self.study)),
+            objection=tested.objection if tested else nothing_learned(chosen, read_info(self.study)),
             unfinished=unfinished(self.study, spec.budget) or self.outstanding,
             confirmed=self.is_confirmed,
             before=before,

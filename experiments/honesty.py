@@ -212,7 +212,7 @@ def confirm(study: Study, candidates: Sequence[TrialRecord]) -> Confirmed:
             shown[number][place] = study.scores(number, place)
     whole = {number: together([one for one in of.values() if one]) for number, of in shown.items()}
     compared = [compared_of(each, each.number == 0, [each], whole[each.number]) for each in candidates]
-    found = decide(metric, len(study.validation), compared, whole)
+    found = decide(metric, len(study.validation), compared, whole, asked.dropped)
     return Confirmed(found, whole, sum(map(len, shown.values())), asked.dropped)
 
 

@@ -37,7 +37,7 @@ from .report.test_check import (  # noqa: F401
 @pytest.fixture
 def begun(workdir, monkeypatch):
     """Begins a search as the command does; gives the study when its trials would run."""
-    monkeypatch.setattr(session, "_search", lambda study, *_: study)
+    monkeypatch.setattr(session, "_search", lambda searched, *_: searched.study)
     return lambda space, file=None: session.run_session(
         read_spec(space), Console(file=file or io.StringIO(), width=80)
     )
@@ -149,7 +149,7 @@ def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monk
     recorder = SimpleNamespace(
         catch_up=list, flush=lambda *_, **__: None, registered=told.append, close=lambda *_, **__: None
     )
-    monkeypatch.setattr(session, "Recorder", lambda *_: recorder)
+    monkeypatch.setattr(session.Searched, "recorder", lambda _: recorder)
     said = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
         session.run_session(read_spec(tiny_space(workdir, "bert")), Console(file=said, width=60))

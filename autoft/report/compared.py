@@ -5,7 +5,7 @@ from rich.console import Console
 from autoft.report import words
 from autoft.report.printing import add_row, new_table, say
 from autoft.study.baselines import Baseline
-from autoft.study.comparison import Comparison, beside_baselines
+from autoft.study.comparison import Comparison, as_confirmed, beside_baselines
 from autoft.study.confirmed import Confirmed
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.refitted import Refitted
@@ -19,7 +19,10 @@ def print_scores(
     console: Console,
     alias: str | None = None,
 ) -> None:
-    """Prints a line for the winner, labeled with its alias if any, one for the default, one a baseline."""
+    """Prints a line for the winner, labeled with its alias if any, one for the default, one a baseline.
+
+    The winner has the score of its model, see `as_confirmed`.
+    """
     lines = {alias or "winner": winner} | ({"default": comparison.default} if comparison else {})
     for name, trial in lines.items():
         said = f"{name:<10} trial {trial.number}, {info.objective} {words.score(trial.score)}"
@@ -55,7 +58,7 @@ def print_verdict(
         say(console, f"\n{comparison.verdict}")
     if tested is not None:
         say(console, f"\n{tested.said}")
-    elif verdict := beside_baselines(winner, info):
+    elif verdict := beside_baselines(winner and as_confirmed(winner, confirmed), info):
         say(console, f"\n{verdict}")
 
 

@@ -13,7 +13,7 @@ from autoft.report.printing import say
 from autoft.report.tables import LISTED, best_trials
 from autoft.spec.study import Budget
 from autoft.study.budget import Limit
-from autoft.study.comparison import compare, refit_standing, standing, tested_standing
+from autoft.study.comparison import as_confirmed, compare, refit_standing, standing, tested_standing
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
@@ -70,6 +70,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     info, name = outcome.info, outcome.info.name
     winner = outcome.winner
     comparison = compare(winner, outcome.trials)
+    stands = standing(info.confirmed, outcome.trials, info.direction)
     say(console, f"{_progress(outcome)}\n", wrap=True)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
@@ -79,7 +80,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
             console.print(f"the best {LISTED} of {complete} complete trials", style="dim", highlight=False)
         console.print()
         alias = outcome.promotion.alias if outcome.promotion else None
-        print_scores(outcome.info, winner, comparison, console, alias)
+        print_scores(info, as_confirmed(winner, stands), comparison, console, alias)
         model = outcome.best.model_uri or "not registered"
         say(console, f"model      {model}", wrap=True)
     if outcome.report is not None:
@@ -88,7 +89,6 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         say(console, f"\nnot recorded: {outcome.unrecorded}", "yellow", wrap=True)
     say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
     say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
-    stands = standing(info.confirmed, outcome.trials, info.direction)
     print_verdict(info, winner, comparison, stands, tested_standing(info, outcome.trials), console)
     print_refitted(refit_standing(info, outcome.trials), console)
     print_promotion(outcome.best, outcome.promotion, console)

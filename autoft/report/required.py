@@ -6,7 +6,7 @@ from autoft.report import words
 from autoft.report.outcome import Outcome
 from autoft.report.printing import say
 from autoft.spec.requirement import Requirement
-from autoft.study.comparison import tested_standing
+from autoft.study.comparison import as_confirmed, standing, tested_standing
 
 
 def judged_score(outcome: Outcome) -> tuple[float | None, str]:
@@ -19,7 +19,10 @@ def judged_score(outcome: Outcome) -> tuple[float | None, str]:
         return tested.score, "test"
     if outcome.info.data["rows"].get("test"):
         return None, "test"
-    return outcome.best.value if outcome.best else None, "validation"
+    if outcome.winner is None:
+        return None, "validation"
+    stands = standing(outcome.info.confirmed, outcome.trials, outcome.info.direction)
+    return as_confirmed(outcome.winner, stands).score, "validation"
 
 
 def meets(outcome: Outcome, requirement: Requirement, console: Console) -> bool:

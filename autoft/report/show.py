@@ -13,7 +13,15 @@ from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.compared import print_refitted, print_scores, print_verdict
 from autoft.report.printing import add_row, new_table, say
-from autoft.study.comparison import compare, ranked, refit_standing, standing, tested_standing, winner_of
+from autoft.study.comparison import (
+    as_confirmed,
+    compare,
+    ranked,
+    refit_standing,
+    standing,
+    tested_standing,
+    winner_of,
+)
 from autoft.study.records import StudyInfo, TrialRecord
 
 LOG_LINES = 40
@@ -57,8 +65,8 @@ def show_study(study: ShownStudy, console: Console) -> None:
     if winner is not None:
         comparison = compare(winner, study.trials)
         console.print()
-        print_scores(info, winner, comparison, console)
         stands = standing(info.confirmed, study.trials, info.direction)
+        print_scores(info, as_confirmed(winner, stands), comparison, console)
         print_verdict(info, winner, comparison, stands, tested_standing(info, study.trials), console)
         print_refitted(refit_standing(info, study.trials), console)
 

@@ -55,6 +55,14 @@ def standing(
     return confirmed if now == confirmed.candidates else None
 
 
+def as_confirmed(winner: "TrialRecord", stands: "Confirmed | None") -> "TrialRecord":
+    """The winner with the score of the model that is registered: the replica's, where a confirmation stands.
+
+    The trial's own is the best of many then, and partly luck.
+    """
+    return winner if stands is None else replace(winner, score=stands.score)
+
+
 def refit_standing(info: "StudyInfo", trials: Sequence["TrialRecord"]) -> "Refitted | None":
     """How the winner was trained again; None if it was not, or another trial wins by now."""
     winner = winner_of(trials, info.direction, info.confirmed)

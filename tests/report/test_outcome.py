@@ -5,7 +5,10 @@ import pytest
 from rich.console import Console
 
 from autoft.report.outcome import Outcome, print_outcome
+from autoft.report.required import judged_score
 from autoft.spec.study import Budget
+from autoft.study.baselines import Baseline
+from autoft.study.confirmed import Confirmed
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
 
@@ -85,6 +88,23 @@ def test_the_winner_its_model_and_the_commands_to_go_on_with():
     text = said([COMPLETE], total=1, ran=1, best=BEST, promotion=FIRST)
     assert "champion   trial 0, macro_f1 0.7000\nmodel      models:/tickets/1" in text
     assert [f"autoft {command} tickets" in text for command in ("show", "best", "ui")] == [True] * 3
+
+
+def test_a_confirmed_winner_has_the_score_of_its_model_wherever_it_is_held_against_something():
+    confirmed = Confirmed("macro_f1", 9, 1, 3, (0,), (), "alone", 0, None, "", "id", 2, 5, 0.62)
+    scored = with_baselines(replace(info(), confirmed=confirmed), 0.65)
+    outcome = Outcome(scored, [with_error(COMPLETE)], Budget(1), None, 1, BEST, None)
+    shown = io.StringIO()
+    print_outcome(outcome, Console(file=shown, width=110))
+    assert "winner     trial 0, macro_f1 0.6200\n" in shown.getvalue()  # 0.7 in the search
+    assert "worse than the classical baseline: 0.6200 against 0.6500" in " ".join(shown.getvalue().split())
+    assert judged_score(outcome) == (0.62, "validation")
+    others = replace(outcome, trials=[*outcome.trials, trial(1, values=(0.9,))], best=replace(BEST, trial=1))
+    assert judged_score(others) == (0.9, "validation")  # that confirmation does not stand any more
+
+
+def with_baselines(about, score):
+    return replace(about, baselines=(Baseline("classical", {"macro_f1": score}, 0.01, 9, 9, 1.0),))
 
 
 def test_a_server_that_took_nothing_is_told_and_the_model_is_not_said_to_be_registered():

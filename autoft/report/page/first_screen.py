@@ -43,7 +43,7 @@ def first_screen(reported: Reported) -> FirstScreen:
 
 
 def _answer(reported: Reported) -> str:
-    winner, info = reported.winner, reported.info
+    winner, info = reported.scored_winner, reported.info
     if winner is None:
         failed = reported.trials and all(trial.state == "FAIL" for trial in reported.trials)
         return "No trial succeeded, so there is no winner." if failed else "No trial is complete yet."
@@ -73,7 +73,7 @@ def _sentences(reported: Reported) -> list[str]:
         said.append(reported.comparison.said)
     if reported.tested is not None:
         said.append(reported.tested.said)
-    elif verdict := beside_baselines(reported.winner, info):
+    elif verdict := beside_baselines(reported.scored_winner, info):
         said.append(verdict)
     if refitted := refit_standing(info, reported.trials):
         said.append(refitted.said)
@@ -127,11 +127,11 @@ def _on_test(tested: Tested) -> list[Score]:
 
 def _on_validation(reported: Reported) -> list[Score]:
     info, comparison = reported.info, reported.comparison
-    assert reported.winner is not None
+    assert reported.scored_winner is not None
     if comparison is not None and comparison.is_default:
-        rows = [_of_trial("winner, the default", reported.winner)]
+        rows = [_of_trial("winner, the default", reported.scored_winner)]
     else:
-        rows = [_of_trial("winner", reported.winner)]
+        rows = [_of_trial("winner", reported.scored_winner)]
         rows += [_of_trial("default", comparison.default)] if comparison is not None else []
     scored = [each for each in info.baselines if each.failed is None]
     return rows + [(f"{each.name} baseline", each.metrics[info.objective], each.error) for each in scored]

@@ -59,9 +59,10 @@ def _evaluation(reported: Reported) -> str:
     said += [reported.comparison.said] if reported.comparison is not None and not said else []
     if reported.tested is not None:
         said.append(reported.tested.said)
-    elif beside := beside_baselines(winner, reported.info):
+    elif beside := beside_baselines(reported.scored_winner, reported.info):
         said.append(beside)
     refitted = refit_standing(reported.info, reported.trials)
     said += [refitted.said] if refitted is not None else []
-    on = "On the validation rows, on which it was also chosen:"
+    whose = "Of this trial in the search, on" if reported.confirmed is not None else "On"
+    on = f"{whose} the validation rows, on which it was also chosen:"
     return "\n\n".join(["## Evaluation", on, scores, *said])

@@ -6,7 +6,14 @@ from functools import cached_property
 from pathlib import Path
 
 from autoft.report.show import ShownStudy
-from autoft.study.comparison import Comparison, compare, standing, tested_standing, winner_of
+from autoft.study.comparison import (
+    Comparison,
+    as_confirmed,
+    compare,
+    standing,
+    tested_standing,
+    winner_of,
+)
 from autoft.study.confirmed import Confirmed
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.storage import Study
@@ -49,6 +56,11 @@ class Reported:
     def confirmed(self) -> Confirmed | None:
         """What a confirmation has found, while it stands."""
         return standing(self.info.confirmed, self.trials, self.info.direction)
+
+    @cached_property
+    def scored_winner(self) -> TrialRecord | None:
+        """The winner with the score of its model, see `as_confirmed`."""
+        return None if self.winner is None else as_confirmed(self.winner, self.confirmed)
 
     @cached_property
     def tested(self) -> Tested | None:

@@ -218,9 +218,11 @@ def test_a_confirmation_is_shown_with_its_interval(study, folder):
     )
     reported = Reported(study, replace(shown, info=replace(shown.info, confirmed=confirmed)))
     first = first_screen(reported)
-    assert (
-        first.answer == f"Trial {second} wins with macro_f1 {ordered[1].score:.4f}, confirmed on fresh seeds."
-    )
+    # The registered replica's 0.85, which is not the score that the trial had in the search.
+    assert first.answer == f"Trial {second} wins with macro_f1 0.8500, confirmed on fresh seeds."
+    assert first.scores.bars[0].value == "0.8500" != f"{ordered[1].score:.4f}"
+    card = next(each for each in sections(reported, None) if each.title == "Model card").parts[0].text
+    assert "Of this trial in the search, on the validation rows" in card
     assert f"Trial {second} beats trial {best}." in first.sentences[0]
     assert dict(first.cost)["Confirmation"].startswith(words.duration(180.0))  # 2 x 60 s and 2 x 30 s
     section = sections(reported, None)[0]
