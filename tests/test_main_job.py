@@ -77,7 +77,9 @@ def test_the_report_is_of_the_winner_and_an_artifact_of_the_study_too(folder, se
     (answer,) = re.findall("<h1>(.*)</h1>", page.read_text())
     assert answer.startswith(f"Trial {best.trial} wins with macro_f1 0.")
     assert answer.endswith(f" on the sealed test, {best.value:.4f} on validation rows.")
-    assert all(title in page.read_text() for title in ("<h2>Confusion</h2>", "<h2>Rows to look at</h2>"))
+    assert all(
+        title in page.read_text() for title in ("<h2>Right and wrong</h2>", "<h2>Rows to look at</h2>")
+    )
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("quickstart")
     (parent,) = client.search_runs([experiment.experiment_id], "tags.`autoft.role` = 'study'")

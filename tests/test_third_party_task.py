@@ -15,7 +15,9 @@ from PIL import Image
 
 from .acme_vectors import SIZE
 from .conftest import REPOSITORY
+from .kernel.tiny import save_pretrained
 from .spec.test_tasks import install
+from .tasks.toys import frame
 
 SPACE = """
 task: {task}
@@ -51,7 +53,10 @@ for study, row in (("trends", np.linspace(-1, 1, 40)), ("colors", image)):
 mlflow.set_tracking_uri(uri)
 served = mlflow.pyfunc.load_model("models:/colors/1").predict([image]).iloc[0, 0]["label"]
 verdict = autoft.load_study("colors").verdict.score
-print("FOUND" + json.dumps([found, served, verdict]))
+autoft.search("spied.yaml", overrides=["space.max_length=16"])
+spied = json.loads(Path("studies/spied/data/spied.json").read_text())
+opened = len(Path("studies/.sealed/spied/test_openings.jsonl").read_text().splitlines())
+print("FOUND" + json.dumps([found, served, verdict, spied, opened]))
 """
 
 
@@ -108,24 +113,37 @@ def write_images(folder, count):
     write_image(folder / "new.png", "blue", rng)
 
 
+def write_marked_texts(folder):
+    """A file a split; each text begins with a mark that names its split."""
+    folder.mkdir()
+    for seed, split in enumerate(("train", "validation", "test")):
+        rows = frame("text-classification", 60, seed)
+        rows["input"] = [f"zzq{split}{row} {text}" for row, text in enumerate(rows["input"])]
+        rows.to_csv(folder / f"{split}.csv", index=False)
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    """What two searches have found, one after the other in one process: by study, and of images more."""
+    """What three searches have found, one after the other in one process: by study, and of some more."""
     folder = tmp_path_factory.mktemp("searched")
     packages = folder / "site-packages"  # what lies in the working directory is no library
     packages.mkdir()
-    for module in ("acme_vectors", "acme_images"):
+    for module in ("acme_vectors", "acme_images", "acme_spy"):
         install(packages, module, Path(__file__).with_name(f"{module}.py").read_text())
         shutil.copy(Path(__file__).with_name(f"{module}_task.py"), packages)
     write_model(folder / "tiny")
     write_rows(folder / "signals.jsonl", 400, seed=0)
     write_vision_model(folder / "tiny-vit")
     write_images(folder, 400)
+    save_pretrained("bert", folder / "tiny-bert")
+    write_marked_texts(folder / "marked")
     signals = "{path: signals.jsonl, inputs: signal, target: trend}"
     images = "{path: colors.csv, inputs: image, target: color}"
+    texts = "{path: marked, inputs: input, target: target, on_leak: warn}"
     for study, task, model, data, depth in (
         ("trends", "acme-vectors", "tiny", signals, 1),
         ("colors", "acme-images", "tiny-vit", images, "all"),
+        ("spied", "acme-spy", "tiny-bert", texts, 0),
     ):
         space = SPACE.format(study=study, task=task, model=model, data=data, depth=depth)
         (folder / f"{study}.yaml").write_text(space)
@@ -151,6 +169,18 @@ def test_a_task_without_texts_goes_from_search_to_champion(searched, study, labe
 
 
 def test_a_model_of_images_is_judged_on_test_images_and_takes_a_new_one_by_mlflow(searched):
-    _, served, verdict = searched
+    _, served, verdict, *_ = searched
     assert served == "blue"
     assert verdict > 0.7
+
+
+def test_a_trial_that_looks_for_the_test_rows_finds_the_others_alone(searched):
+    *_, spied, opened = searched
+    # Those that it is given it finds everywhere, so it would have found these.
+    assert spied == {
+        "memory": ["train", "validation"],
+        "files": ["train", "validation"],
+        "open": [],
+        "given": ["train", "validation"],
+    }
+    assert opened == 1  # for the verdict, when all trials were over

@@ -25,6 +25,7 @@ from autoft.data.rows import Cell, RawSplit, listed
 from autoft.data.targets import Targets
 from autoft.data.values import natural_order
 from autoft.errors import DataError
+from autoft.tasks import row_answers
 from autoft.tasks.breakdown import Breakdown, of_classes
 from autoft.tasks.classification_error import paired_differences, softmax, standard_error
 from autoft.tasks.classification_metrics import METRICS
@@ -39,6 +40,7 @@ from autoft.tasks.protocol import (
     Scorable,
     Values,
 )
+from autoft.tasks.row_answers import RowAnswer, Suspect
 
 LABELS = "labels"
 """What the encoded targets are called; the predictions are called as the outputs."""
@@ -157,9 +159,20 @@ def differences(metric: str, one: Scorable, other: Scorable, draws: int) -> np.n
     return paired_differences(metric, mine[LOGITS], theirs[LOGITS], _labels(encoded), draws)
 
 
-def one_label(predictions: Predictions, encoded: Mapping[str, Array]) -> tuple[np.ndarray, np.ndarray]:
-    """The probabilities [n, classes], and the given labels [n]."""
-    return softmax(predictions[LOGITS]), _labels(encoded)
+def rows_answered(
+    predictions: Predictions, encoded: Mapping[str, Array], targets: Targets, rows: pa.Table
+) -> Sequence[RowAnswer]:
+    """Each label with its probability."""
+    if not np.isfinite(predictions[LOGITS]).all():
+        return ()
+    return row_answers.of_labels(softmax(predictions[LOGITS]), _labels(encoded), targets["labels"])
+
+
+def suspects(predictions: Predictions, encoded: Mapping[str, Array], targets: Targets) -> Sequence[Suspect]:
+    """See `row_answers.suspects`."""
+    if not np.isfinite(predictions[LOGITS]).all():
+        return ()
+    return row_answers.suspects(softmax(predictions[LOGITS]), _labels(encoded), targets["labels"])
 
 
 def breakdown(predictions: Predictions, encoded: Mapping[str, Array], targets: Targets) -> Breakdown:

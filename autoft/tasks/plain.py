@@ -1,12 +1,13 @@
 """What a task does that has nothing of its own to do there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autoft.data.batch import Batch
 from autoft.data.encoded import Array
 from autoft.data.targets import Targets
 from autoft.tasks.protocol import Answered, Predictions, Scorable
+from autoft.tasks.row_answers import Suspect
 
 
 def any_model(model: Any) -> None:
@@ -26,8 +27,11 @@ def as_predicted(predictions: Predictions, validation: Scorable, objective: str)
     return predictions
 
 
-def not_one_label(predictions: Predictions, encoded: Mapping[str, Array]) -> None:
-    """A row has no label, or several."""
+def no_suspects(
+    predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+) -> Sequence[Suspect]:
+    """The answers do not tell how sure they are."""
+    return ()
 
 
 def keep_model(model: Any, targets: Targets, validation: Callable[[], Answered], objective: str) -> None:

@@ -13,6 +13,7 @@ from autoft.data.encoded import Array, Encoded
 from autoft.data.targets import TargetRules, Targets
 from autoft.spec.space import Value
 from autoft.tasks.breakdown import Breakdown
+from autoft.tasks.row_answers import RowAnswer, Suspect
 
 Values = Mapping[str, Value]
 """A trial's values of the hyperparameters that the task declares as its own, by name."""
@@ -151,12 +152,20 @@ class Task(TargetRules, Protocol):
     ) -> Breakdown:
         """What a reader wants to see besides the metrics. Arguments as in `score`."""
 
-    def one_label(
-        self, predictions: Predictions, encoded: Mapping[str, Array]
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """The probabilities of `targets["labels"]` [n, labels], and the given ones [n].
+    def row_answers(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets, rows: pa.Table
+    ) -> Sequence[RowAnswer]:
+        """What is answered to each row, beside its target; none where an answer is not finite.
 
-        None of a task that does not have one label a row. Arguments as in `score`.
+        Arguments as in `score`, and the rows themselves (of rows.arrow).
+        """
+
+    def suspects(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> Sequence[Suspect]:
+        """Rows whose target is likely wrong, the clearest first; none where a task cannot tell.
+
+        Arguments as in `score`.
         """
 
     def tokens_of(self, batch: Batch) -> torch.Tensor | None:

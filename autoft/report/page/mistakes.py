@@ -1,11 +1,10 @@
-"""What the winner takes for what, and the validation rows to look at."""
+"""Where the winner is wrong on the validation rows, and the rows to look at."""
 
-from sklearn.metrics import confusion_matrix
+import numpy as np
 
-from autoft.judge.suspects import hardest
 from autoft.report import words
 from autoft.report.page.blocks import Part, Section, Table
-from autoft.report.page.confusion import confusion_parts
+from autoft.report.page.breakdown import breakdown_parts
 from autoft.report.page.validation import SUSPECTS_FILE, Validation
 
 SHOWN = 20
@@ -14,21 +13,23 @@ LONGEST = 240
 """Characters of a text."""
 
 
-def confusion(validation: Validation) -> Section:
-    """How often each label is taken for which."""
-    predicted = validation.probabilities.argmax(axis=1)
-    counts = confusion_matrix(validation.labels, predicted, labels=range(len(validation.names)))
-    wrong = int((predicted != validation.labels).sum())
-    summary = f"{wrong:,} of {words.count(len(predicted), 'validation row')} answered differently"
-    return Section("Confusion", summary, confusion_parts(validation.names, counts.tolist()))
+def right_and_wrong(validation: Validation) -> Section | None:
+    """How often each label is taken for which; None of a task that has nothing of the kind."""
+    parts = breakdown_parts(validation.breakdown, validation.task)
+    if not parts:
+        return None
+    wrong, rows = int((validation.wrong > 0).sum()), words.count(len(validation.wrong), "validation row")
+    some = wrong < len(validation.wrong)  # all of them say nothing of a number, which is never quite right
+    return Section("Right and wrong", f"{wrong:,} of {rows} answered differently" if some else rows, parts)
 
 
 def rows_to_look_at(validation: Validation) -> Section | None:
     """Rows that are likely mislabeled, and the hardest ones; None if the winner makes no mistake."""
-    suspected, hard = validation.suspects, hardest(validation.probabilities, validation.labels)
-    if not len(hard):
+    suspected, known = validation.suspects, {each.row for each in validation.suspects}
+    hardest = np.argsort(-validation.wrong, kind="stable")
+    besides = [int(row) for row in hardest if validation.wrong[row] > 0 and row not in known]
+    if not known and not besides:
         return None
-    headings = ("input", "labeled", "answered")
     parts: list[Part] = []
     if suspected:
         parts.append(
@@ -37,24 +38,32 @@ def rows_to_look_at(validation: Validation) -> Section | None:
             "A weak winner suspects good labels too. "
             f"All of these rows are in {SUSPECTS_FILE} beside this page."
         )
-        rows = [_row(validation, each.row, each.suggested) for each in suspected[:SHOWN]]
+        rows = [
+            (
+                _text(validation, each.row),
+                f"{each.given} {each.given_share:.2f}",
+                f"{each.suggested} {each.suggested_share:.2f}",
+            )
+            for each in suspected[:SHOWN]
+        ]
+        headings = ("input", "labeled", "suggested")
         parts.append(Table(_caption("Likely mislabeled", len(suspected)), headings, rows))
-    known, answered = {each.row for each in suspected}, validation.probabilities.argmax(axis=1)
-    besides = [int(row) for row in hard if row not in known]
     if besides:
-        rows = [_row(validation, row, int(answered[row])) for row in besides[:SHOWN]]
+        shown = [(_text(validation, row), validation.answers[row]) for row in besides[:SHOWN]]
+        rows = [(text, _cut(each.given), _cut(each.answered)) for text, each in shown]
         what = "Hardest besides" if suspected else "Hardest"
-        parts.append(Table(_caption(what, len(besides)), headings, rows))
-    return Section("Rows to look at", f"{len(suspected):,} likely mislabeled", parts)
+        parts.append(Table(_caption(what, len(besides)), ("input", "given", "answered"), rows))
+    summary = f"{len(suspected):,} likely mislabeled" if suspected else "the hardest ones"
+    return Section("Rows to look at", summary, parts)
 
 
 def _caption(what: str, there: int) -> str:
     return f"{what}, the first {SHOWN} of {there:,}" if there > SHOWN else what
 
 
-def _row(validation: Validation, row: int, instead: int) -> tuple[str, ...]:
-    """The text, and either label with its probability."""
-    text = " | ".join(validation.texts(row))
-    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    labels = (int(validation.labels[row]), instead)
-    return shown, *(f"{validation.names[each]} {validation.probabilities[row, each]:.2f}" for each in labels)
+def _text(validation: Validation, row: int) -> str:
+    return _cut(" | ".join(validation.texts(row)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

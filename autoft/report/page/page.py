@@ -77,7 +77,9 @@ def render(reported: Reported, validation: Validation | None) -> str:
 def sections(reported: Reported, validation: Validation | None) -> list[Section]:
     """What can be opened; without those that the study has nothing for."""
     answered = (
-        [] if validation is None else [mistakes.confusion(validation), mistakes.rows_to_look_at(validation)]
+        []
+        if validation is None
+        else [mistakes.right_and_wrong(validation), mistakes.rows_to_look_at(validation)]
     )
     found = [
         verdict(reported),

@@ -1,4 +1,4 @@
-"""What the winner answers to the validation rows, with their texts: of tasks with one label a row."""
+"""What the winner answers to the validation rows, with their texts."""
 
 import csv
 from collections.abc import Sequence
@@ -14,11 +14,12 @@ from autoft.data.overlap import texts_of
 from autoft.data.prepare import ROWS_FILE, read_rows
 from autoft.errors import DataError
 from autoft.judge import answers
-from autoft.judge.suspects import Suspect, suspects
 from autoft.report.page.reported import Reported
 from autoft.spec.tasks import TASKS
 from autoft.study.layout import CONFIRM, DATA
+from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.find import find_task
+from autoft.tasks.row_answers import RowAnswer, Suspect
 
 SUSPECTS_FILE = "suspects.csv"
 """Beside the page."""
@@ -28,19 +29,19 @@ SUSPECTS_FILE = "suspects.csv"
 class Validation:
     """The rows in their order."""
 
-    names: Sequence[str]
-    """Of the labels."""
-    probabilities: np.ndarray
-    """[n, labels]."""
-    labels: np.ndarray
-    """The given ones [n]."""
+    task: str
+    """By name."""
     rows: pa.Table
-    """Of rows.arrow."""
+    """Of rows.arrow [n]."""
+    answers: Sequence[RowAnswer]
+    """[n]."""
+    suspects: Sequence[Suspect]
+    breakdown: Breakdown
 
     @cached_property
-    def suspects(self) -> list[Suspect]:
-        """The rows whose label is likely wrong."""
-        return suspects(self.probabilities, self.labels)
+    def wrong(self) -> np.ndarray:
+        """How wrong each answer is, [n]."""
+        return np.array([each.wrong for each in self.answers])
 
     def texts(self, row: int) -> tuple[str, ...]:
         """The inputs of one row, as a person reads them."""
@@ -48,10 +49,7 @@ class Validation:
 
 
 def validation_of(reported: Reported) -> Validation | None:
-    """Of the model with the winner's score.
-
-    None where its answers are not kept, or the task does not have one label a row (`Task.one_label`).
-    """
+    """Of the model with the winner's score; None where its answers are not kept, or are not finite."""
     if reported.confirmed is not None:
         path = answers.path_of(reported.folder / CONFIRM, "replica", reported.confirmed.replica)
     elif reported.winner is not None:
@@ -61,19 +59,24 @@ def validation_of(reported: Reported) -> Validation | None:
     found = answers.load(path)
     if found is None or reported.info.task not in TASKS:  # of a package that is not installed here
         return None
-    answered = find_task(reported.info.task).one_label(found.predictions, found.targets)
-    if answered is None:
-        return None
-    probabilities, labels = answered
     try:
         rows = read_rows(reported.folder / DATA / ROWS_FILE)
     except DataError:  # the study was moved without its rows
         return None
     validation = rows.filter(pc.equal(rows["split"], "validation"))
-    if len(validation) != len(labels):
+    task, targets = find_task(reported.info.task), reported.info.data["targets"]
+    given = found.targets
+    answered = task.decide(found.predictions, (found.predictions, given), reported.info.objective)
+    in_words = task.row_answers(answered, given, targets, validation)
+    if len(validation) != len(in_words):
         return None
-    names = reported.info.data["targets"]["labels"]
-    return Validation(names, probabilities, labels, validation)
+    return Validation(
+        reported.info.task,
+        validation,
+        in_words,
+        task.suspects(answered, given, targets),
+        task.breakdown(answered, given, targets),
+    )
 
 
 def write_suspects(reported: Reported, validation: Validation) -> None:
@@ -87,5 +90,4 @@ def write_suspects(reported: Reported, validation: Validation) -> None:
         lines.writerow([*data["inputs"], data["target"], "suggested", "probability", "suggested_probability"])
         for each in validation.suspects:
             shares = [f"{share:.4f}" for share in (each.given_share, each.suggested_share)]
-            of = [validation.names[label] for label in (each.given, each.suggested)]
-            lines.writerow([*validation.texts(each.row), *of, *shares])
+            lines.writerow([*validation.texts(each.row), each.given, each.suggested, *shares])

@@ -19,7 +19,7 @@ from autoft.data.rows import Cell, RawSplit, elements
 from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.errors import DataError
-from autoft.tasks import classification, plain, resampling
+from autoft.tasks import classification, plain, resampling, row_answers
 from autoft.tasks.breakdown import Breakdown, by_label, calibration
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.linear import classifiers, on_texts
@@ -39,6 +39,7 @@ from autoft.tasks.protocol import (
     Served,
     Values,
 )
+from autoft.tasks.row_answers import RowAnswer, Suspect
 from autoft.tasks.text import encode_texts, load_tokenizer, serve
 
 LABELS, PROBABILITIES = "labels", "probabilities"
@@ -89,7 +90,6 @@ class MultiLabel:
     baselines = BASELINES
     linear = staticmethod(linear)
     tokens_of = staticmethod(plain.whole_rows)
-    one_label = staticmethod(plain.not_one_label)
 
     def clean_target(self, split: RawSplit, column: str, inputs: Sequence[str]) -> Sequence[Cell]:
         """Each row's labels once, sorted, without white space around them."""
@@ -205,6 +205,46 @@ class MultiLabel:
         of_labels = by_label(truth, given.astype(truth.dtype), targets["labels"])
         return Breakdown(of_labels, calibration=calibration(probabilities.ravel(), truth.ravel() > 0))
 
+    def row_answers(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets, rows: pa.Table
+    ) -> Sequence[RowAnswer]:
+        """Both sets of labels; how far the probabilities of labels on the wrong side are off, summed up."""
+        probabilities, truth = predictions[PROBABILITIES], np.asarray(encoded[LABELS])
+        if not np.isfinite(probabilities).all():
+            return ()
+        answered = probabilities.astype(np.float64) > _threshold(predictions)
+        wrong = np.where(answered != truth, np.abs(truth - probabilities), 0.0).sum(axis=1)
+        return [
+            RowAnswer(_said(given, targets), _said(other, targets), float(off))
+            for given, other, off in zip(truth, answered, wrong, strict=True)
+        ]
+
+    def suspects(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
+    ) -> Sequence[Suspect]:
+        """Each label is a question by itself: yes or no. Of a row with several doubts, the shares of one."""
+        probabilities, truth = predictions[PROBABILITIES].astype(np.float64), np.asarray(encoded[LABELS])
+        if not np.isfinite(probabilities).all():
+            return ()
+        doubts = [
+            (each, number)
+            for number in range(truth.shape[1])
+            for each in row_answers.suspects(
+                np.stack([1 - probabilities[:, number], probabilities[:, number]], axis=1),
+                truth[:, number].astype(int),
+                ("no", "yes"),
+            )
+        ]
+        doubts.sort(key=lambda doubt: doubt[0].given_share - doubt[0].suggested_share)
+        suggested, clearest = truth.astype(bool), dict[int, Suspect]()
+        for each, number in doubts:
+            suggested[each.row, number] ^= True
+            clearest.setdefault(each.row, each)
+        return [
+            replace(each, given=_said(truth[row], targets), suggested=_said(suggested[row], targets))
+            for row, each in clearest.items()
+        ]
+
     def finish(
         self, model: Any, targets: Targets, validation: Callable[[], Answered], objective: str
     ) -> None:
@@ -235,6 +275,11 @@ class MultiLabel:
 def _threshold(predictions: Predictions) -> float:
     """A finished model's, or the one that was decided."""
     return float(predictions[THRESHOLD][0])
+
+
+def _said(labels: np.ndarray, targets: Targets) -> str:
+    """The labels of one row, [labels] of 0 and 1."""
+    return ", ".join(targets["labels"][number] for number in np.flatnonzero(labels)) or "(none)"
 
 
 def _sets(cells: Sequence[Cell]) -> list[frozenset[str]]:

@@ -36,6 +36,7 @@ from autoft.tasks.protocol import (
     Scorable,
     Values,
 )
+from autoft.tasks.row_answers import RowAnswer
 from autoft.tasks.text import encode_texts, load_tokenizer, serve_texts, text_classification_pipeline
 from autoft.tasks.text_regression import TASK
 
@@ -89,7 +90,7 @@ class TextRegression:
     baselines = BASELINES
     linear = staticmethod(linear)
     decide = staticmethod(plain.as_predicted)
-    one_label = staticmethod(plain.not_one_label)
+    suspects = staticmethod(plain.no_suspects)
     tokens_of = staticmethod(plain.whole_rows)
     output_bias = staticmethod(plain.drawn_bias)
 
@@ -141,9 +142,8 @@ class TextRegression:
     def occurrences(self, cells: Sequence[Cell], targets: Targets) -> Mapping[str, int]:
         """Rows by range of numbers; what lies outside of the training rows' counts at the end."""
         ranges = targets["ranges"]
-        lows = [low for low, _ in ranges]
-        places = np.clip(np.searchsorted(lows, _numbers(cells), side="right") - 1, 0, None)
-        return dict(zip(_names(ranges), np.bincount(places, minlength=len(ranges)).tolist(), strict=True))
+        counts = np.bincount(_places(_numbers(cells), ranges), minlength=len(ranges))
+        return dict(zip(_names(ranges), counts.tolist(), strict=True))
 
     def target_findings(self, column: str, occurrences: Mapping[str, int]) -> Sequence[Finding]:
         """None."""
@@ -205,8 +205,36 @@ class TextRegression:
     def breakdown(
         self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets
     ) -> Breakdown:
-        """A number has no labels."""
-        return Breakdown()
+        """By range of the true number: how far answers are off, and in which direction, in the mean."""
+        predicted, true = predictions[NUMBER], np.asarray(encoded[NUMBER])
+        if not np.isfinite(predicted).all():
+            return Breakdown()
+        ranges, off = targets["ranges"], predicted - true
+        of_range = _places(true, ranges)
+        chosen = {name: of_range == number for number, name in enumerate(_names(ranges))}
+        return Breakdown(
+            {
+                name: {
+                    "mae": float(np.abs(off[rows]).mean()),
+                    "mean error": float(off[rows].mean()),
+                    "support": float(rows.sum()),
+                }
+                for name, rows in chosen.items()
+                if rows.any()
+            }
+        )
+
+    def row_answers(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets, rows: pa.Table
+    ) -> Sequence[RowAnswer]:
+        """Both numbers, and their distance."""
+        predicted, true = predictions[NUMBER], np.asarray(encoded[NUMBER])
+        if not np.isfinite(predicted).all():
+            return ()
+        return [
+            RowAnswer(f"{given:.6g}", f"{other:.4g}", abs(other - given))
+            for given, other in zip(true.tolist(), predicted.tolist(), strict=True)
+        ]
 
     def check_model(self, model: Any) -> None:
         """ModelError where the head cannot give numbers of any size; see `finish`."""
@@ -236,6 +264,12 @@ def _ranges(numbers: np.ndarray) -> list[tuple[float, float]]:
     if len(distinct) <= 2 * RANGES:
         return [(number, number) for number in distinct]
     return list(pairwise(np.unique(np.quantile(numbers, np.linspace(0, 1, RANGES + 1))).tolist()))
+
+
+def _places(numbers: np.ndarray, ranges: Sequence[Sequence[float]]) -> np.ndarray:
+    """In which of the ranges each number lies; what is outside of all counts at the end."""
+    lows = [low for low, _ in ranges]
+    return np.clip(np.searchsorted(lows, numbers, side="right") - 1, 0, None)
 
 
 def _names(ranges: Sequence[Sequence[float]]) -> list[str]:

@@ -26,6 +26,7 @@ from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import Outputs, Predictions, Scorable, Served, Values
+from autoft.tasks.row_answers import RowAnswer
 from autoft.tasks.text import serve
 from autoft.tasks.token_classification import TASK
 from autoft.tasks.token_classification.baselines import BASELINES, linear
@@ -55,7 +56,7 @@ class TokenClassification:
     output_bias = staticmethod(plain.drawn_bias)
     guess_loss = staticmethod(classification.guess_loss)
     decide = staticmethod(plain.as_predicted)
-    one_label = staticmethod(plain.not_one_label)
+    suspects = staticmethod(plain.no_suspects)
     check_model = staticmethod(plain.any_model)
     finish = staticmethod(plain.keep_model)
     finished = staticmethod(plain.keep_targets)
@@ -159,6 +160,18 @@ class TokenClassification:
             return Breakdown()
         return Breakdown(by_type(_tags(predictions, encoded), targets["labels"]))
 
+    def row_answers(
+        self, predictions: Predictions, encoded: Mapping[str, Array], targets: Targets, rows: pa.Table
+    ) -> Sequence[RowAnswer]:
+        """Both lists of entities; how many words have another tag than theirs."""
+        if not predictions[FINITE].all():
+            return ()
+        names, texts = np.array(targets["labels"]), rows.column("input_0").to_pylist()
+        return [
+            RowAnswer(_said(names[true], words), _said(names[given], words), float((true != given).sum()))
+            for words, (true, given) in zip(texts, _tags(predictions, encoded), strict=True)
+        ]
+
     def tokens_of(self, batch: Batch) -> torch.Tensor:
         """Those that begin a word."""
         return batch.targets[LABELS] != IGNORED
@@ -181,6 +194,12 @@ class TokenClassification:
 def _types(cell: Cell) -> frozenset[str]:
     """The types of entities in a row's tags."""
     return frozenset(tag[2:] for tag in elements(cell) if tag != OUTSIDE)
+
+
+def _said(tags: np.ndarray, words: Sequence[str]) -> str:
+    """Those of one row, such as `city: New York; name: Ada`."""
+    found = get_entities(tags.tolist())
+    return "; ".join(f"{kind}: {' '.join(words[i : j + 1])}" for kind, i, j in found) or "(none)"
 
 
 def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:

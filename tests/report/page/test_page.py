@@ -23,7 +23,7 @@ TITLES = [
     "Curves",
     "What decides",
     "Where the good ones lie",
-    "Confusion",
+    "Right and wrong",
     "Rows to look at",
     "Failures",
     "All trials",
@@ -66,7 +66,7 @@ def test_all_sections_are_there_in_order_and_a_study_without_answers_has_none_of
     found = sections(reported, validation_of(reported))
     assert [section.title for section in found] == TITLES
     titles = [section.title for section in sections(reported, None)]
-    assert titles == [title for title in TITLES if title not in ("Confusion", "Rows to look at")]
+    assert titles == [title for title in TITLES if title not in ("Right and wrong", "Rows to look at")]
 
 
 def test_what_a_row_or_an_error_holds_is_text(reported):
