@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from autoft.tracking.retrieval import Best
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from autoft.study.storage import Study
 
@@ -116,6 +117,17 @@ class LoadedStudy:
     """What fresh seeds have said of the best configurations; None if they were not asked."""
     verdict: Tested | None
     """What the test rows have said of the winner; None if they were not opened for it."""
+    optuna_study: "Study" = field(repr=False)
+    """The same in its storage, for Optuna's own functions. To be read only."""
+
+    def figures(self) -> "dict[str, Figure]":
+        """Optuna's plots by name: `history`, `curves`, `slices`, `parallel`; none before a measurement.
+
+        >>> load_study("quickstart").figures()["slices"].savefig("slices.png")  # doctest: +SKIP
+        """
+        from autoft.study.figures import figures
+
+        return figures(self.optuna_study, self.info.objective)
 
     @property
     def provisional(self) -> bool:
@@ -132,7 +144,8 @@ def load_study(study: str | Path) -> LoadedStudy:
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
-    shown = read_study(study)
+    found, folder = find(study)
+    shown = _shown(found, folder)
     info, trials = shown.info, shown.trials
     return LoadedStudy(
         name=info.name,
@@ -141,6 +154,7 @@ def load_study(study: str | Path) -> LoadedStudy:
         winner=winner_of(trials, info.direction, info.confirmed),
         confirmation=standing(info.confirmed, trials, info.direction),
         verdict=tested_standing(info, trials),
+        optuna_study=found,
     )
 
 
@@ -166,11 +180,14 @@ def read_study(study: str | Path) -> ShownStudy:
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
+    return _shown(*find(study))
+
+
+def _shown(found: "Study", folder: Path) -> ShownStudy:
     from autoft.study.lock import searched_by
     from autoft.study.records import read_info, read_trials
     from autoft.study.storage import clear_storage_errors
 
-    found, folder = find(study)
     with clear_storage_errors(found.study_name):
         searched = searched_by(found, folder) is not None
         return ShownStudy(read_info(found), read_trials(found), folder, searched)
