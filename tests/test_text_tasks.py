@@ -157,3 +157,18 @@ def test_the_champions_answer_where_autoft_is_not_imported(folder):
         assert [each["entity"] for each in tokens] == [tag for tag in of_all.split(",") if tag != "O"]
         assert {each["entity"][2:] for each in tokens} == {each["entity_group"] for each in groups}
         assert all(group["start"] in [each["start"] for each in tokens] for group in groups)
+
+
+@pytest.mark.parametrize("task", OBJECTIVES)
+def test_the_page_says_where_the_winner_is_right_and_wrong(folder, task):
+    page = (folder / "studies" / task / "report.html").read_text()
+    said = {
+        "text-regression": "The winner by range",
+        "multi-label": "The winner by label",
+        "token-classification": "The winner by entity type",
+    }
+    assert "<h2>Right and wrong</h2>" in page
+    assert said[task] in page
+    winner = autoft.load_study(task).winner
+    perfect = task != "text-regression" and winner.score == 1
+    assert ("<h2>Rows to look at</h2>" in page) != perfect

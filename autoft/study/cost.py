@@ -1,6 +1,7 @@
 """What a study's trials have taken, and what stopping some of them has spared."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import optuna
 from autoft.study.budget import gpu_seconds
 
 if TYPE_CHECKING:
+    from autoft.kernel.boundary.plan import Boundary, CachePlan
     from autoft.study.records import TrialRecord
 
 
@@ -43,6 +45,29 @@ def cost_of(study: optuna.Study, trials: Iterable["TrialRecord"]) -> Cost:
             last.elapsed_s * (1 / last.fraction - 1) for each, last in measured if each.stop is not None
         ),
     )
+
+
+def spared_by_storing_s(plan: "CachePlan", trials: Iterable["TrialRecord"], rows: Mapping[str, int]) -> float:
+    """Seconds that trials would have taken besides without stored states; to fill each boundary is a pass.
+
+    Args:
+        plan: the study's; `Boundary.pass_spares_s` is the pace.
+        trials: counted until their last measurements.
+        rows: by split.
+    """
+    passes: dict[Boundary, float] = defaultdict(lambda: -1.0)
+    for trial in trials:
+        if not trial.measurements:
+            continue
+        values, model = trial.values, str(trial.values["model"])
+        asked = values.get("max_length")
+        own = plan.at(values).of(model, plan.length(model, None if asked is None else int(asked)))
+        read = next((each for each in own if values["unfreeze_depth"] in each.depths), None)
+        if read is not None:
+            trained, measured = trial.measurements[-1].epoch, len(trial.measurements)
+            of_rows = trained * rows["train"] + measured * rows["validation"]
+            passes[read] += of_rows / (rows["train"] + rows["validation"])
+    return sum(max(0.0, count) * boundary.pass_spares_s for boundary, count in passes.items())
 
 
 def _covered_s(intervals: Iterable[tuple[datetime, datetime]]) -> float:

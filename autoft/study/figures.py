@@ -1,7 +1,7 @@
 """Optuna's own figures of a study, for a notebook."""
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -28,7 +28,7 @@ def figures(study: optuna.Study, objective: str) -> "dict[str, Figure]":
         study: in its storage.
         objective: what is written at the axes.
     """
-    import matplotlib.pyplot as plt  # takes a second, which nothing else needs
+    from matplotlib import pyplot as plt  # takes a second, which nothing else needs
 
     trials, ends = measured_trials(study), likely_ends(study)
     if not trials:
@@ -42,14 +42,20 @@ def figures(study: optuna.Study, objective: str) -> "dict[str, Figure]":
     likely = f"likely final {objective}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        drawn = {
+        drawn: dict[str, Any] = {
             "history": plots.plot_optimization_history(study, target_name=objective),
             "curves": plots.plot_intermediate_values(study),
         }
         if at_full_budget.trials:
             drawn["slices"] = plots.plot_slice(at_full_budget, target_name=likely)
             drawn["parallel"] = plots.plot_parallel_coordinate(at_full_budget, target_name=likely)
-    found = {name: (axes if hasattr(axes, "figure") else axes[0]).figure for name, axes in drawn.items()}
+    found = {name: _figure_of(axes) for name, axes in drawn.items()}
     for figure in found.values():
         plt.close(figure)  # or a notebook would show it twice
     return found
+
+
+def _figure_of(axes: Any) -> "Figure":
+    """Of one plot, or of several beside each other."""
+    figure: Figure = getattr(axes, "flat", [axes])[0].get_figure()
+    return figure

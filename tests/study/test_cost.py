@@ -6,7 +6,8 @@ from datetime import timedelta
 import optuna
 import pytest
 
-from autoft.study.cost import cost_of
+from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.study.cost import cost_of, spared_by_storing_s
 from autoft.study.stop import Stop
 
 from ..report.records import BEGAN, trial
@@ -43,3 +44,14 @@ def test_a_trial_that_runs_counts_until_its_last_measurement():
 
 def test_a_trial_that_was_not_measured_costs_nothing_that_is_known():
     assert cost_of(optuna.create_study(), [trial(0, "FAIL", values=())]).trials_s == 0
+
+
+def test_stored_states_spare_what_a_pass_takes_less_times_the_passes_but_for_the_one_that_fills():
+    kept = Boundary("m", 64, 4, "ragged", (8,), 1, depths=(2,), pass_spares_s=3.0)
+    plan = CachePlan(boundaries=(kept,))
+    values = {"model": "m", "max_length": 64, "unfreeze_depth": 2}
+    trials = [replace(trial(0, values=(0.1, 0.2)), values=values)]  # 2 epochs, 2 measurements
+    trials += [replace(each, values=values | {"unfreeze_depth": "all"}) for each in trials]
+    # 2 x 80 and 2 x 20 rows are two passes over 100; the first one fills. Depth all reads nothing.
+    assert spared_by_storing_s(plan, trials, {"train": 80, "validation": 20}) == pytest.approx(3.0)
+    assert spared_by_storing_s(plan, trials[1:], {"train": 80, "validation": 20}) == 0

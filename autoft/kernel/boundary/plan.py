@@ -38,6 +38,10 @@ class Boundary:
     readers: tuple[int, ...] = ()
     """How many blocks are frozen at the depths that read it; empty where `boundary` are. An encoder's output
     may be all that is stored below cuts in its decoder."""
+    depths: tuple[int, ...] = ()
+    """The values of `unfreeze_depth` that read it; none where an earlier version planned it."""
+    pass_spares_s: float = field(default=0.0, compare=False)
+    """Seconds that a pass over all rows takes less, by what a few rows took; to tell of, not to decide by."""
 
     @property
     def read_at(self) -> tuple[int, ...]:
@@ -139,4 +143,5 @@ def _boundary(stored: Mapping[str, Any]) -> Boundary:
             if reads == "all"
             else {"layout": reads, "shape": [1, width]}
         )
-    return Boundary(**of | {"shape": tuple(of["shape"]), "readers": tuple(of.get("readers", ()))})
+    tuples = {name: tuple(of.get(name, ())) for name in ("shape", "readers", "depths")}
+    return Boundary(**of | tuples)

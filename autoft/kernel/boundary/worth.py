@@ -154,7 +154,8 @@ class Probe:
         size = count * math.prod(cost.shape) * (2 if self._precision == "bf16" else 4)
         batches = tokens / cost.tokens
         filling_s = batches * cost.compute_s + size / BYTES_A_SECOND
-        saved_s = (sum(passes.values()) - 1) * batches * (cost.compute_s - cost.read_s) - filling_s
+        pass_spares_s = batches * (cost.compute_s - cost.read_s)
+        saved_s = (sum(passes.values()) - 1) * pass_spares_s - filling_s
         if saved_s <= 0:
             return [each for depth in passes for each in self._left_out(SELDOM, depth, [length])]
         boundary = cost.cut[-1]
@@ -168,6 +169,8 @@ class Probe:
             bytes=size,
             encoder=cost.cut[0] if len(cost.cut) > 1 else None,
             readers=() if readers == (boundary,) else readers,
+            depths=tuple(sorted(passes)),
+            pass_spares_s=pass_spares_s,
         )
         return [Candidate(planned, tuple(passes), saved_s)]
 

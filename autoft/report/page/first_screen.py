@@ -10,7 +10,7 @@ from autoft.report.page.blocks import Bar, Bars, Plot
 from autoft.report.page.history import history_plot
 from autoft.report.page.reported import Reported
 from autoft.study.comparison import beside_baselines, nothing_learned, refit_standing
-from autoft.study.cost import cost_of
+from autoft.study.cost import cost_of, spared_by_storing_s
 from autoft.study.records import TrialRecord, read_cache_plan
 from autoft.study.significance import Z
 from autoft.study.tested import DEFAULT, WINNER, Tested
@@ -157,6 +157,10 @@ def _cost(reported: Reported) -> list[tuple[str, str]]:
         told.append(("Spared by stopping", f"about {words.duration(cost.spared_s)} of training"))
     plan = read_cache_plan(reported.study)
     if plan is not None and plan.boundaries:
+        spared_s = spared_by_storing_s(plan, trials, reported.info.data["rows"])
+        about = f"about {words.duration(spared_s)}: " if spared_s else ""
         boundaries = words.count(len(plan.boundaries), "boundary")
-        told.append(("Spared by storing", f"{headline(plan)} at {boundaries}, not anew in every epoch"))
+        told.append(
+            ("Spared by storing", f"{about}{headline(plan)} at {boundaries}, not anew in every epoch")
+        )
     return told
