@@ -16,8 +16,9 @@ from autoft.errors import TrackingError
 from autoft.kernel.memory import is_out_of_memory
 from autoft.kernel.paired import MIN_ROWS, PairedDifference, paired_difference
 from autoft.tasks.find import find_task
+from autoft.tracking.loading import Training, load_version, read_training
 from autoft.tracking.registry import Registered
-from autoft.tracking.retrieval import MissingVersionError, Training, load_version, read_training
+from autoft.tracking.retrieval import MissingVersionError
 from autoft.tracking.saving import FineTuned
 
 _INPUTS = {1: "one input", 2: "a pair of inputs"}

@@ -1,33 +1,22 @@
-"""The public functions: a search, and access to its winner."""
+"""The public functions: a search, and access to its winner. Each imports what it needs when it is called."""
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoft.errors import SpecError, StudyError
-from autoft.report.show import ShownStudy
-from autoft.report.tables import frame
-from autoft.screen import console
-from autoft.spec import scalars
-from autoft.spec.location import Location, Notes
-from autoft.spec.read import read_document, read_spec
-from autoft.spec.study import StudySpec
-from autoft.study.comparison import standing, tested_standing, winner_of
-from autoft.study.confirmed import Confirmed
-from autoft.study.layout import CONFIRM, REFIT, SPACE, study_folder
-from autoft.study.records import StudyInfo, TrialRecord
-from autoft.study.tested import Tested
-from autoft.tracking import retrieval
-from autoft.tracking.retrieval import Best
+from autoft.named import find, shown_study, study_name, study_tracking_uri
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from autoft.study.confirmed import Confirmed
+    from autoft.study.records import StudyInfo, TrialRecord
     from autoft.study.storage import Study
+    from autoft.study.tested import Tested
+    from autoft.tracking.retrieval import Best
 
 
 @dataclass(frozen=True)
@@ -35,7 +24,7 @@ class SearchResult:
     """What a search has found."""
 
     study: str
-    best: Best | None
+    best: "Best | None"
     """The winner; None if no trial is COMPLETE."""
     trials: "pd.DataFrame"
     """A row for each trial: number, state, score, duration_s, reason, then each searched parameter."""
@@ -64,7 +53,10 @@ def search(
     >>> result.best.params["unfreeze_depth"]  # doctest: +SKIP
     4
     """
+    from autoft.report.frame import frame
+    from autoft.screen import console
     from autoft.session import run_session
+    from autoft.spec.read import read_spec
 
     spec = read_spec(space, overrides, in_memory_data=data is not None)
     outcome = run_session(spec, console(), frames=data)
@@ -75,7 +67,7 @@ def search(
     return SearchResult(spec.study, best, frame(outcome.trials), said)
 
 
-def best_config(study: str | Path, tracking_uri: str | None = None) -> Best:
+def best_config(study: str | Path, tracking_uri: str | None = None) -> "Best":
     """The winning configuration of a study, from MLflow alone, so from any machine.
 
     Args:
@@ -87,6 +79,8 @@ def best_config(study: str | Path, tracking_uri: str | None = None) -> Best:
         StudyError: there is no such study, or it has no winner yet.
         TrackingError: the store does not answer.
     """
+    from autoft.tracking import retrieval
+
     return retrieval.best(study_name(study), tracking_uri or study_tracking_uri(study))
 
 
@@ -99,7 +93,9 @@ def load_best_model(study: str | Path, tracking_uri: str | None = None) -> Any:
         StudyError: there is no such study, or its winner is not registered yet.
         TrackingError: the store does not answer.
     """
-    return retrieval.load_best_model(study_name(study), tracking_uri or study_tracking_uri(study))
+    from autoft.tracking import loading
+
+    return loading.load_best_model(study_name(study), tracking_uri or study_tracking_uri(study))
 
 
 @dataclass(frozen=True)
@@ -107,15 +103,15 @@ class LoadedStudy:
     """A study as it is stored on this machine."""
 
     name: str
-    info: StudyInfo
+    info: "StudyInfo"
     """What it is about; `baselines` among others."""
     trials: "pd.DataFrame"
     """A row for each trial, as in `SearchResult.trials`."""
-    winner: TrialRecord | None
+    winner: "TrialRecord | None"
     """The trial that wins; None while none is complete."""
-    confirmation: Confirmed | None
+    confirmation: "Confirmed | None"
     """What fresh seeds have said of the best configurations; None if they were not asked."""
-    verdict: Tested | None
+    verdict: "Tested | None"
     """What the test rows have said of the winner; None if they were not opened for it."""
     optuna_study: "Study" = field(repr=False)
     """The same in its storage, for Optuna's own functions. To be read only."""
@@ -144,8 +140,11 @@ def load_study(study: str | Path) -> LoadedStudy:
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
+    from autoft.report.frame import frame
+    from autoft.study.comparison import standing, tested_standing, winner_of
+
     found, folder = find(study)
-    shown = _shown(found, folder)
+    shown = shown_study(found, folder)
     info, trials = shown.info, shown.trials
     return LoadedStudy(
         name=info.name,
@@ -156,151 +155,3 @@ def load_study(study: str | Path) -> LoadedStudy:
         verdict=tested_standing(info, trials),
         optuna_study=found,
     )
-
-
-def study_name(study: str | Path) -> str:
-    """The name of a study that is given by its name or by its space.yaml."""
-    return read_spec(study).study if is_file(study) else str(study)
-
-
-def study_tracking_uri(study: str | Path | None) -> str | None:
-    """Where a study is published, if its space.yaml says so; None is MLflow's own convention.
-
-    Raises:
-        StudyError: the URI had a password, which is not stored, and the study is given by its name.
-    """
-    if study is None or (spec := request_of(study, "tracking")) is None:
-        return None
-    return _with_password(study, spec.tracking.uri, "tracking.uri")
-
-
-def read_study(study: str | Path) -> ShownStudy:
-    """A study and its trials, read from its storage.
-
-    Raises:
-        StudyError: there is none of this name in `studies/`.
-    """
-    return _shown(*find(study))
-
-
-def _shown(found: "Study", folder: Path) -> ShownStudy:
-    from autoft.study.lock import searched_by
-    from autoft.study.records import read_info, read_trials
-    from autoft.study.storage import clear_storage_errors
-
-    with clear_storage_errors(found.study_name):
-        searched = searched_by(found, folder) is not None
-        return ShownStudy(read_info(found), read_trials(found), folder, searched)
-
-
-def find(study: str | Path) -> "tuple[Study, Path]":
-    """A study in its storage, and its folder.
-
-    Raises:
-        StudyError: there is none of this name in `studies/`.
-    """
-    from autoft.study.storage import clear_storage_errors, find_study
-
-    spec = request_of(study, "search")
-    name = str(study) if spec is None else spec.study
-    try:
-        folder = study_folder(scalars.study_name(name))
-    except ValueError as error:
-        raise StudyError(f"study {name!r}: there is none, because it {error}") from None
-    storage = None if spec is None else _with_password(study, spec.search.storage, "search.storage")
-    with clear_storage_errors(name):
-        return find_study(name, folder, storage), folder
-
-
-def later(found: "Study", folder: Path, study: str | Path) -> "list[Study]":
-    """The studies that run after the search's trials, if they have begun: of replicas, of refits."""
-    from autoft.judge.replicas import name_of
-    from autoft.study.refitted import refit_name
-    from autoft.study.storage import MissingStudyError, find_study
-
-    asked = request_of(study, "search")
-    storage, there = asked.search.storage if asked else None, []
-    for name, where in ((name_of, CONFIRM), (refit_name, REFIT)):
-        with suppress(MissingStudyError):
-            there.append(find_study(name(found.study_name), folder / where, storage))
-    return there
-
-
-_ALWAYS = ("study", "task", "data", "objective", "budget")
-"""The sections that every request needs, besides the model."""
-
-
-def is_file(study: str | Path) -> bool:
-    """Whether a study is given by its space.yaml, not by its name."""
-    return Path(study).suffix in (".yaml", ".yml")
-
-
-def request_of(study: str | Path, *sections: str) -> StudySpec | None:
-    """The request, for reading its `sections`: from its file, or for a name from the copy in its folder.
-
-    The rest of the copy is ignored, because it may refer to paths beside a file that is elsewhere, or to
-    environment variables that are not needed here.
-    """
-    if is_file(study):
-        return read_spec(study)
-    given = _copy(study)
-    if given is None:
-        return None
-    needed = {key: given[key] for key in (*_ALWAYS, *sections) if key in given}
-    return read_spec({**needed, "model": "any"}, in_memory_data=True)
-
-
-def full_request(study: str | Path, changes: Mapping[str, Any], overrides: Sequence[str] = ()) -> StudySpec:
-    """The request with what it searches, with `changes` to its keys, and then `overrides`.
-
-    Raises:
-        StudyError: a study given by its name has no copy of its request here.
-        SpecError: the request with the changes is wrong.
-    """
-    given, base = document_of(study)
-    # Sections that use environment variables or files beside the request are ignored.
-    kept = {key: value for key, value in given.items() if key not in ("tracking", "resources")}
-    name = {} if "study" in kept else {"study": Path(study).stem}
-    return read_spec({**kept, **name, **changes}, overrides, in_memory_data=True, base=base)
-
-
-def document_of(study: str | Path) -> tuple[dict[str, Any], Path]:
-    """The request as it was written, and the folder in which its paths begin.
-
-    Raises:
-        StudyError: a study given by its name has no copy of its request here.
-    """
-    from autoft.study.request_folder import read_request_folder
-
-    given = _document(Path(study)) if is_file(study) else _copy(study)
-    if given is None:
-        raise StudyError(f"study {str(study)!r}: its request is not kept here; give its space.yaml")
-    base = Path(study).absolute().parent if is_file(study) else read_request_folder(*find(study))
-    return given, base
-
-
-def _copy(study: str | Path) -> dict[str, Any] | None:
-    """The copy of its request in a study's folder."""
-    try:
-        copy = study_folder(scalars.study_name(str(study))) / SPACE
-    except ValueError:  # not a study's name, so there is no folder
-        return None
-    return _document(copy) if copy.is_file() else None
-
-
-def _document(path: Path) -> dict[str, Any]:
-    notes = Notes(Location(str(path), 0))
-    tree = read_document(path, notes)
-    if notes.problems:
-        raise SpecError(notes.problems)
-    return tree if isinstance(tree, dict) else {}
-
-
-def _with_password(study: str | Path, url: str | None, key: str) -> str | None:
-    """`url`, unless it comes from the copy and its password is masked there."""
-    if url and "***" in url and not is_file(study):
-        raise StudyError(
-            f"study {str(study)!r}: the password in {key} is not kept with the study; give its space.yaml "
-            "instead of its name"
-        )
-    return url

@@ -233,9 +233,9 @@ def sync(
     uri: Annotated[str | None, typer.Option(help="Another tracking store than the study's own.")] = None,
 ) -> None:
     """Publish a study to MLflow anew, from what its storage holds."""
-    from autoft import control
+    from autoft import publish
 
-    typer.echo(control.sync(study, uri))
+    typer.echo(publish.sync(study, uri))
 
 
 @app.command()
@@ -244,9 +244,9 @@ def promote(
     trial: Annotated[int | None, typer.Option(help="The trial; by default the winner.")] = None,
 ) -> None:
     """Make a trial's model the champion in MLflow; the one before gets the alias previous."""
-    from autoft import control
+    from autoft import publish
 
-    typer.echo(control.promote(study, trial, typer.echo))
+    typer.echo(publish.promote(study, trial, typer.echo))
 
 
 @app.command()
@@ -286,9 +286,11 @@ def check(
 def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """Print the winning configuration of a study."""
     from autoft import api
+    from autoft.collector import rare_collections
     from autoft.report import words
 
-    winner = api.best_config(study)
+    with rare_collections():  # MLflow is imported there
+        winner = api.best_config(study)
     if json_:
         typer.echo(json.dumps(winner.to_dict()))
         return
@@ -304,11 +306,11 @@ def best(study: Study, json_: Annotated[bool, typer.Option("--json", help="As JS
 @app.command()
 def show(study: Study, trial: Annotated[int | None, typer.Argument(help="A trial's number.")] = None) -> None:
     """Show a study's trials, or one trial's parameters, curve, log and traceback."""
-    from autoft import api
+    from autoft.named import read_study
     from autoft.report.printing import new_console
     from autoft.report.show import show_study, show_trial
 
-    found = api.read_study(study)
+    found = read_study(study)
     if trial is None:
         show_study(found, new_console())
     else:
@@ -337,10 +339,10 @@ def ui(
     study: Annotated[str | None, typer.Argument(help="A study's name, or its space.yaml.")] = None,
 ) -> None:
     """Open the MLflow UI on 127.0.0.1, at the study's own runs if one is named."""
-    from autoft import api
+    from autoft.named import study_name, study_tracking_uri
     from autoft.tracking.ui import serve
 
-    serve(api.study_tracking_uri(study), study=api.study_name(study) if study else None)
+    serve(study_tracking_uri(study), study=study_name(study) if study else None)
 
 
 @app.command()

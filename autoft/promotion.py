@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from autoft.against_champion import NotComparableError, compare_with_champion
 from autoft.data.targets import Targets
 from autoft.kernel.paired import LEVEL, PairedDifference
 from autoft.study.tested import Tested
 from autoft.tracking.aliases import BY_HAND, CANDIDATE, CHAMPION, PREVIOUS, Aliases, Promotion
 from autoft.tracking.registry import Registered, run_of
-from autoft.tracking.saving import FineTuned
+
+if TYPE_CHECKING:
+    from autoft.tracking.saving import FineTuned
 
 UNCONFIRMED = "no fresh seeds and no test split have confirmed it yet"
 UNTESTED = "no test split has confirmed it yet"
@@ -46,7 +48,7 @@ class Claim:
     """Why the version is not to be used, in a clause."""
     confirmed: bool = False
     """Whether its configuration was chosen on fresh seeds."""
-    before: Callable[[], FineTuned] | None = None
+    before: "Callable[[], FineTuned] | None" = None
     """If the version was trained again on the validation rows too: the model of the training before.
 
     It is compared in the version's place on validation rows."""
@@ -112,6 +114,8 @@ def _decide(claim: Claim, champion: int | None, say: Callable[[str], None]) -> P
         )
     if claim.before is not None and run_of(claim.uri, claim.version.name, champion) == claim.version.run_id:
         return _takes_over(claim, champion, "it is the same trial, trained again on the validation rows too.")
+    from autoft.against_champion import NotComparableError, compare_with_champion  # torch comes with it
+
     try:
         found = compare_with_champion(
             claim.uri,

@@ -10,8 +10,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from autoft.api import document_of, find, full_request, study_tracking_uri
 from autoft.errors import StudyError
+from autoft.named import document_of, find, full_request, study_tracking_uri
 from autoft.spec.describe import domain_text
 from autoft.spec.read import read_spec
 from autoft.spec.space import Choice, Condition, Parameter, Range, SearchSpace, Value

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from autoft.api import find, later, request_of
 from autoft.errors import AutoftError
+from autoft.named import find, later, request_of
 from autoft.report import words
 from autoft.report.printing import add_row, new_table, say
 from autoft.spec.space import Value

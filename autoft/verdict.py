@@ -21,8 +21,9 @@ from autoft.study.layout import sealed_folder
 from autoft.study.records import read_info, read_trials
 from autoft.study.tested import DEFAULT, WINNER, Tested, write_tested
 from autoft.tasks.find import find_task
+from autoft.tracking.loading import load_version, read_training
 from autoft.tracking.registry import Registered
-from autoft.tracking.retrieval import Best, load_version, read_training
+from autoft.tracking.retrieval import Best
 from autoft.winner import OnTest, Searched
 
 _LOG = logging.getLogger(__name__)

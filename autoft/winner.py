@@ -28,7 +28,7 @@ from autoft.kernel.pretrained import resolve
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench, rebuild
 from autoft.promotion import Claim, settle
-from autoft.spec.study import StudySpec, Tracking
+from autoft.spec.study import StudySpec
 from autoft.study.budget import unfinished
 from autoft.study.comparison import (
     compare,
@@ -58,7 +58,8 @@ from autoft.tasks.predictions import predictions
 from autoft.tasks.protocol import Answered
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.recorder import Recorder
-from autoft.tracking.registry import Registered, find_version, register_version
+from autoft.tracking.registration import register_version
+from autoft.tracking.registry import Registered, find_version, where_published
 from autoft.tracking.retrieval import Best
 from autoft.tracking.saving import FineTuned
 
@@ -421,8 +422,3 @@ def kept_answers(path: Path, ask: Callable[[], Answered]) -> Answers:
 
 def _of_split(rows: pa.Table, split: str) -> pa.Table:
     return rows.filter(pc.equal(rows["split"], split))
-
-
-def where_published(study: Study, tracking: Tracking) -> tuple[str | None, str, str]:
-    """The tracking URI, the experiment and the study's id, which identify its runs."""
-    return tracking.uri, tracking.experiment or study.study_name, study_id(study)

@@ -101,7 +101,7 @@ def train_default(search: Search) -> Winner:
 def _run_autoft(search: Search, trials: int, minutes: float | None) -> Winner:
     import autoft
     import autoft.session  # what takes long to import: before the rest of the time is counted
-    from autoft.api import read_study
+    from autoft.named import read_study
 
     overrides = [f"budget.trials={trials}"]
     if minutes is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import autoft
-from autoft.api import read_study
+from autoft.named import read_study
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SETS = {

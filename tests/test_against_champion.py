@@ -14,7 +14,7 @@ from autoft.data.overlap import row_digests
 from autoft.data.prepare import read_rows
 from autoft.tracking import store
 from autoft.tracking.projection import Projection
-from autoft.tracking.registry import register_version
+from autoft.tracking.registration import register_version
 
 from .report.records import info, trial
 from .tasks.toys import OBJECTIVES, toy_rows, tuned

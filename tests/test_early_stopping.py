@@ -3,7 +3,7 @@
 import pytest
 from mlflow import MlflowClient
 
-from autoft import api
+from autoft.named import read_study
 
 from .main_job import run, short_search
 
@@ -24,7 +24,7 @@ def test_its_trials_are_complete_after_the_patience_and_one_is_the_champion(stop
     assert "Study quickstart: 2 trials (2 complete)." in ran.out
     assert "champion   trial" in ran.out
     monkeypatch.chdir(folder)
-    for trial in api.read_study("quickstart").trials:
+    for trial in read_study("quickstart").trials:
         assert (trial.state, trial.best_index, len(trial.measurements)) == ("COMPLETE", 1, 3)
         assert [one.last for one in trial.measurements] == [False, False, True]
 

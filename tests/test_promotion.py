@@ -13,7 +13,8 @@ from autoft.errors import TrackingError
 from autoft.promotion import Claim, promote_by_hand, settle
 from autoft.tracking import aliases, store, tags
 from autoft.tracking.projection import Projection
-from autoft.tracking.registry import Registered, register_version
+from autoft.tracking.registration import register_version
+from autoft.tracking.registry import Registered
 
 from .report.records import info, on_test, trial
 from .tracking.answers import answering

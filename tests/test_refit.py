@@ -18,11 +18,11 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 import autoft
-from autoft.api import full_request
 from autoft.data.files import read_table
 from autoft.data.overlap import row_digests
 from autoft.data.prepare import read_prepared
 from autoft.data.seal import open_test
+from autoft.named import full_request
 from autoft.refit import refit, why_not_used
 from autoft.study.failure_streak import Failure
 from autoft.study.layout import REFIT
@@ -31,8 +31,8 @@ from autoft.study.refitted import forget_refitted
 from autoft.study.storage import find_study, study_id
 from autoft.study.tuner import Tuner
 from autoft.tasks.multi_label.threshold import best_threshold
+from autoft.tracking.loading import read_training
 from autoft.tracking.registry import find_version
-from autoft.tracking.retrieval import read_training
 from autoft.winner import Searched
 
 from .kernel.tiny import save_pretrained

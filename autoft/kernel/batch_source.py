@@ -8,7 +8,8 @@ import torch
 
 from autoft.data.batch import Batch, collate, evaluation_batches
 from autoft.data.encoded import Array, Encoded, taken
-from autoft.kernel.boundary.states import VECTORS, States, lone, narrowed, vectors
+from autoft.kernel.boundary.plan import VECTORS
+from autoft.kernel.boundary.states import States, lone, narrowed, vectors
 from autoft.kernel.device import FORWARD_TOKENS
 
 EVALUATION_VECTORS = 2048

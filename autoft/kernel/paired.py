@@ -7,12 +7,15 @@ accuracy and macro F1, 50 to 200 rows, 80 and 95 % right, half of the answers sh
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from autoft.data.targets import Targets
 from autoft.spec.metrics import Metric
-from autoft.tasks.protocol import Scorable, Task
+
+if TYPE_CHECKING:
+    from autoft.tasks.protocol import Scorable, Task
 
 LEVEL = 0.95
 MIN_ROWS = 50
@@ -47,10 +50,10 @@ class PairedDifference:
 
 
 def paired_difference(
-    task: Task,
+    task: "Task",
     metric: str,
-    one: Scorable,
-    other: Scorable,
+    one: "Scorable",
+    other: "Scorable",
     targets: Targets,
 ) -> PairedDifference:
     """How much better the `one` model is than the `other` by a metric of the task.

@@ -19,8 +19,8 @@ from autoft.kernel import loop
 from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
-from autoft.kernel.boundary.inject import CachedOutput, Cut, injected
-from autoft.kernel.boundary.plan import Boundary, CachePlan
+from autoft.kernel.boundary.inject import CachedOutput, injected
+from autoft.kernel.boundary.plan import Boundary, CachePlan, Cut
 from autoft.kernel.checkpoint import CheckpointWriter, load_checkpoint
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process

@@ -18,8 +18,8 @@ from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.printing import say
 from autoft.study.comparison import default_of, winner_of
+from autoft.study.origin import DEFAULT
 from autoft.study.records import StudyInfo, TrialRecord
-from autoft.study.start import DEFAULT
 
 REFRESHES_PER_SECOND = 2
 STOPS_SHOWN = 3

@@ -1,8 +1,7 @@
-"""The table at the end of a search, and the trials as a DataFrame."""
+"""The table at the end of a search."""
 
 from collections.abc import Sequence
 
-import pandas as pd
 from rich.table import Table
 
 from autoft.report import words
@@ -24,19 +23,3 @@ def best_trials(info: StudyInfo, trials: Sequence[TrialRecord]) -> Table:
         score, time = words.score(trial.score), words.duration(trial.duration_s)
         add_row(table, str(trial.number), score, *params, time)
     return table
-
-
-def frame(trials: Sequence[TrialRecord]) -> pd.DataFrame:
-    """Every trial as a row: number, state, score, duration_s, reason, then a column a searched parameter."""
-    rows = [
-        {
-            "number": trial.number,
-            "state": trial.state,
-            "score": trial.score,
-            "duration_s": trial.duration_s,
-            "reason": trial.reason,
-            **trial.params,
-        }
-        for trial in trials
-    ]
-    return pd.DataFrame(rows)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from autoft.spec.space import Value
-from autoft.study.start import DEFAULT, FIRST, LEARNED, SHALLOW
+from autoft.study.origin import DEFAULT, FIRST, LEARNED, SHALLOW
 
 
 def number(value: float | None) -> str:

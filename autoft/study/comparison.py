@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autoft.study.baselines import TRIVIAL, best_baseline
+from autoft.study.origin import DEFAULT
 from autoft.study.significance import Z, error_beside, error_of_difference, more_than_noise
-from autoft.study.start import DEFAULT
 
 if TYPE_CHECKING:
     from autoft.study.confirmed import Confirmed

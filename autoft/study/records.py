@@ -18,8 +18,8 @@ from autoft.spec.space import Value
 from autoft.study.baselines import Baseline, read_baselines
 from autoft.study.confirmed import Confirmed, read_confirmed
 from autoft.study.layout import CHECKPOINTS
+from autoft.study.origin import ORIGIN_ATTR
 from autoft.study.refitted import Refitted, read_refitted
-from autoft.study.start import ORIGIN_ATTR
 from autoft.study.stop import Stop
 from autoft.study.tested import Tested, read_tested
 

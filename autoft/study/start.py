@@ -14,15 +14,10 @@ from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
 from autoft.spec.tasks import HYPERPARAMETERS
 from autoft.study.lessons import Lesson, best_of
+from autoft.study.origin import DEFAULT, LEARNED, ORIGIN_ATTR, SHALLOW
 
 START_ATTR = "start"
 """The study's attribute: what it begins with, decided when it is created."""
-ORIGIN_ATTR = "origin"
-"""A trial's attribute: where its parameters come from, if not from the sampler."""
-DEFAULT, FIRST, SHALLOW, LEARNED = "default", "first", "shallow", "learned"
-"""Origins: the recommended configuration; what the user queued; the recommended configuration with fewer
-trained blocks; earlier studies."""
-
 DEPTH = "unfreeze_depth"
 _BY_RATIO = frozenset(name for name, each in HYPERPARAMETERS.items() if each.by_ratio)
 Params = dict[str, Value]

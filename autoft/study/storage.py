@@ -26,8 +26,9 @@ from autoft.spec.study import Budget, StudySpec
 from autoft.study.identity import require_same, write_defaults
 from autoft.study.layout import DATABASE, make_folders
 from autoft.study.lessons import Lesson, write_lessons
+from autoft.study.origin import FIRST, ORIGIN_ATTR
 from autoft.study.records import IDENTITY_ATTR
-from autoft.study.start import FIRST, ORIGIN_ATTR, Start, queue_default, write_start
+from autoft.study.start import Start, queue_default, write_start
 
 Study = optuna.Study
 """What `open_study` returns; other layers only pass it on."""

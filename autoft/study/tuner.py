@@ -32,6 +32,7 @@ from autoft.study.curves import Curves
 from autoft.study.disk_quota import Disk
 from autoft.study.failure_streak import Failure, Failures
 from autoft.study.lessons import read_lessons
+from autoft.study.origin import DEFAULT, FIRST, LEARNED, ORIGIN_ATTR, SHALLOW
 from autoft.study.planned import read_plan
 from autoft.study.pruner import make_pruner
 from autoft.study.records import (
@@ -46,7 +47,7 @@ from autoft.study.records import (
 from autoft.study.requests import Requests
 from autoft.study.reserve import reserved_s
 from autoft.study.sampler import propose
-from autoft.study.start import DEFAULT, FIRST, LEARNED, ORIGIN_ATTR, SHALLOW, Params, read_start
+from autoft.study.start import Params, read_start
 from autoft.study.stop import Stop
 from autoft.study.storage import leftovers
 from autoft.study.suggest import fixed_to, queued_params, suggest

@@ -26,7 +26,8 @@ from autoft.data.targets import Targets
 from autoft.data.values import natural_order
 from autoft.errors import DataError
 from autoft.tasks import row_answers
-from autoft.tasks.breakdown import Breakdown, of_classes
+from autoft.tasks.breakdown import Breakdown
+from autoft.tasks.by_label import of_classes
 from autoft.tasks.classification_error import paired_differences, softmax, standard_error
 from autoft.tasks.classification_metrics import METRICS
 from autoft.tasks.linear import UNSEEN, classifiers, probabilities

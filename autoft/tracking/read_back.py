@@ -13,8 +13,8 @@ from autoft.data.rows import SHOWN
 from autoft.errors import TrackingError
 from autoft.tasks.outputs import outputs_of
 from autoft.tracking import store
+from autoft.tracking.loading import load_quietly
 from autoft.tracking.processors import processor_of
-from autoft.tracking.retrieval import load_quietly
 from autoft.tracking.saving import TRAINED_ROWS, FineTuned
 
 SAME = 1e-3

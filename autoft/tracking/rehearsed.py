@@ -12,7 +12,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from autoft.study.disk_quota import bytes_below
 from autoft.tracking import store, tags
-from autoft.tracking.registry import log_model
+from autoft.tracking.registration import log_model
 from autoft.tracking.saving import FineTuned, save_model
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ The space's `first` lists the benchmark's configurations and the budget ends wit
 from pathlib import Path
 from typing import Any
 
-from autoft.api import read_study, search
+from autoft.api import search
+from autoft.named import read_study
 from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, WORKERS, Job
 
 STUDY = "bench"

@@ -14,7 +14,8 @@ from autoft.data.batch import Batch, collate
 from autoft.errors import ModelError
 from autoft.kernel.batch_source import BatchSource
 from autoft.kernel.blocks import Anatomy, find_blocks, trained_parameters
-from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, states_at
+from autoft.kernel.boundary.inject import cut_states, cuts, injected, states_at
+from autoft.kernel.boundary.plan import Cut
 from autoft.kernel.boundary.valid import Sample, difference, padding_matters, refusal
 from autoft.kernel.freeze import evaluation_mode, restore_dropout_places, set_depth
 from autoft.kernel.memory import WorkingSizes

@@ -16,9 +16,10 @@ from transformers import BertForSequenceClassification, BertTokenizer
 from autoft.errors import StudyError, TrackingError
 from autoft.study.comparison import compare
 from autoft.study.records import StudyInfo, TrialRecord
-from autoft.tracking import retrieval, saving, store, tags
+from autoft.tracking import loading, retrieval, saving, store, tags
 from autoft.tracking.projection import Projection
-from autoft.tracking.registry import Registered, find_version, register_version
+from autoft.tracking.registration import register_version
+from autoft.tracking.registry import Registered, find_version
 from autoft.tracking.saving import FineTuned
 
 from ..data.prepared import RULES
@@ -254,7 +255,7 @@ def test_a_version_says_which_rows_it_was_trained_on(
     uri: str, study: str, register: Callable[..., Registered]
 ) -> None:
     version = register(example=("my card", "was stolen"))
-    found = retrieval.read_training(uri, study, version.version)
+    found = loading.read_training(uri, study, version.version)
     assert found is not None
     assert (found.task, found.inputs, found.rows.tolist()) == (
         "text-classification",
@@ -262,7 +263,7 @@ def test_a_version_says_which_rows_it_was_trained_on(
         TRAINED_ROWS.tolist(),
     )
     with pytest.raises(StudyError, match=f"models:/{study}/9 is not in the registry any more"):
-        retrieval.read_training(uri, study, 9)
+        loading.read_training(uri, study, 9)
 
 
 def test_a_store_that_gives_another_model_back_registers_nothing(
@@ -314,22 +315,22 @@ def test_best_model_loads_as_a_pipeline_whatever_its_alias(
     assert retrieval.best(study, uri).model_uri == version.model_uri
     client = store.connect(uri)
     client.delete_registered_model_alias(study, "candidate")
-    classify = retrieval.load_best_model(study, uri)
+    classify = loading.load_best_model(study, uri)
     assert classify.task == "text-classification"
     assert classify("where is the money " * 500)[0]["label"] in ("lost card", "transfer", "other")
     client.delete_model_version(study, "1")
     with pytest.raises(
         StudyError, match=r"was registered as models:/.*/1, but MLflow has it no longer; .*: autoft sync"
     ):
-        retrieval.load_best_model(study, uri)
+        loading.load_best_model(study, uri)
 
 
 def test_a_model_of_a_task_that_is_not_installed_here_loads_as_it_was_saved(
     sqlite: str, study: str, register_at: Callable[[str], Register], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_at(sqlite)()
-    monkeypatch.setattr(retrieval, "TASKS", {})
-    assert retrieval.load_best_model(study, sqlite).task == "text-classification"
+    monkeypatch.setattr(loading, "TASKS", {})
+    assert loading.load_best_model(study, sqlite).task == "text-classification"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from autoft.errors import StudyError
 from autoft.study.records import StudyInfo, TrialRecord
-from autoft.tracking import retrieval, store, tags
+from autoft.tracking import loading, retrieval, store, tags
 from autoft.tracking.projection import Projection
 
 from .conftest import make_trial
@@ -97,7 +97,7 @@ def test_empty_store_says_so(sqlite: str) -> None:
         retrieval.best("x", sqlite)
 
 
-@pytest.mark.parametrize("read", [retrieval.best, retrieval.load_best_model])
+@pytest.mark.parametrize("read", [retrieval.best, loading.load_best_model])
 def test_reading_makes_no_store(
     read: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +121,7 @@ def test_model_that_is_not_registered_yet_is_an_error_with_a_way_out(
 ) -> None:
     publish([make_trial(0)])
     with pytest.raises(StudyError, match=r"\(0\) is not registered yet; run `autoft search` again"):
-        retrieval.load_best_model(study, uri)
+        loading.load_best_model(study, uri)
 
 
 def test_environment_tells_the_address(

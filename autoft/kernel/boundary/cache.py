@@ -13,8 +13,8 @@ from autoft.data.encoded import Encoded
 from autoft.data.files import hasher, locked
 from autoft.kernel.boundary import store
 from autoft.kernel.boundary.fill import fill
-from autoft.kernel.boundary.plan import Boundary, CachePlan
-from autoft.kernel.boundary.states import VECTORS, States, positions
+from autoft.kernel.boundary.plan import VECTORS, Boundary, CachePlan
+from autoft.kernel.boundary.states import States, positions
 from autoft.kernel.device import Precision, free_gpu_memory
 from autoft.kernel.resident import Resident
 
@@ -28,7 +28,7 @@ class BoundaryCache:
     """Gives the states at a boundary, out of the node's files."""
 
     def __init__(self, folder: Path, plan: CachePlan) -> None:
-        self.folder, self.plan = folder, plan
+        self.folder, self.plan, self._dtype = folder, plan, store.DTYPES[plan.dtype]
 
     def states(
         self, resident: Resident, encoded: Encoded, wanted: Boundary, rows_key: str, precision: Precision
@@ -72,7 +72,7 @@ class BoundaryCache:
         return key.hexdigest()
 
     def _read(self, files: "_CacheFiles", boundary: Boundary, encoded: Encoded) -> torch.Tensor | None:
-        return store.read(files.file(boundary), _shape(boundary, encoded), self.plan.torch_dtype)
+        return store.read(files.file(boundary), _shape(boundary, encoded), self._dtype)
 
     def _fill(
         self,
@@ -101,14 +101,14 @@ class BoundaryCache:
                 run(
                     {
                         each.boundary: stack.enter_context(
-                            store.writing(files.file(each), _shape(each, encoded), self.plan.torch_dtype)
+                            store.writing(files.file(each), _shape(each, encoded), self._dtype)
                         )
                         for each in missing
                     }
                 )
         except OSError as error:
             _log.warning("%s: no room for hidden states (%s); they are kept in memory", self.folder, error)
-            memory = torch.empty(_shape(wanted, encoded), dtype=self.plan.torch_dtype)
+            memory = torch.empty(_shape(wanted, encoded), dtype=self._dtype)
             run({wanted.boundary: memory})
             return memory
         for each in missing:

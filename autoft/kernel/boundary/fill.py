@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from autoft.data.batch import collate, evaluation_batches
 from autoft.data.encoded import Encoded
 from autoft.kernel.blocks import Anatomy
+from autoft.kernel.boundary import store
 from autoft.kernel.boundary.inject import cut_states, injected, states_at
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.boundary.states import States, kept, positions
@@ -54,7 +55,7 @@ def fill(
             if cached_output is not None and base is not None:
                 cached_output.states = base[1].of(rows, model.device)
             with autocast(model.device, precision):
-                found = states_at(model, anatomy, through, inputs, plan.torch_dtype)
+                found = states_at(model, anatomy, through, inputs, store.DTYPES[plan.dtype])
             for each in wanted:
                 target = targets[each.boundary]
                 flat = kept(cut_states(found, each.cut), encoded.lengths[rows], each.layout)

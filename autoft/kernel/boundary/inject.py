@@ -17,11 +17,9 @@ import torch
 from torch import nn
 
 from autoft.kernel.blocks import Anatomy
+from autoft.kernel.boundary.plan import Cut
 from autoft.kernel.probe import ReturnSpec, arguments
 from autoft.spec.hyperparameters import Depth
-
-Cut = tuple[int, ...]
-"""The boundaries whose states are stored together: one, or an encoder's end and one in its decoder."""
 
 
 def cuts(anatomy: Anatomy, depth: Depth) -> list[Cut]:

@@ -2,19 +2,21 @@
 
 The last bits of a row's states depend on the batch that they were computed in, so a trial's result depends
 on which boundaries are stored and how they are filled. Nothing that happens later changes this plan: not a
-deleted cache, a full disk, nor a faster machine.
+deleted cache, a full disk, nor a faster machine. It is read with a study's trials, so it needs no torch.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
-import torch
-
-from autoft.kernel.boundary.inject import Cut
-from autoft.kernel.boundary.states import Layout
-from autoft.kernel.device import FORWARD_TOKENS
 from autoft.spec.space import Value
+
+Cut = tuple[int, ...]
+"""The boundaries whose states are stored together: one, or an encoder's end and one in its decoder."""
+Layout = Literal["ragged", "fixed", "first", "last", "mean"]
+"""What is kept of a row: the states of each of its tokens; states of one shape for all rows; or one vector,
+its first or last token's or the mean of all."""
+VECTORS: tuple[Layout, ...] = ("first", "last", "mean")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ class CachePlan:
     """By model, the part of its top block from which on each row's first token is enough (`top_block`)."""
     tables: Mapping[str, str] = field(default_factory=dict)
     """By model, the embeddings of which only those of tokens that occur are trained (`vocabulary`)."""
-    fill_tokens: int = FORWARD_TOKENS["cpu"]
-    """Of a batch that fills, with its padding; the rows' lengths alone decide which rows it holds."""
+    fill_tokens: int = 0
+    """Of a batch that fills, with its padding; the rows' lengths alone decide which rows it holds.
+    0 where nothing is kept."""
     longest: Mapping[str, int] = field(default_factory=dict)
     """By model, tokens of the longest row; empty where all trials have the same `max_length`."""
     encoding: Mapping[str, Value] = field(default_factory=dict)
@@ -102,11 +105,6 @@ class CachePlan:
     def of(self, model: str, max_length: int | None) -> tuple[Boundary, ...]:
         """What is kept of one model and length, from the lowest boundary to the highest."""
         return tuple(each for each in self.boundaries if (each.model, each.max_length) == (model, max_length))
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """`dtype` as torch has it."""
-        return torch.bfloat16 if self.dtype == "bfloat16" else torch.float32
 
     @property
     def bytes(self) -> int:

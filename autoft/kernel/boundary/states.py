@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
 
 from autoft.data.batch import Batch, collate
 from autoft.data.encoded import Array, Encoded, Ragged
-
-Layout = Literal["ragged", "fixed", "first", "last", "mean"]
-"""What is kept of a row: the states of each of its tokens; states of one shape for all rows; or one vector,
-its first or last token's or the mean of all."""
-VECTORS: tuple[Layout, ...] = ("first", "last", "mean")
+from autoft.kernel.boundary.plan import VECTORS, Layout
 
 
 @dataclass(frozen=True, eq=False)

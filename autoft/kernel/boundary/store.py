@@ -19,6 +19,8 @@ from autoft.data.files import replacing
 HEADER_BYTES = 4096
 """JSON, filled up with spaces; a page, so that the numbers behind it are aligned."""
 _CHECKED_BYTES = 1 << 22
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""By what a `CachePlan` calls them."""
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from transformers import PreTrainedModel
 from autoft.data.batch import Batch, collate
 from autoft.data.encoded import Encoded, Ragged
 from autoft.kernel.blocks import Anatomy, trained_parameters
-from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, states_at
-from autoft.kernel.boundary.states import VECTORS, Layout, States, above, kept, positions
+from autoft.kernel.boundary.inject import cut_states, cuts, injected, states_at
+from autoft.kernel.boundary.plan import VECTORS, Cut, Layout
+from autoft.kernel.boundary.states import States, above, kept, positions
 from autoft.kernel.freeze import evaluation_mode, set_depth
 from autoft.spec.hyperparameters import Depth
 from autoft.tasks.outputs import outputs_of

@@ -11,10 +11,10 @@ import torch
 
 from autoft.data.batch import collate
 from autoft.data.encoded import Ragged
-from autoft.kernel.boundary.inject import Cut, cut_states, cuts, injected, run_to, states_at
+from autoft.kernel.boundary.inject import cut_states, cuts, injected, run_to, states_at
 from autoft.kernel.boundary.left_out import LeftOut
-from autoft.kernel.boundary.plan import Boundary
-from autoft.kernel.boundary.states import Layout, States, above, kept, positions
+from autoft.kernel.boundary.plan import Boundary, Cut, Layout
+from autoft.kernel.boundary.states import States, above, kept, positions
 from autoft.kernel.boundary.valid import (
     Sample,
     difference,

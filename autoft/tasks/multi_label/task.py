@@ -20,7 +20,8 @@ from autoft.data.targets import Targets
 from autoft.data.text import tokenizer_fingerprint
 from autoft.errors import DataError
 from autoft.tasks import classification, plain, resampling, row_answers
-from autoft.tasks.breakdown import Breakdown, by_label, calibration
+from autoft.tasks.breakdown import Breakdown
+from autoft.tasks.by_label import by_label, calibration
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.linear import classifiers, on_texts
 from autoft.tasks.multi_label import TASK

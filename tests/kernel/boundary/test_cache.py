@@ -19,6 +19,7 @@ from autoft.kernel.boundary.decide import plan_cache
 from autoft.kernel.boundary.drop import drop_states
 from autoft.kernel.boundary.plan import Boundary, CachePlan
 from autoft.kernel.config import FineTuneConfig
+from autoft.kernel.device import FORWARD_TOKENS
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench
 from autoft.spec.hyperparameters import Depth
@@ -105,7 +106,8 @@ def with_t5(folder: Path) -> StudyInputs:
             Boundary("./t5", 16, 3, "ragged", (16,), 0, readers=(3, 4)),
             Boundary("./t5", 16, 5, "ragged", (32,), 0, encoder=3),
             Boundary("./t5", 16, 6, "last", (1, 16), 0),
-        )
+        ),
+        fill_tokens=FORWARD_TOKENS["cpu"],
     )
     return replace(study_inputs(folder, source), cache_plan=plan)
 
@@ -164,6 +166,7 @@ def test_random_trials_of_three_models_and_two_lengths_give_the_same_bits_in_any
         first_token={model: part for one in plans for model, part in one.first_token.items()},
         tables={model: table for one in plans for model, table in one.tables.items()},
         longest={model: tokens for one in plans for model, tokens in one.longest.items()},
+        fill_tokens=FORWARD_TOKENS["cpu"],
     )
     assert (len(plan.first_token), len(plan.tables)) == (1, 2)  # BERT's; BERT's and GPT-2's
     things = replace(each[0], models=tuple(t.models[0] for t in each), cache_plan=plan)

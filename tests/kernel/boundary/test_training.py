@@ -123,9 +123,9 @@ def out_of_the_store(name: str, depth: int, path: Path) -> Callable[[np.ndarray]
     encoder = cut[0] if len(cut) > 1 else None
     planned = Boundary(name, 16, cut[-1], layout, tuple(flat.shape[1:]), 0, encoder)
     plan = CachePlan((planned,), fill_tokens=FILL_TOKENS)
-    with store.writing(path, flat.shape, plan.torch_dtype) as target:
+    with store.writing(path, flat.shape, store.DTYPES[plan.dtype]) as target:
         fill(model, anatomy, rows, plan, plan.boundaries, {cut[-1]: target}, None, "fp32")
-    stored = store.read(path, flat.shape, plan.torch_dtype)
+    stored = store.read(path, flat.shape, store.DTYPES[plan.dtype])
     offsets = positions(rows.lengths, layout)
     return batch_source(name, States(stored, layout, offsets, model.main_input_name)).batch
 

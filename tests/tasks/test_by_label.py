@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from autoft.tasks.breakdown import Breakdown, by_label, calibration, of_classes
+from autoft.tasks.breakdown import Breakdown
+from autoft.tasks.by_label import by_label, calibration, of_classes
 from autoft.tasks.token_classification.metrics import by_type
 
 TRUE = np.array([0, 0, 0, 1])
@@ -35,7 +36,7 @@ def test_a_model_that_is_as_sure_as_it_is_right_has_no_calibration_error():
 
 
 def test_of_many_labels_there_is_no_matrix(monkeypatch):
-    monkeypatch.setattr("autoft.tasks.breakdown.MOST_LABELS", 1)
+    monkeypatch.setattr("autoft.tasks.by_label.MOST_LABELS", 1)
     assert of_classes(SURE, TRUE, ["a", "b"]).confusion is None
 
 

@@ -1,0 +1,12 @@
+"""Where a trial's parameters come from, if not from the sampler."""
+
+ORIGIN_ATTR = "origin"
+"""The trial's attribute that says so: one of these."""
+DEFAULT = "default"
+"""The recommended configuration."""
+FIRST = "first"
+"""What the user queued."""
+SHALLOW = "shallow"
+"""The recommended configuration with fewer trained blocks."""
+LEARNED = "learned"
+"""Earlier studies."""
