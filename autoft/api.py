@@ -108,7 +108,7 @@ class LoadedStudy:
     trials: "pd.DataFrame"
     """A row for each trial, as in `SearchResult.trials`."""
     winner: "TrialRecord | None"
-    """The trial that wins; None while none is complete."""
+    """The trial that wins, with the score of its model (`as_confirmed`); None while none is complete."""
     confirmation: "Confirmed | None"
     """What fresh seeds have said of the best configurations; None if they were not asked."""
     verdict: "Tested | None"
@@ -117,7 +117,7 @@ class LoadedStudy:
     """The same in its storage, for Optuna's own functions. To be read only."""
 
     def figures(self) -> "dict[str, Figure]":
-        """Optuna's plots by name: `history`, `curves`, `slices`, `parallel`; none before a measurement.
+        """Optuna's plots by name: `history`, `curves`, `slices`; none before a measurement.
 
         >>> load_study("quickstart").figures()["slices"].savefig("slices.png")  # doctest: +SKIP
         """
@@ -127,8 +127,10 @@ class LoadedStudy:
 
     @property
     def provisional(self) -> bool:
-        """Whether neither fresh seeds nor test rows have confirmed the winner."""
-        return self.confirmation is None and self.verdict is None
+        """Whether neither fresh seeds nor test rows have confirmed the winner; also if these object to it."""
+        if self.verdict is not None:
+            return self.verdict.objection is not None
+        return self.confirmation is None
 
 
 def load_study(study: str | Path) -> LoadedStudy:
@@ -141,17 +143,19 @@ def load_study(study: str | Path) -> LoadedStudy:
         StudyError: there is none of this name in `studies/`.
     """
     from autoft.report.frame import frame
-    from autoft.study.comparison import standing, tested_standing, winner_of
+    from autoft.study.comparison import as_confirmed, standing, tested_standing, winner_of
 
     found, folder = find(study)
-    shown = shown_study(found, folder)
+    shown = shown_study(found, folder, study)
     info, trials = shown.info, shown.trials
+    stands = standing(info.confirmed, trials, info.direction)
+    winner = winner_of(trials, info.direction, info.confirmed)
     return LoadedStudy(
         name=info.name,
         info=info,
         trials=frame(trials),
-        winner=winner_of(trials, info.direction, info.confirmed),
-        confirmation=standing(info.confirmed, trials, info.direction),
+        winner=winner and as_confirmed(winner, stands),
+        confirmation=stands,
         verdict=tested_standing(info, trials),
         optuna_study=found,
     )

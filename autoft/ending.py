@@ -11,10 +11,9 @@ from autoft.errors import AutoftError, Interrupted
 from autoft.judge.baselines import FittedBaselines
 from autoft.report import words
 from autoft.report.page.page import write_page
-from autoft.report.show import ShownStudy
+from autoft.report.show import read_shown
 from autoft.signals import alarm, left_s
 from autoft.study.baselines import read_baselines, write_baselines
-from autoft.study.records import read_info, read_trials
 from autoft.study.storage import TROUBLE
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.recorder import Recorder
@@ -112,8 +111,7 @@ def report(searched: Searched, recorder: Recorder, say: Callable[[str], None]) -
     with _or_left_out("report", f"it is left out; autoft report {name} writes it", say):
         with _or_left_out("the winner's answers", "they are left out of the report", say):
             searched.keep_answers()
-        shown = ShownStudy(read_info(study), read_trials(study), folder, searched=False)
-        page = write_page(study, shown)
+        page = write_page(study, read_shown(study, folder, searched.spec, searched=False))
         recorder.reported(page)
         return page
     return None

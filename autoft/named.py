@@ -4,7 +4,6 @@ Whoever only asks MLflow for a study needs no storage, so what opens one is impo
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from autoft.spec import scalars
 from autoft.spec.location import Location, Notes
 from autoft.spec.read import read_document, read_spec
 from autoft.spec.study import StudySpec
-from autoft.study.layout import CONFIRM, REFIT, SPACE, study_folder
+from autoft.study.layout import SPACE, study_folder
 
 if TYPE_CHECKING:
     from autoft.report.show import ShownStudy
@@ -42,19 +41,18 @@ def read_study(study: str | Path) -> "ShownStudy":
     Raises:
         StudyError: there is none of this name in `studies/`.
     """
-    return shown_study(*find(study))
+    return shown_study(*find(study), study)
 
 
-def shown_study(found: "Study", folder: Path) -> "ShownStudy":
+def shown_study(found: "Study", folder: Path, study: str | Path) -> "ShownStudy":
     """The same of a study that is found."""
-    from autoft.report.show import ShownStudy
+    from autoft.report.show import read_shown
     from autoft.study.lock import searched_by
-    from autoft.study.records import read_info, read_trials
     from autoft.study.storage import clear_storage_errors
 
+    request = request_of(study, "search", "confirm", "refit")
     with clear_storage_errors(found.study_name):
-        searched = searched_by(found, folder) is not None
-        return ShownStudy(read_info(found), read_trials(found), folder, searched)
+        return read_shown(found, folder, request, searched=searched_by(found, folder) is not None)
 
 
 def find(study: str | Path) -> "tuple[Study, Path]":
@@ -78,16 +76,10 @@ def find(study: str | Path) -> "tuple[Study, Path]":
 
 def later(found: "Study", folder: Path, study: str | Path) -> "list[Study]":
     """The studies that run after the search's trials, if they have begun: of replicas, of refits."""
-    from autoft.judge.replicas import name_of
-    from autoft.study.refitted import refit_name
-    from autoft.study.storage import MissingStudyError, find_study
+    from autoft.report.show import studies_after
 
     asked = request_of(study, "search")
-    storage, there = asked.search.storage if asked else None, []
-    for name, where in ((name_of, CONFIRM), (refit_name, REFIT)):
-        with suppress(MissingStudyError):
-            there.append(find_study(name(found.study_name), folder / where, storage))
-    return there
+    return studies_after(found, folder, asked.search.storage if asked else None)
 
 
 _ALWAYS = ("study", "task", "data", "objective", "budget")

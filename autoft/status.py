@@ -14,7 +14,7 @@ from autoft.named import find, later, request_of
 from autoft.report import words
 from autoft.report.printing import add_row, new_table, say
 from autoft.spec.space import Value
-from autoft.study.comparison import winner_of
+from autoft.study.comparison import as_confirmed, standing, winner_of
 from autoft.study.layout import study_names
 from autoft.study.lock import searched_by
 from autoft.study.outstanding import outstanding
@@ -106,6 +106,7 @@ def status_of(study: str | Path) -> Status:
     ended = [trial for trial in trials if trial.state in _STATES]
     unfinished = "running" if owner else "interrupted"
     winner = winner_of(trials, info.direction, info.confirmed)
+    stands = standing(info.confirmed, trials, info.direction)
     over = request is None or (
         len(ended) >= request.budget.trials and outstanding(request, info, trials) is None
     )
@@ -117,7 +118,7 @@ def status_of(study: str | Path) -> Status:
         budget=budget,
         afterwards=sum(trial.state in _STATES for trial in after),
         metric=info.objective,
-        best=winner.score if winner else None,
+        best=as_confirmed(winner, stands).score if winner else None,
         best_trial=winner.number if winner else None,
         best_params=winner.params if winner else {},
         began=min((_iso(trial.started) for trial in trials if trial.started), default=None),

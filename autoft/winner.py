@@ -37,10 +37,12 @@ from autoft.study.comparison import (
     standing,
     tested_standing,
     winner_of,
+    winning_training,
 )
 from autoft.study.layout import CONFIRM, REFIT
 from autoft.study.outstanding import is_confirmed, outstanding
 from autoft.study.planned import planned_request, read_plan
+from autoft.study.promoted import Promoted, write_promoted
 from autoft.study.records import (
     TrialRecord,
     read_cache_plan,
@@ -123,7 +125,7 @@ class Searched:
             study=self.spec.study,
             params=dict(trial.params),
             metric=self.spec.objective,
-            value=trial.score,
+            value=stands.score if stands else trial.score,
             trial=trial.number,
             run_id="",
             model_uri=None,
@@ -132,6 +134,12 @@ class Searched:
             refit=asdict(refitted) if refitted else None,
             test=stands_on_test.tested.to_dict() if (stands_on_test := self.on_test) else None,
         )
+
+    @property
+    def _training(self) -> tuple[int, int | None, bool]:
+        found = winning_training(read_info(self.study), read_trials(self.study))
+        assert found is not None  # a winner was registered
+        return found
 
     @property
     def is_confirmed(self) -> bool:
@@ -172,6 +180,8 @@ class Searched:
             version = self.version_of_winner(best, say)
             on_test = self.on_test if test is None else test(version)
             promotion = settle(self._claim(version, best, say, on_test), say)
+            said = promotion.said_of(version.model_uri)
+            write_promoted(self.study, Promoted(*self._training, version.model_uri, said))
         except TrackingError as error:
             if tries > 1:
                 _LOG.warning("the winner's model: %s", error)

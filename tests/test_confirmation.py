@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import time
 
@@ -114,6 +115,13 @@ def test_the_verdict_is_of_the_replicas_scores_and_the_median_one_is_registered(
 def test_best_and_show_tell_what_was_found(folder):
     found, shown = read_info(_search(folder)).confirmed, json.loads(run(folder, "best", "tiny", "--json").out)
     assert (shown["trial"], shown["model_uri"]) == (found.chosen, "models:/tiny/1")
+    # Everywhere the score of the registered replica, not that of the trial in the search.
+    study = autoft.load_study("tiny")
+    assert shown["value"] == study.winner.score == pytest.approx(found.score)
+    assert f"macro_f1 {found.score:.4f}, trial {found.chosen}" in run(folder, "status", "tiny").out
+    page = " ".join((folder / "studies/tiny/report.html").read_text().split())
+    assert "models:/tiny/1 became the champion" in page
+    assert re.search(r"<dt>Confirmation</dt> ?<dd>\d+ s more; all its trainings together \d+ s</dd>", page)
     assert shown["confirmation"]["said"] == found.said
     assert [each["trial"] for each in shown["confirmation"]["compared"]] == [e.trial for e in found.compared]
     assert shown["confirmation"]["replica"] == found.replica

@@ -157,7 +157,7 @@ def test_the_study_is_loaded_with_trials_winner_baselines_and_verdict(folder):
     }
     assert [each.name for each in study.info.baselines] == ["trivial", "classical", "frozen"]
     assert study.confirmation is None
-    assert list(study.figures()) == ["history", "curves", "slices", "parallel"]
+    assert list(study.figures()) == ["history", "curves", "slices"]
 
 
 def test_the_study_s_own_run_has_the_best_score_after_each_trial(folder):

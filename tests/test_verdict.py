@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+import autoft
 from autoft.study.records import read_info
 from autoft.study.storage import find_study
 
@@ -36,7 +37,7 @@ def searched(tmp_path_factory):
     return folder, run(folder, "search", "space.yaml")
 
 
-def test_shuffled_labels_are_said_to_have_taught_nothing(searched):
+def test_shuffled_labels_are_said_to_have_taught_nothing(searched, monkeypatch):
     folder, ran = searched
     assert (ran.code, ran.err) == (0, "")
     tested = read_info(find_study("noise", folder / "studies/noise")).tested
@@ -45,6 +46,8 @@ def test_shuffled_labels_are_said_to_have_taught_nothing(searched):
     said = " ".join(ran.out.split())
     assert f"models:/noise/1 stays candidate: {tested.objection}." in said
     assert "To use it all the same: autoft promote noise" in said
+    monkeypatch.chdir(folder)
+    assert autoft.load_study("noise").provisional  # the test rows were opened, and object
     assert set(MlflowClient(f"sqlite:///{folder}/mlflow.db").get_registered_model("noise").aliases) == {
         "candidate"
     }

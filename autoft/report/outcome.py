@@ -69,8 +69,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     """
     info, name = outcome.info, outcome.info.name
     winner = outcome.winner
-    comparison = compare(winner, outcome.trials)
     stands = standing(info.confirmed, outcome.trials, info.direction)
+    comparison = compare(winner, outcome.trials, stands)
     say(console, f"{_progress(outcome)}\n", wrap=True)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)

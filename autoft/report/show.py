@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from autoft.errors import StudyError
+from autoft.judge.replicas import name_of
 from autoft.kernel.measurement import Measurement
 from autoft.report import words
 from autoft.report.compared import print_refitted, print_scores, print_verdict
 from autoft.report.printing import add_row, new_table, say
+from autoft.spec.study import StudySpec
 from autoft.study.comparison import (
     as_confirmed,
     compare,
@@ -22,7 +25,11 @@ from autoft.study.comparison import (
     tested_standing,
     winner_of,
 )
-from autoft.study.records import StudyInfo, TrialRecord
+from autoft.study.layout import CONFIRM, REFIT
+from autoft.study.outstanding import left
+from autoft.study.records import StudyInfo, TrialRecord, read_info, read_trials
+from autoft.study.refitted import refit_name
+from autoft.study.storage import MissingStudyError, Study, find_study
 
 LOG_LINES = 40
 
@@ -37,11 +44,47 @@ class ShownStudy:
     """`studies/<study>`, where logs and checkpoints lie."""
     searched: bool = True
     """Whether a process is searching it now."""
+    left: str | None = None
+    """What has not ended of what was asked for (`study.outstanding.left`); None if all has, or the request
+    is not known."""
+    after: Sequence[Study] = ()
+    """The studies of replicas and of refits that have begun."""
 
     def state(self, trial: TrialRecord) -> str:
         """The trial's state in a word; a RUNNING trial that no process runs was interrupted."""
         interrupted = trial.state == "RUNNING" and not self.searched
         return "interrupted" if interrupted else trial.state.lower()
+
+
+def read_shown(study: Study, folder: Path, spec: StudySpec | None, *, searched: bool) -> ShownStudy:
+    """A study and what comes after its trials.
+
+    Args:
+        study: the search's, in its storage.
+        folder: `studies/<study>`.
+        spec: the request, of which budget, storage, confirm and refit count; None if it is not kept.
+        searched: whether a process is searching it now.
+    """
+    info, trials = read_info(study), read_trials(study)
+    after = studies_after(study, folder, spec.search.storage if spec else None)
+    return ShownStudy(
+        info, trials, folder, searched, left(study, spec, info, trials) if spec else None, after
+    )
+
+
+def studies_after(study: Study, folder: Path, storage: str | None) -> list[Study]:
+    """The studies that run after the search's trials, if they have begun: of replicas, of refits.
+
+    Args:
+        study: the search's.
+        folder: the search's.
+        storage: `search.storage` of the request.
+    """
+    there = []
+    for name, where in ((name_of, CONFIRM), (refit_name, REFIT)):
+        with suppress(MissingStudyError):
+            there.append(find_study(name(study.study_name), folder / where, storage))
+    return there
 
 
 def show_study(study: ShownStudy, console: Console) -> None:
@@ -63,9 +106,9 @@ def show_study(study: ShownStudy, console: Console) -> None:
     info = study.info
     winner = winner_of(study.trials, info.direction, info.confirmed)
     if winner is not None:
-        comparison = compare(winner, study.trials)
         console.print()
         stands = standing(info.confirmed, study.trials, info.direction)
+        comparison = compare(winner, study.trials, stands)
         print_scores(info, as_confirmed(winner, stands), comparison, console)
         print_verdict(info, winner, comparison, stands, tested_standing(info, study.trials), console)
         print_refitted(refit_standing(info, study.trials), console)

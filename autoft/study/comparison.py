@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from autoft.study.baselines import TRIVIAL, best_baseline
@@ -75,13 +76,23 @@ def refit_standing(info: "StudyInfo", trials: Sequence["TrialRecord"]) -> "Refit
 
 def tested_standing(info: "StudyInfo", trials: Sequence["TrialRecord"]) -> "Tested | None":
     """What the test rows have said of the winner; None if they were not opened for this one."""
-    winner, tested = winner_of(trials, info.direction, info.confirmed), info.tested
-    if winner is None or tested is None or tested.digest != info.data.get("digest"):
+    tested = info.tested
+    if tested is None or tested.digest != info.data.get("digest"):
+        return None
+    asked = tested.trial, tested.seed, tested.refit
+    return tested if asked == winning_training(info, trials) else None
+
+
+def winning_training(
+    info: "StudyInfo", trials: Sequence["TrialRecord"]
+) -> tuple[int, int | None, bool] | None:
+    """Which training's model wins: the trial's number, the seed, and whether on the validation rows too."""
+    winner = winner_of(trials, info.direction, info.confirmed)
+    if winner is None:
         return None
     confirmed, refitted = standing(info.confirmed, trials, info.direction), refit_standing(info, trials)
-    seed = confirmed.seed if confirmed else winner.seed
     refit = refitted is not None and refitted.failed is None
-    return tested if (tested.trial, tested.seed, tested.refit) == (winner.number, seed, refit) else None
+    return winner.number, confirmed.seed if confirmed else winner.seed, refit
 
 
 def ranked(trials: Iterable["TrialRecord"], direction: str) -> list["TrialRecord"]:
@@ -143,10 +154,20 @@ class Comparison:
         )
 
 
-def compare(winner: "TrialRecord | None", trials: Sequence["TrialRecord"]) -> Comparison | None:
-    """Compares the winner with the default among `trials`; None without a winner or a complete default."""
+def compare(
+    winner: "TrialRecord | None", trials: Sequence["TrialRecord"], stands: "Confirmed | None" = None
+) -> Comparison | None:
+    """Compares the winner with the default among `trials`; None without a winner or a complete default.
+
+    Where a confirmation stands, each has the score of its median replica.
+    """
     default = default_of(trials)
-    return None if winner is None or default is None else Comparison(winner, default)
+    if winner is None or default is None:
+        return None
+    of_default = next((each for each in stands.compared if each.is_default), None) if stands else None
+    if of_default is not None:
+        default = replace(default, score=median_low(of_default.scores))
+    return Comparison(as_confirmed(winner, stands), default)
 
 
 def nothing_learned(winner: "TrialRecord | None", info: "StudyInfo") -> str | None:

@@ -13,16 +13,17 @@ from autoft.study.likely_ends import likely_ends, measured_trials
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WIDTH, HEIGHT = 8.0, 5.0
+"""Of a figure of two plots or fewer, in inches; each further plot is half as wide."""
+
 
 def figures(study: optuna.Study, objective: str) -> "dict[str, Figure]":
     """By name; none before a trial is measured.
 
     - `history`: the score of every complete trial, and the best so far;
-    - `curves`: each trial's score over its measurements;
-    - `slices`: the score over each searched parameter;
-    - `parallel`: all parameters of a trial side by side.
-
-    In the last two a stopped trial counts with the score that it would likely have had, as on the page.
+    - `curves`: each trial's score over its measurements, Optuna's intermediate values;
+    - `slices`: the score over each searched parameter; a stopped trial counts with the score that it would
+      likely have had, as on the page.
 
     Args:
         study: in its storage.
@@ -39,7 +40,6 @@ def figures(study: optuna.Study, objective: str) -> "dict[str, Figure]":
         for each in trials
         if each.number in ends and each.params
     )
-    likely = f"likely final {objective}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         drawn: dict[str, Any] = {
@@ -47,10 +47,11 @@ def figures(study: optuna.Study, objective: str) -> "dict[str, Figure]":
             "curves": plots.plot_intermediate_values(study),
         }
         if at_full_budget.trials:
-            drawn["slices"] = plots.plot_slice(at_full_budget, target_name=likely)
-            drawn["parallel"] = plots.plot_parallel_coordinate(at_full_budget, target_name=likely)
+            drawn["slices"] = plots.plot_slice(at_full_budget, target_name=f"likely final {objective}")
     found = {name: _figure_of(axes) for name, axes in drawn.items()}
     for figure in found.values():
+        figure.set_size_inches(max(WIDTH, WIDTH / 2 * len(figure.axes)), HEIGHT)
+        figure.set_layout_engine("constrained")  # or long names would be cut off
         plt.close(figure)  # or a notebook would show it twice
     return found
 

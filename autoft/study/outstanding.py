@@ -1,10 +1,13 @@
-"""What a request asks for beyond its trials, and whether it is there."""
+"""What a request asks for, its trials and what comes after them, and what of it is not there yet."""
 
 from collections.abc import Sequence
 from dataclasses import astuple
 
+import optuna
+
 from autoft.spec.study import StudySpec
-from autoft.study.comparison import refit_standing, standing, winner_of
+from autoft.study.budget import unfinished
+from autoft.study.comparison import refit_standing, standing, tested_standing, winner_of
 from autoft.study.records import StudyInfo, TrialRecord
 
 
@@ -27,3 +30,14 @@ def outstanding(spec: StudySpec, info: StudyInfo, trials: Sequence[TrialRecord])
     if spec.refit and refit_standing(info, trials) is None:
         return "its winner has not been trained again"
     return None
+
+
+def left(study: optuna.Study, spec: StudySpec, info: StudyInfo, trials: Sequence[TrialRecord]) -> str | None:
+    """All that has not ended, the verdict on the test rows included, in clauses; None if nothing is left."""
+    so_far = unfinished(study, spec.budget)
+    parts = [f"{so_far} have ended"] if so_far else []
+    if after := outstanding(spec, info, trials):
+        parts.append(after)
+    if info.data.get("rows", {}).get("test") and tested_standing(info, trials) is None:
+        parts.append("the test rows have not been asked")
+    return "; ".join(parts) or None

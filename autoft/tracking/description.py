@@ -4,7 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autoft.study.comparison import beside_baselines, compare, refit_standing, standing, tested_standing
+from autoft.study.comparison import (
+    as_confirmed,
+    beside_baselines,
+    compare,
+    refit_standing,
+    standing,
+    tested_standing,
+)
 from autoft.tracking import tags
 
 if TYPE_CHECKING:
@@ -34,9 +41,11 @@ def describe(
             f"The best configurations of the study {info.confirms} and its default, trained again on fresh "
             f"seeds. Which one was chosen stands in that study's run.\n\n{_counts(trials)}"
         )
+    stands = standing(info.confirmed, trials, info.direction)
+    best = best and as_confirmed(best, stands)
     paragraphs = [_answer(info, best, experiment_id, run_id)]
-    comparison = compare(best, trials)
-    if stands := standing(info.confirmed, trials, info.direction):
+    comparison = compare(best, trials, stands)
+    if stands:
         paragraphs.append(f"Confirmed on fresh seeds. {stands.said}")
     elif comparison is not None:
         paragraphs.append(comparison.verdict or comparison.fact)

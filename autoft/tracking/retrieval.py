@@ -26,7 +26,8 @@ class Best:
     metric: str
     """The objective's name."""
     value: float
-    """The objective at the trial's best measurement, on the validation split."""
+    """The objective of its model on the validation split: at the trial's best measurement, or of the replica
+    that a confirmation has chosen."""
     trial: int
     run_id: str
     """The id of the trial's run in MLflow."""
@@ -77,7 +78,7 @@ def best(study: str, tracking_uri: str | None = None) -> Best:
         study=study,
         params=params,
         metric=parent.data.tags[tags.OBJECTIVE],
-        value=run.data.metrics[tags.OBJECTIVE_METRIC],
+        value=confirmation["score"] if confirmation else run.data.metrics[tags.OBJECTIVE_METRIC],
         trial=int(run.data.tags[tags.TRIAL]),
         run_id=run.info.run_id,
         model_uri=registered,

@@ -37,7 +37,7 @@ def points(figure):
 
 def test_the_history_has_complete_trials_and_the_slices_have_all(study):
     found = figures(study, "accuracy")
-    assert list(found) == ["history", "curves", "slices", "parallel"]
+    assert list(found) == ["history", "curves", "slices"]
     assert points(found["history"]) == 2
     assert points(found["slices"]) == 3
     assert len(found["curves"].axes[0].lines) == 3

@@ -9,10 +9,13 @@ from autoft.report.page.axis import Axis
 from autoft.report.page.blocks import Bar, Bars, Plot
 from autoft.report.page.history import history_plot
 from autoft.report.page.reported import Reported
+from autoft.study.baselines import best_baseline
 from autoft.study.comparison import beside_baselines, nothing_learned, refit_standing
-from autoft.study.cost import cost_of, spared_by_storing_s
-from autoft.study.records import TrialRecord, read_cache_plan
-from autoft.study.significance import Z
+from autoft.study.cost import Cost, cost_of, spared_by_storing_s
+from autoft.study.layout import CONFIRM, REFIT
+from autoft.study.origin import DEFAULT as START_DEFAULT
+from autoft.study.records import TrialRecord, read_cache_plan, read_trials
+from autoft.study.significance import Z, more_than_noise
 from autoft.study.tested import DEFAULT, WINNER, Tested
 
 
@@ -43,22 +46,71 @@ def first_screen(reported: Reported) -> FirstScreen:
 
 
 def _answer(reported: Reported) -> str:
-    winner, info = reported.scored_winner, reported.info
+    """Who wins, with what score, and whether that is more than what one has without a search."""
+    winner, info, tested = reported.scored_winner, reported.info, reported.tested
     if winner is None:
         failed = reported.trials and all(trial.state == "FAIL" for trial in reported.trials)
         return "No trial succeeded, so there is no winner." if failed else "No trial is complete yet."
-    if reported.tested is not None and reported.tested.objection is not None:
-        return f"Trial {winner.number} leads, but {reported.tested.objection}."
-    if reported.tested is None and (nothing := nothing_learned(winner, info)):
-        return f"Trial {winner.number} leads, but {nothing}."
-    if reported.tested is not None:
-        return (
-            f"Trial {winner.number} wins with {info.objective} {words.score(reported.tested.score)} on the "
-            f"sealed test, {words.score(winner.score)} on validation rows."
+    objection = tested.objection if tested is not None else nothing_learned(winner, info)
+    if objection is not None:
+        return f"Trial {winner.number} leads, but {objection}."
+    verb = "leads" if reported.shown.searched or reported.shown.left else "wins"
+    name = f"Trial {winner.number} {verb} with {info.objective}"
+    if tested is not None:
+        found, parts = (
+            f"{name} {words.score(tested.score)} on the sealed test",
+            _on_test_rows(reported, tested),
         )
-    verb = "leads" if reported.shown.searched else "wins"
-    confirmed = ", confirmed on fresh seeds" if reported.confirmed is not None else ""
-    return f"Trial {winner.number} {verb} with {info.objective} {words.score(winner.score)}{confirmed}."
+    else:
+        found, parts = f"{name} {words.score(winner.score)} on validation rows", _on_validation_rows(reported)
+    return f"{found}: {', '.join(parts)}." if parts else f"{found}."
+
+
+def _on_test_rows(reported: Reported, tested: Tested) -> list[str]:
+    """How the winner stands beside the default and the best baseline, by their intervals."""
+    info = reported.info
+    sign = 1 if info.direction == "maximize" else -1
+    rival = best_baseline(info.baselines, info.objective, info.direction)
+    names = {DEFAULT: "the default"} | ({rival.name: f"the {rival.name} baseline"} if rival else {})
+    is_default = reported.comparison is not None and reported.comparison.is_default
+    said = ["it is the default configuration"] if is_default else []
+    for name, called in names.items():
+        beside = tested.contender(name)
+        if beside is not None and beside.low is not None and beside.high is not None:
+            low, high = sorted((sign * beside.low, sign * beside.high))
+            than = (
+                "better than"
+                if low > 0
+                else "worse than"
+                if high < 0
+                else "no better by more than chance than"
+            )
+            said.append(f"{than} {called}")
+    return said
+
+
+_CONFIRMED = {
+    "beats": "better than all others on fresh seeds",
+    "tie": "tied with another on fresh seeds",
+    "default": "no better than the default on fresh seeds",
+    "alone": "the only one with enough fresh seeds",
+}
+
+
+def _on_validation_rows(reported: Reported) -> list[str]:
+    """How it stands beside the default, in no clause or one."""
+    comparison = reported.comparison
+    if reported.confirmed is not None:
+        return [_CONFIRMED[reported.confirmed.kind]]
+    if comparison is None:
+        waits = any(each.origin == START_DEFAULT for each in reported.trials)
+        return ["the default has not ended"] if waits else []
+    if comparison.is_default:
+        return ["it is the default configuration"]
+    better = more_than_noise(comparison.winner, comparison.default)
+    if better is None:
+        return [f"the default has {words.score(comparison.default.score)}"]
+    return [f"{'' if better else 'no '}better than the default by more than noise"]
 
 
 def _sentences(reported: Reported) -> list[str]:
@@ -77,8 +129,12 @@ def _sentences(reported: Reported) -> list[str]:
         said.append(verdict)
     if refitted := refit_standing(info, reported.trials):
         said.append(refitted.said)
+    if reported.promoted is not None:
+        said.append(f"At the end of the search: {reported.promoted.said}")
     if reported.shown.searched:
         said.append("The search is running; this page is of the moment below.")
+    elif left := reported.shown.left:
+        said.append(f"The search is not over: {left}. The same command goes on.")
     return said
 
 
@@ -128,31 +184,44 @@ def _on_test(tested: Tested) -> list[Score]:
 def _on_validation(reported: Reported) -> list[Score]:
     info, comparison = reported.info, reported.comparison
     assert reported.scored_winner is not None
+    replica = ", median replica" if reported.confirmed is not None else ""
     if comparison is not None and comparison.is_default:
-        rows = [_of_trial("winner, the default", reported.scored_winner)]
+        rows = [_of_trial("winner, the default", reported.scored_winner, replica)]
     else:
-        rows = [_of_trial("winner", reported.scored_winner)]
-        rows += [_of_trial("default", comparison.default)] if comparison is not None else []
+        rows = [_of_trial("winner", reported.scored_winner, replica)]
+        rows += [_of_trial("default", comparison.default, replica)] if comparison is not None else []
     scored = [each for each in info.baselines if each.failed is None]
     return rows + [(f"{each.name} baseline", each.metrics[info.objective], each.error) for each in scored]
 
 
-def _of_trial(name: str, trial: TrialRecord) -> Score:
+def _of_trial(name: str, trial: TrialRecord, replica: str) -> Score:
+    """The error is that of the training in the search: of its replicas it is none."""
     error = next((each.error for each in trial.measurements if each.index == trial.best_index), None)
-    return f"{name}, trial {trial.number}", trial.score or 0.0, error
+    return f"{name}, trial {trial.number}{replica}", trial.score or 0.0, None if replica else error
+
+
+_AFTER = {CONFIRM: "Confirmation", REFIT: "Training on all rows"}
+
+
+def _took(cost: Cost) -> str:
+    return (
+        f"{words.duration(cost.elapsed_s)} more; all its trainings together {words.duration(cost.trials_s)}"
+    )
 
 
 def _cost(reported: Reported) -> list[tuple[str, str]]:
     cost, trials = cost_of(reported.study, reported.trials), reported.trials
+    after = [(each, cost_of(each, read_trials(each))) for each in reported.shown.after]
+    gpu_s = sum(each.gpu_s for each in (cost, *(of for _, of in after)))
     counted = words.states(trial.state for trial in trials)
     told = [
         ("Trials", f"{len(trials)}" + (f": {counted}" if counted else "")),
         ("Time", f"{words.duration(cost.elapsed_s)}; all trials together {words.duration(cost.trials_s)}"),
-        ("GPU hours", f"{cost.gpu_s / 3600:.2f}" if cost.gpu_s else "none, on CPUs"),
+        *((_AFTER[each.study_name.rpartition("/")[2]], _took(of)) for each, of in after),
+        ("GPU hours", f"{gpu_s / 3600:.2f} in all" if gpu_s else "none, on CPUs"),
     ]
-    if reported.confirmed is not None:
-        again_s = sum(each.training_s * len(each.scores) for each in reported.confirmed.compared)
-        told.append(("Confirmation", f"{words.duration(again_s)} of training on fresh seeds"))
+    if reported.info.baselines:
+        told.append(("Baselines", words.duration(sum(each.seconds for each in reported.info.baselines))))
     if cost.spared_s:
         told.append(("Spared by stopping", f"about {words.duration(cost.spared_s)} of training"))
     plan = read_cache_plan(reported.study)

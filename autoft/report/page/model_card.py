@@ -55,7 +55,12 @@ def _evaluation(reported: Reported) -> str:
     scores = "\n".join(
         f"- {name}: {words.score(value)}" for name, value in best.metrics.items() if name != "train_loss"
     )
-    said = [reported.confirmed.said] if reported.confirmed is not None else []
+    said = []
+    if reported.confirmed is not None:
+        said.append(
+            f"{reported.confirmed.said} The model is the replica with the median score, "
+            f"{words.score(reported.confirmed.score)}."
+        )
     said += [reported.comparison.said] if reported.comparison is not None and not said else []
     if reported.tested is not None:
         said.append(reported.tested.said)

@@ -13,8 +13,10 @@ from autoft.study.comparison import (
     standing,
     tested_standing,
     winner_of,
+    winning_training,
 )
 from autoft.study.confirmed import Confirmed
+from autoft.study.promoted import Promoted, read_promoted
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.storage import Study
 from autoft.study.tested import Tested
@@ -50,7 +52,7 @@ class Reported:
     @cached_property
     def comparison(self) -> Comparison | None:
         """Of the winner with the default."""
-        return compare(self.winner, self.trials)
+        return compare(self.winner, self.trials, self.confirmed)
 
     @cached_property
     def confirmed(self) -> Confirmed | None:
@@ -66,6 +68,15 @@ class Reported:
     def tested(self) -> Tested | None:
         """What the test rows have said of the winner."""
         return tested_standing(self.info, self.trials)
+
+    @cached_property
+    def promoted(self) -> Promoted | None:
+        """What the winner's model became in the registry."""
+        found = read_promoted(self.study)
+        if found is None:
+            return None
+        of = found.trial, found.seed, found.refit
+        return found if of == winning_training(self.info, self.trials) else None
 
     def kind(self, trial: TrialRecord) -> str:
         """How a trial is drawn (`blocks.Mark.kind`)."""

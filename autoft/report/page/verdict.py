@@ -1,5 +1,6 @@
 """What the sealed test rows have said of the winner."""
 
+from autoft.judge.on_test import times
 from autoft.report import words
 from autoft.report.page.blocks import Part, Section, Table
 from autoft.report.page.breakdown import breakdown_parts
@@ -17,8 +18,8 @@ def verdict(reported: Reported) -> Section | None:
     headings = ("", tested.metric, "standard error", "interval")
     parts: list[Part] = [tested.said, Table(caption, headings, rows, (1, 2))]
     parts += breakdown_parts(tested.breakdown, reported.info.task)
-    opened = words.count(tested.opened, "time")
-    return Section("Verdict on the sealed test", f"test rows opened {opened} so far", parts)
+    opened = f"for the {times(tested.opened)} time these test rows were opened"
+    return Section("Verdict on the sealed test", opened, parts)
 
 
 def _row(each: Contender, tested: Tested) -> tuple[str, ...]:

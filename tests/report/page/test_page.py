@@ -14,6 +14,7 @@ from autoft.report.page.reported import Reported
 from autoft.report.page.validation import validation_of
 from autoft.study import tested
 from autoft.study.confirmed import Compared, Confirmed, Lead
+from autoft.study.promoted import Promoted, write_promoted
 from autoft.study.records import read_trials
 from autoft.tasks.breakdown import Breakdown, Calibration
 
@@ -35,7 +36,7 @@ TITLES = [
 def test_the_answer_is_that_of_the_storage(reported, study):
     best = max((each for each in read_trials(study) if each.state == "COMPLETE"), key=lambda each: each.score)
     first = first_screen(reported)
-    assert first.answer == f"Trial {best.number} wins with macro_f1 {best.score:.4f}."
+    assert first.answer == f"Trial {best.number} wins with macro_f1 {best.score:.4f} on validation rows."
     assert first.configuration == words.parameters(best.params)
     scores = {bar.name: (bar.value, bar.note) for bar in first.scores.bars}
     # 1.64 standard errors: of 0.02 for trials and the baseline.
@@ -158,12 +159,13 @@ def test_a_verdict_on_test_rows_comes_first_and_its_scores_are_shown(study, fold
         ("winner", "0.8000", "± 0.0328"),
         ("trivial baseline", "0.3000", "± 0.0164"),
     ]
-    validation = f"{best.score:.4f} on validation rows"
-    assert first.answer == f"Trial {best.number} wins with macro_f1 0.8000 on the sealed test, {validation}."
+    assert first.answer == (
+        f"Trial {best.number} wins with macro_f1 0.8000 on the sealed test: better than the trivial baseline."
+    )
     section = sections(reported, None)[0]
     assert (section.title, section.summary) == (
         "Verdict on the sealed test",
-        "test rows opened 2 times so far",
+        "for the second time these test rows were opened",
     )
     assert section.parts[1].rows[1] == ("trivial", "0.3000", "0.0100", "+0.4500 to +0.5500")
     by_label, matrix, pairs, said, reliability = section.parts[2:]
@@ -219,12 +221,34 @@ def test_a_confirmation_is_shown_with_its_interval(study, folder):
     reported = Reported(study, replace(shown, info=replace(shown.info, confirmed=confirmed)))
     first = first_screen(reported)
     # The registered replica's 0.85, which is not the score that the trial had in the search.
-    assert first.answer == f"Trial {second} wins with macro_f1 0.8500, confirmed on fresh seeds."
+    assert first.answer == (
+        f"Trial {second} wins with macro_f1 0.8500 on validation rows: better than all others on fresh seeds."
+    )
     assert first.scores.bars[0].value == "0.8500" != f"{ordered[1].score:.4f}"
     card = next(each for each in sections(reported, None) if each.title == "Model card").parts[0].text
     assert "Of this trial in the search, on the validation rows" in card
     assert f"Trial {second} beats trial {best}." in first.sentences[0]
-    assert dict(first.cost)["Confirmation"].startswith(words.duration(180.0))  # 2 x 60 s and 2 x 30 s
+    # Of its replica, without the error of the training in the search.
+    assert (first.scores.bars[0].name, first.scores.bars[0].note) == (
+        f"winner, trial {second}, median replica",
+        "",
+    )
     section = sections(reported, None)[0]
     assert section.title == "Confirmation"
     assert "+0.0500, 95.0 % interval +0.0100 to +0.0900" in section.parts[-1]
+
+
+def test_a_search_that_is_not_over_has_a_leader_and_says_what_is_left(study, folder):
+    left = "2 of 40 trials have ended; its confirmation has not ended"
+    first = first_screen(Reported(study, replace(shown_of(study, folder), left=left)))
+    assert " leads with " in first.answer
+    assert first.sentences[-1] == f"The search is not over: {left}. The same command goes on."
+
+
+def test_what_the_model_became_is_said_while_the_same_training_wins(study, folder, reported):
+    winner = reported.winner
+    said = "models:/mail/1 became the champion, because there was none."
+    write_promoted(study, Promoted(winner.number, winner.seed, False, "models:/mail/1", said))
+    assert first_screen(reported).sentences[-1] == f"At the end of the search: {said}"
+    write_promoted(study, Promoted(winner.number, winner.seed, True, "models:/mail/1", said))
+    assert said not in " ".join(first_screen(Reported(study, shown_of(study, folder))).sentences)
