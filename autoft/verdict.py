@@ -86,7 +86,7 @@ def _open(
     # All are there before a row is read: an opening must not be in vain.
     models = {WINNER: _registered(searched, version), **_default(searched, best, say)}
     rows = open_test(folder, f"verdict on {version.model_uri}")
-    opened = times_opened(folder.parent, prepared.digest)
+    opened = times_opened(folder.parent, rows)
     answers = {
         name: answers_of(task, model, rows, prepared.targets, values)
         for name, (model, values) in models.items()

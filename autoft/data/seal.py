@@ -2,17 +2,26 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from autoft.data.files import read_table, write_table
+from autoft.data.overlap import row_digests
 from autoft.errors import DataError
 
 TEST_FILE = "test.arrow"
 OPENINGS_FILE = "test_openings.jsonl"
+_SKETCH = 64
+"""Rows that stand for all in the log: enough to tell one half from nearly all or nearly none."""
+_SAME = 0.5
+"""The share of rows in common from which on two tests are one. A draw keeps nearly all test rows where a
+label is corrected, and one in ten with another seed."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,22 @@ class Opening:
     reason: str
     digest: str
     """Of the data whose test split was opened."""
+    sketch: tuple[int, ...] = ()
+    """Which rows these were (`sketch`); empty in entries of before it was kept."""
+
+
+def sketch(rows: pa.Table) -> tuple[int, ...]:
+    """The least `overlap.row_digests` of the rows' inputs: whatever their order, number and labels.
+
+    From two of them follows the share of rows that are in both of two sets (bottom-k sketch: Broder, "On the
+    resemblance and containment of documents", 1997).
+    """
+    return tuple(np.unique(row_digests(rows))[:_SKETCH].tolist())
+
+
+def _are_same(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    least = sorted({*one, *other})[:_SKETCH]
+    return len({*one} & {*other} & {*least}) >= _SAME * len(least)
 
 
 def move(earlier: Path, folder: Path) -> None:
@@ -54,8 +79,12 @@ def open_test(folder: Path, reason: str) -> pa.Table:
     if not path.exists():
         raise DataError(f"{folder}: there is no test split; set data.split.test above 0 or give a test file")
     rows = read_table(path)
-    digest = (rows.schema.metadata or {}).get(b"digest", b"").decode()
-    entry = {"opened": datetime.now(UTC).isoformat(), "reason": reason, "digest": digest}
+    entry = {
+        "opened": datetime.now(UTC).isoformat(),
+        "reason": reason,
+        "digest": _digest(rows),
+        "sketch": [f"{number:016x}" for number in sketch(rows)],
+    }
     with (folder / OPENINGS_FILE).open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")
         log.flush()
@@ -63,10 +92,15 @@ def open_test(folder: Path, reason: str) -> pa.Table:
     return rows
 
 
-def times_opened(root: Path, digest: str) -> int:
-    """How often the test rows of these data have been opened, by all studies that are sealed below `root`."""
-    logs = root.rglob(OPENINGS_FILE)
-    return sum(each.digest == digest for log in logs for each in openings(log.parent))
+def times_opened(root: Path, rows: pa.Table) -> int:
+    """How often these test rows have been opened, by all studies that are sealed below `root`.
+
+    An opening counts where at least half of the rows of both are in each, whatever their labels and the
+    training rows; one of before that was kept, where all the data are the same.
+    """
+    own, digest = sketch(rows), _digest(rows)
+    logged = [each for log in root.rglob(OPENINGS_FILE) for each in openings(log.parent)]
+    return sum(_are_same(each.sketch, own) if each.sketch else each.digest == digest for each in logged)
 
 
 def openings(folder: Path) -> tuple[Opening, ...]:
@@ -75,4 +109,14 @@ def openings(folder: Path) -> tuple[Opening, ...]:
     if not path.exists():
         return ()
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return tuple(Opening(datetime.fromisoformat(e["opened"]), e["reason"], e["digest"]) for e in entries)
+    return tuple(map(_opening, entries))
+
+
+def _opening(entry: Mapping[str, Any]) -> Opening:
+    numbers = tuple(int(number, 16) for number in entry.get("sketch", ()))
+    return Opening(datetime.fromisoformat(entry["opened"]), entry["reason"], entry["digest"], numbers)
+
+
+def _digest(rows: pa.Table) -> str:
+    """Of all the data that the test rows are a part of."""
+    return str((rows.schema.metadata or {}).get(b"digest", b""), "utf-8")
