@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from autoft.data import seal
 from autoft.data.files import file_digest, hasher, read_table, write_table
@@ -23,6 +24,9 @@ from autoft.spec.study import DataSpec
 from autoft.spec.task import Kind
 
 ROWS_FILE = "rows.arrow"
+PLACES_FILE = "places.arrow"
+"""Where the rows of ROWS_FILE came from. A file of its own: no worker needs it, and what is computed of the
+rows stays valid where their file gets another name or a line more."""
 SPLITS = ("train", "validation", "test")
 """In this order everywhere: in files, in the digest, on the screen."""
 
@@ -69,14 +73,17 @@ class Rows(DataSummary):
 
     tables: Mapping[str, pa.Table]
     """By split, with the columns of rows.arrow."""
+    places: pa.Table
+    """Where rows of training and validation stand: `place`, such as `tickets.csv: line 17`, and `split`."""
     findings: tuple[Finding, ...] = ()
     """What should be known before a search; those that are errors are for the caller to refuse."""
     splits: Mapping[str, RawSplit] = field(default_factory=dict)
     """The same rows by split as they were read, with where each one stands."""
 
     def write(self, folder: Path) -> PreparedData:
-        """Writes `folder`/rows.arrow, atomically: the rows of training and validation."""
+        """Writes rows.arrow, the rows of training and validation, and places.arrow; each atomically."""
         write_table(pa.concat_tables([self.tables["train"], self.tables["validation"]]), folder / ROWS_FILE)
+        write_table(self.places, folder / PLACES_FILE)
         summary = {each.name: getattr(self, each.name) for each in fields(DataSummary)}
         return PreparedData(folder=folder, rows_digest=file_digest(folder / ROWS_FILE), **summary)
 
@@ -102,6 +109,21 @@ def read_rows(path: Path) -> pa.Table:
     learned = {"targets": json.dumps({"labels": labels}), "counts": json.dumps(counts)}
     names = ["target" if name == "label" else name for name in rows.column_names]
     return rows.rename_columns(names).replace_schema_metadata({"digest": about[b"digest"], **learned})
+
+
+def read_places(folder: Path, split: str, rows: pa.Table) -> list[str]:
+    """Where each of the `rows` of a split stands, such as `tickets.csv: line 17`, by row.
+
+    Empty texts where what `Rows.write` has left in `folder` says nothing of just these rows, as that of a
+    version before it.
+    """
+    try:
+        places = read_table(folder / PLACES_FILE)
+    except DataError:
+        return [""] * len(rows)
+    found: list[str] = places.filter(pc.equal(places["split"], split))["place"].to_pylist()
+    same = places.schema.metadata[b"digest"] == rows.schema.metadata[b"digest"]
+    return found if same and len(found) == len(rows) else [""] * len(rows)
 
 
 def _label_counts(rows: pa.Table) -> dict[str, Counter[int]]:
@@ -152,6 +174,7 @@ def examine(spec: DataSpec, rules: TargetRules, frames: Mapping[str, pd.DataFram
             name: _table(split, name, spec, rules.target_array(split.columns[spec.target], targets), metadata)
             for name, split in splits.items()
         },
+        places=_places(splits, digest),
         targets=targets,
         sizes={name: len(split) for name, split in splits.items()},
         counts=counts,
@@ -274,6 +297,16 @@ def _table(
     }
     columns |= {"target": target, "split": pa.repeat(pa.scalar(name), len(split))}
     return pa.table(columns).replace_schema_metadata(dict(metadata))
+
+
+def _places(splits: Mapping[str, RawSplit], digest: str) -> pa.Table:
+    tables = []
+    for name in ("train", "validation"):
+        split = splits[name]
+        said = [f"{split.source}: {split.unit} {number}" for number in split.numbers.tolist()]
+        column = pa.repeat(pa.scalar(name), len(split))
+        tables.append(pa.table({"place": pa.array(said, pa.large_string()), "split": column}))
+    return pa.concat_tables(tables).replace_schema_metadata({"digest": digest})
 
 
 def _arrow_type(cells: Sequence[Cell]) -> pa.DataType:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from autoft.data.files import read_table, write_table
-from autoft.data.prepare import examine, read_prepared, read_rows
+from autoft.data.prepare import PLACES_FILE, examine, read_places, read_prepared, read_rows
 from autoft.data.seal import open_test
 from autoft.errors import DataError
 from autoft.spec.study import DataSpec, SplitSpec
@@ -61,6 +61,33 @@ def test_the_digest_is_of_the_content_not_of_the_format(tmp_path):
         for name in ("t.csv", "t.jsonl", "elsewhere.parquet")
     }
     assert digests == {prepare(SPEC, tmp_path / "study", {"train": FRAME}).digest}
+
+
+def test_where_a_row_stands_is_kept_and_changes_nothing_else(tmp_path):
+    """Line 1 is the header, so `message 0` stands in line 2, or in line 3 after an empty line."""
+    FRAME.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "other.csv").write_text("\n" + (tmp_path / "t.csv").read_text())
+    examined = examine(replace(SPEC, path=tmp_path / "t.csv"), RULES)
+    first = replace(examined, splits={}).write(tmp_path / "study")  # as a session does, for room
+    rows = read_rows(first.rows_path)
+    validation = rows.filter(np.array(rows["split"].to_pylist()) == "validation")
+    numbers = [int(text.split()[1]) for text in validation["input_0"].to_pylist()]
+    assert len(numbers) == 6
+    found = read_places(first.folder, "validation", validation)
+    assert found == [f"t.csv: line {number + 2}" for number in numbers]
+    second = prepare(replace(SPEC, path=tmp_path / "other.csv"), tmp_path / "second")
+    assert (second.digest, second.rows_digest) == (first.digest, first.rows_digest)
+    assert read_places(second.folder, "validation", validation)[0] == f"other.csv: line {numbers[0] + 3}"
+
+
+def test_places_of_other_rows_or_none_are_empty(tmp_path):
+    data = prepare(SPEC, tmp_path, {"train": FRAME})
+    rows = read_rows(data.rows_path)
+    train = rows.filter(np.array(rows["split"].to_pylist()) == "train")
+    prepare(SPEC, tmp_path, {"train": FRAME.assign(queue=["a9", *FRAME["queue"][1:]])})
+    assert read_places(tmp_path, "train", train) == [""] * 28
+    (tmp_path / PLACES_FILE).unlink()
+    assert read_places(tmp_path, "train", train) == [""] * 28
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from autoft.data.files import replacing
 from autoft.data.overlap import texts_of
-from autoft.data.prepare import ROWS_FILE, read_rows
+from autoft.data.prepare import ROWS_FILE, read_places, read_rows
 from autoft.errors import DataError
 from autoft.judge import answers
 from autoft.report.page.reported import Reported
@@ -80,14 +80,20 @@ def validation_of(reported: Reported) -> Validation | None:
 
 
 def write_suspects(reported: Reported, validation: Validation) -> None:
-    """Writes SUSPECTS_FILE: a line for each row whose label is likely wrong, the clearest first."""
+    """Writes SUSPECTS_FILE: a line for each row whose label is likely wrong, the clearest first.
+
+    It begins with where the row stands; an empty cell where the study does not know.
+    """
     data = reported.info.data
+    places = read_places(reported.folder / DATA, "validation", validation.rows)
     with (
         replacing(reported.folder / SUSPECTS_FILE) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         lines = csv.writer(file)
-        lines.writerow([*data["inputs"], data["target"], "suggested", "probability", "suggested_probability"])
+        told = ["suggested", "probability", "suggested_probability"]
+        lines.writerow(["row", *data["inputs"], data["target"], *told])
         for each in validation.suspects:
             shares = [f"{share:.4f}" for share in (each.given_share, each.suggested_share)]
-            lines.writerow([*validation.texts(each.row), each.given, each.suggested, *shares])
+            answer = [each.given, each.suggested, *shares]
+            lines.writerow([places[each.row], *validation.texts(each.row), *answer])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from autoft.data.finding import Finding
+from autoft.data.prepare import PLACES_FILE
 from autoft.report import words
 from autoft.report.page.first_screen import first_screen
 from autoft.report.page.page import render, sections, write_page
@@ -84,8 +85,14 @@ def test_likely_mislabeled_rows_are_beside_the_page(study, folder):
     with (folder / "suspects.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     # The first validation row, labeled bill<b>, is answered with the second of the sorted labels.
-    assert rows[0] == ["text", "label", "suggested", "probability", "suggested_probability"]
-    assert [row[:3] for row in rows[1:]] == [[f"{HOSTILE} row 15", "bill<b>", "other"]]
+    assert rows[0] == ["row", "text", "label", "suggested", "probability", "suggested_probability"]
+    place = 'data["validation"]: iloc 0'  # rows 15 to 29 are that frame
+    assert [row[:4] for row in rows[1:]] == [[place, f"{HOSTILE} row 15", "bill<b>", "other"]]
+    # A study of before it was kept.
+    kept = (folder / "data" / PLACES_FILE).rename(folder / "aside")
+    write_page(study, shown_of(study, folder))
+    kept.rename(folder / "data" / PLACES_FILE)
+    assert f"\n,{HOSTILE} row 15,bill<b>,other," in (folder / "suspects.csv").read_text()
 
 
 def test_suspects_of_an_earlier_winner_do_not_stay(study, folder):
