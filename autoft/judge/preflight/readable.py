@@ -4,7 +4,10 @@ Judged on training rows alone, by what the cells of the columns are.
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +27,14 @@ _MOST_ROWS = 10_000
 """As many are looked at, evenly spread."""
 _END = 500
 """Characters at each end of a text that are looked at."""
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_WORD, _LETTERS_OR_DIGITS = re.compile(r"[^\W_]+"), re.compile(r"[^\W\d_]+|\d+")
+_AFFIX = 3
+"""Characters at each end of a number or a code that may be a code of their own."""
+_WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|([-+]?\d+(?:\.\d+)?)")
+_PLACES = ("first", "last", "second", "second last", "third", "third last", "fourth", "fourth last")
+"""Of the numbers of a text, from both its ends in turn."""
+_BY_CHANCE = 0.5
+"""The share of rows that hold the target of some other row, from which on holding one's own says nothing."""
 
 
 def readable_targets(
@@ -114,10 +124,8 @@ def _names(texts: Sequence[str], labels: Sequence[frozenset[str]]) -> Told:
 
 
 def _words(texts: Sequence[str], labels: Sequence[frozenset[str]]) -> Told:
-    """Rows of labels of which nearly all rows have one word, or two in a row, that nearly no others have."""
-    vectorizer = CountVectorizer(
-        binary=True, ngram_range=(1, 2), token_pattern=r"\S+", lowercase=False, min_df=_FEWEST
-    )
+    """Rows of labels of which nearly all rows have one of the `_terms` that nearly no others have."""
+    vectorizer = CountVectorizer(binary=True, analyzer=_terms, min_df=_FEWEST)
     try:
         has = vectorizer.fit_transform(texts)
     except ValueError:  # no word is in so many rows
@@ -138,30 +146,86 @@ def _words(texts: Sequence[str], labels: Sequence[frozenset[str]]) -> Told:
     ]
     if not sure:
         return _NOTHING
-    best = {int(both.col[i]): i for i in sorted(sure, key=lambda i: share[i])}
+    best = {int(both.col[i]): i for i in sorted(sure, key=lambda i: (share[i], len(terms[both.row[i]]), i))}
     said = [f"{terms[both.row[i]]!r} for {names[label]!r}" for label, i in sorted(best.items())]
     told = (has[:, [both.row[i] for i in best.values()]].multiply(labeled[:, list(best)])).sum(axis=1)
     return f"a word names the label nearly always, {listed(said)}", np.flatnonzero(np.asarray(told).ravel())
 
 
+def _terms(text: str) -> list[str]:
+    """A text's words, each two of them in a row, and the parts of those that are more than letters."""
+    words = text.split()
+    parts = (part for word in words if not word.isalpha() for part in _parts(word))
+    return [*words, *map(" ".join, pairwise(words)), *parts]
+
+
+def _parts(word: str) -> Iterator[str]:
+    """What may be a label's code in a word that no other row has: `bi`, `17`, `bi-...` of `bi-17`."""
+    yield from _WORD.findall(word)
+    yield from _LETTERS_OR_DIGITS.findall(word)
+    if any(map(str.isdigit, word)):
+        for size in range(1, min(_AFFIX, len(word) - 1) + 1):
+            yield f"{word[:size]}..."
+            yield f"...{word[-size:]}"
+
+
 def _is_part(term: str, label: str) -> bool:
     """Plain words of the label's name: that texts about direct debits say so is what a model may learn."""
-    return set(term.split()) <= set(_spaced(normalized(label)).split())
+    plain = term.removeprefix("...").removesuffix("...")
+    return set(plain.split()) <= set(_spaced(normalized(label)).split())
 
 
 def _numbers(column: Sequence[Cell], cells: Sequence[Cell]) -> Told:
-    """Rows with a number in the same place of the text that grows with the target."""
-    texts = [_NUMBER.findall(as_line(cell)) for cell in column]
-    having = np.array([row for row, numbers in enumerate(texts) if numbers], np.int64)
-    if len(having) < max(_FEWEST, NEARLY * len(column)):
-        return _NOTHING
-    target = np.array([float(str(cells[row])) for row in having])
-    for place, where in ((0, "first"), (-1, "last")):
-        numbers = np.array([float(texts[row][place]) for row in having])
-        if np.ptp(numbers) and abs(spearmanr(numbers, target).statistic) >= NEARLY:
+    """Rows with a number in the same place, or by the same word, that grows with the target, or is it."""
+    target = np.array([float(str(cell)) for cell in cells])
+    fewest = max(_FEWEST, NEARLY * len(column))
+    texts = [_Numbers.of(_ends(cell)) for cell in column]
+    frequent = Counter(where for text in texts for where in text.named)
+    for where in (where for where, rows in frequent.items() if rows >= fewest):
+        having = np.array([row for row, text in enumerate(texts) if where in text.named])
+        numbers = np.array([texts[row].named[where] for row in having])
+        if _grows_with(numbers, target[having]):
             of = f"{len(having):,} of {len(column):,}"
-            return f"the {where} number in {of} training rows looked at tells the target", having
-    return _NOTHING
+            return f"the {where} in {of} training rows looked at tells the target", having
+    holds = np.array([own in text.all for own, text in zip(target, texts, strict=True)])
+    others = np.roll(target, len(target) // 2)
+    by_chance = np.mean([own in text.all for own, text in zip(others, texts, strict=True)])
+    if holds.sum() < fewest or by_chance >= _BY_CHANCE:
+        return _NOTHING
+    of = f"{holds.sum():,} of {len(column):,}"
+    return f"a number in {of} training rows looked at is the target", np.flatnonzero(holds)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Those of one text."""
+
+    named: Mapping[str, float]
+    """By where they stand, as it is said: `first number`, `number after 'rated'`."""
+    all: frozenset[float]
+
+    @staticmethod
+    def of(text: str) -> "_Numbers":
+        found = list(_WORD_OR_NUMBER.finditer(text))
+        numbers = {i: float(each[0]) for i, each in enumerate(found) if each[1]}
+        row = list(numbers.values())
+        named = {
+            f"{where} number": row[place // 2 if place % 2 == 0 else -1 - place // 2]
+            for place, where in enumerate(_PLACES)
+            if place // 2 < len(row)
+        }
+        for i, number in numbers.items():
+            for at, side in ((i - 1, "after"), (i + 1, "before")):
+                if 0 <= at < len(found) and not found[at][1]:
+                    named.setdefault(f"number {side} {found[at][0]!r}", number)
+        return _Numbers(named, frozenset(row))
+
+
+def _grows_with(numbers: np.ndarray, target: np.ndarray) -> bool:
+    """Whether they say the order of the targets, or its reverse."""
+    if not (np.ptp(numbers) and np.ptp(target)):
+        return False
+    return bool(abs(spearmanr(numbers, target).statistic) >= NEARLY)
 
 
 def _tags(column: Sequence[Cell], cells: Sequence[Cell]) -> Told:

@@ -57,6 +57,34 @@ def test_of_a_pair_both_texts_must_be_near():
         assert len(near_copies(splits, ["a", "b"], "label")) == found
 
 
+def test_a_pair_the_other_way_round_is_the_same():
+    def pair(name, first, second):
+        return RawSplit(f"{name}.csv", "line", np.array([2]), {"a": [first], "b": [second], "label": ["x"]})
+
+    train = pair("train", LONG, "It takes a week.")
+    for first, second, found in (
+        ("it takes a week", LONG, 1),
+        ("It takes a week.", LONG + " Bye", 1),
+        ("no", LONG, 0),
+    ):
+        splits = {"train": train, "validation": pair("validation", first, second)}
+        assert len(near_copies(splits, ["a", "b"], "label")) == found
+
+
+def test_what_all_rows_of_a_split_share_does_not_make_them_new():
+    """A footer with a number of each row, and a header; words that all rows of both splits have stay."""
+    rng = np.random.default_rng(5)
+    words = ["".join(rng.choice(list("abcdefgh"), size=6)) for _ in range(400)]
+    texts = [" ".join(rng.choice(words, size=4)) for _ in range(60)]
+    footer = "This message is confidential and meant for nobody but you: case"
+    (found,) = near(texts[:40], [f"[EXTERNAL] {text} {footer} {i}" for i, text in enumerate(texts[20:])])
+    assert found.counts["test"] == 20  # texts 20 to 39 are in both
+    assert (
+        near([f"{text} {footer}" for text in texts[:30]], [f"{text} {footer}" for text in texts[30:]]) == []
+    )
+    assert near(texts[:30], [footer] * 30) == []  # nothing is left of them
+
+
 def test_what_is_found_is_what_comparing_all_rows_finds():
     """Of random texts, some of them changed here and there, as their pieces say."""
     rng = np.random.default_rng(3)

@@ -52,6 +52,16 @@ def marked(splits: Splits) -> None:
         split["text"] = [f"{t} #{c[0]}7" for t, c in zip(split["text"], split["target"], strict=True)]
 
 
+def coded(splits: Splits) -> None:
+    """No two rows have a word in common: `BI-17`, `BI-20`."""
+    codes = {"refund": "BI", "delivery": "LO", "card problem": "KA"}
+    for at, split in enumerate(splits.values()):
+        numbers = range(1000 * at, 1000 * at + len(split))
+        split["text"] = [
+            f"{codes[c]}-{n} {t}" for n, t, c in zip(numbers, split["text"], split["target"], strict=True)
+        ]
+
+
 def one_label_marked(splits: Splits) -> None:
     for split in splits.values():
         split["text"] = split["text"].where(split["target"] != "delivery", "ext: " + split["text"])
@@ -70,6 +80,25 @@ def column_of_the_pair(splits: Splits) -> None:
 def price_in_cents(splits: Splits) -> None:
     for split in splits.values():
         split["text"] = [f"{t} {n * 100:.0f}" for t, n in zip(split["text"], split["target"], strict=True)]
+
+
+def rated(splits: Splits) -> None:
+    for split in splits.values():
+        rows = enumerate(zip(split["text"], split["target"], strict=True))
+        split["text"] = [f"Order {i * 7 % 31} rated {n} of 90: {t}" for i, (t, n) in rows]
+
+
+def with_a_footer(splits: Splits) -> None:
+    """All validation rows are training rows, with the 69 characters of a telephone."""
+    footer = " -- Sent from my phone, please excuse brevity and all the typos in it."
+    rows = splits["train"][:40].reset_index(drop=True)
+    splits["validation"] = rows.assign(text=rows["text"].str[:35] + footer)
+    splits["train"]["text"] = splits["train"]["text"].str[:35]
+
+
+def swapped(splits: Splits) -> None:
+    rows = splits["train"][:40].reset_index(drop=True)
+    splits["validation"] = rows.assign(text=rows["other"], other=rows["text"])
 
 
 def all_listed(splits: Splits) -> None:
@@ -99,7 +128,10 @@ PLANTED = [
     (TEXT, exact, "text", "copies"),
     (TEXT, written_otherwise, "text", "copies"),
     (TEXT, nearly, "text", "near copies"),
+    (TEXT, with_a_footer, "text", "near copies"),
+    (TEXT, swapped, PAIR, "near copies"),
     (TEXT, marked, "text", "readable target"),
+    (TEXT, coded, "text", "readable target"),
     (TEXT, one_label_marked, "text", "readable target"),
     (TEXT, named, "text", "readable target"),
     (TEXT, other_shares, "text", "shares"),
@@ -107,7 +139,9 @@ PLANTED = [
     (TEXT, premises, PAIR, "groups"),
     (TEXT, column_of_the_pair, PAIR, "readable target"),
     (NUMBERS, nearly, "text", "near copies"),
+    (NUMBERS, with_a_footer, "text", "near copies"),
     (NUMBERS, price_in_cents, "text", "readable target"),
+    (NUMBERS, rated, "text", "readable target"),
     (SETS, exact, "text", "copies"),
     (SETS, all_listed, "text", "readable target"),
     (TAGS, exact, "text", "copies"),
