@@ -13,7 +13,7 @@ import numpy as np
 
 from autoft.data.look import Column, Look
 from autoft.data.roles import Roles
-from autoft.data.rows import SHOWN
+from autoft.data.rows import EXAMPLES, SHOWN, listed
 from autoft.report import words
 from autoft.spec.hyperparameters import MAX_LENGTH
 from autoft.spec.metrics import Metric
@@ -111,7 +111,7 @@ def first_space(found: Look, of: Roles, model: Model, file: str, path: str) -> s
             f"task: {task.name}    # {task.meaning}",
         ],
         [*_prose(model.why), f"model: {_scalar(model.name)}"],
-        [*_prose(_splits(found.sizes)), *_data(found, of, path)],
+        [*_prose(_splits(found.sizes)), *_rare(found.sizes, of), *_data(found, of, path)],
         [*_prose(why), f"objective: {objective.name}"],
         _space(task, of.inputs),
         [*_prose(_BUDGET), "budget: {trials: 40, time: 8h}"],
@@ -226,6 +226,27 @@ def _splits(sizes: Mapping[str, int]) -> str:
     if "test" in sizes:
         return "15% of the training rows are held out to compare trials. The test file is sealed for the end."
     return "15% of the rows are held out to compare trials, 15% more are sealed for the end."
+
+
+def _rare(sizes: Mapping[str, int], of: Roles) -> list[str]:
+    """That labels with fewer rows than there are splits to draw are never measured, and what is better."""
+    counts = _occurrences(of.target)
+    splits = 2 if "test" in sizes else 3
+    rare = [name for name, n in counts.items() if n < splits]
+    if of.is_number or "validation" in sizes or not rare:
+        return []
+    number, shown = words.count(len(rare), task_of(of).occurrence), listed(rare[:EXAMPLES], "`")
+    said = (
+        f"{number} of {len(counts):,} with fewer than {splits} rows, such as {shown}: trained on, and no "
+        "score tells how well they are found. Better add rows of them, or merge them with others or into one"
+    )
+    if of.target.holds_lists:
+        return _prose(f"{said}.")
+    column = f"frame[{of.target.name!r}]"
+    merge = (
+        f"labels = {column}; {column} = labels.where(labels.map(labels.value_counts()) >= {splits}, 'other')"
+    )
+    return [*_prose(f"{said}; with pandas:"), *_table(f"  {merge}")]
 
 
 def _objective(task: TaskSpec, target: Column) -> tuple[Metric, str]:

@@ -6,15 +6,18 @@ import tomllib
 from contextlib import chdir
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from autoft import cli, first_space
 from autoft.data.look import Column
+from autoft.data.prepare import examine
 from autoft.errors import DataError, SpecError
 from autoft.init import EXAMPLES, init, write_example
 from autoft.report.printing import new_console
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.tasks.find import find_task
 
 from . import files_of_users as files
 from .main_job import REPOSITORY
@@ -150,8 +153,8 @@ def csv(columns, *, of=lambda i: (), last=(), n=30):
             r"the columns `rude`, `hate`, `spam` hold 0 and 1, so they look like several labels",
         ),
         (
-            csv(["label"], of=lambda i: ("abc"[i % 3],), last=[("a last", "d")]),
-            r"too few rows of the label `d` \(1\)",
+            csv(["label"], of=lambda i: ("a",), last=[("a last", "d")]),
+            r"too few rows of the label `d` \(1\).* and two labels must have them",
         ),
     ],
 )
@@ -160,6 +163,59 @@ def test_what_is_missing_is_said_and_nothing_is_written(content, said, workdir):
     with pytest.raises(DataError, match=re.compile(said, re.DOTALL)):
         init(Path("no.csv"), None, MODEL, new_console())
     assert [path.name for path in workdir.iterdir()] == ["no.csv"]
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_a_long_tail_of_labels_is_written_and_what_is_rare_is_said(group, workdir):
+    """200 rows of 4 queues; 60 queues of one row and 40 of two, such as every help desk has."""
+    tail = [f"q{i:02}" for i in range(60)] + [f"r{i:02}" for i in range(40)] * 2
+    labels = [*(["billing", "delivery", "returns", "account"] * 50), *tail]
+    ids = ["user_id"] if group else []
+    Path("tail.csv").write_text(
+        csv([*ids, "queue"], of=lambda i: [*([f"u{i % 140}"] if group else []), labels[i]], n=len(labels))
+    )
+    init(Path("tail.csv"), None, MODEL, new_console())
+    text = Path("tail.yaml").read_text()
+    assert "100 labels of 104 with fewer than 3 rows, such as `q00`, `q01`, `q02`: trained on" in text
+    (merge,) = re.findall(r"^#   (labels = .*)$", text, re.MULTILINE)
+    frame = pd.read_csv("tail.csv")
+    exec(merge, {"frame": frame})
+    assert frame["queue"].value_counts().to_dict() == {
+        "other": 140, "billing": 50, "delivery": 50, "returns": 50, "account": 50
+    }  # fmt: skip
+    spec = read_spec("tail.yaml")
+    assert spec.data.split.stratify and spec.data.split.group == ("user_id" if group else None)
+    rows = examine(spec.data, find_task(spec.task))
+    assert len(rows.targets["labels"]) == 104 and min(rows.counts["train"].values()) >= 1
+    if not group:  # 15 % of the 200 rows of the four
+        assert rows.sizes == {"train": 280, "validation": 30, "test": 30}
+
+
+HEADLESS = [
+    # (file, its rows, what of the first one tells)
+    (
+        "no.csv",
+        [f"where is parcel {i} of mine,{'delivery' if i % 3 else 'refund'}" for i in range(30)],
+        "`refund` is in 9",
+    ),
+    ("no.csv", [f"a lamp for {i} rooms,{i / 7:.3f}" for i in range(30)], "`a lamp for 0 rooms` is like"),
+    ("no.tsv", [f"name{i}\t{'xyz'[i % 3]}" for i in range(30)], "`x` is in 9"),
+]
+
+
+@pytest.mark.parametrize(("file", "rows", "why"), HEADLESS)
+def test_a_first_line_that_is_a_row_is_no_header(file, rows, why, workdir):
+    Path(file).write_text("\n".join(rows))
+    with pytest.raises(
+        DataError, match=rf"{file}: the first line must be the columns' names.*: {why} (cells|the)"
+    ):
+        init(Path(file), None, MODEL, new_console())
+
+
+def test_a_column_may_have_the_name_of_a_label(workdir):
+    Path("mail.csv").write_text(csv(["spam"], of=lambda i: ("spam" if i % 3 else "ham",)))
+    init(Path("mail.csv"), None, MODEL, new_console())
+    assert read_spec("mail.yaml").data.target == "spam"
 
 
 def test_texts_without_a_target_are_told_what_each_column_is_taken_for(workdir):

@@ -124,11 +124,14 @@ class Look:
 def look(path: Path) -> Look:
     """Reads all of a file, or of the split files of a folder.
 
-    Raises DataError for what is missing or cannot be read.
+    Raises DataError for what is missing or cannot be read, and for a first line of names that is a row.
     """
     require_path(path)
     files = split_files(path) if path.is_dir() else {"train": path}
     read = {split: read_columns(file) for split, file in files.items()}
+    for split, file in files.items():
+        if file.suffix.lower() in (".csv", ".tsv"):
+            _require_header(file.name, read[split])
     columns, left_out = [], {}
     for name in dict.fromkeys(name for found in read.values() for name in found.cells):
         lacking = [files[split].name for split, found in read.items() if name not in found.cells]
@@ -140,6 +143,42 @@ def look(path: Path) -> Look:
             columns.append(column)
     sizes = {split: len(found.numbers) for split, found in read.items()}
     return Look(path, sizes, tuple(columns), left_out)
+
+
+def _require_header(file: str, found: Columns) -> None:
+    """Raises DataError where a name looks like a cell of its own column, and none like a name."""
+    columns = [column for name in found.cells if (column := _column(name, [found])) is not None]
+    like_cells = {column.name: _is_like_a_cell(column) for column in columns}
+    if True not in like_cells.values() or False in like_cells.values():
+        return
+    again = max(columns, key=lambda column: column.counts[column.name.strip()])
+    times = again.counts[again.name.strip()]
+    name = next(name for name, is_like in like_cells.items() if is_like)
+    why = (
+        f"`{again.name}` is in {times:,} cells below it" if times else f"`{name}` is like the cells below it"
+    )
+    raise DataError(
+        f"{file}: the first line must be the columns' names, and it looks like a row: {why}; write a line of "
+        "names above it, such as: text,label"
+    )
+
+
+def _is_like_a_cell(column: Column) -> bool | None:
+    """Whether its name may stand in the column; None where nobody can tell."""
+    name = column.name.strip()
+    if name in column.counts:
+        return True
+    if column.numbers is not None:
+        return _NUMBER.fullmatch(name) is not None
+    for form in (_DATE, _LINK, _FILE):
+        if column.is_mostly(form):
+            return form.fullmatch(name) is not None
+    if not column.is_prose:
+        return None
+    length, short = _words_of(name), float(np.quantile(column.lengths[column.lengths > 0], 0.05))
+    if name.endswith((".", "?", "!")) or length >= max(3, short):
+        return True
+    return False if length == 1 or length < short else None
 
 
 def _words_of(cell: TextCell) -> int:

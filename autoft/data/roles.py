@@ -193,7 +193,8 @@ def _no_target(column: Column) -> str | None:
         return "numbers with a decimal comma; write them with a point"
     if different == rows:
         return "a different one in every row"
-    if different > rows / FEWEST:
+    often = sum(n for n in column.counts.values() if n >= FEWEST) > rows / 2
+    if different > rows / FEWEST and not (often and _is_named(column, (*TARGET_WORDS, *LIKELY_WORDS))):
         return f"{different:,} different values in {rows:,} rows"
     return None
 

@@ -26,10 +26,11 @@ def draw(
     """The split of each row: one of the names in `shares`, or `train`; str array [n].
 
     `shares` are of all rows, in (0, 1). With `stratify` every label is in every split, in proportion to its
-    rows up to rounding. With `groups` [n], rows of one group stay together and the proportions are as near as
-    the groups allow. With `all_in_train` every label has to be in train. The same arguments give the same
-    splits.
-    Raises DataError where that cannot be done: a label with too few rows, too few groups.
+    rows up to rounding; rows of labels that have fewer rows than there are splits stay in train. With
+    `groups` [n], rows of one group stay together and the proportions are as near as the groups allow. With
+    `all_in_train` every label is in train: of one that by chance is not, a row or its group moves there. The
+    same arguments give the same splits.
+    Raises DataError where that leaves a split without rows, or measures hardly any label (`_enough`).
     """
     splits = np.array(["train", *shares])
     names = natural_order(labels)
@@ -43,44 +44,72 @@ def draw(
     if groups is not None:
         chosen = _draw_groups(codes, groups, shares, rng, stratify, group_column)
     elif stratify:
-        _require_enough(codes, names, tuple(splits))
-        chosen = _draw_stratified(codes, len(names), shares, rng)
+        enough = _enough(codes, names, tuple(splits))
+        chosen = np.zeros(len(codes), np.int64)
+        chosen[enough] = _draw_stratified(np.unique(codes[enough], return_inverse=True)[1], shares, rng)
     else:
         chosen = _draw_plain(len(labels), shares, rng)
-    missing = np.setdiff1d(np.arange(len(names)), codes[chosen == 0])
+    missing = np.setdiff1d(codes, codes[chosen == 0])
     if len(missing) and all_in_train:
-        fix = (
-            "or another data.split.seed"
-            if stratify
-            else "another data.split.seed, or data.split.stratify: true"
-        )
-        why = (
-            f"all its rows are in groups of `{group_column}` that are held out"
-            if groups is not None
-            else "by chance"
-        )
-        raise DataError(
-            f"label {listed([names[i] for i in missing], '`')} has no row in train: {why}; "
-            f"every label must be in train: add rows, {fix}"
-        )
+        filled = np.unique(chosen)
+        chosen = _with_these_in_train(missing, chosen, codes, groups)
+        if len(np.unique(chosen)) < len(filled):
+            few = listed([names[i] for i in missing], "`")
+            raise DataError(_no_room(few, group_column if groups is not None else None, stratify))
     drawn: np.ndarray = splits[chosen]
     return drawn
 
 
-def _require_enough(codes: np.ndarray, names: Sequence[str], splits: Sequence[str]) -> None:
+def _with_these_in_train(
+    missing: np.ndarray, chosen: np.ndarray, codes: np.ndarray, groups: Sequence[str] | None
+) -> np.ndarray:
+    """The splits, but that of each label `missing` in train the first row, or its group, has moved there."""
+    moved = chosen.copy()
+    of_row = np.arange(len(codes)) if groups is None else pd.factorize(np.array(groups, dtype=object))[0]
+    for label in missing:
+        if moved[codes == label].all():
+            moved[of_row == of_row[np.argmax(codes == label)]] = 0
+    return moved
+
+
+def _no_room(few: str, group_column: str | None, stratify: bool) -> str:
+    """Why labels have no row in train, and what to do."""
+    why = (
+        "by chance"
+        if group_column is None
+        else f"all its rows are in groups of `{group_column}` that are held out"
+    )
+    fix = (
+        "or another data.split.seed" if stratify else "another data.split.seed, or data.split.stratify: true"
+    )
+    return (
+        f"label {few} has no row in train: {why}; with one there, nothing is left of another split; "
+        f"every label must be in train: add rows, {fix}"
+    )
+
+
+def _enough(codes: np.ndarray, names: Sequence[str], splits: Sequence[str]) -> np.ndarray:
+    """The rows whose label has one for each split, bool [n].
+
+    Raises DataError where some have too few, and not two labels have enough, or labels are more than half as
+    many as rows: a score would tell of nothing.
+    """
     sizes = np.bincount(codes, minlength=len(names))
     few = [f"`{names[i]}` ({sizes[i]})" for i in np.argsort(sizes, kind="stable") if sizes[i] < len(splits)]
-    if not few:
-        return
-    doubt = ""
+    two, doubt = "", ""
+    if len(names) - len(few) < 2:
+        two = ", and two labels must have them"
     if len(names) > len(codes) / 2:
         doubt = (
             f". There are {len(names)} different labels in {len(codes)} rows: is the target the right column?"
         )
+    if not few or not (two or doubt):
+        enough: np.ndarray = sizes[codes] >= len(splits)
+        return enough
     raise DataError(
         f"too few rows of the label{'s' * (len(few) > 1)} {listed(few)}: for one in each of "
-        f"{', '.join(splits)} a label needs {len(splits)} rows; add rows, merge or remove "
-        f"these labels, or set data.split.stratify: false{doubt}"
+        f"{', '.join(splits)} a label needs {len(splits)} rows{two}; add rows, merge or remove these "
+        f"labels, or set data.split.stratify: false{doubt}"
     )
 
 
@@ -95,12 +124,10 @@ def _draw_plain(n: int, shares: Mapping[str, float], rng: np.random.Generator) -
     return chosen
 
 
-def _draw_stratified(
-    codes: np.ndarray, n_labels: int, shares: Mapping[str, float], rng: np.random.Generator
-) -> np.ndarray:
-    sizes = np.bincount(codes, minlength=n_labels)
-    taken = np.zeros(n_labels, np.int64)
-    surplus = np.zeros(n_labels)
+def _draw_stratified(codes: np.ndarray, shares: Mapping[str, float], rng: np.random.Generator) -> np.ndarray:
+    sizes = np.bincount(codes)
+    taken = np.zeros(len(sizes), np.int64)
+    surplus = np.zeros(len(sizes))
     # Rows grouped by label, shuffled within each: the first ones of a label go to the first split, and so on.
     order = np.lexsort((rng.random(len(codes)), codes))
     rank = np.empty(len(codes), np.int64)

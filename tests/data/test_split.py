@@ -75,6 +75,36 @@ def test_three_groups_fill_three_splits_however_uneven():
     assert set(chosen[5:]) == {"train"} and set(chosen[:5]) == {"validation", "test"}
 
 
+@pytest.mark.parametrize("shares", [SHARES, {"validation": 0.3}])
+def test_labels_that_are_too_rare_for_all_splits_stay_in_train_beside_what_is_drawn(shares):
+    """The others are drawn as they would be without them."""
+    common = labels_of({"a": 60, "c": 40})
+    rare = labels_of({"b": 1, "d": len(shares)})
+    chosen = draw([*rare, *common], shares, seed=2)
+    assert set(chosen[: len(rare)]) == {"train"}
+    assert (chosen[len(rare) :] == draw(common, shares, seed=2)).all()
+
+
+def test_a_label_that_train_lacks_by_chance_gets_a_row_there_and_nothing_else_moves():
+    labels = [*labels_of({"a": 90}), *(f"rare {i}" for i in range(10))]
+    chosen = draw(labels, SHARES, seed=0, stratify=False)
+    plain = draw(labels, SHARES, seed=0, stratify=False, all_in_train=False)
+    moved = np.flatnonzero(chosen != plain)
+    assert (plain[90:] != "train").any()
+    assert moved.tolist() == [90 + i for i in range(10) if plain[90 + i] != "train"]
+    assert set(chosen[moved]) == {"train"}
+
+
+def test_a_group_with_a_label_that_train_lacks_moves_there_as_a_whole():
+    """Of 90 customers each has a label of its own, so that 64 placements leave many labels out of train."""
+    groups = [str(i // 2) for i in range(200)]
+    labels = [f"l{i // 2}" if i % 2 and i < 180 else "common" for i in range(200)]
+    chosen = draw(labels, SHARES, seed=0, groups=groups, group_column="customer")
+    assert set(np.array(labels)[chosen == "train"]) == set(labels)
+    assert (chosen[::2] == chosen[1::2]).all()
+    assert set(chosen[180:]) == {"train", "validation", "test"}
+
+
 @pytest.mark.parametrize(
     ("labels", "options", "message"),
     [
@@ -87,6 +117,11 @@ def test_three_groups_fill_three_splits_however_uneven():
             [str(i) for i in range(50)],
             {},
             r"`4` \(1\) and 45 more.* 50 different labels in 50 rows: is the target",
+        ),
+        (
+            [*labels_of({"a": 9, "b": 9}), *(str(i) for i in range(20))],
+            {},
+            r"needs 3 rows; add rows.* 22 different labels in 38 rows: is the target",
         ),
         (["a", "b"], {}, r"2 rows cannot fill 3 splits"),
         (

@@ -8,6 +8,7 @@ from autoft.errors import DataError
 from autoft.judge.preflight.near import near_copies
 from autoft.judge.preflight.readable import readable_targets
 from autoft.judge.preflight.shares import far_shares
+from autoft.judge.preflight.unmeasured import unmeasured
 from autoft.spec.study import DataSpec, StudySpec
 from autoft.spec.tasks import TASKS
 
@@ -22,6 +23,7 @@ def preflight(spec: StudySpec, rows: Rows) -> tuple[Finding, ...]:
         *rows.findings,
         *(() if task.inputs == "file" else _of_texts(rows, data)),
         *far_shares(rows.counts, task.occurrence),
+        *unmeasured(rows.counts, task.occurrence),
     )
 
 

@@ -120,7 +120,7 @@ def customers(splits: Splits) -> None:
 
 
 def other_shares(splits: Splits) -> None:
-    splits["validation"]["target"] = ["refund"] * 30 + ["delivery"] * 10
+    splits["validation"]["target"] = ["refund"] * 29 + ["delivery"] * 10 + ["card problem"]
 
 
 PAIR = ["text", "other"]
