@@ -76,7 +76,9 @@ def test_the_report_is_of_the_winner_and_an_artifact_of_the_study_too(folder, se
     best = autoft.best_config("quickstart")
     (answer,) = re.findall("<h1>(.*)</h1>", page.read_text())
     assert answer.startswith(f"Trial {best.trial} wins with macro_f1 0.")
-    assert answer.endswith(f" on the sealed test, {best.value:.4f} on validation rows.")
+    tested = best.test["contenders"][0]["metrics"]["macro_f1"]
+    assert f"macro_f1 {tested:.4f} on the sealed test: " in answer
+    assert "models:/quickstart/1 became the champion" in page.read_text()
     assert all(
         title in page.read_text() for title in ("<h2>Right and wrong</h2>", "<h2>Rows to look at</h2>")
     )
