@@ -8,7 +8,7 @@ from typing import Any
 
 from autoft.api import search
 from autoft.named import read_study
-from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, WORKERS, Job
+from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, Job
 
 STUDY = "bench"
 
@@ -59,7 +59,11 @@ def space_of(job: Job) -> dict[str, Any]:
         "first": [_first(configuration, without_depth=one_depth) for configuration in job.configurations],
         "search": {"sampler": "random", "pruner": "none", "seed": job.seed, "evaluations_per_epoch": 1.0},
         "budget": {"trials": len(job.configurations)},
-        "resources": {"cpus_per_trial": 1, "max_concurrent": WORKERS},
+        "resources": {
+            "cpus_per_trial": 1,
+            "max_concurrent": job.workers,
+            **({"gpus_per_trial": job.resources["gpu"]} if job.device == "cuda" else {}),
+        },
     }
 
 

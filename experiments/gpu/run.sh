@@ -1,7 +1,7 @@
 # On the machine with the GPU: ROOT=FOLDER [OUT=FOLDER] bash experiments/gpu/run.sh PARCELS PART ...
 # PARCELS is what pack.py wrote, or the one of its parcels that is there; each is unpacked once.
 # Parts, with their seconds on an H200 of 16 cores: plans 50, trials 110, memory 60, graphs about 120, search
-# about 150, curves as long as HOURS says. Each can be run alone.
+# about 150, curves as long as HOURS says; not measured yet: peers_bert, peers_minilm. Each can be run alone.
 set -uo pipefail
 parcels=$(realpath "$1") && shift
 ROOT=$(realpath -m "$ROOT")
@@ -26,6 +26,7 @@ for part in "$@"; do
       done
       wait
       ;;
+    peers_*) python3 -m gpu.peers "${part#peers_}" ;;
     *) python3 -m "gpu.$part" ;;
   esac 2>&1 | sed -u "s/^/$part: /"
 done
