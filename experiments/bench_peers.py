@@ -3,9 +3,10 @@
     python experiments/bench_peers.py --workload mixed --peer hf-ray --peer handwritten
     python experiments/bench_peers.py --data FOLDER --text text --label label --json result.json
 
-Runs alternate (A-B-B-A), each in a process of its own that finds nothing cached; what is timed is that
-process, whole. The JSON holds for each workload an entry a peer, `{"ratio": median of peer seconds over
-autoft seconds, "pairs": [[peer_s, autoft_s], ...], ...}`, and `autoft`, `floor`, `gate` and `configurations`.
+All sides run in rounds, every other one backwards (A-B-C-C-B-A), each in a process of its own that finds
+nothing cached; what is timed is that process, whole. With a GPU every side computes there. The JSON holds for
+each workload an entry a peer, `{"ratio": median of peer seconds over autoft seconds, "pairs": [[peer_s,
+autoft_s], ...], ...}`, and `autoft`, `rates`, `floor`, `gate` and `configurations`.
 
 The peers of the Trainer need accelerate beside what autoft needs: `pip install accelerate`.
 """
@@ -19,8 +20,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from bench import floor, gate, report
 from bench.draw import make_job
+from bench.floor import Rates
 from bench.measure import Run, run_side
 from bench.report import Floor, Pair
 from bench.rows import write_rows
@@ -47,9 +50,10 @@ def main() -> None:
         workload = _shortened(WORKLOADS[name], options)
         with tempfile.TemporaryDirectory(prefix="bench-rows-") as folder:
             rows = write_rows(options.data, options.text, options.label, Path(folder), workload.rows)
-            job = make_job(workload, rows, options.model, SEED)
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            job = make_job(workload, rows, options.model, SEED, device=device, batch_size=options.batch_size)
             with_gate = options.gate and workload.gated
-            result[name] = _measure(job, options.peer, options.pairs, with_gate, console)
+            result[name] = _measure(job, options.peer, options.rounds, with_gate, console)
         report.show(name, result[name], console)
         if options.json:  # after each workload: the next one may fail
             options.json.write_text(json.dumps(result, indent=2) + "\n")
@@ -67,7 +71,8 @@ def _parse() -> argparse.Namespace:
         "--label", help="the label's column; default queue for the quickstart data, else label"
     )
     parser.add_argument("--model", type=Path, help="a BERT's folder; default the installed MiniLM")
-    parser.add_argument("--pairs", type=int, default=2, help="a peer's runs, each beside one of autoft's")
+    parser.add_argument("--batch-size", type=int, default=32, help="rows of a step, on every side")
+    parser.add_argument("--rounds", type=int, default=2, help="runs of each side")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--no-gate", dest="gate", action="store_false", help="leave the quality gate out")
     parser.add_argument("--trials", type=int, help="only the first so many configurations, to try it out")
@@ -94,15 +99,25 @@ def warm_up(model: Path) -> None:
         file.read_bytes()
 
 
-def _measure(job: Job, peers: list[str], pairs: int, with_gate: bool, console: Console) -> dict[str, Any]:
+def _measure(job: Job, peers: list[str], rounds: int, with_gate: bool, console: Console) -> dict[str, Any]:
     shape = floor.describe(job)
-    least = Floor(floor.plain_operations(job, shape), floor.least_operations(job, shape), [])
-    measured: dict[str, list[Pair]] = {peer: [] for peer in peers}
-    for peer in peers:
-        for number in range(pairs):
-            least.rates.append(floor.multiplication_rate(shape))
-            measured[peer].append(_pair(peer, job, autoft_first=number % 2 == 0, console=console))
-    result = report.figures(measured, least)
+    floors = {
+        "plain": Floor(
+            floor.plain_operations(job, shape), floor.optimizer_bytes(job, shape, embeddings=True)
+        ),
+        "least": Floor(
+            floor.least_operations(job, shape), floor.optimizer_bytes(job, shape, embeddings=False)
+        ),
+    }
+    rates, runs = list[Rates](), list[dict[str, Run]]()
+    for number in range(rounds):
+        rates.append(floor.measure_rates(job, shape))
+        sides = [AUTOFT, *peers]
+        # Who goes first changes from round to round, so that a drift favors nobody.
+        runs.append({side: _run(side, job, console) for side in (reversed(sides) if number % 2 else sides)})
+    own = [each[AUTOFT] for each in runs]
+    measured = {peer: [Pair(each[peer], each[AUTOFT]) for each in runs] for peer in peers}
+    result = report.figures(own, measured, floors, rates, job.workers)
     result["configurations"] = [asdict(configuration) for configuration in job.configurations]
     if with_gate and HANDWRITTEN in measured:
         timed, plain = measured[HANDWRITTEN][0], gate.without_chance(job)
@@ -112,16 +127,10 @@ def _measure(job: Job, peers: list[str], pairs: int, with_gate: bool, console: C
     return result
 
 
-def _pair(peer: str, job: Job, *, autoft_first: bool, console: Console) -> Pair:
-    """Two runs in a row; who goes first changes from pair to pair, so that a drift favors nobody."""
-    order = (AUTOFT, peer) if autoft_first else (peer, AUTOFT)
-    runs = {side: _run(side, job, console) for side in order}
-    return Pair(runs[peer], runs[AUTOFT])
-
-
 def _run(side: str, job: Job, console: Console) -> Run:
     run = run_side(side, job)
-    console.print(f"{side}: {run.wall_s:.1f} s", highlight=False)
+    busy = "" if run.gpu_busy is None else f", GPU busy {run.gpu_busy:.0%}"
+    console.print(f"{side}: {run.wall_s:.1f} s, {run.trials_an_hour:.0f} trials/h{busy}", highlight=False)
     return run
 
 

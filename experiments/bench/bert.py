@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
@@ -17,6 +18,11 @@ def load(job: Job) -> tuple[PreTrainedModel, list[str]]:
         job.model, num_labels=len(label_names(job.rows)), output_loading_info=True
     )
     return model, list(report["missing_keys"])
+
+
+def without_plans() -> None:
+    """No cuDNN attention in this process: it builds a plan for each new shape and dropout."""
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def load_tokenizer(job: Job) -> Any:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,13 @@ from bench.workloads import (
 )
 
 
-def make_job(workload: Workload, rows: Path, model: Path, seed: int) -> Job:
-    """The workload's trials under one seed; another seed changes nothing but the trials' own seeds."""
-    return Job(
-        rows, model, draw_configurations(workload.depths, workload.trials, seed), workload.epochs, seed
-    )
+def make_job(workload: Workload, rows: Path, model: Path, seed: int, **more: Any) -> Job:
+    """The workload's trials under one seed; another seed changes nothing but the trials' own seeds.
+
+    `more` is what else the `Job` is told.
+    """
+    configurations = draw_configurations(workload.depths, workload.trials, seed)
+    return Job(rows, model, configurations, workload.epochs, seed, **more)
 
 
 def draw_configurations(depths: Sequence[Depth], trials: int, seed: int) -> tuple[Configuration, ...]:

@@ -1,9 +1,9 @@
 """The peer `handwritten`: Ray Tune and a plain PyTorch loop, what an expert would write in a day.
 
-A worker process stays from trial to trial, with the model, its pristine weights and the tokenized rows. The
-frozen prefix runs without gradients, batches hold rows of similar length, AdamW is fused, nothing is written
-to the disk. What it does not do is remember what the frozen prefix gave. Its batches are its own, except
-where the gate compares results (`Job.alike`).
+A worker process stays from trial to trial, with the model, its pristine weights and the tokenized rows, which
+lie on the device. The frozen prefix runs without gradients, batches hold rows of similar length, AdamW is
+fused, nothing is written to the disk; on a GPU it computes in bf16. What it does not do is remember what the
+frozen prefix gave. Its batches are its own, except where the gate compares results (`Job.alike`).
 """
 
 import os
@@ -24,14 +24,15 @@ from autoft.data.batch import evaluation_batches, random_batches
 from autoft.kernel.initialize import derive_seed
 from bench import bert
 from bench.rows import SPLITS, tokenize
-from bench.workloads import WORKERS, Configuration, Job
+from bench.workloads import Configuration, Job
 
 BatchOrder = Callable[[np.ndarray, int, int, int], list[np.ndarray]]
 
 
-EVALUATION_TOKENS = 512
-"""Of a forward pass without gradients, with padding: what fits the cache of a core."""
-
+EVALUATION_TOKENS = {"cpu": 512, "cuda": 16384}
+"""Of a forward pass without gradients, with padding: what fits the cache of a core, what keeps a GPU busy."""
+PAD_TO = {"cpu": 1, "cuda": 8}
+"""A padded length is a multiple of this: tensor cores multiply in eights."""
 
 POOL_BATCHES = 50
 """Of rows that are sorted together."""
@@ -61,11 +62,11 @@ def bucketed_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int
 
 def _search(job: Job, batch_order: BatchOrder) -> list[dict[str, float]]:
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
-    ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=job.workers, include_dashboard=False, log_to_driver=False)
     analysis = tune.run(
         tune.with_parameters(FineTuner, job=job, batch_order=batch_order),
         config={"number": tune.grid_search(list(range(len(job.configurations))))},
-        resources_per_trial={"cpu": 1},
+        resources_per_trial=job.resources,
         reuse_actors=True,
         storage_path=str(Path.cwd() / "ray_results"),
         verbose=0,
@@ -80,12 +81,16 @@ class FineTuner(tune.Trainable):
     def setup(self, config: dict[str, Any], job: Job, batch_order: BatchOrder) -> None:
         """Load what stays, and begin the first trial."""
         torch.set_num_threads(1)
-        self.job, self.batch_order = job, batch_order
+        bert.without_plans()
+        self.job, self.batch_order, self.device = job, batch_order, torch.device(job.device)
         self.model, self.fresh = bert.load(job)
+        self.model.to(self.device)
         self.pristine = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         tokenizer = bert.load_tokenizer(job)
         self.data = {
-            split: Split(tokenize(job.rows, split, tokenizer, job.max_length), tokenizer.pad_token_id)
+            split: Split(
+                tokenize(job.rows, split, tokenizer, job.max_length), tokenizer.pad_token_id, self.device
+            )
             for split in SPLITS
         }
         self.reset_config(config)
@@ -116,7 +121,7 @@ class FineTuner(tune.Trainable):
         seed = self.configuration.seed
         for rows in self.batch_order(train.lengths, self.job.batch_size, seed, self.epoch):
             inputs, labels = train.batch(rows)
-            nn.functional.cross_entropy(self.model(**inputs).logits, labels).backward()
+            nn.functional.cross_entropy(self._logits(inputs), labels).backward()
             nn.utils.clip_grad_norm_(trained, self.job.max_grad_norm)
             self.optimizer.step()
             self.scheduler.step()
@@ -127,29 +132,40 @@ class FineTuner(tune.Trainable):
         self.model.eval()
         validation = self.data["validation"]
         logits, labels = [], []
-        for rows in evaluation_batches(validation.lengths, EVALUATION_TOKENS):
+        for rows in evaluation_batches(validation.lengths, EVALUATION_TOKENS[self.job.device]):
             inputs, truth = validation.batch(rows)
-            logits.append(self.model(**inputs).logits)
+            logits.append(self._logits(inputs))
             labels.append(truth)
-        return bert.classification_metrics(torch.cat(logits).numpy(), torch.cat(labels).numpy())
+        return bert.classification_metrics(torch.cat(logits).cpu().numpy(), torch.cat(labels).cpu().numpy())
+
+    def _logits(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """[b, labels], float32; computed in bf16 on a GPU, and on a CPU in float32."""
+        with torch.autocast(self.job.device, torch.bfloat16, enabled=self.job.device == "cuda"):
+            logits: torch.Tensor = self.model(**inputs).logits
+        return logits.float()
 
 
 class Split:
-    """Tokenized rows as tensors, and their batches."""
+    """Tokenized rows on the device, padded once, and their batches."""
 
-    def __init__(self, rows: Any, pad_id: int) -> None:
+    def __init__(self, rows: Any, pad_id: int, device: torch.device) -> None:
         self.lengths = rows.lengths
-        self._ids = [torch.tensor(row) for row in rows.ids]
-        self._labels = torch.tensor(rows.labels)
-        self._pad_id = pad_id
+        ids = pad_sequence([torch.tensor(row) for row in rows.ids], batch_first=True, padding_value=pad_id)
+        multiple = PAD_TO[device.type]
+        self._ids = nn.functional.pad(ids, (0, -ids.shape[1] % multiple), value=pad_id).to(device)
+        self._labels = torch.tensor(rows.labels, device=device)
+        self._pad_id, self._multiple = pad_id, multiple
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def batch(self, rows: np.ndarray) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """The model's inputs, padded to the longest of the `rows` [b], and the labels [b]."""
-        ids = pad_sequence([self._ids[row] for row in rows], batch_first=True, padding_value=self._pad_id)
-        return {"input_ids": ids, "attention_mask": (ids != self._pad_id).long()}, self._labels[rows]
+        longest = int(self.lengths[rows].max())
+        width = -(-longest // self._multiple) * self._multiple
+        chosen = torch.from_numpy(rows).to(self._ids.device, non_blocking=True)
+        ids = self._ids[chosen, :width]
+        return {"input_ids": ids, "attention_mask": (ids != self._pad_id).long()}, self._labels[chosen]
 
 
 def redraw(model: PreTrainedModel, names: list[str]) -> None:

@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from transformers import PreTrainedModel
 
 from bench.hf_trainer import ModelInit, make_trainer, objective
-from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, WORKERS, Job
+from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, Job
 
 STUDY = "bench"
 
@@ -30,7 +30,7 @@ def hf_optuna_tuned(job: Job) -> list[dict[str, float]]:
         study.enqueue_trial(asdict(configuration), user_attrs={"number": number})
     os.environ["OMP_NUM_THREADS"] = "1"
     spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=_work, args=(job, journal)) for _ in range(WORKERS)]
+    workers = [spawn.Process(target=_work, args=(job, journal)) for _ in range(job.workers)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -62,7 +62,7 @@ class OptunaModelInit:
 
     def __call__(self, trial: optuna.Trial | None) -> PreTrainedModel:
         """The Trainer asks for the model before it asks for the parameters."""
-        return ModelInit(self.job)(None if trial is None else _space(trial))
+        return ModelInit(self.job, tuned=True)(None if trial is None else _space(trial))
 
 
 def _space(trial: optuna.Trial) -> dict[str, Any]:

@@ -23,20 +23,24 @@ from transformers import (
 
 from bench import bert
 from bench.rows import read_rows
-from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, WORKERS, Job
+from bench.workloads import DROPOUT, LEARNING_RATE, WEIGHT_DECAY, Job
 
 
 def hf_ray(job: Job) -> list[dict[str, float]]:
-    """The final metrics of each configuration."""
-    ray.init(num_cpus=WORKERS)
-    return _search(job, make_trainer(job, ModelInit(job), tuned=False))
+    """The final metrics of each configuration. By default a trial gets a whole GPU."""
+    ray.init(num_cpus=job.workers)
+    return _search(job, make_trainer(job, ModelInit(job, tuned=False), tuned=False))
 
 
 def hf_ray_tuned(job: Job) -> list[dict[str, float]]:
-    """The same without checkpoints, logs and loggers, with processes that stay from trial to trial."""
+    """The same without checkpoints, logs and loggers, with processes that stay from trial to trial.
+
+    On a GPU in bf16, with batches made beside the steps, and nothing that waits for the device at a step.
+    """
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
-    ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False)
-    return _search(job, make_trainer(job, ModelInit(job), tuned=True), reuse_actors=True, verbose=0)
+    ray.init(num_cpus=job.workers, include_dashboard=False, log_to_driver=False)
+    trainer = make_trainer(job, ModelInit(job, tuned=True), tuned=True)
+    return _search(job, trainer, reuse_actors=True, verbose=0, resources_per_trial=job.resources)
 
 
 def _search(job: Job, trainer: Trainer, **ray_options: Any) -> list[dict[str, float]]:
@@ -71,6 +75,7 @@ class ModelInit:
     """A new model for each trial, frozen to the trial's depth."""
 
     job: Job
+    tuned: bool
 
     def __call__(self, trial: dict[str, Any] | None) -> PreTrainedModel:
         """`trial` holds the parameters; None when the Trainer is made."""
@@ -78,6 +83,8 @@ class ModelInit:
         set_seed(params["seed"])  # the Trainer has set its own, before it knew the trial's
         model, _ = bert.load(self.job)
         bert.set_depth(model, params["unfreeze_depth"], params["dropout"])
+        if self.tuned:
+            bert.without_plans()
         return model
 
 
@@ -90,7 +97,9 @@ def make_trainer(job: Job, model_init: Any, *, tuned: bool) -> Trainer:
         args=(_tuned_arguments if tuned else _documented_arguments)(job, len(train)),
         train_dataset=train,
         eval_dataset=_dataset(job, "validation", tokenizer, tuned=tuned),
-        data_collator=DataCollatorWithPadding(tokenizer),
+        data_collator=DataCollatorWithPadding(
+            tokenizer, pad_to_multiple_of=8 if tuned and job.device == "cuda" else None
+        ),
         processing_class=tokenizer,
         compute_metrics=_compute_metrics,
     )
@@ -115,10 +124,17 @@ def _tuned_arguments(job: Job, train_rows: int) -> TrainingArguments:
         save_strategy="no",
         logging_strategy="no",
         train_sampling_strategy="group_by_length",
-        dataloader_pin_memory=False,
+        logging_nan_inf_filter=False,  # looks at every step's loss, for which the device has to be waited for
         disable_tqdm=True,
         report_to="none",
+        **_ON_DEVICE[job.device],
     )
+
+
+_ON_DEVICE: dict[str, dict[str, Any]] = {
+    "cpu": {"dataloader_pin_memory": False},
+    "cuda": {"bf16": True, "dataloader_num_workers": 2, "dataloader_persistent_workers": True},
+}
 
 
 def _dataset(job: Job, split: str, tokenizer: Any, *, tuned: bool) -> Any:

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,13 @@ class Run:
     """What is left on the disk: working directory, home and temporary folder together."""
     trials: list[dict[str, Any]]
     """The figures of each configuration."""
+    gpu_busy: float | None = None
+    """Of all this time, the share in which the GPU computed, as `nvidia-smi` samples it; None without one."""
+
+    @property
+    def trials_an_hour(self) -> float:
+        """At this pace, start and end included."""
+        return len(self.trials) / self.wall_s * 3600
 
 
 def run_side(side: str, job: object, module: str = "bench.sides") -> Run:
@@ -54,7 +62,7 @@ def run_side(side: str, job: object, module: str = "bench.sides") -> Run:
         job_file, result_file, log = folder / "job.pkl", folder / "result.json", folder / "log.txt"
         job_file.write_bytes(pickle.dumps(job))
         command = [sys.executable, "-m", module, side, str(job_file), str(result_file)]
-        with log.open("wb") as output:
+        with log.open("wb") as output, _gpu_busy() as busy:
             began = time.perf_counter()
             process = subprocess.Popen(
                 command, cwd=folder / "work", env=_environment(folder), stdout=output, stderr=output
@@ -67,7 +75,7 @@ def run_side(side: str, job: object, module: str = "bench.sides") -> Run:
             raise RuntimeError(f"{side} ended with {process.returncode}:\n{tail}")
         trials = json.loads(result_file.read_text())
         disk_bytes = sum(_bytes_below(folder / name) for name in _PLACES)
-    return Run(side, wall_s, worker_bytes, disk_bytes, trials)
+    return Run(side, wall_s, worker_bytes, disk_bytes, trials, statistics.fmean(busy) if busy else None)
 
 
 _PLACES = ("work", "home", "tmp")
@@ -82,6 +90,22 @@ def _new_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _gpu_busy() -> Iterator[list[float]]:
+    """Filled at the end of the block: of each sample's time, the share in which the GPU had a kernel."""
+    found: list[float] = []
+    if shutil.which("nvidia-smi") is None:
+        yield found
+        return
+    asked = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    every = f"--loop-ms={round(1000 * SAMPLE_EVERY_S)}"
+    with subprocess.Popen([*asked, every], stdout=subprocess.PIPE, text=True) as sampler:
+        yield found
+        sampler.terminate()
+        told, _ = sampler.communicate()
+    found += [float(line) / 100 for line in told.split() if line.isdigit()]
 
 
 def _environment(folder: Path) -> dict[str, str]:

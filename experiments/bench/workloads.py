@@ -14,8 +14,8 @@ WEIGHT_DECAY: Range = (1e-4, 0.3)
 """Log scale."""
 DROPOUT: Range = (0.0, 0.3)
 
-WORKERS = 2
-"""Trials at a time, each on one thread, on every side."""
+WORKERS = {"cpu": 2, "cuda": 1}
+"""Trials at a time on every side, by device: each on one thread, on a GPU with their share of it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,17 @@ class Job:
     max_grad_norm: float = 1.0
     alike: bool = False
     """For the gate: handwritten takes autoft's own batches, in its order."""
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    @property
+    def workers(self) -> int:
+        """Trials at a time."""
+        return WORKERS[self.device]
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What Ray gives a trial."""
+        return {"cpu": 1, **({"gpu": 1 / self.workers} if self.device == "cuda" else {})}
 
     def steps(self, train_rows: int) -> int:
         """Updates of a trial."""

@@ -5,7 +5,8 @@
 FOLDER gets two parcels, each below 64 MiB, for where a transfer is limited to that: `site/`, the installed
 requirements as wheels of that Python, without what a search does not use; and `run/`, MiniLM with its weights
 in half precision, the code, and the public sets of --data. There: `ROOT=/tmp/autoft bash run.sh PARCELS
-PART ...` (see `run.sh`). What the machine has, `THERE`, is left out.
+PART ...` (see `run.sh`). What the machine has, `THERE`, is left out. The extra `bench` has to be installed
+here.
 """
 
 import argparse
@@ -75,7 +76,7 @@ def requirements(python: str) -> dict[str, str]:
             ):
                 walk(requirement.name, frozenset(requirement.extras))
 
-    walk("autoft", frozenset())
+    walk("autoft", frozenset({"bench"}))  # accelerate, for the Trainer
     del found["autoft"]
     return found
 

@@ -1,7 +1,8 @@
 # On the machine with the GPU: ROOT=FOLDER [OUT=FOLDER] bash experiments/gpu/run.sh PARCELS PART ...
 # PARCELS is what pack.py wrote, or the one of its parcels that is there; each is unpacked once.
-# Parts, with their seconds on an H200 of 16 cores: plans 50, trials 110, memory 60, graphs about 120, search
-# about 150, curves as long as HOURS says. Each can be run alone.
+# Parts, with their seconds on an H200 of 16 cores: plans 50, trials 110, graphs about 120, search about 150, curves
+# as long as HOURS says. Not measured as they are now: memory, steps, peers:bert, peers:minilm. Each can be run alone,
+# and what follows a colon is told it: steps:bert, peers:bert:hf-ray. A part that takes LIMIT_S (480) is ended.
 set -uo pipefail
 parcels=$(realpath "$1") && shift
 ROOT=$(realpath -m "$ROOT")
@@ -26,7 +27,10 @@ for part in "$@"; do
       done
       wait
       ;;
-    *) python3 -m "gpu.$part" ;;
+    *)
+      IFS=: read -ra words <<< "$part"
+      timeout "${LIMIT_S:-480}" python3 -m "gpu.${words[0]}" "${words[@]:1}"
+      ;;
   esac 2>&1 | sed -u "s/^/$part: /"
 done
 [ -z "${OUT:-}" ] || cp curves/*.jsonl "$OUT"
