@@ -24,10 +24,39 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """Inputs and targets on `device`; states come there by themselves."""
         inputs, targets = (
-            {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+            {name: sent(tensor, device) for name, tensor in tensors.items()}
             for tensors in (self.inputs, self.targets)
         )
         return Batch(inputs, targets, self.states)
+
+
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`tensor` on `device`. Nothing waits for a GPU: it copies from pinned memory when it comes to it."""
+    if device.type != "cuda" or tensor.device.type == "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+Padding = Callable[[int], int]
+"""From the length of the longest row in a batch to how far all are padded."""
+
+
+def to_longest(longest: int) -> int:
+    """No further."""
+    return longest
+
+
+def to_grid(longest: int, most: int) -> int:
+    """To one of few lengths, but not beyond `most`, the longest row of all.
+
+    Multiples of 8 up to 64, then four between each power of two and the next: 20 lengths up to 512, and less
+    than a quarter more than the longest row from 32 on.
+
+    >>> [to_grid(longest, 400) for longest in (3, 9, 64, 65, 200, 390, 400)]
+    [8, 16, 64, 80, 224, 400, 400]
+    """
+    grain = 1 << max(3, (longest - 1).bit_length() - 3)
+    return max(longest, min(-(-longest // grain) * grain, most))
 
 
 POOL_BATCHES = 50
@@ -36,25 +65,25 @@ LENGTHS = 2
 """Groups of rows of like length in a batch: with more, it is more like a random one and pads more."""
 
 
-def collate(encoded: Encoded, rows: np.ndarray) -> Batch:
+def collate(encoded: Encoded, rows: np.ndarray, padding: Padding = to_longest) -> Batch:
     """The rows at `rows` [b], on the CPU.
 
-    Ragged arrays are padded on the right to the longest row; if there is one among the inputs, so is an
-    `attention_mask`. Whole numbers become int64, others float32.
+    Ragged arrays are padded on the right to the longest row, or as far as `padding` says; if there is one
+    among the inputs, so is an `attention_mask`. Whole numbers become int64, others float32.
     """
     inputs, targets = (
-        {name: _tensor(array, rows) for name, array in arrays.items()}
+        {name: _tensor(array, rows, padding) for name, array in arrays.items()}
         for arrays in (encoded.inputs, encoded.targets)
     )
     if any(isinstance(array, Ragged) for array in encoded.inputs.values()):
         lengths = encoded.lengths[rows]
-        mask = np.arange(lengths.max()) < lengths[:, None]
+        mask = np.arange(padding(int(lengths.max()))) < lengths[:, None]
         inputs["attention_mask"] = torch.from_numpy(mask.astype(np.int64))
     return Batch(inputs, targets)
 
 
-def _tensor(array: Array, rows: np.ndarray) -> torch.Tensor:
-    chosen = array.padded(rows) if isinstance(array, Ragged) else array[rows]
+def _tensor(array: Array, rows: np.ndarray, padding: Padding) -> torch.Tensor:
+    chosen = array.padded(rows, padding(array.longest(rows))) if isinstance(array, Ragged) else array[rows]
     return torch.from_numpy(chosen.astype(np.int64 if chosen.dtype.kind in "iub" else np.float32))
 
 

@@ -38,6 +38,10 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def longest(self, rows: np.ndarray) -> int:
+        """The most values that one of `rows` [b] has."""
+        return int((self.offsets[np.asarray(rows) + 1] - self.offsets[rows]).max())
+
     def at(self, rows: np.ndarray) -> np.ndarray:
         """Where the values of `rows` [b] stand, one row after the other; int64."""
         starts, lengths = self.offsets[rows], self.offsets[np.asarray(rows) + 1] - self.offsets[rows]
@@ -50,11 +54,21 @@ class Ragged:
         lengths = self.offsets[np.asarray(rows) + 1] - self.offsets[rows]
         return Ragged(self.values[self.at(rows)], _offsets(lengths), self.fill)
 
-    def padded(self, rows: np.ndarray) -> np.ndarray:
-        """The rows at `rows` as [b, longest], each filled up with `fill` on the right."""
+    def padded(self, rows: np.ndarray, width: int | None = None) -> np.ndarray:
+        """The rows at `rows` as [b, width], each filled up with `fill` on the right.
+
+        None is as wide as the longest of them.
+        """
+        return self._grid(rows, width, self.values[self.at(rows)], self.fill)
+
+    def places(self, rows: np.ndarray, width: int) -> np.ndarray:
+        """Where the values of `padded` stand: int64 [b, width], and one past all values for the fill."""
+        return self._grid(rows, width, self.at(rows), len(self.values))
+
+    def _grid(self, rows: np.ndarray, width: int | None, inside: np.ndarray, outside: int) -> np.ndarray:
         lengths = self.offsets[np.asarray(rows) + 1] - self.offsets[rows]
-        grid = np.full((len(rows), int(lengths.max())), self.fill, self.values.dtype)
-        grid[np.arange(grid.shape[1]) < lengths[:, None]] = self.values[self.at(rows)]
+        grid = np.full((len(rows), int(lengths.max()) if width is None else width), outside, inside.dtype)
+        grid[np.arange(grid.shape[1]) < lengths[:, None]] = inside
         return grid
 
 

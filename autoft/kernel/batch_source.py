@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from autoft.data.batch import Batch, collate, evaluation_batches
+from autoft.data.batch import Batch, Padding, collate, evaluation_batches, to_longest
 from autoft.data.encoded import Array, Encoded, taken
 from autoft.kernel.boundary.plan import VECTORS
-from autoft.kernel.boundary.states import States, lone, narrowed, vectors
+from autoft.kernel.boundary.states import States, lone, narrowed
 from autoft.kernel.device import FORWARD_TOKENS
+from autoft.kernel.device_rows import DeviceRows, fits
 
 EVALUATION_VECTORS = 2048
 """Rows of a forward pass without gradients where a row is one token."""
@@ -39,21 +40,22 @@ class BatchSource:
             name: taken(array, chosen) for name, array in encoded.targets.items()
         }
         self.lengths = encoded.lengths[chosen]
-        # Rows of one token need no padding: a batch of them is a choice from all of them.
-        self._vectors = states is not None and states.layout in VECTORS
-        self.padded_lengths = np.ones_like(self.lengths) if self._vectors else self.lengths
-        self._whole = vectors(self._encoded).to(device) if self._vectors else None
+        vectors = states is not None and states.layout in VECTORS
+        self.padded_lengths = np.ones_like(self.lengths) if vectors else self.lengths
+        # On a CPU a batch of whole rows is made no slower of the arrays as they are (experiments/LOG.md).
+        placed = vectors or fits(self._encoded, device)
+        self._placed = DeviceRows(self._encoded.take(chosen), device) if placed else None
         self._evaluated: list[np.ndarray] = []
         self._kept: list[Batch] = []
-        self._most = EVALUATION_VECTORS if self._vectors else FORWARD_TOKENS[device.type]
+        self._most = EVALUATION_VECTORS if vectors else FORWARD_TOKENS[device.type]
         self._forward = self._most
 
     def __len__(self) -> int:
         return len(self._chosen)
 
-    def batch(self, rows: np.ndarray) -> Batch:
+    def batch(self, rows: np.ndarray, padding: Padding = to_longest) -> Batch:
         """The batch of `rows` [b], with states where a prefix is frozen and stored."""
-        return self.with_states(self._inputs(rows), rows)
+        return self.with_states(self._inputs(rows, padding), rows, padding)
 
     @property
     def evaluated(self) -> list[np.ndarray]:
@@ -86,20 +88,15 @@ class BatchSource:
     def _evaluate_by(self, tokens: int) -> None:
         self._forward, self._evaluated, self._kept = tokens, [], []
 
-    def _inputs(self, rows: np.ndarray) -> Batch:
-        own = self._chosen[rows]
-        if self._whole is None:
-            batch = collate(self._encoded, own).to(self.device)
-            return Batch({**batch.inputs, **self._lone}, batch.targets)
-        places = torch.from_numpy(own).to(self.device)
-        inputs, targets = (
-            {name: tensor.index_select(0, places) for name, tensor in tensors.items()}
-            for tensors in (self._whole.inputs, self._whole.targets)
-        )
-        return Batch({**inputs, **self._lone}, targets)
+    def _inputs(self, rows: np.ndarray, padding: Padding = to_longest) -> Batch:
+        if self._placed is None:
+            batch = collate(self._encoded, self._chosen[rows], padding).to(self.device)
+        else:
+            batch = self._placed.batch(rows, padding)
+        return Batch({**batch.inputs, **self._lone}, batch.targets)
 
-    def with_states(self, batch: Batch, rows: np.ndarray) -> Batch:
-        """The batch of `rows` with their states."""
+    def with_states(self, batch: Batch, rows: np.ndarray, padding: Padding = to_longest) -> Batch:
+        """The batch of `rows` with their states, padded like its inputs."""
         if self.states is None:
             return batch
-        return replace(batch, states=self.states.of(self._chosen[rows], self.device))
+        return replace(batch, states=self.states.of(self._chosen[rows], self.device, padding))

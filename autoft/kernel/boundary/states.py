@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from autoft.data.batch import Batch, collate
+from autoft.data.batch import Batch, Padding, collate, sent, to_longest
 from autoft.data.encoded import Array, Encoded, Ragged
 from autoft.kernel.boundary.plan import VECTORS, Layout
 
@@ -24,21 +24,21 @@ class States:
     main_input: str
     """What the first blocks take (`PreTrainedModel.main_input_name`), and nothing above the states."""
 
-    def of(self, rows: np.ndarray, device: torch.device) -> torch.Tensor:
-        """The states of `rows` [b], float32 on `device`: [b, longest, hidden] of ragged ones, else [b, ...].
+    def of(self, rows: np.ndarray, device: torch.device, padding: Padding = to_longest) -> torch.Tensor:
+        """The states of `rows` [b], float32 on `device`: [b, width, hidden] of ragged ones, else [b, ...].
 
         What stands where a row has ended is a copy of its last token: masks keep it from being read.
         """
         if self.layout != "ragged":
-            return self._at(rows).to(device, torch.float32)
+            return sent(self._at(rows), device).float()
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
-        columns = np.minimum(np.arange(lengths.max()), (lengths - 1)[:, None])
+        columns = np.minimum(np.arange(padding(int(lengths.max()))), (lengths - 1)[:, None])
         chosen = self._at((starts[:, None] + columns).ravel()).view(len(rows), -1, self.flat.shape[-1])
-        return chosen.to(device, torch.float32)
+        return sent(chosen, device).float()
 
     def _at(self, places: np.ndarray) -> torch.Tensor:
-        return self.flat.index_select(0, torch.from_numpy(places).to(self.flat.device))
+        return self.flat.index_select(0, sent(torch.from_numpy(places), self.flat.device))
 
 
 def positions(lengths: np.ndarray, layout: Layout) -> np.ndarray:
@@ -75,7 +75,7 @@ def _mean(states: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
 
 
 def narrowed(encoded: Encoded, layout: Layout, main_input: str) -> Encoded:
-    """What of the rows is read above stored states; for a vector one token of each.
+    """What of the rows is read above stored states; for a vector one token of each, which needs no mask.
 
     A main input that has one shape for all rows, such as pixels, is left out, see `lone`. Others of one shape
     stay, such as the tokens that a decoder above its encoder's states is given.
@@ -85,13 +85,11 @@ def narrowed(encoded: Encoded, layout: Layout, main_input: str) -> Encoded:
         return replace(encoded, inputs=read)
     ends = positions(encoded.lengths, "ragged")
     places = ends[1:] - 1 if layout == "last" else ends[:-1]
-    ones = np.ones_like(encoded.lengths)
-    offsets = positions(ones, "ragged")
     inputs: dict[str, Array] = {
-        name: Ragged(array.values[places], offsets, array.fill) if isinstance(array, Ragged) else array
+        name: array.values[places, None] if isinstance(array, Ragged) else array
         for name, array in read.items()
     }
-    return Encoded(inputs, encoded.targets, ones)
+    return Encoded(inputs, encoded.targets, np.ones_like(encoded.lengths))
 
 
 def lone(encoded: Encoded, main_input: str) -> Mapping[str, torch.Tensor]:
@@ -111,12 +109,5 @@ def _unread(encoded: Encoded, main_input: str) -> set[str]:
 def above(encoded: Encoded, states: States, device: torch.device) -> Batch:
     """All rows as one batch, as the model takes them with stored `states`."""
     short = narrowed(encoded, states.layout, states.main_input)
-    batch = vectors(short) if states.layout in VECTORS else collate(short, np.arange(len(short)))
+    batch = collate(short, np.arange(len(short)))
     return Batch({**batch.inputs, **lone(encoded, states.main_input)}, batch.targets).to(device)
-
-
-def vectors(encoded: Encoded) -> Batch:
-    """All rows of one token each as one batch, without a mask: nothing is padded."""
-    batch = collate(encoded, np.arange(len(encoded)))
-    inputs = {name: tensor for name, tensor in batch.inputs.items() if name != "attention_mask"}
-    return Batch(inputs, batch.targets)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from autoft.data.batch import collate
 from autoft.kernel import workbench
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import injected
-from autoft.kernel.boundary.states import narrowed, vectors
+from autoft.kernel.boundary.states import narrowed
 from autoft.kernel.workbench import Workbench
 
 from ..test_workbench import measured
@@ -33,7 +34,8 @@ CHAINS = {
 def chain_of(name):
     model = tiny_model(name)
     anatomy = anatomy_of(model)
-    batch = replace(vectors(narrowed(rows().encoded, "first", "input_ids")), states=torch.randn(6, 1, 16))
+    first = narrowed(rows().encoded, "first", "input_ids")
+    batch = replace(collate(first, np.arange(6)), states=torch.randn(6, 1, 16))
     with injected(model, anatomy, len(anatomy.blocks)) as cached_output:
         chain = find_chain(TASK, model, anatomy, cached_output, batch)
         model.eval()
