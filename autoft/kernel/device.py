@@ -58,6 +58,11 @@ def free_gpu_memory(device: torch.device) -> int:
     return int(min(free, own))
 
 
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
-    """Mixed precision with bf16, which needs no loss scaling; weights stay fp32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+def autocast(device: torch.device, precision: Precision, cached: bool = True) -> AbstractContextManager[None]:
+    """Mixed precision with bf16, which needs no loss scaling; weights stay fp32.
+
+    `cached` weights are rounded once within the block; a CUDA graph would read them where they were.
+    """
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=cached)

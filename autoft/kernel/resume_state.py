@@ -92,9 +92,13 @@ def _restore_optimizer(tensors: Mapping[str, torch.Tensor], optimizer: torch.opt
         if key.startswith(_OPTIMIZER):
             number, _, name = key.removeprefix(_OPTIMIZER).partition(":")
             states[int(number)][name] = tensors[key].clone()  # the file that they lie in will be replaced
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.state.clear()  # or its memory would be taken twice
-    optimizer.load_state_dict({"param_groups": groups, "state": dict(states)})
+    own = optimizer.state_dict()
+    if own["state"]:  # made with the optimizer, at addresses that may have been captured
+        for number, tensors_of in own["state"].items():
+            for name, tensor in tensors_of.items():
+                tensor.copy_(states[number][name])
+        return
+    optimizer.load_state_dict({"param_groups": own["param_groups"], "state": dict(states)})
 
 
 def header(saved: ResumeState, config: FineTuneConfig, rows_key: str) -> dict[str, str]:

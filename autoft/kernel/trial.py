@@ -18,12 +18,12 @@ from autoft.kernel.early_stopping import out_of_patience
 from autoft.kernel.freeze import trained_statistics, training_mode
 from autoft.kernel.initialize import derive_seed
 from autoft.kernel.measurement import Measurement
-from autoft.kernel.memory import OutOfMemory, is_out_of_memory
-from autoft.kernel.optimizer import build_optimizer, learning_rate, set_rate
+from autoft.kernel.optimizer import learning_rate
 from autoft.kernel.resume import Resume
 from autoft.kernel.resume_state import ResumeState, header, read_resume_state, restore, state_of
+from autoft.kernel.step import Step
 from autoft.kernel.steps import Plan
-from autoft.kernel.trial_context import TrialContext, add_gradients, evaluate, largest_piece
+from autoft.kernel.trial_context import TrialContext, evaluate
 
 GROWTH = 10.0
 """A trial has diverged when its training loss exceeds this multiple of max(first measured loss, loss of
@@ -61,10 +61,10 @@ class Trial:
         self._trained = trained_parameters(context.model, context.anatomy, config.unfreeze_depth)
         statistics = trained_statistics(context.model, context.anatomy, config.unfreeze_depth)
         self._live: dict[str, torch.Tensor] = {**self._trained, **statistics}
-        self._optimizer = build_optimizer(context.model, self._trained, context.anatomy, config)
-        self._losses: list[torch.Tensor] = []
         self._most_rows = (resume and resume.micro_batch) or config.batch_size
-        self._micro_batch = min(self._most_rows, context.sizes.of(config))
+        micro_batch = min(self._most_rows, context.sizes.of(config))
+        self._steps = Step(context, config, self._trained, micro_batch)
+        self._losses: list[torch.Tensor] = []
         self._kept_step = 0
         self._training_s = 0.0
         self._took_up_s: float | None = None
@@ -81,10 +81,10 @@ class Trial:
             if saved is None:
                 print(f"No state to go on from in {path.name}: {why}.")
                 continue
-            self._random_states, self._losses = restore(saved, self._live, self._optimizer)
+            self._random_states, self._losses = restore(saved, self._live, self._steps.optimizer)
             self.step = self._kept_step = saved.step
             self.measurements = saved.measurements
-            self._micro_batch = min(self._most_rows, saved.micro_batch or self.config.batch_size)
+            self._steps.micro_batch = min(self._most_rows, saved.micro_batch or self.config.batch_size)
             self._began_s -= saved.elapsed_s
             print(f"The trial goes on from step {self.step}.")
             return
@@ -137,7 +137,7 @@ class Trial:
         """Writes the resume state, unless it is written already or not wanted."""
         if self.resume is None or self._kept_step == self.step or self.is_over:
             return
-        tensors = state_of(self._live, self._optimizer, self._random_states, self._losses)
+        tensors = state_of(self._live, self._steps.optimizer, self._random_states, self._losses)
         saved = ResumeState(self.step, self.measurements, self._elapsed_s, self._told_micro_batch, tensors)
         self._last_save = self.writer.save(
             tensors, self.resume.path, header(saved, self.config, self.context.rows_key)
@@ -145,47 +145,10 @@ class Trial:
         self._kept_step = self.step
 
     def update(self, rows: np.ndarray) -> None:
-        """One optimizer step. Where memory is short, the batch is computed in smaller and smaller pieces."""
+        """One optimizer step. Nothing waits for it: its loss is read at the next measurement."""
         self.step += 1
-        set_rate(self._optimizer, learning_rate(self.step, self.steps.steps, self.config))
-        micro_batch = self._micro_batch
-        while (loss := self._try_gradients(rows)) is None:
-            self._free_memory()
-            if (tried := largest_piece(self.context, rows, self._micro_batch)) == 1:
-                raise OutOfMemory(f"out of memory at step {self.step}, with one row at a time")
-            self._micro_batch = tried // 2
-        if self._micro_batch < micro_batch:
-            print(f"Out of memory at step {self.step}: now {self._micro_batch} rows at a time.")
-            self.context.sizes.remember(self.config, self._micro_batch)
-        self._apply()
-        self._losses.append(loss)
-
-    def _apply(self) -> None:
-        """Changes the weights. A step that breaks off half-way cannot be repeated, so it is not."""
-        try:
-            self._optimizer.step()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise OutOfMemory(f"out of memory in the optimizer at step {self.step}") from error
-        # What follows each step, such as a moving average of the weights, would come here.
-        for parameter in self._trained.values():
-            parameter.grad = None
-
-    def _try_gradients(self, rows: np.ndarray) -> torch.Tensor | None:
-        """The step's loss, with the gradients in place; None if memory is short."""
-        try:
-            return add_gradients(self.context, rows, self._micro_batch, self._trained, self.config)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            return None
-
-    def _free_memory(self) -> None:
-        for parameter in self._trained.values():
-            parameter.grad = None
-        if self.context.device.type == "cuda":
-            torch.cuda.empty_cache()
+        rate = learning_rate(self.step, self.steps.steps, self.config)
+        self._losses.append(self._steps.take(self.step, rate, rows))
 
     def measure(self) -> Measurement:
         """Evaluates the model in its current state, and saves it if it is the best so far.
@@ -230,7 +193,7 @@ class Trial:
         )
         self.measurements.append(measurement)
         if self._most_rows < self.config.batch_size:  # an earlier attempt was ended for more, and these fit
-            self.context.sizes.remember(self.config, self._micro_batch)
+            self.context.sizes.remember(self.config, self._steps.micro_batch)
         return measurement
 
     def refuse_broken_losses(self) -> None:
@@ -260,7 +223,8 @@ class Trial:
 
     @property
     def _told_micro_batch(self) -> int | None:
-        return self._micro_batch if self._micro_batch < self.config.batch_size else None
+        micro_batch = self._steps.micro_batch
+        return micro_batch if micro_batch < self.config.batch_size else None
 
 
 def _random_states(device: torch.device) -> list[torch.Tensor]:

@@ -1,6 +1,6 @@
 """What a trial works on, and the two things that are done with it: gradients and an evaluation."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from autoft.data.batch import Batch, pieces
+from autoft.data.batch import Batch, Padding, pieces, to_longest
 from autoft.data.encoded import taken
 from autoft.data.targets import Targets
 from autoft.kernel.batch_source import BatchSource
@@ -16,6 +16,7 @@ from autoft.kernel.blocks import Anatomy
 from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import Precision, autocast
 from autoft.kernel.freeze import evaluation_mode
+from autoft.kernel.graph_store import GraphStore
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
 from autoft.tasks.predictions import joined
 from autoft.tasks.protocol import Outputs, Predictions, Task
@@ -43,6 +44,17 @@ class TrialContext:
     """What fitted into memory before."""
     rows_key: str
     """Names the rows, as they are encoded."""
+    padding: Padding = to_longest
+    """Of a batch that is trained on."""
+    graphs: GraphStore | None = None
+    """Where steps may be captured (`kernel.step`); None where they are eager."""
+
+    def free_memory(self) -> None:
+        """Gives back to the device what only might be used again."""
+        if self.graphs is not None:
+            self.graphs.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
 
 def add_gradients(
@@ -57,13 +69,31 @@ def add_gradients(
     The batch is computed in pieces of at most `micro_batch` rows. The sum of each piece's losses is divided
     by the weight of the whole step, so their gradients add up to the whole's.
     """
-    task, losses = context.task, []
-    weight = task.weight({name: taken(array, rows) for name, array in context.train.targets.items()})
-    weight = weight or 1.0  # nothing counts, so the sum is 0
-    for part in _pieces(context, rows, micro_batch):
-        batch = context.train.batch(part)
-        with autocast(context.device, config.precision):
-            loss = task.loss(context.forward(batch), batch, config.task_values) / weight
+    weight = step_weight(context, rows) if context.graphs is None else context.graphs.numbers.weight
+    parts = _pieces(context, rows, micro_batch)
+    batches = (context.train.batch(part, context.padding) for part in parts)
+    return gradients_of(context, batches, weight, trained, config)
+
+
+def step_weight(context: TrialContext, rows: np.ndarray) -> float:
+    """What the losses of a batch are divided by."""
+    targets = {name: taken(array, rows) for name, array in context.train.targets.items()}
+    return context.task.weight(targets) or 1.0  # nothing counts, so the sum is 0
+
+
+def gradients_of(
+    context: TrialContext,
+    batches: Iterable[Batch],
+    weight: float | torch.Tensor,
+    trained: Mapping[str, nn.Parameter],
+    config: FineTuneConfig,
+) -> torch.Tensor:
+    """The gradients of the pieces of a step, which has that `weight`, and its loss; see `add_gradients`."""
+    losses, numbers = [], {} if context.graphs is None else context.graphs.numbers.values
+    values = {**config.task_values, **numbers}
+    for batch in batches:
+        with autocast(context.device, config.precision, cached=context.graphs is None):
+            loss = context.task.loss(context.forward(batch), batch, values) / weight
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
     # A penalty on the weights would add its gradients here, once a step; one on the outputs, to `loss` above.
@@ -90,8 +120,7 @@ def evaluate(context: TrialContext, config: FineTuneConfig) -> tuple[dict[str, f
     """
     evaluation_mode(context.model)
     while (found := _try_predictions(context, config.precision)) is None:
-        if context.device.type == "cuda":
-            torch.cuda.empty_cache()
+        context.free_memory()
         if not context.validation.halve_evaluation():
             raise OutOfMemory("out of memory in an evaluation, with one row at a time")
     order = np.concatenate(context.validation.evaluated)

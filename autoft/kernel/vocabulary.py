@@ -26,6 +26,8 @@ IDS = ":ids"
 class Occurring(nn.Module):
     """Stands for a table of embeddings [vocabulary, hidden]; has rows for the tokens that occur only."""
 
+    _table: nn.Embedding
+
     def __init__(self, table: nn.Embedding, ids: torch.Tensor) -> None:
         super().__init__()
         self.__dict__["_table"] = table  # not a child: its parameter is no part of what is trained
@@ -36,9 +38,16 @@ class Occurring(nn.Module):
         self.padding_idx = table.padding_idx
         known = self.padding_idx is not None and self.padding_idx in ids
         self._padding = int(self._places[self.padding_idx]) if known else None
-        # The last row is ones and is never looked up: what weight decay makes of it, it makes of all others.
-        ones = torch.ones_like(table.weight[:1])
-        self.weight = nn.Parameter(torch.cat([table.weight.detach()[ids], ones]))
+        self.weight = nn.Parameter(table.weight.new_empty(len(ids) + 1, table.embedding_dim))
+        self.renew()
+
+    @torch.no_grad()
+    def renew(self) -> None:
+        """Gives back the table's rows, in their place."""
+        self.weight[:-1] = self._table.weight[self.ids]
+        # It is never looked up: what weight decay makes of it, it makes of all others.
+        self.weight[-1] = 1
+        self.weight.grad = None
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """The embeddings of `ids`, tokens that occur."""
@@ -76,12 +85,8 @@ def _fits(ids: torch.Tensor, rows: torch.Tensor, table: torch.Tensor) -> bool:
     return shaped and ids.dtype == torch.int64 and int(ids.min()) >= 0 and int(ids.max()) < len(table)
 
 
-@contextmanager
-def occurring_tokens_only(model: PreTrainedModel, name: str, ids: Ragged) -> Iterator[Occurring]:
-    """Replace the table `name`, from `find_table`, for a while by one of the tokens in `ids`, and of padding.
-
-    The table itself stays as it is: the trained one is in what this gives.
-    """
+def occurring_tokens(model: PreTrainedModel, name: str, ids: Ragged) -> Occurring:
+    """The table `name`, from `find_table`, narrowed to the tokens in `ids`, and to padding."""
     table = model.get_submodule(name)
     assert isinstance(table, nn.Embedding)
     # Some architectures pad once more, within themselves.
@@ -89,10 +94,16 @@ def occurring_tokens_only(model: PreTrainedModel, name: str, ids: Ragged) -> Ite
     padding = [ids.fill] if own is None else [ids.fill, int(own)]
     counts = np.bincount(ids.values, minlength=table.num_embeddings)
     counts[padding] += 1
-    occurring = Occurring(table, torch.from_numpy(np.flatnonzero(counts)).to(table.weight.device))
+    return Occurring(table, torch.from_numpy(np.flatnonzero(counts)).to(table.weight.device))
+
+
+@contextmanager
+def occurring_tokens_only(model: PreTrainedModel, name: str, occurring: Occurring) -> Iterator[None]:
+    """Puts `occurring` in place of the table `name` for a while. The table itself stays as it is."""
+    table = model.get_submodule(name)
     model.set_submodule(name, occurring)
     try:
-        yield occurring
+        yield
     finally:
         model.set_submodule(name, table)
 
@@ -116,7 +127,8 @@ def find_table(model: PreTrainedModel, anatomy: Anatomy, sample: Sample) -> str 
     place = f"{name}.weight"
     plain, gradients = outputs_and_gradients(model, sample, batch, list(model.parameters()))
     whole = dict(zip(dict(model.named_parameters()), gradients, strict=True))
-    with occurring_tokens_only(model, name, ids) as occurring:
+    occurring = occurring_tokens(model, name, ids)
+    with occurring_tokens_only(model, name, occurring):
         try:
             few, gradients = outputs_and_gradients(model, sample, batch, list(model.parameters()))
         except Exception:  # it looks up more than the rows' tokens, such as their types

@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ import pyarrow as pa
 import torch
 from transformers import PreTrainedModel
 
-from autoft.data.batch import Batch
+from autoft.data.batch import Batch, to_grid, to_longest
 from autoft.data.encoded import Encoded, Ragged, taken
 from autoft.data.targets import Targets
 from autoft.kernel import loop
 from autoft.kernel.batch_source import BatchSource
+from autoft.kernel.blocks import trained_parameters
 from autoft.kernel.boundary.cache import BoundaryCache
 from autoft.kernel.boundary.head import call_in_turn, find_chain
 from autoft.kernel.boundary.inject import CachedOutput, injected
@@ -26,12 +29,16 @@ from autoft.kernel.config import FineTuneConfig
 from autoft.kernel.device import PIECE_TOKENS, choose_device, device_name, prepare_process
 from autoft.kernel.features import frozen_features
 from autoft.kernel.freeze import trained_statistics
-from autoft.kernel.initialize import set_output_bias
+from autoft.kernel.graph_store import GraphStore
+from autoft.kernel.initialize import derive_seed, set_output_bias
 from autoft.kernel.measurement import Measurement
 from autoft.kernel.memory import OutOfMemory, WorkingSizes, is_out_of_memory
+from autoft.kernel.optimizer import learning_rate
 from autoft.kernel.pretrained import ModelSource, load_pretrained, require_max_length
 from autoft.kernel.resident import Resident, checkpointed_tensors
 from autoft.kernel.resume import Resume
+from autoft.kernel.step import Step
+from autoft.kernel.steps import batches, plan
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.top_block import first_token_only
 from autoft.kernel.trial_context import TrialContext
@@ -90,16 +97,49 @@ class Workbench:
         self, config: FineTuneConfig, checkpoint: Path, resume: Resume | None
     ) -> Generator[Measurement | None]:
         began_s = time.monotonic()
+        with self._context(config) as context:
+            try:
+                yield from loop.run(context, config, checkpoint, self._writer, began_s, resume)
+            finally:
+                self._writer.settle()
+
+    def first_steps(
+        self, config: FineTuneConfig, count: int
+    ) -> tuple[list[float], Mapping[str, torch.Tensor]]:
+        """The losses of a trial's first `count` steps, and the trained parameters after them, by name."""
+        with self._context(config) as context:
+            trained = trained_parameters(context.model, context.anatomy, config.unfreeze_depth)
+            step = Step(context, config, trained, config.batch_size)
+            lengths = context.train.lengths
+            steps = plan(len(lengths), config).steps
+            torch.manual_seed(derive_seed(config.seed, 1))
+            losses = [
+                step.take(number, learning_rate(number, steps, config), rows)
+                for number, rows in enumerate(islice(batches(lengths, config, 0), count), start=1)
+            ]
+            return torch.stack(losses).tolist(), {
+                name: parameter.detach().clone() for name, parameter in trained.items()
+            }
+
+    @property
+    def not_captured(self) -> list[str]:
+        """Why steps of the last trial's model could not be captured, where that was tried."""
+        return [] if self._resident is None else self._resident[1].not_captured
+
+    @contextmanager
+    def _context(self, config: FineTuneConfig) -> Iterator[TrialContext]:
+        """What the trial runs with; the model is as new, in training mode, and frozen to its depth."""
         resident = self._load(config.model)
         rows_key, encoded = self._encode(config, resident)
         resident.renew(config)
         self._begin_output(resident, encoded)
         batch_sources, cut = self._batch_sources(config, resident)
+        graphs = self._graphs(config, resident)
         with self._shortened(config, resident, batch_sources["validation"], cut) as (
             forward,
             checkpointed,
         ):
-            context = TrialContext(
+            yield TrialContext(
                 model=resident.model,
                 anatomy=resident.anatomy,
                 forward=forward,
@@ -112,11 +152,19 @@ class Workbench:
                 piece_tokens=self._piece_tokens(config, resident),
                 sizes=WorkingSizes(self.study_inputs.cache / WORKING_SIZES, device_name(self.device)),
                 rows_key=rows_key,
+                padding=to_longest if graphs is None else partial(to_grid, most=int(encoded.lengths.max())),
+                graphs=graphs,
             )
-            try:
-                yield from loop.run(context, config, checkpoint, self._writer, began_s, resume)
-            finally:
-                self._writer.settle()
+
+    def _graphs(self, config: FineTuneConfig, resident: Resident) -> GraphStore | None:
+        """Where this trial's steps are captured; None where they are eager."""
+        if config.model not in self._plan(config).graphs:
+            return None
+        if config.optimizer != "adamw":
+            print(f"This trial's steps are run eagerly: that of {config.optimizer} cannot be captured.")
+            return None
+        own = self.study_inputs.task.spec.own
+        return resident.graphs([each.name for each in own if each.kind == "float"])
 
     def frozen_features(self, config: FineTuneConfig, encoded: Encoded) -> np.ndarray:
         """What the pretrained model makes of n rows; see `kernel.features`.
@@ -179,9 +227,11 @@ class Workbench:
             elif part := plan.first_token.get(config.model):
                 stack.enter_context(first_token_only(model, part))
             if table is not None:
-                ids = self._encode(config, resident)[1].inputs["input_ids"]
+                rows_key, encoded = self._encode(config, resident)
+                ids = encoded.inputs["input_ids"]
                 assert isinstance(ids, Ragged)
-                occurring = stack.enter_context(occurring_tokens_only(model, table, ids))
+                occurring = resident.occurring(table, ids, rows_key)
+                stack.enter_context(occurring_tokens_only(model, table, occurring))
 
             def outputs(batch: Batch) -> Outputs:
                 if chain and batch.states is not None:

@@ -34,12 +34,12 @@ from autoft.tasks.linear import UNSEEN, classifiers, probabilities
 from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import (
     Features,
+    LossValues,
     Model,
     OnFeatures,
     Outputs,
     Predictions,
     Scorable,
-    Values,
 )
 from autoft.tasks.row_answers import RowAnswer, Suspect
 
@@ -120,7 +120,7 @@ def row_count(targets: Mapping[str, Array]) -> float:
     return len(targets[LABELS])
 
 
-def cross_entropy(outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
+def cross_entropy(outputs: Outputs, batch: Batch, values: LossValues) -> torch.Tensor:
     """The sum over the rows, with label smoothing as arXiv 1512.00567 (section 7) has it; float32.
 
     Args:
@@ -128,10 +128,12 @@ def cross_entropy(outputs: Outputs, batch: Batch, values: Values) -> torch.Tenso
         batch: its `labels` [b].
         values: `label_smoothing`.
     """
-    smoothing = float(values["label_smoothing"])
-    return functional.cross_entropy(
-        outputs[LOGITS].float(), batch.targets[LABELS], label_smoothing=smoothing, reduction="sum"
-    )
+    logits, labels, smoothing = outputs[LOGITS].float(), batch.targets[LABELS], values["label_smoothing"]
+    if not isinstance(smoothing, torch.Tensor):
+        return functional.cross_entropy(logits, labels, label_smoothing=float(smoothing), reduction="sum")
+    logs = logits.log_softmax(dim=-1)
+    plain = functional.nll_loss(logs, labels, reduction="sum")
+    return torch.lerp(plain, -logs.mean(dim=-1).sum(), smoothing)
 
 
 def guess_loss(targets: Targets) -> float:

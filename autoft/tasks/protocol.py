@@ -17,6 +17,9 @@ from autoft.tasks.row_answers import RowAnswer, Suspect
 
 Values = Mapping[str, Value]
 """A trial's values of the hyperparameters that the task declares as its own, by name."""
+LossValues = Mapping[str, Value | torch.Tensor]
+"""The same to a loss. Where steps are CUDA graphs, each `float` is a float32 scalar on the device; a loss
+that makes a Python number of it cannot be captured."""
 Outputs = Mapping[str, torch.Tensor]
 """What a model answers to b rows: the fields `Task.output_fields`, [b, ...] each."""
 Predictions = Mapping[str, np.ndarray]
@@ -100,7 +103,7 @@ class Task(TargetRules, Protocol):
     def weight(self, targets: Mapping[str, Array]) -> float:
         """What the loss of rows with these targets is divided by: rows, tokens, weights; above 0."""
 
-    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: LossValues) -> torch.Tensor:
         """The sum over what `weight` counts; a float32 scalar.
 
         The kernel divides it by the weight of the whole step, so the pieces of a batch add up to it. Numbers

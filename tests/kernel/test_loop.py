@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from autoft.data.batch import pieces
 from autoft.data.files import file_digest, read_table, write_table
 from autoft.kernel import loop, trial_context, workbench
-from autoft.kernel import trial as kernel_trial
+from autoft.kernel import step as kernel_step
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.resume import Resume
 from autoft.kernel.steps import plan
@@ -159,13 +159,13 @@ def test_with_a_place_a_loss_beyond_measure_ends_the_trial_before_its_first_meas
 
 def test_a_passing_spike_ends_no_trial_whenever_it_is_looked_at(context, tmp_path, monkeypatch):
     """The losses of the first step: 20 times that of guessing, but less than 10 times over three steps."""
-    plain, steps = kernel_trial.add_gradients, []
+    plain, steps = kernel_step.add_gradients, []
 
     def spiked(*given):
         steps.append(plain(*given))
         return torch.tensor(22.0) if len(steps) == 1 else steps[-1]
 
-    monkeypatch.setattr(kernel_trial, "add_gradients", spiked)
+    monkeypatch.setattr(kernel_step, "add_gradients", spiked)
     monkeypatch.setattr(loop, "TICK_S", 0.0)
     found = context.fine_tune(
         config(measurements=2), tmp_path / "7.safetensors", Resume(tmp_path / "7.resume")

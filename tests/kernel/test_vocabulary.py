@@ -14,7 +14,7 @@ from autoft.data.encoded import Ragged
 from autoft.errors import ModelError
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.checkpoint import load_checkpoint
-from autoft.kernel.vocabulary import Occurring, find_table, occurring_tokens_only, widen
+from autoft.kernel.vocabulary import Occurring, find_table, occurring_tokens, occurring_tokens_only, widen
 from autoft.kernel.workbench import Workbench
 
 from .boundary.test_injection import rows
@@ -143,9 +143,8 @@ def test_the_table_is_back_after_a_trial_that_was_closed():
     table = model.get_input_embeddings()
     with ExitStack() as stack:
         stack.enter_context(suppress(RuntimeError))
-        stack.enter_context(
-            occurring_tokens_only(model, TABLES["bert"], Ragged(np.array([1, 2]), np.array([0, 2])))
-        )
+        occurring = occurring_tokens(model, TABLES["bert"], Ragged(np.array([1, 2]), np.array([0, 2])))
+        stack.enter_context(occurring_tokens_only(model, TABLES["bert"], occurring))
         assert model.get_input_embeddings() is not table
         raise RuntimeError
     assert model.get_input_embeddings() is table

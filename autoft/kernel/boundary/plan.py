@@ -63,7 +63,7 @@ class CachePlan:
     boundaries: tuple[Boundary, ...] = ()
     """Per model and length from the lowest to the highest."""
     notes: tuple[str, ...] = ()
-    """What is not kept, and why; for `autoft check` and the log."""
+    """What is not kept, and which steps are captured, and why not; for `autoft check` and the log."""
     warnings: tuple[str, ...] = ()
     """The same where a run with stored states differed from one without."""
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -82,6 +82,8 @@ class CachePlan:
 
     mixing_padding: tuple[str, ...] = ()
     """Models that answer to a row by how far its batch is padded (`valid.padding_matters`)."""
+    graphs: tuple[str, ...] = ()
+    """Models whose steps are captured as CUDA graphs (`kernel.step`)."""
 
     def at(self, values: Mapping[str, Value]) -> "CachePlan":
         """What of it holds for a trial with these `values` of the task's own hyperparameters.
@@ -89,7 +91,11 @@ class CachePlan:
         All of it, or nothing where rows are encoded otherwise than those on which models were examined.
         """
         alike = all(values[name] == value for name, value in self.encoding.items())
-        return self if alike else CachePlan(dtype=self.dtype, mixing_padding=self.mixing_padding)
+        return (
+            self
+            if alike
+            else CachePlan(dtype=self.dtype, mixing_padding=self.mixing_padding, graphs=self.graphs)
+        )
 
     def length(self, model: str, max_length: int | None) -> int | None:
         """At which length a trial's rows are encoded: where no row is cut, it is the longest row's.
@@ -129,6 +135,7 @@ class CachePlan:
             longest=dict(stored.get("longest", {})),  # studies of format 6 have none
             encoding=dict(stored.get("encoding", {})),
             mixing_padding=tuple(stored.get("mixing_padding", ())),
+            graphs=tuple(stored.get("graphs", ())),
         )
 
 

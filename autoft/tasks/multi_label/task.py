@@ -32,6 +32,7 @@ from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import (
     Answered,
     Features,
+    LossValues,
     Model,
     OnFeatures,
     Outputs,
@@ -140,7 +141,7 @@ class MultiLabel:
         """Each row counts the same."""
         return len(targets[LABELS])
 
-    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: LossValues) -> torch.Tensor:
         """Of each row the mean of its labels' binary cross entropies; the sum of the rows."""
         logits, truth = outputs[LOGITS].float(), batch.targets[LABELS].float()
         losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="sum")

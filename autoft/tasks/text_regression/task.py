@@ -29,6 +29,7 @@ from autoft.tasks.outputs import LOGITS
 from autoft.tasks.protocol import (
     Answered,
     Features,
+    LossValues,
     Model,
     OnFeatures,
     Outputs,
@@ -173,7 +174,7 @@ class TextRegression:
         """Each row counts the same."""
         return len(targets[SCALED])
 
-    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: LossValues) -> torch.Tensor:
         """The sum of squared errors, in squared deviations of the training rows."""
         return (outputs[LOGITS].float()[:, 0] - batch.targets[SCALED]).square().sum()
 

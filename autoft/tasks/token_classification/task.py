@@ -25,7 +25,7 @@ from autoft.tasks import classification, plain, resampling
 from autoft.tasks.breakdown import Breakdown
 from autoft.tasks.label_sets import known_labels, rarest_strata
 from autoft.tasks.outputs import LOGITS
-from autoft.tasks.protocol import Outputs, Predictions, Scorable, Served, Values
+from autoft.tasks.protocol import LossValues, Outputs, Predictions, Scorable, Served, Values
 from autoft.tasks.row_answers import RowAnswer
 from autoft.tasks.text import serve
 from autoft.tasks.token_classification import TASK
@@ -123,7 +123,7 @@ class TokenClassification:
         assert isinstance(labels, Ragged)
         return int((labels.values != IGNORED).sum())
 
-    def loss(self, outputs: Outputs, batch: Batch, values: Values) -> torch.Tensor:
+    def loss(self, outputs: Outputs, batch: Batch, values: LossValues) -> torch.Tensor:
         """The sum of the words' cross entropies."""
         labels = batch.targets[LABELS]
         return functional.cross_entropy(
