@@ -30,6 +30,7 @@ from autoft.signals import handle_signals
 from autoft.spec.corners import corners, costly
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
+from autoft.study.cuda_graphs import with_graphs
 from autoft.study.identity import identity_of, with_stored_defaults
 from autoft.study.layout import study_folder
 from autoft.study.planned import write_plan
@@ -156,7 +157,8 @@ class _Rehearsal:
         study_inputs = StudyInputs.of(self.spec, self.rows.write(self.scratch / "all-rows"))
         models = tuple(resolve(ref) for ref in self.spec.models)
         study_inputs = replace(study_inputs, models=models)
-        return plan_cache(self.spec, study_inputs, precision, expected_passes(self.spec), Path.cwd())
+        plan = plan_cache(self.spec, study_inputs, precision, expected_passes(self.spec), Path.cwd())
+        return with_graphs(plan, self.spec, study_inputs, precision)
 
     def _on(
         self,

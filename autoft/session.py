@@ -41,6 +41,7 @@ from autoft.signals import handle_signals
 from autoft.spec.study import StudySpec
 from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
+from autoft.study.cuda_graphs import with_graphs
 from autoft.study.failure_streak import DENIED, FULL_DISK
 from autoft.study.identity import identity_of, with_stored_defaults
 from autoft.study.layout import DATA, RAY_LOG, SPACE, sealed_folder, study_folder
@@ -280,11 +281,13 @@ def _interrupt() -> None:
 def _decided_plan(
     study: Study, spec: StudySpec, study_inputs: StudyInputs, precision: Precision
 ) -> CachePlan:
-    """Which hidden states are kept, as the first session has decided."""
+    """Which hidden states are kept and which steps captured, as the first session has decided."""
     decided = read_cache_plan(study)
     if decided is None:
         models = tuple(resolve(ref) for ref in spec.models)
-        decided = plan_cache(spec, replace(study_inputs, models=models), precision, expected_passes(spec))
+        study_inputs = replace(study_inputs, models=models)
+        decided = plan_cache(spec, study_inputs, precision, expected_passes(spec))
+        decided = with_graphs(decided, spec, study_inputs, precision)
         write_cache_plan(study, decided)
     return decided
 

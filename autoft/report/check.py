@@ -28,6 +28,7 @@ from autoft.spec.hyperparameters import Depth
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
 from autoft.spec.tasks import TASKS
+from autoft.study.cuda_graphs import with_graphs
 from autoft.study.identity import identity_of, require_same, with_stored_defaults
 from autoft.study.layout import study_folder, temporary_folder
 from autoft.study.learn import lessons_of
@@ -279,6 +280,7 @@ class _Check:
             study_inputs, since = StudyInputs.of(spec, data), ""
             study_inputs = replace(study_inputs, models=tuple(resolve(ref) for ref in spec.models))
             plan = plan_cache(spec, study_inputs, precision, expected_passes(spec), study_folder(spec.study))
+            plan = with_graphs(plan, spec, study_inputs, precision)
         self.line("cache", f"{cache_lines.headline(plan)}{since}")
         lengths = {each.max_length for each in plan.boundaries}
         for each in reversed(plan.boundaries):  # by depth

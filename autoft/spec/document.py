@@ -173,6 +173,8 @@ class ResourcesForm(Form):
     """How much of a node's disk hidden states of frozen blocks may take; 0 computes them anew each time."""
     disk: Size | None = Resources.disk
     """How much the study's folder may take; what can be made again goes first. Absent, no bound."""
+    cuda_graphs: bool = Resources.cuda_graphs
+    """Whether a GPU replays steps as CUDA graphs; a self-check decides before the first trial."""
 
 
 class CheckpointsForm(Form):

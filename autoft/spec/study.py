@@ -128,6 +128,8 @@ class Resources:
     """Bytes that the study's folder may take, all in all; None is no bound."""
     nice: int | None = None
     """How much a trial's process gives way to others; None is 0 where a trial gets a GPU, else 5."""
+    cuda_graphs: bool = False
+    """Whether optimizer steps are captured as CUDA graphs, where they can be."""
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ search: {sampler: {name: gp, n_startup_trials: 4}, pruner: none, seed: 7, evalua
 budget: {trials: 9, time: 1h30m}
 resources:
   {cpus_per_trial: 2, gpus_per_trial: 0.5, gpus: [1, 3], max_concurrent: 4, precision: bf16, cache: 500MB,
-   nice: 10}
+   nice: 10, cuda_graphs: true}
 checkpoints: {keep: 5}
 tracking: {uri: "http://localhost:5000", experiment: nights}
 register: {name: night model, promote: never}
@@ -213,7 +213,9 @@ register: {name: night model, promote: never}
         "gp", {"n_startup_trials": 4}, "none", {}, seed=7, evaluations_per_epoch=2.0
     )
     assert spec.budget == Budget(9, 5400.0)
-    assert spec.resources == Resources(2, 0.5, (1, 3), 4, None, "bf16", 500_000_000, nice=10)
+    assert spec.resources == Resources(
+        2, 0.5, (1, 3), 4, None, "bf16", 500_000_000, nice=10, cuda_graphs=True
+    )
     assert spec.checkpoints == Checkpoints(5)
     assert spec.tracking == Tracking("http://localhost:5000", "nights")
     assert (spec.study, spec.register, spec.objective) == (

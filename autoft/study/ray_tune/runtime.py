@@ -216,6 +216,11 @@ def _fit(resources: Resources, nodes: Sequence[Mapping[str, float]], scratch: Pa
             f"resources: a trial asks for {resources.cpus_per_trial} CPUs and {gpus:g} GPUs on one node, but "
             f"the nodes offer {offered}: lower cpus_per_trial or gpus_per_trial"
         )
+    if resources.cuda_graphs and gpus == 0:
+        raise ResourceError(
+            "resources.cuda_graphs: must be false where a trial gets no GPU, got true; remove it, or give a "
+            "trial one (gpus_per_trial)"
+        )
     return Runtime(
         cpus_per_trial=resources.cpus_per_trial,
         gpus_per_trial=gpus,

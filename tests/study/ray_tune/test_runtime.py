@@ -66,6 +66,17 @@ def test_a_cluster_that_does_not_answer_is_told_without_its_address(tmp_path: Pa
     assert "127.0.0.1" not in str(refused.value)
 
 
+def test_cuda_graphs_are_for_gpus() -> None:
+    asked = Resources(cuda_graphs=True)
+    with pytest.raises(
+        ResourceError, match=r"resources.cuda_graphs: must be false where a trial gets no GPU"
+    ):
+        _fit(asked, [{"CPU": 2.0}], Path())
+    with pytest.raises(ResourceError, match=r"resources.cuda_graphs"):
+        _fit(replace(asked, gpus_per_trial=0.0), [{"CPU": 2.0, "GPU": 1.0}], Path())
+    assert _fit(asked, [{"CPU": 2.0, "GPU": 1.0}], Path()).gpus_per_trial == 1
+
+
 @pytest.mark.parametrize(
     ("asked", "gpus", "expected"), [(None, 0.0, 5), (None, 1.0, 0), (12, 0.0, 12), (12, 1.0, 12), (0, 0.0, 0)]
 )
