@@ -1,8 +1,8 @@
 # On the machine with the GPU: ROOT=FOLDER [OUT=FOLDER] bash experiments/gpu/run.sh PARCELS PART ...
 # PARCELS is what pack.py wrote, or the one of its parcels that is there; each is unpacked once.
 # Parts, with their seconds on an H200 of 16 cores: plans 50, trials 110, graphs about 120, search about 150, curves
-# as long as HOURS says. Not measured as they are now: memory, steps, peers:bert, peers:minilm. Each can be run alone,
-# and what follows a colon is told it: steps:bert, peers:bert:hf-ray. A part that takes LIMIT_S (480) is ended.
+# as long as HOURS says. Not measured as they are now: memory, steps, forms, peers:bert, peers:minilm. Each runs alone,
+# and what follows a colon is told it: steps:bert, forms:pace, peers:bert:hf-ray. A part that takes LIMIT_S (480) is ended.
 set -uo pipefail
 parcels=$(realpath "$1") && shift
 ROOT=$(realpath -m "$ROOT")

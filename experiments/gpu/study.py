@@ -12,6 +12,7 @@ from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.study.cuda_graphs import with_graphs
 from autoft.study.pruner import expected_passes
 from autoft.tasks.find import find_task
 
@@ -24,4 +25,5 @@ def open_workbench(
     prepared = examine(spec.data, find_task(spec.task)).write(folder)
     inputs = replace(StudyInputs.of(spec, prepared), cpus=1, models=tuple(map(resolve, spec.models)))
     plan = plan_cache(spec, inputs, precision, expected_passes(spec))
+    plan = with_graphs(plan, spec, inputs, precision)
     return spec, Workbench(replace(inputs, cache_plan=plan))
