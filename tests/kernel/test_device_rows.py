@@ -10,6 +10,7 @@ from autoft.data.batch import Batch, collate, to_grid, to_longest
 from autoft.data.encoded import Encoded, Ragged
 from autoft.kernel import device_rows
 from autoft.kernel.batch_source import BatchSource
+from autoft.kernel.boundary.states import States
 from autoft.kernel.device_rows import DeviceRows, fits
 
 CPU = torch.device("cpu")
@@ -70,6 +71,16 @@ def test_on_a_grid_rows_are_filled_up_further_but_not_beyond_the_longest_row_of_
         assert batch.targets["labels"].shape == (len(rows), width)
         assert batch.inputs["attention_mask"].sum(dim=1).tolist() == LENGTHS[rows].tolist()
         assert (batch.targets["labels"][batch.inputs["attention_mask"] == 0] == -100).all()
+
+
+def test_states_are_padded_as_their_rows_are():
+    flat = torch.arange(LENGTHS.sum() * 2.0).view(-1, 2)
+    source = BatchSource(CASES["texts"], np.arange(N), CPU, States(flat, "ragged", OFFSETS, "input_ids"))
+    batch = source.batch(np.array([0, 3]), partial(to_grid, most=20))
+    assert batch.inputs["input_ids"].shape == (2, 16)
+    # Rows 0 and 3 have 3 and 9 tokens, from the first and from the 17th on; then their last ones again.
+    expected = [[0, 1] + [2] * 14, [*range(16, 24)] + [24] * 8]
+    assert torch.equal(batch.states, flat[torch.tensor(expected)])
 
 
 def test_rows_go_to_a_gpu_where_they_fit(monkeypatch):

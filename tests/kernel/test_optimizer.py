@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from autoft.kernel.blocks import trained_parameters
-from autoft.kernel.optimizer import build_optimizer, learning_rate, set_rate
+from autoft.kernel.optimizer import (
+    CapturableAdamW,
+    build_optimizer,
+    learning_rate,
+    new_moments,
+    set_rate,
+)
+from autoft.kernel.optimizer import rates as group_rates
+from autoft.kernel.step_numbers import StepNumbers
 from autoft.spec.hyperparameters import COMMON
 
 from .tiny import anatomy_of, config, tiny_model
@@ -94,3 +102,28 @@ def test_an_unknown_optimizer_is_refused():
     anatomy = anatomy_of(model)
     with pytest.raises(ValueError, match="adamw, adafactor or sgd, got 'newton'"):
         build_optimizer(model, trained_parameters(model, anatomy, 0), anatomy, config(optimizer="newton"))
+
+
+def test_adamw_with_tensors_steps_as_with_numbers():
+    trial = config(weight_decay=0.3, layer_decay=0.6)
+    models = [tiny_model("bert") for _ in range(2)]
+    anatomies = [anatomy_of(model) for model in models]
+    trained = [
+        trained_parameters(model, anatomy, "all") for model, anatomy in zip(models, anatomies, strict=True)
+    ]
+    numbers = StepNumbers(torch.device("cpu"), 12, ["label_smoothing"])
+    plain = build_optimizer(models[0], trained[0], anatomies[0], trial)
+    capturable = CapturableAdamW(models[1], trained[1], anatomies[1], trial, numbers, new_moments)
+    random = torch.Generator().manual_seed(0)
+    for step in range(1, 21):
+        for name in trained[0]:
+            gradient = torch.randn(trained[0][name].shape, generator=random)
+            trained[0][name].grad, trained[1][name].grad = gradient, gradient.clone()
+        set_rate(plain, 1e-2 / step)
+        numbers.fill(group_rates(capturable, 1e-2 / step), 0.3, 1.0, {"label_smoothing": 0.1})
+        plain.step()
+        capturable.step()
+    # Head, three blocks and embeddings, decayed and not: ten groups. Rates have 24 bits.
+    assert len(capturable.shape) == 10
+    for name, parameter in trained[0].items():
+        torch.testing.assert_close(trained[1][name], parameter, rtol=1e-5, atol=1e-6)

@@ -18,6 +18,7 @@ from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.graph_store import Captured, GraphStore
 from autoft.kernel.optimizer import learning_rate
 from autoft.kernel.steps import batches
+from autoft.kernel.trial import Diverged
 from autoft.kernel.workbench import Workbench
 
 from .test_resume import interrupted, same_tensors, uninterrupted
@@ -44,10 +45,11 @@ def forms(things) -> list[Workbench]:
 
 
 @pytest.mark.parametrize("changes", [{"unfreeze_depth": "all", **EVERYTHING}, {"unfreeze_depth": 1}])
-def test_over_200_steps_both_forms_agree(things, whole_batches, changes):
+def test_over_200_steps_both_forms_agree(things, whole_batches, monkeypatch, changes):
     """In float32 sums of other lengths, and rates with 24 bits, change the last bits: 2.4e-7 of a loss of 1.1
     was seen. AdamW makes a step of a rate's size of a gradient that is rounding alone, as the keys' biases'.
     """
+    monkeypatch.setattr(workbench, "to_grid", lambda longest, most: longest + 5)  # for rows so short
     trial = config(dropout=0.0, epochs=70, **changes)  # three steps an epoch
     eager, capturable = (bench.first_steps(trial, 200) for bench in forms(things))
     assert len(eager[0]) == 200 and eager[0][-1] < 0.85 * eager[0][0]
@@ -79,13 +81,28 @@ def test_a_trial_depends_on_itself_alone_where_moments_and_embeddings_stay_in_pl
     assert same_tensors(first[1], again[1])
 
 
+def test_a_broken_loss_is_found_in_the_capturable_form_too(things, tmp_path):
+    trial = config(learning_rate=math.inf, max_grad_norm=0.0)
+    with pytest.raises(Diverged, match="no longer finite at step 2"):
+        list(Workbench(replace(things, cache_plan=CAPTURABLE)).fine_tune(trial, tmp_path / "7.safetensors"))
+
+
+ATEN = torch.ops.aten
+WAITING = {ATEN._local_scalar_dense.default, ATEN.is_nonzero.default, ATEN.nonzero.default}
+WAITING |= {ATEN.masked_select.default}
+
+
 class NothingWaits(TorchDispatchMode):
-    """Refuses what would make a GPU wait: reading a number of a tensor, or copying one to the host."""
+    """Refuses what makes the host wait for a GPU: a number that is read, a shape that depends on numbers."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        reads = func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.is_nonzero.default)
+        masked = func is ATEN.index.Tensor and any(
+            at is not None and at.dtype == torch.bool for at in args[1]
+        )
         # A mask may be left out where nothing is padded; transformers looks, unless a graph is captured.
-        if reads and not any("masking_utils" in frame.filename for frame in traceback.extract_stack()):
+        if (masked or func in WAITING) and not any(
+            frame.filename.endswith("masking_utils.py") for frame in traceback.extract_stack()
+        ):
             raise AssertionError(f"{func} waits for the device")
         return func(*args, **(kwargs or {}))
 
@@ -166,6 +183,17 @@ def test_a_graph_serves_all_trials_of_a_kind_and_a_replayed_step_is_the_same(thi
     finally:
         kernel_step.OFTEN = often
     assert emulated.captures == 5
+
+
+def test_where_rows_are_encoded_otherwise_the_embeddings_go_and_all_graphs_with_them(things, emulated):
+    bench = Workbench(replace(things, cache_plan=CAPTURABLE))
+    whole, cut = config(epochs=20), config(epochs=20, max_length=6)
+    first = bench.first_steps(whole, 3)
+    bench.first_steps(cut, 3)
+    assert emulated.captures == 2
+    again = bench.first_steps(whole, 3)
+    assert emulated.captures == 3
+    assert same_tensors(first[1], again[1])
 
 
 @pytest.mark.parametrize(

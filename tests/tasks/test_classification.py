@@ -2,8 +2,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from autoft.tasks.classification import classification_metrics
+from autoft.data.batch import Batch
+from autoft.tasks.classification import classification_metrics, cross_entropy
 from autoft.tasks.classification_metrics import METRICS
 
 
@@ -45,3 +47,18 @@ def test_better_goes_by_the_metric_s_direction_and_nan_is_never_better():
     assert not METRICS["macro_f1"].is_better(0.2, 0.2)
     assert METRICS["log_loss"].is_better(0.2, 0.3)
     assert not METRICS["log_loss"].is_better(math.nan, None)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_smoothing_may_be_a_tensor(smoothing):
+    outputs = {"logits": torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0]])}
+    batch = Batch({}, {"labels": torch.tensor([0, 2])})
+    number, tensor = (
+        cross_entropy(outputs, batch, {"label_smoothing": value})
+        for value in (smoothing, torch.tensor(smoothing))
+    )
+    # By hand: of a row, log-sum-exp of its logits less (1 - s) of its label's logit and s of their mean.
+    logits = outputs["logits"].double()
+    wanted = (1 - smoothing) * logits[[0, 1], [0, 2]] + smoothing * logits.mean(dim=1)
+    expected = float((logits.exp().sum(dim=1).log() - wanted).sum())
+    assert [float(number), float(tensor)] == pytest.approx([expected] * 2, rel=1e-6)
