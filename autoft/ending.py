@@ -81,6 +81,8 @@ def conclude(
             best, promotion, unrecorded = searched.register_winner(best, say, tries, test)
             if best.model_uri is not None:
                 recorder.registered(best.model_uri)
+            if best.model_uri is not None and promotion is not None:
+                searched.store_promotion(promotion, best.model_uri)
         ending = Ending(best, promotion, unrecorded)
     return ending
 

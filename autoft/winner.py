@@ -136,12 +136,6 @@ class Searched:
         )
 
     @property
-    def _training(self) -> tuple[int, int | None, bool]:
-        found = winning_training(read_info(self.study), read_trials(self.study))
-        assert found is not None  # a winner was registered
-        return found
-
-    @property
     def is_confirmed(self) -> bool:
         """See `study.outstanding`."""
         return is_confirmed(self.spec, read_info(self.study), read_trials(self.study))
@@ -180,8 +174,6 @@ class Searched:
             version = self.version_of_winner(best, say)
             on_test = self.on_test if test is None else test(version)
             promotion = settle(self._claim(version, best, say, on_test), say)
-            said = promotion.said_of(version.model_uri)
-            write_promoted(self.study, Promoted(*self._training, version.model_uri, said))
         except TrackingError as error:
             if tries > 1:
                 _LOG.warning("the winner's model: %s", error)
@@ -191,6 +183,12 @@ class Searched:
         except AutoftError as error:
             return best, None, f"the winner's model: {error}"
         return replace(best, run_id=version.run_id, model_uri=version.model_uri), promotion, None
+
+    def store_promotion(self, promotion: Promotion, model_uri: str) -> None:
+        """Stores what the winner's model became: the report reads nothing of MLflow."""
+        training = winning_training(read_info(self.study), read_trials(self.study))
+        assert training is not None  # its model is registered
+        write_promoted(self.study, Promoted(*training, model_uri, promotion.said_of(model_uri)))
 
     def version_of_winner(self, best: Best, say: Callable[[str], None]) -> Registered:
         """The winner's model in the registry: that of a replica, if a confirmation has chosen it.

@@ -45,6 +45,7 @@ class Searched:
 
     def __init__(self, best=BEST, takes_s=0.0, lacks=None):
         self.best, self.takes_s, self.lacks, self.asked = best, takes_s, lacks, []
+        self.stored = []
 
     def winner(self):
         if isinstance(self.best, Exception):
@@ -58,6 +59,9 @@ class Searched:
             return best, None, self.lacks
         return replace(best, model_uri="models:/study/1"), FIRST, None
 
+    def store_promotion(self, promotion, model_uri):
+        self.stored.append((promotion, model_uri))
+
 
 def test_a_winner_that_is_registered_is_said_with_its_name():
     recorder, searched = Recorder(), Searched()
@@ -65,6 +69,7 @@ def test_a_winner_that_is_registered_is_said_with_its_name():
     assert ending.said == "The best so far, trial 3 (macro_f1 0.8000), is registered: models:/study/1"
     assert (searched.asked, recorder.told) == ([1], ["models:/study/1"])
     assert ending.promotion == FIRST
+    assert searched.stored == [(FIRST, "models:/study/1")]
 
 
 def test_a_search_that_was_not_stopped_tries_more_than_once():
