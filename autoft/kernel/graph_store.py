@@ -50,19 +50,27 @@ class GraphStore:
         self.refused: dict[Hashable, str] = {}
         """By key, why its steps cannot be captured."""
         self._moments: dict[nn.Parameter, Moments] = {}
+        self._asked: set[nn.Parameter] = set()
+        """Those whose moments the trial that runs has."""
         self._graphs: OrderedDict[Hashable, Captured] = OrderedDict()
         self._pool_bytes = 0
 
     def begin_trial(self) -> None:
         """Makes room where the graphs of earlier trials have grown too large."""
+        self._asked.clear()
         taken = self._pool_bytes
         if taken and taken > POOL_SHARE * (free_gpu_memory(self._device) + taken):
             self.clear()
 
-    def clear(self) -> None:
-        """Forgets all graphs, and so frees their memory."""
+    def clear(self) -> bool:
+        """Forgets all graphs, and moments of earlier trials; False if there are none."""
+        others = self._moments.keys() - self._asked
+        held = bool(self._graphs or others)
+        for parameter in others:
+            del self._moments[parameter]
         self._graphs.clear()
         self._pool_bytes = 0
+        return held
 
     def forget(self, parameter: nn.Parameter) -> None:
         """It is about to go, and with it all graphs, which may have baked it in."""
@@ -75,6 +83,7 @@ class GraphStore:
             self._moments[parameter] = new_moments(parameter)
         for tensor in self._moments[parameter].values():
             tensor.zero_()
+        self._asked.add(parameter)
         return self._moments[parameter]
 
     def captured(
@@ -116,10 +125,15 @@ class GraphStore:
         pool = next((each.graph.pool() for each in self._graphs.values()), None)  # one for all
         torch.cuda.empty_cache()  # as the capture does, so that what it adds is its own
         held = torch.cuda.memory_reserved(self._device)
-        # Another thread's calls do not matter: a library may have one.
-        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
-            loss = gradients(own).detach()
-            apply()
+        main = torch.cuda.current_stream()
+        try:
+            # Another thread's calls do not matter: a library may have one.
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+                loss = gradients(own).detach()
+                apply()
+        except BaseException:
+            torch.cuda.set_stream(main)  # torch stays on the capture's where that cannot be ended
+            raise
         self._pool_bytes += max(0, torch.cuda.memory_reserved(self._device) - held)
         return Captured(graph, own, loss)
 

@@ -49,12 +49,16 @@ class TrialContext:
     graphs: GraphStore | None = None
     """Where steps may be captured (`kernel.step`); None where they are eager."""
 
-    def free_memory(self) -> None:
-        """Gives back to the device what only might be used again."""
-        if self.graphs is not None:
-            self.graphs.clear()
+    def free_memory(self) -> bool:
+        """Gives back to the device what only might be used again.
+
+        Returns whether captured steps were among it. Then what did not fit is tried as it is once more:
+        earlier trials took the room, and no result may depend on them.
+        """
+        held = self.graphs is not None and self.graphs.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+        return held
 
 
 def add_gradients(
@@ -120,8 +124,7 @@ def evaluate(context: TrialContext, config: FineTuneConfig) -> tuple[dict[str, f
     """
     evaluation_mode(context.model)
     while (found := _try_predictions(context, config.precision)) is None:
-        context.free_memory()
-        if not context.validation.halve_evaluation():
+        if not context.free_memory() and not context.validation.halve_evaluation():
             raise OutOfMemory("out of memory in an evaluation, with one row at a time")
     order = np.concatenate(context.validation.evaluated)
     targets = {name: taken(array, order) for name, array in context.validation.targets.items()}

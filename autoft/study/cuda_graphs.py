@@ -10,14 +10,15 @@ import torch
 
 from autoft.kernel.boundary.plan import CachePlan
 from autoft.kernel.device import Precision, choose_device
-from autoft.kernel.step import OFTEN
 from autoft.kernel.study_inputs import StudyInputs
 from autoft.kernel.workbench import Workbench
-from autoft.spec.space import Choice
+from autoft.spec.space import Choice, Value
 from autoft.spec.study import StudySpec
 from autoft.study.trial_config import fine_tune_config
 
 STEPS = 20
+EPOCHS = 10_000
+"""Of the trials that are compared: so that each shape comes often enough to be captured."""
 TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2}
 """By precision: how much the losses of the two forms may differ in STEPS steps without dropout, as a share of
 the first. Over so few steps float32 agrees within 1e-6 (on a CPU); bf16 keeps 8 bits of a number."""
@@ -65,7 +66,8 @@ def _refusal(
     threads = torch.get_num_threads()
     try:
         with torch.random.fork_rng():
-            return _difference(name, plan, spec, study_inputs, precision)
+            found = (_difference(name, depth, plan, spec, study_inputs, precision) for depth in _depths(spec))
+            return next((why for why in found if why is not None), None)
     except Exception as error:  # an architecture may raise anything where numbers are tensors
         return f"a captured step failed: {error!r}"
     finally:
@@ -73,19 +75,27 @@ def _refusal(
         torch.cuda.empty_cache()
 
 
+def _depths(spec: StudySpec) -> tuple[Value, ...]:
+    """Those of the study: each is computed in its own way, above other stored states."""
+    domains = [each.domain for each in spec.space.parameters if each.name == "unfreeze_depth"]
+    searched = [value for domain in domains if isinstance(domain, Choice) for value in domain.values]
+    return tuple(searched) or (spec.space.resolve({})["unfreeze_depth"],)
+
+
 def _difference(
-    name: str, plan: CachePlan, spec: StudySpec, study_inputs: StudyInputs, precision: Precision
+    name: str, depth: Value, plan: CachePlan, spec: StudySpec, study_inputs: StudyInputs, precision: Precision
 ) -> str | None:
     """Takes the same steps in both forms; says how far they are apart, None where they agree."""
     values = {
         **spec.space.resolve({}),
         "model": name,
+        "unfreeze_depth": depth,
         "optimizer": "adamw",
         "dropout": 0.0,
         "warmup_ratio": 0.0,
     }
     config = fine_tune_config(spec, values, spec.search.seed, precision)
-    config = replace(config, epochs=max(OFTEN, config.epochs))  # so that every shape is captured
+    config = replace(config, epochs=EPOCHS)
     losses = []
     for graphs in ((), (name,)):
         workbench = Workbench(replace(study_inputs, cache_plan=replace(plan, graphs=graphs)))
@@ -94,5 +104,6 @@ def _difference(
             return f"they cannot be captured: {reasons[0]}"
     for step, (eager, captured) in enumerate(zip(*losses, strict=True), start=1):
         if not abs(captured - eager) <= TOLERANCE[precision] * losses[0][0]:  # nor is NaN
-            return f"captured ones differ: at step {step} the loss is {captured:.4g}, not {eager:.4g}"
+            at = f"at depth {depth}, step {step}"
+            return f"captured ones differ: {at} the loss is {captured:.4g}, not {eager:.4g}"
     return None

@@ -3,6 +3,7 @@
 The space's `first` lists the benchmark's configurations and the budget ends with them, so nothing is sampled.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def space_of(job: Job) -> dict[str, Any]:
             "cpus_per_trial": 1,
             "max_concurrent": job.workers,
             **({"gpus_per_trial": job.resources["gpu"]} if job.device == "cuda" else {}),
+            "cuda_graphs": job.device == "cuda" and bool(os.environ.get("GRAPHS")),
         },
     }
 

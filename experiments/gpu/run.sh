@@ -3,6 +3,7 @@
 # Parts, with their seconds on an H200 of 16 cores: plans 50, trials 110, graphs about 120, search about 150, curves
 # as long as HOURS says. Not measured as they are now: memory, steps, forms, peers:bert, peers:minilm. Each runs alone,
 # and what follows a colon is told it: steps:bert, forms:pace, peers:bert:hf-ray. A part that takes LIMIT_S (480) is ended.
+# GRAPHS=1 in the environment: autoft's steps are captured, after its self-check (trials, steps, search, peers).
 set -uo pipefail
 parcels=$(realpath "$1") && shift
 ROOT=$(realpath -m "$ROOT")

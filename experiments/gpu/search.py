@@ -1,5 +1,6 @@
 """The quickstart's search from the command line: 24 random trials, none stopped, four at a time on a GPU."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,8 @@ def main() -> None:
 
 def overrides() -> list[str]:
     """As options of the command."""
-    return [word for override in OVERRIDES for word in ("-o", override)]
+    graphs = ("resources.cuda_graphs=true",) if os.environ.get("GRAPHS") else ()
+    return [word for override in (*OVERRIDES, *graphs) for word in ("-o", override)]
 
 
 if __name__ == "__main__":

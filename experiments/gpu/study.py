@@ -1,5 +1,6 @@
 """A study's inputs without a study: what the parts fine-tune with the kernel alone."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from autoft.tasks.find import find_task
 def open_workbench(
     request: Path | dict[str, Any], folder: Path, precision: Precision
 ) -> tuple[StudySpec, Workbench]:
-    """The workbench of a request, with its cache planned."""
-    spec = read_spec(request)
+    """The workbench of a request, with its cache planned; GRAPHS in the environment: captured steps."""
+    overrides = ("resources.cuda_graphs=true",) if os.environ.get("GRAPHS") else ()
+    spec = read_spec(request, overrides)
     prepared = examine(spec.data, find_task(spec.task)).write(folder)
     inputs = replace(StudyInputs.of(spec, prepared), cpus=1, models=tuple(map(resolve, spec.models)))
     plan = plan_cache(spec, inputs, precision, expected_passes(spec))

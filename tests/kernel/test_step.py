@@ -221,6 +221,35 @@ def test_what_cannot_be_captured_runs_eagerly_and_says_so(things, emulated, caps
     assert bench.not_captured == [str(error).partition("\n")[0]] * (tries == 1)
 
 
+def test_room_that_earlier_graphs_take_is_given_back_before_a_batch_is_cut(things, emulated, monkeypatch):
+    bench = Workbench(replace(things, cache_plan=CAPTURABLE))
+    bench.first_steps(config(epochs=20), 3)
+    assert emulated.captures == 1
+    monkeypatch.setattr(kernel_step, "OFTEN", 10**9)
+    plain = kernel_step.add_gradients
+
+    def short_of_memory(context, *rest):
+        if context.graphs._graphs:
+            raise MemoryError
+        return plain(context, *rest)
+
+    monkeypatch.setattr(kernel_step, "add_gradients", short_of_memory)
+    trial = config(epochs=20, dropout=0.2)
+    found = bench.first_steps(trial, 6)
+    assert found[0] == Workbench(replace(things, cache_plan=CAPTURABLE)).first_steps(trial, 6)[0]
+    assert not (things.cache / workbench.WORKING_SIZES).exists()
+
+
+def test_a_larger_model_has_to_have_a_shape_more_often(things, emulated, monkeypatch):
+    monkeypatch.setattr(kernel_step, "OFTEN_A_PARAMETER", 30.5 / 110e6)
+    monkeypatch.setattr("transformers.PreTrainedModel.num_parameters", lambda model: 110_000_000)
+    bench = Workbench(replace(things, cache_plan=CAPTURABLE))
+    bench.first_steps(config(epochs=10), 3)  # 30 batches of one shape, and 31 are needed
+    assert emulated.captures == 0
+    bench.first_steps(config(epochs=11), 3)
+    assert emulated.captures == 1
+
+
 def test_a_shape_that_a_trial_has_seldom_is_not_captured(things, emulated):
     bench = Workbench(replace(things, cache_plan=CAPTURABLE))
     # Of 48 rows in batches of 20 the last has 8: once an epoch, and the others twice.

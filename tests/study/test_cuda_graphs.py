@@ -30,7 +30,7 @@ def gpu(monkeypatch):
 
 
 def asked(**space):
-    spec = request("bert", **space)
+    spec = request("bert", **{"unfreeze_depth": "all", **space})
     return replace(spec, resources=replace(spec.resources, cuda_graphs=True))
 
 
@@ -42,19 +42,22 @@ def test_where_both_forms_agree_steps_are_captured_and_the_study_keeps_that(thin
     tried, plain = [], Workbench.first_steps
 
     def watched(bench, config, count):
-        tried.append((config.dropout, config.optimizer, bench.study_inputs.cache_plan.graphs))
+        graphs = bench.study_inputs.cache_plan.graphs
+        tried.append((config.unfreeze_depth, config.dropout, config.optimizer, graphs))
         return plain(bench, config, count)
 
     monkeypatch.setattr(Workbench, "first_steps", watched)
     before = torch.get_rng_state(), torch.get_num_threads()
-    plan = with_graphs(PLAN, asked(optimizer=["adamw", "sgd"]), things, "fp32")
+    spec = asked(optimizer=["adamw", "sgd"], unfreeze_depth=[0, "all"])
+    plan = with_graphs(PLAN, spec, things, "fp32")
     assert plan.graphs == ("./bert",)
     assert plan.notes == (
         "a note",
         "steps of ./bert are CUDA graphs",
         "steps of sgd are eager: only those of adamw can be captured",
     )
-    assert tried == [(0.0, "adamw", ()), (0.0, "adamw", ("./bert",))]
+    forms = [(depth, 0.0, "adamw", graphs) for depth in (0, "all") for graphs in ((), ("./bert",))]
+    assert tried == forms
     assert torch.equal(torch.get_rng_state(), before[0]) and torch.get_num_threads() == before[1]
     assert CachePlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
     assert plan.at({}).graphs == ("./bert",)
@@ -89,8 +92,8 @@ def found(losses):
     ("captured", "why"),
     [
         ([1.0, 0.5 + 0.9e-3], None),  # the tolerance is a thousandth of the first loss
-        ([1.0, 0.5 + 1.1e-3], "captured ones differ: at step 2 the loss is 0.5011, not 0.5"),
-        ([float("nan"), 0.5], "captured ones differ: at step 1 the loss is nan, not 1"),
+        ([1.0, 0.5 + 1.1e-3], "captured ones differ: at depth all, step 2 the loss is 0.5011, not 0.5"),
+        ([float("nan"), 0.5], "captured ones differ: at depth all, step 1 the loss is nan, not 1"),
         (
             TypeError("must be float, not Tensor"),
             "a captured step failed: TypeError('must be float, not Tensor')",
