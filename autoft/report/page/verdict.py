@@ -18,7 +18,7 @@ def verdict(reported: Reported) -> Section | None:
     headings = ("", tested.metric, "standard error", "interval")
     parts: list[Part] = [tested.said, Table(caption, headings, rows, (1, 2))]
     parts += breakdown_parts(tested.breakdown, reported.info.task)
-    opened = f"for the {times(tested.opened)} time these test rows were opened"
+    opened = f"test rows opened for the {times(tested.opened)} time"
     return Section("Verdict on the sealed test", opened, parts)
 
 

@@ -172,7 +172,7 @@ def test_a_verdict_on_test_rows_comes_first_and_its_scores_are_shown(study, fold
     section = sections(reported, None)[0]
     assert (section.title, section.summary) == (
         "Verdict on the sealed test",
-        "for the second time these test rows were opened",
+        "test rows opened for the second time",
     )
     assert section.parts[1].rows[1] == ("trivial", "0.3000", "0.0100", "+0.4500 to +0.5500")
     by_label, matrix, pairs, said, reliability = section.parts[2:]
