@@ -48,6 +48,14 @@ _HOMES = {
     "TrackingError": "autoft.errors",
 }
 
+_NEEDED = {
+    "search": "autoft.session",
+    "best_config": "autoft.tracking.retrieval",
+    "load_best_model": "autoft.tracking.loading",
+    "load_study": "autoft.study.storage",
+}
+"""What the functions import when they are called; here, so that a file that hides a library is named."""
+
 __all__ = [
     "AutoftError",
     "Best",
@@ -73,6 +81,7 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     try:
+        import_module(_NEEDED.get(name, _HOMES[name]))
         return getattr(import_module(_HOMES[name]), name)
     except Exception as error:
         if hiding := search_path.hiding_files():

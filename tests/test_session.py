@@ -146,6 +146,7 @@ def test_who_interrupts_hears_what_has_become_of_the_winners_model(workdir, monk
     monkeypatch.setattr(session, "_run_trials", lambda *_: True)
     monkeypatch.setattr(session.Searched, "winner", lambda _: best)
     monkeypatch.setattr(session.Searched, "register_winner", lambda *_, **__: (best, stays, None))
+    monkeypatch.setattr(session.Searched, "store_promotion", lambda *_: None)
     recorder = SimpleNamespace(
         catch_up=list, flush=lambda *_, **__: None, registered=told.append, close=lambda *_, **__: None
     )
