@@ -73,20 +73,15 @@ def _on_test_rows(reported: Reported, tested: Tested) -> list[str]:
     rival = best_baseline(info.baselines, info.objective, info.direction)
     names = {DEFAULT: "the default"} | ({rival.name: f"the {rival.name} baseline"} if rival else {})
     is_default = reported.comparison is not None and reported.comparison.is_default
-    said = ["it is the default configuration"] if is_default else []
+    beside: dict[str, list[str]] = {}
     for name, called in names.items():
-        beside = tested.contender(name)
-        if beside is not None and beside.low is not None and beside.high is not None:
-            low, high = sorted((sign * beside.low, sign * beside.high))
-            than = (
-                "better than"
-                if low > 0
-                else "worse than"
-                if high < 0
-                else "no better by more than chance than"
-            )
-            said.append(f"{than} {called}")
-    return said
+        found = tested.contender(name)
+        if found is not None and found.low is not None and found.high is not None:
+            low, high = sorted((sign * found.low, sign * found.high))
+            than = "better" if low > 0 else "worse" if high < 0 else "no better by more than chance"
+            beside.setdefault(than, []).append(called)
+    said = [f"{than} than {' and '.join(called)}" for than, called in beside.items()]
+    return ["it is the default configuration", *said] if is_default else said
 
 
 _CONFIRMED = {

@@ -259,3 +259,15 @@ def test_what_the_model_became_is_said_while_the_same_training_wins(study, folde
     assert first_screen(reported).sentences[-1] == f"At the end of the search: {said}"
     write_promoted(study, Promoted(winner.number, winner.seed, True, "models:/mail/1", said))
     assert said not in " ".join(first_screen(Reported(study, shown_of(study, folder))).sentences)
+
+
+def test_rivals_that_stand_alike_are_named_together(reported, study, folder):
+    winner, shown = reported.winner, shown_of(study, folder)
+    one = tested.Contender("winner", {"macro_f1": 0.8}, 0.02)
+    default, trivial = (replace(one, name=name, low=-0.1, high=0.2) for name in ("default", "trivial"))
+    found = tested.Tested(
+        winner.number, winner.seed, False, "models:/mail/1", "macro_f1", shown.info.data["digest"], 15, 1,
+        (one, default, trivial), Breakdown(), None, "",
+    )  # fmt: skip
+    first = first_screen(Reported(study, replace(shown, info=replace(shown.info, tested=found))))
+    assert first.answer.endswith("no better by more than chance than the default and the trivial baseline.")
