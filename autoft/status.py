@@ -17,7 +17,7 @@ from autoft.spec.space import Value
 from autoft.study.comparison import as_confirmed, standing, winner_of
 from autoft.study.layout import study_names
 from autoft.study.lock import searched_by
-from autoft.study.outstanding import outstanding
+from autoft.study.outstanding import left
 from autoft.study.records import TrialRecord, read_info, read_trials
 from autoft.study.storage import clear_storage_errors
 
@@ -43,7 +43,8 @@ class Status:
 
     study: str
     state: Literal["running", "stopped", "done", "unreadable"]
-    """Stopped: no process searches it, and trials of its budget are left, or its confirmation or refit."""
+    """Stopped: no process searches it, and something is left (`study.outstanding.left`): trials of its budget,
+    its confirmation or refit, or the verdict of its test rows."""
     searched_by: str | None = None
     """The process that searches it, with its host."""
     trials: Mapping[str, int] = field(default_factory=dict)
@@ -107,9 +108,7 @@ def status_of(study: str | Path) -> Status:
     unfinished = "running" if owner else "interrupted"
     winner = winner_of(trials, info.direction, info.confirmed)
     stands = standing(info.confirmed, trials, info.direction)
-    over = request is None or (
-        len(ended) >= request.budget.trials and outstanding(request, info, trials) is None
-    )
+    over = request is None or left(found, request, info, trials) is None
     return Status(
         study=found.study_name,
         state="running" if owner else "done" if over else "stopped",

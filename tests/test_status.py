@@ -16,6 +16,7 @@ from autoft.status import RunningTrial, Status, all_statuses, print_all, print_s
 from autoft.study.layout import CONFIRM, DATABASE, LOCK, SPACE, study_folder
 from autoft.study.lock import hold_session
 from autoft.study.records import write_info
+from autoft.study.storage import find_study
 
 from .report.records import info
 from .study.earlier import made, make_request, three_splits, write_rows
@@ -72,6 +73,21 @@ def test_a_study_is_running_stopped_or_done(rows):
     for later in ("refit: true", "confirm: {top: 1, seeds: 3}"):
         copy.write_text(f"{COPY.format(name='night', trials=2)}{later}\n")
         assert status_of("night").state == "stopped"
+
+
+def test_a_study_is_done_when_its_gpu_hours_are_spent_and_not_before_its_test_rows_are_asked(
+    rows, monkeypatch
+):
+    left("night", rows, trials=24)
+    study = find_study("night", study_folder("night"))
+    copy = study_folder("night") / SPACE
+    copy.write_text(copy.read_text().replace("trials: 24", "trials: 24, gpu_hours: 2"))
+    monkeypatch.setattr("autoft.study.budget.gpu_seconds", lambda _: 7199.0)
+    assert status_of("night").state == "stopped"
+    monkeypatch.setattr("autoft.study.budget.gpu_seconds", lambda _: 7200.0)
+    assert status_of("night").state == "done"
+    write_info(study, replace(info(), name="night", data={"rows": {"train": 10, "test": 5}}))
+    assert status_of("night").state == "stopped"
 
 
 def test_trials_on_fresh_seeds_count_apart(rows):

@@ -49,7 +49,7 @@ CASES = {
 }
 
 
-def same(found: Batch, expected: Batch) -> None:
+def assert_same(found: Batch, expected: Batch) -> None:
     for ours, theirs in ((found.inputs, expected.inputs), (found.targets, expected.targets)):
         assert ours.keys() == theirs.keys()
         for name, tensor in theirs.items():
@@ -60,7 +60,7 @@ def same(found: Batch, expected: Batch) -> None:
 @pytest.mark.parametrize("padding", [to_longest, partial(to_grid, most=20)])
 @pytest.mark.parametrize("name", CASES)
 def test_it_equals_the_collated_batch(name, padding):
-    same(DeviceRows(CASES[name], CPU).batch(ROWS, padding), collate(CASES[name], ROWS, padding))
+    assert_same(DeviceRows(CASES[name], CPU).batch(ROWS, padding), collate(CASES[name], ROWS, padding))
 
 
 def test_on_a_grid_rows_are_filled_up_further_but_not_beyond_the_longest_row_of_all():
@@ -100,4 +100,4 @@ def test_on_a_gpu_a_split_s_batches_are_the_same_gathered_and_collated(name, mon
         monkeypatch.setattr(device_rows, "SHARE", share)
         batch = BatchSource(CASES[name], chosen, gpu).batch(np.array([3, 0]))
         assert all(tensor.device.type == "cuda" for tensor in batch.inputs.values())
-        same(batch.to(CPU), collate(CASES[name], chosen[[3, 0]]))
+        assert_same(batch.to(CPU), collate(CASES[name], chosen[[3, 0]]))

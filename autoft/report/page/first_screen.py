@@ -5,17 +5,15 @@ from dataclasses import dataclass
 
 from autoft.report import words
 from autoft.report.cache_lines import headline
+from autoft.report.page.answer import answer, sentences
 from autoft.report.page.axis import Axis
 from autoft.report.page.blocks import Bar, Bars, Plot
 from autoft.report.page.history import history_plot
 from autoft.report.page.reported import Reported
-from autoft.study.baselines import best_baseline
-from autoft.study.comparison import beside_baselines, nothing_learned, refit_standing
 from autoft.study.cost import Cost, cost_of, spared_by_storing_s
 from autoft.study.layout import CONFIRM, REFIT
-from autoft.study.origin import DEFAULT as START_DEFAULT
 from autoft.study.records import TrialRecord, read_cache_plan, read_trials
-from autoft.study.significance import Z, more_than_noise
+from autoft.study.significance import Z
 from autoft.study.tested import DEFAULT, WINNER, Tested
 
 
@@ -36,101 +34,13 @@ class FirstScreen:
 def first_screen(reported: Reported) -> FirstScreen:
     """What a study has found so far."""
     return FirstScreen(
-        answer=_answer(reported),
+        answer=answer(reported),
         configuration=words.parameters(reported.winner.params) if reported.winner is not None else "",
-        sentences=_sentences(reported),
+        sentences=sentences(reported),
         scores=_scores(reported),
         cost=_cost(reported),
         picture=history_plot(reported),
     )
-
-
-def _answer(reported: Reported) -> str:
-    """Who wins, with what score, and whether that is more than what one has without a search."""
-    winner, info, tested = reported.scored_winner, reported.info, reported.tested
-    if winner is None:
-        failed = reported.trials and all(trial.state == "FAIL" for trial in reported.trials)
-        return "No trial succeeded, so there is no winner." if failed else "No trial is complete yet."
-    objection = tested.objection if tested is not None else nothing_learned(winner, info)
-    if objection is not None:
-        return f"Trial {winner.number} leads, but {objection}."
-    verb = "leads" if reported.shown.searched or reported.shown.left else "wins"
-    name = f"Trial {winner.number} {verb} with {info.objective}"
-    if tested is not None:
-        found, parts = (
-            f"{name} {words.score(tested.score)} on the sealed test",
-            _on_test_rows(reported, tested),
-        )
-    else:
-        found, parts = f"{name} {words.score(winner.score)} on validation rows", _on_validation_rows(reported)
-    return f"{found}: {', '.join(parts)}." if parts else f"{found}."
-
-
-def _on_test_rows(reported: Reported, tested: Tested) -> list[str]:
-    """How the winner stands beside the default and the best baseline, by their intervals."""
-    info = reported.info
-    sign = 1 if info.direction == "maximize" else -1
-    rival = best_baseline(info.baselines, info.objective, info.direction)
-    names = {DEFAULT: "the default"} | ({rival.name: f"the {rival.name} baseline"} if rival else {})
-    is_default = reported.comparison is not None and reported.comparison.is_default
-    beside: dict[str, list[str]] = {}
-    for name, called in names.items():
-        found = tested.contender(name)
-        if found is not None and found.low is not None and found.high is not None:
-            low, high = sorted((sign * found.low, sign * found.high))
-            than = "better" if low > 0 else "worse" if high < 0 else "no better by more than chance"
-            beside.setdefault(than, []).append(called)
-    said = [f"{than} than {' and '.join(called)}" for than, called in beside.items()]
-    return ["it is the default configuration", *said] if is_default else said
-
-
-_CONFIRMED = {
-    "beats": "better than all others on fresh seeds",
-    "tie": "tied with another on fresh seeds",
-    "default": "no better than the default on fresh seeds",
-    "alone": "the only one with enough fresh seeds",
-}
-
-
-def _on_validation_rows(reported: Reported) -> list[str]:
-    """How it stands beside the default, in no clause or one."""
-    comparison = reported.comparison
-    if reported.confirmed is not None:
-        return [_CONFIRMED[reported.confirmed.kind]]
-    if comparison is None:
-        waits = any(each.origin == START_DEFAULT for each in reported.trials)
-        return ["the default has not ended"] if waits else []
-    if comparison.is_default:
-        return ["it is the default configuration"]
-    better = more_than_noise(comparison.winner, comparison.default)
-    if better is None:
-        return [f"the default has {words.score(comparison.default.score)}"]
-    return [f"{'' if better else 'no '}better than the default by more than noise"]
-
-
-def _sentences(reported: Reported) -> list[str]:
-    """What is said at the end of a search, and that it goes on if it does."""
-    info, said = reported.info, []
-    if reported.confirmed is not None:
-        registered = (
-            f"The model is the replica with the median score, {words.score(reported.confirmed.score)}."
-        )
-        said.append(f"{reported.confirmed.said} {registered}")
-    elif reported.comparison is not None and reported.tested is None:
-        said.append(reported.comparison.said)
-    if reported.tested is not None:
-        said.append(reported.tested.said)
-    elif verdict := beside_baselines(reported.scored_winner, info):
-        said.append(verdict)
-    if refitted := refit_standing(info, reported.trials):
-        said.append(refitted.said)
-    if reported.promoted is not None:
-        said.append(f"At the end of the search: {reported.promoted.said}")
-    if reported.shown.searched:
-        said.append("The search is running; this page is of the moment below.")
-    elif left := reported.shown.left:
-        said.append(f"The search is not over: {left}. The same command goes on.")
-    return said
 
 
 def _scores(reported: Reported) -> Bars | None:

@@ -53,7 +53,7 @@ def rows_to_look_at(validation: Validation) -> Section | None:
         rows = [(text, _cut(each.given), _cut(each.answered)) for text, each in shown]
         what = "Hardest besides" if suspected else "Hardest"
         parts.append(Table(_caption(what, len(besides)), ("input", "given", "answered"), rows))
-    summary = f"{len(suspected):,} likely mislabeled" if suspected else "the hardest ones"
+    summary = f"{len(suspected):,} suspected of a wrong label" if suspected else "the hardest ones"
     return Section("Rows to look at", summary, parts)
 
 
