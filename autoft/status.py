@@ -43,8 +43,8 @@ class Status:
 
     study: str
     state: Literal["running", "stopped", "done", "unreadable"]
-    """Stopped: no process searches it, and something is left (`study.outstanding.left`): trials of its budget,
-    its confirmation or refit, or the verdict of its test rows."""
+    """Stopped: no process searches it, and something is left (`study.outstanding.left`): trials of its
+    budget, its confirmation or refit, or the verdict on its test rows."""
     searched_by: str | None = None
     """The process that searches it, with its host."""
     trials: Mapping[str, int] = field(default_factory=dict)
