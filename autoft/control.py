@@ -6,6 +6,7 @@ from pathlib import Path
 from autoft.errors import StudyError
 from autoft.named import find, full_request, later, read_study
 from autoft.report import words
+from autoft.study.identity import with_stored_defaults
 from autoft.study.lock import searched_by
 from autoft.study.origin import FIRST, ORIGIN_ATTR
 from autoft.study.requests import request_end, request_stop
@@ -46,6 +47,7 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
     found, _ = find(study)
     spec = full_request(study, {"first": [{}]}, [f"first.0.{each}" for each in assignments])
     with clear_storage_errors(found.study_name):
+        spec = with_stored_defaults(spec, found)
         if trials_left(found, spec.budget) == 0:
             raise StudyError(
                 f"study {found.study_name!r}: its budget of {words.count(spec.budget.trials, 'trial')} is "

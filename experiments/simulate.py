@@ -16,6 +16,7 @@ over the seeds of its winner's true score. For each set and strategy:
 
 `autoft-PART` is autoft without one of its parts: without fewer trained blocks at the start, without a
 recommended start at all, with random parameters instead of the sampler's, without stopping trials.
+`autoft-learned` is autoft with `learn_from`: its own searches on the other sets of the same objective.
 
 Strategies are chosen on quickstart, sms_spam and the first half of the hard set's configurations; the other
 sets are there to report.
@@ -41,6 +42,10 @@ from simulation.strategies import Autoft, OneEpochThenBest, Optuna, RayAsha, spa
 from simulation.world import History, Strategy, search
 
 from autoft.spec.recommended import with_recommended
+from autoft.spec.space import SearchSpace
+from autoft.study.learn import lesson_of
+from autoft.study.lessons import Lesson
+from autoft.study.likeness import Likeness
 from autoft.study.start import plan_start
 
 WORKERS = 2
@@ -55,6 +60,15 @@ BLOCKS = 6
 """Of MiniLM, on which the curves were recorded."""
 DEFAULT: Values = {**USUAL, "epochs": 6}
 """The usual values, at autoft's old epochs."""
+WORDS = {
+    ("quickstart", "banking77_10shot"): 0.74,
+    ("quickstart", "clinc_domains"): 0.74,
+    ("quickstart", "sms_spam"): 0.71,
+    ("banking77_10shot", "clinc_domains"): 0.87,
+    ("banking77_10shot", "sms_spam"): 0.67,
+    ("clinc_domains", "sms_spam"): 0.76,
+}
+"""`Likeness.words` of the training rows of two sets with the same objective. They share no labels."""
 
 
 @lru_cache
@@ -79,40 +93,80 @@ def surrogate(name: str) -> Surrogate:
     return Surrogate(name, runs)
 
 
+def lessons_on(set_name: str, seed: int, space: SearchSpace) -> list[Lesson]:
+    """What autoft's searches on the other sets have left, each at the cost of REFERENCE_TRIALS trials."""
+    lessons = []
+    for pair, words in WORDS.items():
+        if set_name not in pair:
+            continue
+        earlier = pair[1 - pair.index(set_name)]
+        study = autoft_study(earlier, seed)
+        few, many = sorted(read_facts(name)["rows"]["train"] for name in pair)
+        alike = Likeness(model=1.0, labels=0.0, words=words, size=(few / many) ** 0.25)
+        lessons.append(lesson_of(study, space, alike))
+    return sorted(lessons, key=lambda lesson: -lesson.likeness.value)
+
+
+@lru_cache
+def autoft_study(set_name: str, seed: int) -> optuna.Study:
+    """The study of a whole search by autoft."""
+    made: list[Autoft] = []
+
+    def begin(clock: Callable[[], float]) -> Autoft:
+        made.append(autoft(set_name, seed, WORKERS, clock))
+        return made[0]
+
+    search(surrogate(set_name), begin, seed, WORKERS, REFERENCE_TRIALS * full_trial_s(set_name))
+    return made[0].study
+
+
+def autoft(
+    set_name: str,
+    seed: int,
+    workers: int,
+    clock: Callable[[], float],
+    *,
+    shallow: bool = True,
+    learned: bool = False,
+    **method: Any,
+) -> Autoft:
+    """autoft's own study; `method` is its `search` section, the seed left out."""
+    facts = read_facts(set_name.partition(":")[0])
+    spec = space(facts["objective"], 100_000, seed, method)
+    spec = replace(spec, space=with_recommended(spec.space, recommended_on(set_name)))
+    lessons = lessons_on(set_name, seed, spec.space) if learned else []
+    start = plan_start(spec, BLOCKS, lessons)
+    if start is not None and not shallow:
+        start = replace(start, shallow=())
+    return Autoft(spec, start, lessons, workers, clock, facts["rows"]["validation"])
+
+
 def make(
     name: str, set_name: str, seed: int, first: list[Values], workers: int, clock: Callable[[], float]
 ) -> Strategy:
     """A strategy by name."""
     tpe, random = optuna.samplers.TPESampler(seed=seed), optuna.samplers.RandomSampler(seed=seed)
     never, median = optuna.pruners.NopPruner(), optuna.pruners.MedianPruner()
-    facts = read_facts(set_name.partition(":")[0])
-
-    def autoft(*, shallow: bool = True, **search: Any) -> Autoft:
-        spec = space(facts["objective"], 100_000, seed, search)
-        spec = replace(spec, space=with_recommended(spec.space, recommended_on(set_name)))
-        start = plan_start(spec, BLOCKS)
-        if start is not None and not shallow:
-            start = replace(start, shallow=())
-        return Autoft(spec, start, workers, clock, facts["rows"]["validation"])
-
+    own = partial(autoft, set_name, seed, workers, clock)
     makers: dict[str, Callable[[], Strategy]] = {
         "random": lambda: Optuna(random, never, first),
         "tpe": lambda: Optuna(tpe, never, first),
         "tpe-median": lambda: Optuna(tpe, median, first),
         "random-asha": lambda: RayAsha(seed, first),
         "one-epoch": lambda: OneEpochThenBest(seed, first),
-        "autoft": autoft,
-        "autoft-shallow": lambda: autoft(shallow=False),
-        "autoft-start": lambda: autoft(start="random"),
-        "autoft-sampler": lambda: autoft(sampler="random"),
-        "autoft-pruner": lambda: autoft(pruner="none"),
+        "autoft": own,
+        "autoft-shallow": lambda: own(shallow=False),
+        "autoft-start": lambda: own(start="random"),
+        "autoft-sampler": lambda: own(sampler="random"),
+        "autoft-pruner": lambda: own(pruner="none"),
+        "autoft-learned": lambda: own(learned=True),
     }
     return makers[name]()
 
 
 PEERS = ("random", "tpe", "tpe-median", "random-asha", "one-epoch")
 WITHOUT = ("autoft-shallow", "autoft-start", "autoft-sampler", "autoft-pruner")
-NAMES = (*PEERS, "autoft", *WITHOUT)
+NAMES = (*PEERS, "autoft", *WITHOUT, "autoft-learned")
 
 
 def reference(set_name: str, workers: int, seed: int) -> tuple[float, float]:

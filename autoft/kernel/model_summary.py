@@ -16,9 +16,9 @@ from autoft.kernel.pretrained import (
     token_limit,
     weights_digest,
 )
-from autoft.spec.depth import deepest, narrow_depth
+from autoft.spec.default_domains import deepest, fit_domains
 from autoft.spec.hyperparameters import Depth
-from autoft.spec.recommended import recommended, with_recommended
+from autoft.spec.recommended import recommended, recommended_learning_rate, with_recommended
 from autoft.spec.study import StudySpec
 from autoft.tasks.find import find_task
 
@@ -50,9 +50,9 @@ def fit_to_models(
 ) -> tuple[StudySpec, tuple[ModelSummary, ...]]:
     """The request as its models can fulfil it, and what these are made of.
 
-    Depths that stand in the space only by default are dropped where a model has fewer blocks. What the user
-    did not mention and the space does not search gets its recommended value for the first model. The models
-    get the digests of their weights and of their tokenizers.
+    Depths and learning rates that are searched by default are fitted to the models. What the user did not
+    mention and the space does not search gets its recommended value for the first model. The models get the
+    digests of their weights and of their tokenizers.
 
     Args:
         spec: the request.
@@ -75,7 +75,8 @@ def fit_to_models(
         summary.append(_facts(ref.name, loaded))
         weights = weights_digest(loaded.model, loaded.fresh)
         models.append(replace(ref, weights=weights, tokenizer=task.fingerprint(loaded.processor)))
-    space = narrow_depth(spec.space, min(fact.blocks for fact in summary))
+    rates = [recommended_learning_rate(fact.parameters) for fact in summary]
+    space = fit_domains(spec, min(fact.blocks for fact in summary), rates)
     space = with_recommended(space, recommended(train_rows, task.output_size(targets), summary[0].parameters))
     return replace(spec, space=space, models=tuple(models)), tuple(summary)
 

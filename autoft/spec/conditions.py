@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from autoft.spec.default_domains import is_fitted
 from autoft.spec.describe import domain_text
 from autoft.spec.domains import Entry, checked
 from autoft.spec.hyperparameters import Hyperparameter
@@ -78,11 +79,12 @@ def _read_values(
         value = checked(hyperparameter, item, here, notes)
         if value is None:
             continue
-        if domain is None or domain.contains(value) or value in _when_inactive(parent, hyperparameter):
-            values.append(value)
-        else:
+        free = domain is None or is_fitted(parent) or value in _when_inactive(parent, hyperparameter)
+        if domain is not None and not free and not domain.contains(value):
             rule = f"must be a value that {parent.name} can have ({domain_text(domain)})"
             notes.add(here, f"{rule}, got {got(item)}")
+            continue
+        values.append(value)
     return tuple(values) if len(values) == len(items) else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autoft.errors import Problem, SpecError
-from autoft.spec.describe import domain_text
+from autoft.spec.default_domains import default_domain_text
 from autoft.spec.methods import Method
 from autoft.spec.pruners import PRUNERS
 from autoft.spec.recommended import FITTED
@@ -115,8 +115,8 @@ def _hyperparameters() -> list[Topic]:
         if each.name in FITTED:
             default = "fits rows, labels and model; autoft check says what it is"
         facts = {"takes": each.takes}
-        if each.searched is not None:
-            facts["searched where it is not mentioned"] = domain_text(each.searched)
+        if searched := default_domain_text(each):
+            facts["searched where it is not mentioned"] = searched
         found.append(Topic("hyperparameter", each.name, each.meaning, f"default {default}", facts))
     return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from autoft.spec.default_domains import is_fitted
 from autoft.spec.describe import domain_text
 from autoft.spec.domains import checked
 from autoft.spec.hyperparameters import Hyperparameter
@@ -65,7 +66,7 @@ def _read_entry(
             continue
         if name in searched:
             entry[name] = value
-            if not searched[name].domain.contains(value):
+            if not is_fitted(searched[name]) and not searched[name].domain.contains(value):
                 rule = (
                     f"must be within what is searched ({domain_text(searched[name].domain)}), got {got(raw)}"
                 )

@@ -52,7 +52,8 @@ class Hyperparameter:
     encoding: bool = False
     """Whether it decides how rows are encoded."""
     searched: Choice | Range | None = None
-    """The domain that is searched where the user does not mention this hyperparameter."""
+    """The domain that is searched where the user does not mention this hyperparameter. Those of depth and
+    learning rate stand in until the models are known (`default_domains.fit_domains`)."""
     by_ratio: bool = False
     """Whether the distance of two values is their ratio: twice as much is as far as half as much."""
     cost: Cost = Cost.NOTHING

@@ -59,6 +59,15 @@ def recommended_learning_rate(parameters: int) -> float:
     return float(f"{min(RATES[1], max(RATES[0], rate)):.1e}")
 
 
+def share_depths(blocks: int) -> list[int]:
+    """SHARES of so many blocks, from few to many, each once and none of them no block.
+
+    >>> share_depths(6), share_depths(24), share_depths(2)
+    ([1, 2, 4], [4, 8, 16], [1])
+    """
+    return list(dict.fromkeys(max(1, round(share * blocks)) for share in SHARES))
+
+
 def shallow_learning_rate(rate: float, share: float) -> float:
     """The learning rate where `share` of the blocks is trained, if `rate` is right where all are.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from autoft.spec.describe import domain_text
+from autoft.spec.default_domains import default_domain_text
 from autoft.spec.document import ChoiceForm, Document, ModelForm, RangeForm
 from autoft.spec.hyperparameters import ALL, Hyperparameter
 from autoft.spec.methods import Method
@@ -126,7 +126,8 @@ def _entry(each: Hyperparameter) -> Schema:
         ends = {"low": _number(each), "high": _number(each)}
         span["properties"] |= ends | {"when": _CONDITIONS, "unless": _CONDITIONS}
         ways.append(span)
-    searched = "" if each.searched is None else f" Searched where it is absent: {domain_text(each.searched)}."
+    domain = default_domain_text(each)
+    searched = f" Searched where it is absent: {domain}." if domain else ""
     return {"description": f"{each.meaning}. {each.takes}.{searched}", "default": each.default, "anyOf": ways}
 
 

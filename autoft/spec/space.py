@@ -73,7 +73,7 @@ class Parameter:
     conditions: tuple[Condition, ...] = ()
     """All must hold; a condition on an inactive parent sees that parent's default."""
     by_default: bool = False
-    """Searched because the user did not mention it, so autoft may narrow it to fit the model."""
+    """Searched because the user did not mention it, so autoft may fit it to the models."""
 
 
 @dataclass(frozen=True)

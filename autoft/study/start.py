@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 
 from autoft.spec.hyperparameters import ALL
-from autoft.spec.recommended import SHARES, shallow_learning_rate, with_recommended
+from autoft.spec.recommended import shallow_learning_rate, share_depths, with_recommended
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
 from autoft.spec.tasks import HYPERPARAMETERS
@@ -59,7 +59,7 @@ def plan_start(spec: StudySpec, blocks: int, lessons: Sequence[Lesson] = ()) -> 
 
 
 def _shallow(space: SearchSpace, blocks: int) -> Iterator[Params]:
-    """The recommended configuration at the searched depths nearest to SHARES of the blocks, each once.
+    """The recommended configuration at the searched depths nearest to `share_depths`, each once.
 
     Each has the learning rate of its share (`shallow_learning_rate`), as near as the space allows.
     """
@@ -67,7 +67,7 @@ def _shallow(space: SearchSpace, blocks: int) -> Iterator[Params]:
     if domain is None:
         return
     rate = float(space.resolve({})["learning_rate"])
-    wanted = [_nearest_value(DEPTH, domain, max(1, round(share * blocks)), blocks) for share in SHARES]
+    wanted = [_nearest_value(DEPTH, domain, depth, blocks) for depth in share_depths(blocks)]
     for depth in dict.fromkeys(wanted):
         trained = _number(depth, blocks) or 0.0
         if 0 < trained < blocks:

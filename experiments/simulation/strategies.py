@@ -17,6 +17,7 @@ from autoft.spec.study import StudySpec
 from autoft.study.comparison import winner_of
 from autoft.study.identity import identity_of
 from autoft.study.layout import make_folders
+from autoft.study.lessons import Lesson, write_lessons
 from autoft.study.records import IDENTITY_ATTR, TrialRecord, read_trial
 from autoft.study.start import Start, queue_default, write_start
 from autoft.study.tuner import Decision, Tuner
@@ -193,6 +194,7 @@ class Autoft:
         self,
         spec: StudySpec,
         start: Start | None,
+        lessons: Sequence[Lesson],
         workers: int,
         clock: Callable[[], float],
         validation_rows: int,
@@ -201,6 +203,7 @@ class Autoft:
         make_folders(self.folder)
         self.study.set_user_attr(IDENTITY_ATTR, identity_of(spec, "simulated"))
         write_start(self.study, start)
+        write_lessons(self.study, lessons)
         queue_default(self.study)
         self.objective, self.rows = spec.objective, validation_rows
         self.finished: list[TrialRecord] = []

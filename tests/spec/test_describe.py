@@ -1,9 +1,8 @@
 from dataclasses import replace
 
-from autoft.spec.depth import deepest, narrow_depth
 from autoft.spec.describe import describe
 from autoft.spec.read import read_spec
-from autoft.spec.space import Choice, Range, SearchSpace
+from autoft.spec.space import Range
 from autoft.spec.study import StudySpec
 
 
@@ -19,31 +18,6 @@ def spec(**sections: object) -> StudySpec:
             **sections,
         }
     )
-
-
-def depths(space: SearchSpace) -> object:
-    return next(p.domain for p in space.parameters if p.name == "unfreeze_depth")
-
-
-def test_depths_that_nobody_asked_for_are_narrowed_to_the_model() -> None:
-    space = spec().space
-    # Two blocks can be trained without the embeddings, so 2 stays beside `all`.
-    assert depths(narrow_depth(space, 2)) == Choice((0, 1, 2, "all"))
-    assert narrow_depth(space, 12) == space
-    assert depths(space) == Choice((0, 1, 2, 4, "all"))  # the argument is left as it was
-
-
-def test_depths_that_the_user_asked_for_stay() -> None:
-    space = spec(space={"unfreeze_depth": [0, 24]}).space
-    assert narrow_depth(space, 2) == space
-
-
-def test_the_deepest_depth_asked_for() -> None:
-    assert deepest(spec()) == 0  # what is there by default is nobody's wish
-    assert deepest(spec(space={"unfreeze_depth": [0, 8, "all"]})) == 8
-    assert deepest(spec(space={"unfreeze_depth": 3})) == 3
-    assert deepest(spec(space={"unfreeze_depth": {"low": 0, "high": 6}})) == 6
-    assert deepest(spec(first=[{"unfreeze_depth": 4}])) == 4
 
 
 def test_a_space_in_words() -> None:

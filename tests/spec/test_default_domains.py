@@ -1,0 +1,70 @@
+import pytest
+
+from autoft.spec.default_domains import deepest, fit_domains
+from autoft.spec.read import read_spec
+from autoft.spec.space import Choice, Range, SearchSpace
+from autoft.spec.study import StudySpec
+
+
+def spec(**sections: object) -> StudySpec:
+    return read_spec(
+        {
+            "study": "s",
+            "task": "text-classification",
+            "model": "org/name",
+            "data": {"path": "rows.csv", "inputs": "text", "target": "label"},
+            "objective": "macro_f1",
+            "budget": {"trials": 60},
+            **sections,
+        }
+    )
+
+
+def domain(space: SearchSpace, name: str) -> object:
+    return next(p.domain for p in space.parameters if p.name == name)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "depths"),
+    [
+        (1, (0, 1, "all")),
+        (2, (0, 1, "all")),
+        (3, (0, 1, 2, "all")),
+        (6, (0, 1, 2, 4, "all")),
+        (12, (0, 2, 4, 8, "all")),
+        (24, (0, 4, 8, 16, "all")),
+    ],
+)
+def test_depths_that_nobody_asked_for_are_shares_of_the_blocks(blocks: int, depths: tuple[object]) -> None:
+    assert domain(fit_domains(spec(), blocks, [5e-5]), "unfreeze_depth") == Choice(depths)
+
+
+def test_rates_that_nobody_asked_for_lie_around_the_recommended_ones() -> None:
+    rates = domain(fit_domains(spec(), 6, [1.6e-4]), "learning_rate")
+    assert rates == Range(2e-5, 1.3e-3, integer=False, log=True)
+    rates = domain(fit_domains(spec(), 6, [1.6e-4, 2.2e-5]), "learning_rate")  # of two models
+    assert rates == Range(2.7e-6, 1.3e-3, integer=False, log=True)
+
+
+def test_what_the_user_names_is_searched_too() -> None:
+    asked = spec(
+        first=[{"unfreeze_depth": 3}, {"learning_rate": 5e-3}, {"learning_rate": 1e-6}],
+        space={"layer_decay": {"low": 0.6, "high": 1, "when": {"unfreeze_depth": [6, 9, "all"]}}},
+    )
+    space = fit_domains(asked, 6, [1.6e-4])
+    # 9 is more than the model has: its condition never holds.
+    assert domain(space, "unfreeze_depth") == Choice((0, 1, 2, 3, 4, 6, "all"))
+    assert domain(space, "learning_rate") == Range(1e-6, 5e-3, integer=False, log=True)
+
+
+def test_what_the_user_asked_to_be_searched_stays() -> None:
+    asked = spec(space={"unfreeze_depth": [0, 24], "learning_rate": {"low": 1e-3, "high": 1e-2}})
+    assert fit_domains(asked, 2, [5e-5]) == asked.space
+
+
+def test_the_deepest_depth_asked_for() -> None:
+    assert deepest(spec()) == 0  # what is there by default is nobody's wish
+    assert deepest(spec(space={"unfreeze_depth": [0, 8, "all"]})) == 8
+    assert deepest(spec(space={"unfreeze_depth": 3})) == 3
+    assert deepest(spec(space={"unfreeze_depth": {"low": 0, "high": 6}})) == 6
+    assert deepest(spec(first=[{"unfreeze_depth": 4}])) == 4
