@@ -45,7 +45,7 @@ _CONFIRM = (
     "seeds, up to 20 trials more, and says which of them is better by more than noise:"
 )
 _SPACE = (
-    "learning_rate, unfreeze_depth, dropout and weight_decay are searched over ranges that suit most models; "
+    "learning_rate, unfreeze_depth, dropout and weight_decay are searched over ranges that fit the model; "
     "epochs and batch size fit rows and model. To say more:"
 )
 _PLAIN = re.compile(r"[^\W\d][\w./-]*(:[\w./-]+)*( [\w./-]+)*")
