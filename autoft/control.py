@@ -6,6 +6,7 @@ from pathlib import Path
 from autoft.errors import StudyError
 from autoft.named import find, full_request, later, read_study
 from autoft.report import words
+from autoft.spec.first import require_first_searched
 from autoft.study.identity import with_stored_defaults
 from autoft.study.lock import searched_by
 from autoft.study.origin import FIRST, ORIGIN_ATTR
@@ -48,6 +49,7 @@ def add(study: str | Path, assignments: Sequence[str]) -> str:
     spec = full_request(study, {"first": [{}]}, [f"first.0.{each}" for each in assignments])
     with clear_storage_errors(found.study_name):
         spec = with_stored_defaults(spec, found)
+        require_first_searched(spec)
         if trials_left(found, spec.budget) == 0:
             raise StudyError(
                 f"study {found.study_name!r}: its budget of {words.count(spec.budget.trials, 'trial')} is "

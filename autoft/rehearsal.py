@@ -28,6 +28,7 @@ from autoft.report.rehearsed import DiskNeed, Page, Tried
 from autoft.session import describe
 from autoft.signals import handle_signals
 from autoft.spec.corners import corners, costly
+from autoft.spec.first import require_first_searched
 from autoft.spec.study import StudySpec
 from autoft.study.build import BuildWorkbench
 from autoft.study.cuda_graphs import with_graphs
@@ -120,6 +121,7 @@ class _Rehearsal:
         spec, _ = fit_to_models(spec, self.rows.targets, len(train), train)
         self.existing_study = find_existing_study(spec, study_folder(spec.study))
         self.spec = with_stored_defaults(spec, self.existing_study) if self.existing_study else spec
+        require_first_searched(self.spec)
         self.corners = corners(self.spec.space)
         batch_size = max(int(corner["batch_size"]) for corner in self.corners)
         self.few = longest(self.rows, STEPS * batch_size, EVALUATED_ROWS)

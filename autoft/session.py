@@ -38,6 +38,7 @@ from autoft.report.live import Progress, view
 from autoft.report.outcome import Outcome, print_promotion
 from autoft.report.printing import say
 from autoft.signals import handle_signals
+from autoft.spec.first import require_first_searched
 from autoft.spec.study import StudySpec
 from autoft.study.budget import limit_reached
 from autoft.study.build import BuildWorkbench
@@ -123,6 +124,7 @@ def run_session(
     findings.tell(found, console)
     if before is not None:
         spec = with_stored_defaults(spec, before)
+    require_first_searched(spec)
     lessons = lessons_of(spec, rows, summary)
     start = plan_start(spec, summary[0].blocks, lessons)
     with clear_disk_errors():

@@ -76,7 +76,7 @@ def fit_to_models(
         weights = weights_digest(loaded.model, loaded.fresh)
         models.append(replace(ref, weights=weights, tokenizer=task.fingerprint(loaded.processor)))
     rates = [recommended_learning_rate(fact.parameters) for fact in summary]
-    space = fit_domains(spec, min(fact.blocks for fact in summary), rates)
+    space = fit_domains(spec.space, min(fact.blocks for fact in summary), rates)
     space = with_recommended(space, recommended(train_rows, task.output_size(targets), summary[0].parameters))
     return replace(spec, space=space, models=tuple(models)), tuple(summary)
 

@@ -23,7 +23,9 @@ from autoft.kernel.study_inputs import StudyInputs
 from autoft.report import cache_lines, learned, words
 from autoft.report.printing import add_row, new_table, one_line, say
 from autoft.signals import handle_signals
+from autoft.spec.default_domains import awaiting_models
 from autoft.spec.describe import describe
+from autoft.spec.first import require_first_searched
 from autoft.spec.hyperparameters import Depth
 from autoft.spec.space import Choice
 from autoft.spec.study import StudySpec
@@ -82,7 +84,8 @@ class _Check:
                 for cut in cut_rows(self.spec, rows, summary):
                     self.warn(cut)
             study = self.attempt("so far", self.existing_study)
-        self.space()
+            self.attempt("first", lambda: require_first_searched(self.spec))
+        self.space({} if fitted else awaiting_models(self.spec.space))
         if data and fitted:
             self.start(study, fitted[1][0])
         self.trials(data)
@@ -177,8 +180,10 @@ class _Check:
             return [depth for depth in summary.trained if depth in domain.values]
         return [d for d in summary.trained if d != "all" and domain.low <= d <= domain.high]
 
-    def space(self) -> None:
-        for i, (name, domain, condition) in enumerate(describe(self.spec.space)):
+    def space(self, unknown: Mapping[str, str]) -> None:
+        """Prints the space; `unknown` are the domains, in words, that depend on models which did not load."""
+        for i, (name, known, condition) in enumerate(describe(self.spec.space)):
+            domain = f"{unknown[name]} (by default)" if name in unknown else known
             self.line("" if i else "space", f"{name:<16} {domain}{', ' if condition else ''}{condition}")
 
     def start(self, study: Study | None, summary: ModelSummary) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from autoft.spec.default_domains import is_fitted
+from autoft.spec.default_domains import awaits_models
 from autoft.spec.describe import domain_text
 from autoft.spec.domains import Entry, checked
 from autoft.spec.hyperparameters import Hyperparameter
@@ -79,12 +79,12 @@ def _read_values(
         value = checked(hyperparameter, item, here, notes)
         if value is None:
             continue
-        free = domain is None or is_fitted(parent) or value in _when_inactive(parent, hyperparameter)
-        if domain is not None and not free and not domain.contains(value):
+        if domain is None or domain.contains(value) or value in _when_inactive(parent, hyperparameter):
+            values.append(value)
+        else:
             rule = f"must be a value that {parent.name} can have ({domain_text(domain)})"
-            notes.add(here, f"{rule}, got {got(item)}")
-            continue
-        values.append(value)
+            more = "; which others there are depends on the model: list them in space"
+            notes.add(here, f"{rule}, got {got(item)}{more if awaits_models(parent) else ''}")
     return tuple(values) if len(values) == len(items) else None
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Mapping
 
-from autoft.spec.default_domains import is_fitted
+from autoft.errors import Problem, SpecError
+from autoft.spec.default_domains import awaits_models
 from autoft.spec.describe import domain_text
 from autoft.spec.domains import checked
 from autoft.spec.hyperparameters import Hyperparameter
-from autoft.spec.location import Notes, Path
+from autoft.spec.location import Notes, Path, dotted
 from autoft.spec.recommended import FITTED
 from autoft.spec.shape import unknown_key
 from autoft.spec.space import Parameter, SearchSpace, Value
+from autoft.spec.study import StudySpec
 from autoft.spec.wording import any_of, got
 
 
@@ -66,11 +68,8 @@ def _read_entry(
             continue
         if name in searched:
             entry[name] = value
-            if not is_fitted(searched[name]) and not searched[name].domain.contains(value):
-                rule = (
-                    f"must be within what is searched ({domain_text(searched[name].domain)}), got {got(raw)}"
-                )
-                notes.add((*path, name), f"{rule}; widen space.{name}")
+            if not awaits_models(searched[name]) and not searched[name].domain.contains(value):
+                notes.add((*path, name), _outside(searched[name], value))
         elif name in FITTED and name not in space.fixed:
             rule = "must be searched to be tried, but it has its recommended value"
             notes.add((*path, name), f"{rule}; see space.{name}, or remove it here")
@@ -85,6 +84,27 @@ def _read_entry(
             if broken_rule:
                 notes.add((*path, name), broken_rule)
     return entry
+
+
+def _outside(parameter: Parameter, value: Value) -> str:
+    rule = f"must be within what is searched ({domain_text(parameter.domain)}), got {got(value)}"
+    return f"{rule}; widen space.{parameter.name}"
+
+
+def require_first_searched(spec: StudySpec) -> None:
+    """Raises SpecError where a value in `first` is not searched, with all such values.
+
+    Call it when the domains are known that depend on the models, or on an existing study.
+    """
+    searched = {parameter.name: parameter for parameter in spec.space.parameters}
+    problems = [
+        Problem(0, dotted(("first", index, name)), _outside(searched[name], value))
+        for index, entry in enumerate(spec.first)
+        for name, value in entry.items()
+        if name in searched and not searched[name].domain.contains(value)
+    ]
+    if problems:
+        raise SpecError(problems)
 
 
 def _broken_condition(parameter: Parameter, entry: Mapping[str, Value], space: SearchSpace) -> str | None:

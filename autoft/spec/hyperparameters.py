@@ -152,7 +152,7 @@ class Common:
         "how many top blocks are trained: 0 trains the head alone, all trains everything with the embeddings",
         low=0,
         high=1000,
-        searched=Choice((0, 1, 2, 4, ALL)),
+        searched=Choice((0, ALL)),
         cost=Cost.BLOCKS,
     )
     dropout: float = hyperparameter(

@@ -5,17 +5,15 @@ recommend other values, search other ranges by default or have more hyperparamet
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
 import optuna
 
 from autoft.errors import StudyError
-from autoft.spec.describe import domain_text
 from autoft.spec.space import Choice, Condition, Parameter, Range, SearchSpace, Value
 from autoft.spec.study import SearchMethod, StudySpec
-from autoft.spec.wording import got
 from autoft.study.records import IDENTITY_ATTR
 
 DEFAULTS_ATTR = "defaults"
@@ -84,9 +82,6 @@ def with_stored_defaults(spec: StudySpec, study: optuna.Study) -> StudySpec:
     Args:
         spec: the request, fitted to its models.
         study: the existing study.
-
-    Raises:
-        StudyError: a value in `first` is not in what the study searches.
     """
     stored = study.user_attrs[IDENTITY_ATTR]["space"]
     of_old = {"values": stored["fixed"], "searched": list(stored["searched"])}
@@ -105,23 +100,7 @@ def with_stored_defaults(spec: StudySpec, study: optuna.Study) -> StudySpec:
         if not each.by_default or each.name in stored["searched"]
     ]
     # Those that the request would not search today come first, because others may depend on them.
-    parameters = (*kept.values(), *own)
-    _require_searched(spec.first, parameters, study.study_name)
-    return replace(spec, space=replace(space, defaults=values, parameters=parameters))
-
-
-def _require_searched(
-    first: Sequence[Mapping[str, Value]], parameters: Sequence[Parameter], study: str
-) -> None:
-    domains = {each.name: each.domain for each in parameters}
-    for index, entry in enumerate(first):
-        for name, value in entry.items():
-            if name in domains and not domains[name].contains(value):
-                raise StudyError(
-                    f"first[{index}].{name} must be within what the study {study!r} searches "
-                    f"({domain_text(domains[name])}), got {got(value)}; give another value, or search under "
-                    "another name (study: ...)"
-                )
+    return replace(spec, space=replace(space, defaults=values, parameters=(*kept.values(), *own)))
 
 
 def require_same(study: optuna.Study, space: SearchSpace, identity: Mapping[str, Any]) -> None:

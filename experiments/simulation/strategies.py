@@ -20,6 +20,7 @@ from autoft.study.layout import make_folders
 from autoft.study.lessons import Lesson, write_lessons
 from autoft.study.records import IDENTITY_ATTR, TrialRecord, read_trial
 from autoft.study.start import Start, queue_default, write_start
+from autoft.study.storage import ID_ATTR
 from autoft.study.tuner import Decision, Tuner
 
 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -158,7 +159,7 @@ class OneEpochThenBest:
 
 
 def space(objective: str, trials: int, seed: int, search: dict[str, Any]) -> StudySpec:
-    """The same ranges as a space.yaml."""
+    """The ranges of `suggest`, as a space.yaml asks for them."""
 
     def log(ends: tuple[float, float]) -> dict[str, Any]:
         return {"low": ends[0], "high": ends[1], "log": True}
@@ -201,6 +202,7 @@ class Autoft:
     ):
         self.study = optuna.create_study(direction="maximize")
         make_folders(self.folder)
+        self.study.set_user_attr(ID_ATTR, f"{spec.search.seed:032x}")
         self.study.set_user_attr(IDENTITY_ATTR, identity_of(spec, "simulated"))
         write_start(self.study, start)
         write_lessons(self.study, lessons)

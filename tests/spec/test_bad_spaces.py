@@ -343,6 +343,12 @@ EXTRAS = {
         "space.epochs.when.unfreeze_depth[1]",
         "(0, 2 or all), got 3",
     ),
+    "condition on a depth that not every model has by default": (
+        "space: {epochs: {low: 1, high: 3, when: {unfreeze_depth: [4, all]}}}",
+        6,
+        "space.epochs.when.unfreeze_depth[0]",
+        "(0 or all), got 4; which others there are depends on the model: list them in space",
+    ),
     "condition on a misspelled value": (
         "space: {lr_schedule: [linear, cosine], epochs: {low: 1, high: 3, when: {lr_schedule: liner}}}",
         6,

@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
+from autoft.errors import SpecError
 from autoft.spec.default_domains import deepest, fit_domains
+from autoft.spec.first import require_first_searched
 from autoft.spec.read import read_spec
 from autoft.spec.space import Choice, Range, SearchSpace
 from autoft.spec.study import StudySpec
@@ -36,30 +40,32 @@ def domain(space: SearchSpace, name: str) -> object:
     ],
 )
 def test_depths_that_nobody_asked_for_are_shares_of_the_blocks(blocks: int, depths: tuple[object]) -> None:
-    assert domain(fit_domains(spec(), blocks, [5e-5]), "unfreeze_depth") == Choice(depths)
+    assert domain(fit_domains(spec().space, blocks, [5e-5]), "unfreeze_depth") == Choice(depths)
 
 
 def test_rates_that_nobody_asked_for_lie_around_the_recommended_ones() -> None:
-    rates = domain(fit_domains(spec(), 6, [1.6e-4]), "learning_rate")
+    rates = domain(fit_domains(spec().space, 6, [1.6e-4]), "learning_rate")
     assert rates == Range(2e-5, 1.3e-3, integer=False, log=True)
-    rates = domain(fit_domains(spec(), 6, [1.6e-4, 2.2e-5]), "learning_rate")  # of two models
+    rates = domain(fit_domains(spec().space, 6, [1.6e-4, 2.2e-5]), "learning_rate")  # of two models
     assert rates == Range(2.7e-6, 1.3e-3, integer=False, log=True)
 
 
-def test_what_the_user_names_is_searched_too() -> None:
-    asked = spec(
-        first=[{"unfreeze_depth": 3}, {"learning_rate": 5e-3}, {"learning_rate": 1e-6}],
-        space={"layer_decay": {"low": 0.6, "high": 1, "when": {"unfreeze_depth": [6, 9, "all"]}}},
-    )
-    space = fit_domains(asked, 6, [1.6e-4])
-    # 9 is more than the model has: its condition never holds.
-    assert domain(space, "unfreeze_depth") == Choice((0, 1, 2, 3, 4, 6, "all"))
-    assert domain(space, "learning_rate") == Range(1e-6, 5e-3, integer=False, log=True)
+def test_what_is_tried_first_must_be_searched_once_the_models_are_known() -> None:
+    asked = spec(first=[{"unfreeze_depth": 3, "learning_rate": 1e-4}, {"learning_rate": 5e-3}])
+    with pytest.raises(SpecError) as told:
+        require_first_searched(replace(asked, space=fit_domains(asked.space, 6, [1.6e-4])))
+    assert [str(each) for each in told.value.problems] == [
+        "space: first[0].unfreeze_depth: must be within what is searched (0, 1, 2, 4 or all), got 3; widen "
+        "space.unfreeze_depth",
+        "space: first[1].learning_rate: must be within what is searched (2e-5 to 0.0013, log), got 0.005; "
+        "widen space.learning_rate",
+    ]
+    require_first_searched(replace(asked, space=fit_domains(asked.space, 18, [6.4e-4])))
 
 
 def test_what_the_user_asked_to_be_searched_stays() -> None:
     asked = spec(space={"unfreeze_depth": [0, 24], "learning_rate": {"low": 1e-3, "high": 1e-2}})
-    assert fit_domains(asked, 2, [5e-5]) == asked.space
+    assert fit_domains(asked.space, 2, [5e-5]) == asked.space
 
 
 def test_the_deepest_depth_asked_for() -> None:

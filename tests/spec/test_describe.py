@@ -25,17 +25,17 @@ def test_a_space_in_words() -> None:
         model=["org/a", "org/b"],
         space={
             "dropout": {"low": 0, "high": 0.4, "step": 0.1, "unless": {"unfreeze_depth": 0}},
-            "epochs": {"values": [2, 4], "when": {"model": "org/a", "unfreeze_depth": [4, "all"]}},
+            "epochs": {"values": [2, 4], "when": {"model": "org/a", "unfreeze_depth": [0, "all"]}},
             "batch_size": 16,
         },
     ).space
     assert [tuple(line) for line in describe(space)][:7] == [
         ("model", "org/a or org/b", ""),
         ("learning_rate", "1e-5 to 0.001, log (by default)", ""),
-        ("unfreeze_depth", "0, 1, 2, 4 or all (by default)", ""),
+        ("unfreeze_depth", "0 or all (by default)", ""),
         ("dropout", "0 to 0.4, step 0.1", "unless unfreeze_depth is 0"),
         ("weight_decay", "0.0001 to 0.3, log (by default)", ""),
-        ("epochs", "2 or 4", "when model is org/a and when unfreeze_depth is 4 or all"),
+        ("epochs", "2 or 4", "when model is org/a and when unfreeze_depth is 0 or all"),
         ("batch_size", "16 (fixed)", ""),
     ]
     assert ("max_length", "128 (default)", "") in [tuple(line) for line in describe(space)]

@@ -110,7 +110,7 @@ def test_schema_and_parser_take_the_same_values(validator: Any, name: str, value
         *[("study", name) for name in ("a", ".a", "a b", "a" * 100, "a" * 101, 3)],
         *[("model", model) for model in ("org/a", ["org/a", "b"], {"id": "a", "revision": "b"}, [], {}, 3)],
         *[("first", first) for first in ([{"dropout": 0.1}], [{}], [{"drop": 1}], {"dropout": 0.1})],
-        ("space", {"dropout": {"low": 0, "high": 0.4, "when": {"unfreeze_depth": [1, "all"]}}}),
+        ("space", {"dropout": {"low": 0, "high": 0.4, "when": {"unfreeze_depth": [0, "all"]}}}),
         ("space", {"dropout": {"low": 0, "high": 0.4, "when": {"unfreeze": 1}}}),
         ("space", {"dropout": {"low": 0, "high": 1}}),
         ("space", {"dropout": {"low": 0}}),

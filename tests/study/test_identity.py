@@ -199,17 +199,3 @@ def test_a_study_of_an_older_format_is_refused(folder: Path) -> None:
     find_study("study", folder).set_user_attr(FORMAT_ATTR, {"format": 5, "autoft": "0.0.9"})
     with pytest.raises(StudyError, match=r"made by autoft 0\.0\.9, which stores studies in format 5"):
         find_existing_study(request(), folder)
-
-
-def test_what_is_tried_first_must_be_in_what_an_existing_study_searches(folder: Path) -> None:
-    opened(request(), folder)
-    wider = replace(RATE, domain=Range(1e-5, 5e-3, integer=False, log=True))  # as a new study would search
-    queued = replace(request((wider,)), first=({"learning_rate": 1e-4}, {"learning_rate": 5e-3}))
-    with pytest.raises(StudyError) as told:
-        opened(queued, folder)
-    assert str(told.value) == (
-        "first[1].learning_rate must be within what the study 'study' searches (1e-5 to 0.001, log), got "
-        "0.005; give another value, or search under another name (study: ...)"
-    )
-    study, _ = opened(replace(queued, first=queued.first[:1]), folder)
-    assert [each.system_attrs["fixed_params"] for each in study.get_trials()] == [{"learning_rate": 1e-4}]
