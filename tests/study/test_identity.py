@@ -9,7 +9,8 @@ from typing import Any
 import optuna
 import pytest
 
-from autoft.errors import StudyError
+from autoft.errors import SpecError, StudyError
+from autoft.spec.first import require_first_searched
 from autoft.spec.space import Choice, Condition, Parameter, Range, Value
 from autoft.spec.study import StudySpec
 from autoft.study.identity import DEFAULTS_ATTR, identity_of, with_stored_defaults
@@ -199,3 +200,17 @@ def test_a_study_of_an_older_format_is_refused(folder: Path) -> None:
     find_study("study", folder).set_user_attr(FORMAT_ATTR, {"format": 5, "autoft": "0.0.9"})
     with pytest.raises(StudyError, match=r"made by autoft 0\.0\.9, which stores studies in format 5"):
         find_existing_study(request(), folder)
+
+
+def test_what_is_tried_first_must_be_in_what_an_existing_study_searches(folder: Path) -> None:
+    opened(request(), folder)
+    wider = replace(RATE, domain=Range(1e-5, 5e-3, integer=False, log=True))  # as a new study would search
+    queued = replace(request((wider,)), first=({"learning_rate": 1e-4}, {"learning_rate": 5e-3}))
+    require_first_searched(queued)
+    _, spec = opened(request((wider,)), folder)
+    with pytest.raises(SpecError) as told:
+        require_first_searched(replace(spec, first=queued.first))
+    assert str(told.value) == (
+        "space: first[1].learning_rate: must be within what is searched (1e-5 to 0.001, log), got 0.005; widen "
+        "space.learning_rate"
+    )
