@@ -211,6 +211,6 @@ def test_what_is_tried_first_must_be_in_what_an_existing_study_searches(folder: 
     with pytest.raises(SpecError) as told:
         require_first_searched(replace(spec, first=queued.first))
     assert str(told.value) == (
-        "space: first[1].learning_rate: must be within what is searched (1e-5 to 0.001, log), got 0.005; widen "
-        "space.learning_rate"
+        "space: first[1].learning_rate: must be within what is searched (1e-5 to 0.001, log), got 0.005; "
+        "widen space.learning_rate"
     )
