@@ -17,7 +17,7 @@ AROUND = 8
 sixth of the blocks (`shallow_learning_rate`) is inside. On recorded curves other ranges were no better or
 worse (experiments/LOG.md)."""
 _IN_WORDS: Mapping[str, str] = {
-    DEPTH: "0, a sixth, a third or two thirds of the blocks of the model with the fewest, or all",
+    DEPTH: "0, a sixth, a third or two thirds of the blocks, or all",
     RATE: f"1/{AROUND} to {AROUND} times the recommended rate, log",
 }
 

@@ -218,6 +218,31 @@ def test_of_a_study_that_stands_the_plan_is_its_own(tmp_path, monkeypatch):
     ]
 
 
+def test_what_depends_on_a_model_that_does_not_load_is_told_in_words(workdir):
+    missing = {"model": str(workdir / "bert" / "missing"), "space": {"max_length": 16}}
+    good, said = checked(space={**tiny_space(workdir, "bert"), **missing})
+    assert not good and "model      PROBLEM: " in said
+    shown = [" ".join(line.split()) for line in section(said, "space")]
+    assert shown[:2] == [
+        "learning_rate 1/8 to 8 times the recommended rate, log (by default)",
+        "unfreeze_depth 0, a sixth, a third or two thirds of the blocks, or all (by default)",
+    ]
+    good, said = checked(space={**tiny_space(workdir, "bert"), "space": {"max_length": 16}})
+    shown = [" ".join(line.split()) for line in section(said, "space")]
+    assert shown[:2] == [
+        "learning_rate 6.3e-5 to 0.004, log (by default)",
+        "unfreeze_depth 0, 1, 2 or all (by default)",
+    ]
+
+
+def test_a_first_value_outside_the_default_domains_is_a_problem(workdir):
+    asked = {"space": {"max_length": 16}, "first": [{"unfreeze_depth": 3}]}
+    good, said = checked(space={**tiny_space(workdir, "bert"), **asked})
+    assert not good
+    rule = "must be within what is searched (0, 1, 2 or all), got 3; widen space.unfreeze_depth"
+    assert f"first      PROBLEM: space: first[0].unfreeze_depth: {rule}" in said
+
+
 def learning_space(workdir):
     """A request that learns from the study `old`, which has rows of its own and four finished trials."""
     space = tiny_space(
