@@ -50,7 +50,7 @@ def test_a_new_study_keeps_what_it_learns_and_tries_the_best_of_it(begun, workdi
     assert [trial.score for trial in lesson.trials] == [0.9, 0.7, 0.3]
     learned = read_start(study).learned
     # 5e-4 is the default of so small a model.
-    assert [point["learning_rate"] for point in learned] == [1e-4, 2e-5]
+    assert [point["learning_rate"] for point in learned] == [1e-4, 8e-5]
     (build,) = read_info(study).architectures.values()
     assert build == "BertForSequenceClassification of 3 blocks"
 
