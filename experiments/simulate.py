@@ -69,7 +69,8 @@ WORDS = {
     ("banking77_10shot", "sms_spam"): 0.67,
     ("clinc_domains", "sms_spam"): 0.76,
 }
-"""`Likeness.words` of two sets with the same objective, whose training rows share no labels."""
+"""`Likeness.words` of the training rows (`curves/sets.py`) of two sets with the same objective. They share
+hardly a label."""
 
 
 @lru_cache

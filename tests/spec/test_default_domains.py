@@ -5,23 +5,9 @@ import pytest
 from autoft.errors import SpecError
 from autoft.spec.default_domains import deepest, fit_domains
 from autoft.spec.first import require_first_searched
-from autoft.spec.read import read_spec
 from autoft.spec.space import Choice, Range, SearchSpace
-from autoft.spec.study import StudySpec
 
-
-def spec(**sections: object) -> StudySpec:
-    return read_spec(
-        {
-            "study": "s",
-            "task": "text-classification",
-            "model": "org/name",
-            "data": {"path": "rows.csv", "inputs": "text", "target": "label"},
-            "objective": "macro_f1",
-            "budget": {"trials": 60},
-            **sections,
-        }
-    )
+from .asked import spec
 
 
 def domain(space: SearchSpace, name: str) -> object:

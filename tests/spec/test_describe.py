@@ -1,23 +1,9 @@
 from dataclasses import replace
 
 from autoft.spec.describe import describe
-from autoft.spec.read import read_spec
 from autoft.spec.space import Range
-from autoft.spec.study import StudySpec
 
-
-def spec(**sections: object) -> StudySpec:
-    return read_spec(
-        {
-            "study": "s",
-            "task": "text-classification",
-            "model": "org/name",
-            "data": {"path": "rows.csv", "inputs": "text", "target": "label"},
-            "objective": "macro_f1",
-            "budget": {"trials": 60},
-            **sections,
-        }
-    )
+from .asked import spec
 
 
 def test_a_space_in_words() -> None:
