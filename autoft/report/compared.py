@@ -1,15 +1,24 @@
 """Prints winner, default and baselines below each other, at the end of a search and in `autoft show`."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from autoft.report import words
 from autoft.report.printing import add_row, new_table, say
 from autoft.study.baselines import Baseline
-from autoft.study.comparison import Comparison, as_confirmed, beside_baselines
+from autoft.study.comparison import (
+    Comparison,
+    as_confirmed,
+    beside_baselines,
+    compare,
+    standing,
+    tested_standing,
+    without_default,
+)
 from autoft.study.confirmed import Confirmed
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.study.refitted import Refitted
-from autoft.study.tested import Tested
 
 
 def print_scores(
@@ -40,22 +49,19 @@ def _of_baseline(baseline: Baseline, info: StudyInfo) -> str:
 
 
 def print_verdict(
-    info: StudyInfo,
-    winner: TrialRecord | None,
-    comparison: Comparison | None,
-    confirmed: Confirmed | None,
-    tested: Tested | None,
-    console: Console,
+    info: StudyInfo, winner: TrialRecord | None, trials: Sequence[TrialRecord], console: Console
 ) -> None:
     """Says what a confirmation that stands has found, and what the test rows have said.
 
-    Without a confirmation it says so if the winner is no better than the default by more than noise, and
-    without test rows if it is no better than the best baseline.
+    Without a confirmation it says so if the winner is no better than the default by more than noise, or if
+    the default is not complete, and without test rows if it is no better than the best baseline.
     """
+    confirmed, tested = standing(info.confirmed, trials, info.direction), tested_standing(info, trials)
+    comparison = compare(winner, trials, confirmed)
     if confirmed is not None:
         _print_confirmed(confirmed, console)
-    elif comparison is not None and comparison.verdict is not None:
-        say(console, f"\n{comparison.verdict}")
+    elif winner is not None and (verdict := comparison.verdict if comparison else without_default(trials)):
+        say(console, f"\n{verdict}")
     if tested is not None:
         say(console, f"\n{tested.said}")
     elif verdict := beside_baselines(winner and as_confirmed(winner, confirmed), info):

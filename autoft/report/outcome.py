@@ -13,7 +13,7 @@ from autoft.report.printing import say
 from autoft.report.tables import LISTED, best_trials
 from autoft.spec.study import Budget
 from autoft.study.budget import Limit
-from autoft.study.comparison import as_confirmed, compare, refit_standing, standing, tested_standing
+from autoft.study.comparison import as_confirmed, compare, refit_standing, standing
 from autoft.study.records import StudyInfo, TrialRecord
 from autoft.tracking.aliases import Promotion
 from autoft.tracking.retrieval import Best
@@ -71,7 +71,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     winner = outcome.winner
     stands = standing(info.confirmed, outcome.trials, info.direction)
     comparison = compare(winner, outcome.trials, stands)
-    say(console, f"{_progress(outcome)}\n", wrap=True)
+    say(console, f"{_progress(outcome)}{_unfinished(outcome)}\n", wrap=True)
     if outcome.best is None and outcome.ended:
         _print_failures(outcome, console)
     if outcome.best is not None and winner is not None:
@@ -89,7 +89,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         say(console, f"\nnot recorded: {outcome.unrecorded}", "yellow", wrap=True)
     say(console, f"\nautoft show {name} [TRIAL]   every trial: parameters, curve, log", wrap=True)
     say(console, f"autoft best {name} --json    the winner\nautoft ui {name}             MLflow", wrap=True)
-    print_verdict(info, winner, comparison, stands, tested_standing(info, outcome.trials), console)
+    print_verdict(info, winner, outcome.trials, console)
     print_refitted(refit_standing(info, outcome.trials), console)
     print_promotion(outcome.best, outcome.promotion, console)
 
@@ -123,6 +123,16 @@ def _progress(outcome: Outcome) -> str:
     if outcome.ran == 0:
         return f"The budget of study {name} is met{counted}; nothing was run."
     return f"Study {name}: {words.count(outcome.ended, 'trial')}{counted}."
+
+
+def _unfinished(outcome: Outcome) -> str:
+    """The trials that the next session continues, in a sentence; "" if there is none."""
+    running = [
+        f"{trial.number} ({'no score yet' if trial.score is None else f'{words.score(trial.score)} so far'})"
+        for trial in outcome.trials
+        if trial.state == "RUNNING"
+    ]
+    return f" Unfinished, to be continued: trial {', '.join(running)}." if running else ""
 
 
 def _print_failures(outcome: Outcome, console: Console) -> None:

@@ -22,7 +22,6 @@ from autoft.study.comparison import (
     ranked,
     refit_standing,
     standing,
-    tested_standing,
     winner_of,
 )
 from autoft.study.layout import CONFIRM, REFIT
@@ -110,7 +109,7 @@ def show_study(study: ShownStudy, console: Console) -> None:
         stands = standing(info.confirmed, study.trials, info.direction)
         comparison = compare(winner, study.trials, stands)
         print_scores(info, as_confirmed(winner, stands), comparison, console)
-        print_verdict(info, winner, comparison, stands, tested_standing(info, study.trials), console)
+        print_verdict(info, winner, study.trials, console)
         print_refitted(refit_standing(info, study.trials), console)
 
 

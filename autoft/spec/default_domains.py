@@ -7,11 +7,10 @@ from dataclasses import replace
 from autoft.spec.describe import domain_text
 from autoft.spec.domains import Entry
 from autoft.spec.hyperparameters import ALL, Hyperparameter
-from autoft.spec.recommended import share_depths
+from autoft.spec.recommended import DEPTH, RATE, share_depths
 from autoft.spec.space import Choice, Parameter, Range, SearchSpace
 from autoft.spec.study import StudySpec
 
-DEPTH, RATE = "unfreeze_depth", "learning_rate"
 AROUND = 8
 """The rates reach from the recommended one divided by this to the one multiplied by it, so that the rate of a
 sixth of the blocks (`shallow_learning_rate`) is inside. On recorded curves other ranges were no better or

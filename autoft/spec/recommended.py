@@ -8,9 +8,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoft.spec.hyperparameters import Common
-from autoft.spec.space import SearchSpace, Value
+from autoft.spec.hyperparameters import ALL, Common
+from autoft.spec.space import Choice, SearchSpace, Value
 
+DEPTH, RATE = "unfreeze_depth", "learning_rate"
 BATCH_SIZE = 16
 STEPS, STEPS_OF_LABELS = 600, 200
 """Optimizer steps: max(STEPS, STEPS_OF_LABELS * sqrt(number of labels))."""
@@ -19,44 +20,72 @@ EPOCHS = (3, 20)
 BASE_RATE, BASE_PARAMETERS = 5e-5, 110_000_000
 """The usual learning rate, and the size of the model for which it is usual, BERT-base."""
 RATES = (1e-5, 5e-4)
+HEAD_RATE = 3e-3
+"""Where the head alone is trained, whatever the model's size."""
 SHARES = (1 / 6, 1 / 3, 2 / 3)
 """Of the blocks, from the top: what a search also tries early, at `shallow_learning_rate`. On most recorded
 sets a third of the blocks is as good as all of them, at a fifth of the cost (experiments/LOG.md)."""
-FITTED = ("learning_rate", "batch_size", "epochs")
+FITTED = (RATE, "batch_size", "epochs")
 """Hyperparameters whose recommended value differs from the kernel's own default."""
 
 
-def recommended(rows: int, labels: int, parameters: int) -> Mapping[str, Value]:
+def recommended(
+    rows: int, labels: int, parameters: int, share: float = 1.0, batch_size: int = BATCH_SIZE
+) -> Mapping[str, Value]:
     """The values of the hyperparameters that depend on data and model, and the usual ones beside them.
 
     Args:
         rows: of the training split.
         labels: classes.
         parameters: of the model, its head included.
+        share: of the blocks that are trained (`deepest_share`).
+        batch_size: rows of a batch (`nearest_batch_size`).
 
     >>> recommended(rows=2_000, labels=4, parameters=110_000_000)["epochs"]
     5
     """
     steps = max(STEPS, STEPS_OF_LABELS * math.sqrt(labels))
-    epochs = math.ceil(steps * BATCH_SIZE / rows)
+    epochs = math.ceil(steps * batch_size / rows)
     return {
-        "learning_rate": recommended_learning_rate(parameters),
-        "unfreeze_depth": Common.unfreeze_depth,
+        RATE: recommended_learning_rate(parameters, share),
+        DEPTH: Common.unfreeze_depth,
         "dropout": Common.dropout,
         "weight_decay": Common.weight_decay,
-        "batch_size": BATCH_SIZE,
+        "batch_size": batch_size,
         "epochs": min(EPOCHS[1], max(EPOCHS[0], epochs)),
     }
 
 
-def recommended_learning_rate(parameters: int) -> float:
-    """Smaller models get a larger rate. Rounded to two significant digits.
+def recommended_learning_rate(parameters: int, share: float = 1.0) -> float:
+    """Smaller models and fewer trained blocks get a larger rate. Rounded to two significant digits.
 
     >>> [recommended_learning_rate(parameters) for parameters in (22_700_000, 110_000_000, 335_000_000)]
     [0.00016, 5e-05, 2.2e-05]
+    >>> [recommended_learning_rate(22_700_000, share) for share in (1 / 3, 0.0)]
+    [0.00048, 0.003]
     """
+    if share == 0:
+        return HEAD_RATE
     rate = BASE_RATE * (BASE_PARAMETERS / parameters) ** 0.75
-    return float(f"{min(RATES[1], max(RATES[0], rate)):.1e}")
+    return shallow_learning_rate(float(f"{min(RATES[1], max(RATES[0], rate)):.1e}"), share)
+
+
+def deepest_share(space: SearchSpace, blocks: int) -> float:
+    """The largest share of a model's blocks that a trial in `space` can train: trial 0 trains these."""
+    searched = next((each for each in space.parameters if each.name == DEPTH), None)
+    depths: list[Value] = []
+    if searched is None or searched.conditions:
+        depths.append(space.resolve({})[DEPTH])
+    if searched is not None:
+        domain = searched.domain
+        depths += domain.values if isinstance(domain, Choice) else [domain.high]
+    return 1.0 if ALL in depths else min(1.0, max(map(float, depths)) / max(1, blocks))
+
+
+def nearest_batch_size(space: SearchSpace) -> int:
+    """The usual batch size, or the nearest that lies within what `space` allows."""
+    low, high = with_recommended(space, {"batch_size": BATCH_SIZE}).ends("batch_size")
+    return int(min(high, max(low, BATCH_SIZE)))
 
 
 def share_depths(blocks: int) -> list[int]:

@@ -170,6 +170,22 @@ def compare(
     return Comparison(as_confirmed(winner, stands), default)
 
 
+def without_default(trials: Iterable["TrialRecord"]) -> str | None:
+    """A sentence if nothing can be compared with the default, because it is not complete; else None.
+
+    A study that begins at random has no default, which is no news.
+    """
+    default = next((each for each in trials if each.origin == DEFAULT), None)
+    if default is None or default_of([default]) is not None:
+        return None
+    came_to = {"RUNNING": "has not ended", "PRUNED": "was stopped"}.get(default.state, "failed")
+    why = f" ({default.reason})" if default.reason else ""
+    return (
+        f"The default (trial {default.number}) {came_to}{why}, "
+        "so it is unknown whether the winner is better than it."
+    )
+
+
 def nothing_learned(winner: "TrialRecord | None", info: "StudyInfo") -> str | None:
     """A clause if on the validation rows the winner does not beat the trivial baseline by more than noise."""
     trivial = tuple(each for each in info.baselines if each.name == TRIVIAL and each.failed is None)

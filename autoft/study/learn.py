@@ -16,6 +16,7 @@ from autoft.data.rows import listed
 from autoft.data.targets import Targets
 from autoft.errors import AutoftError, DataError, StudyError
 from autoft.kernel.model_summary import ModelSummary
+from autoft.spec.recommended import DEPTH
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
 from autoft.spec.tasks import METRICS
@@ -33,7 +34,6 @@ from autoft.study.storage import (
     study_id,
 )
 
-DEPTH = "unfreeze_depth"
 KEPT = 50
 """Trials of one earlier study that a snapshot holds."""
 

@@ -9,7 +9,14 @@ from typing import Any
 import optuna
 
 from autoft.spec.hyperparameters import ALL
-from autoft.spec.recommended import shallow_learning_rate, share_depths, with_recommended
+from autoft.spec.recommended import (
+    DEPTH,
+    RATE,
+    deepest_share,
+    shallow_learning_rate,
+    share_depths,
+    with_recommended,
+)
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
 from autoft.spec.tasks import HYPERPARAMETERS
@@ -18,7 +25,6 @@ from autoft.study.origin import DEFAULT, LEARNED, ORIGIN_ATTR, SHALLOW
 
 START_ATTR = "start"
 """The study's attribute: what it begins with, decided when it is created."""
-DEPTH = "unfreeze_depth"
 _BY_RATIO = frozenset(name for name, each in HYPERPARAMETERS.items() if each.by_ratio)
 Params = dict[str, Value]
 
@@ -66,12 +72,12 @@ def _shallow(space: SearchSpace, blocks: int) -> Iterator[Params]:
     domain = next((each.domain for each in space.parameters if each.name == DEPTH), None)
     if domain is None:
         return
-    rate = float(space.resolve({})["learning_rate"])
+    rate, deepest = float(space.resolve({})[RATE]), deepest_share(space, blocks)
     wanted = [_nearest_value(DEPTH, domain, depth, blocks) for depth in share_depths(blocks)]
     for depth in dict.fromkeys(wanted):
         trained = _number(depth, blocks) or 0.0
         if 0 < trained < blocks:
-            fewer = {DEPTH: depth, "learning_rate": shallow_learning_rate(rate, trained / blocks)}
+            fewer = {DEPTH: depth, RATE: shallow_learning_rate(rate, trained / blocks / deepest)}
             params = _nearest(with_recommended(space, fewer), blocks)
             if DEPTH in params:  # else it does not count there, and all blocks would be trained
                 yield params

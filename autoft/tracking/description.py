@@ -11,6 +11,7 @@ from autoft.study.comparison import (
     refit_standing,
     standing,
     tested_standing,
+    without_default,
 )
 from autoft.tracking import tags
 
@@ -49,6 +50,8 @@ def describe(
         paragraphs.append(f"Confirmed on fresh seeds. {stands.said}")
     elif comparison is not None:
         paragraphs.append(comparison.verdict or comparison.fact)
+    elif best is not None and (missing := without_default(trials)):
+        paragraphs.append(missing)
     if refitted := refit_standing(info, trials):
         paragraphs.append(refitted.said)
     if tested := tested_standing(info, trials):

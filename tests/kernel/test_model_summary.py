@@ -63,6 +63,21 @@ def test_depths_that_are_there_by_default_are_fitted_to_the_model(folder):
     assert sorted(summary.trained.values()) == list(summary.trained.values())
 
 
+def test_what_is_recommended_suits_what_the_space_fixes(folder):
+    def values(**space):
+        fitted = fit_to_models(spec(folder, **space), TARGETS, 2_000)[0].space
+        low, high = fitted.ends("learning_rate")
+        return (*(fitted.resolve({})[name] for name in ("learning_rate", "batch_size", "epochs")), low, high)
+
+    rate, _, epochs, low, high = values()
+    assert (rate, epochs, low, high) == (5e-4, 5, 6.3e-5, 4e-3)
+    assert values(batch_size=32)[:3] == (rate, 32, 2 * epochs)
+    assert values(batch_size=[4, 8])[2] == 3  # the fewest
+    assert values(unfreeze_depth=[0, 1]) == (3 * rate, 16, epochs, 1.9e-4, 1.2e-2)  # one block of three
+    assert values(unfreeze_depth=0) == (3e-3, 16, epochs, 3.8e-4, 2.4e-2)
+    assert values(unfreeze_depth=[1, "all"])[0] == values(unfreeze_depth=3)[0] == rate
+
+
 def test_a_depth_that_the_user_asks_for_is_refused_with_the_model_and_its_blocks(folder):
     with pytest.raises(ModelError, match=r"3 blocks, or `all`, got 4") as error:
         fit_to_models(spec(folder, unfreeze_depth=[0, 4]), TARGETS, 100)

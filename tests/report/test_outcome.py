@@ -69,6 +69,28 @@ def test_which_limit_has_ended_it_is_said(limit, sentence):
     assert sentence in " ".join(text.split())
 
 
+def test_trials_that_the_next_session_continues_are_named_with_their_scores():
+    running = [trial(3, "RUNNING", values=(0.5, 0.61)), trial(5, "RUNNING", values=())]
+    text = " ".join(said([COMPLETE, *running], total=9, ran=1, best=BEST, limit="time", time_s=60.0).split())
+    assert "to continue. Unfinished, to be continued: trial 3 (0.6100 so far), 5 (no score yet)." in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"state": "FAIL", "reason": "it needs more memory"}, "failed (it needs more memory)"),
+        ({"state": "PRUNED"}, "was stopped"),
+        ({"state": "RUNNING"}, "has not ended"),
+    ],
+)
+def test_a_default_that_has_not_finished_is_no_silence(changed, told):
+    default = replace(trial(1, origin="default"), **changed)
+    text = " ".join(said([COMPLETE, default], total=2, ran=2, best=BEST).split())
+    sentence = f"The default (trial 1) {told}, so it is unknown whether the winner is better than it."
+    assert sentence in text
+    assert "winner     trial 0, macro_f1 0.7000\nmodel " in said([COMPLETE, default], total=2, ran=2, best=BEST)
+
+
 @pytest.mark.parametrize("limit", ["time", "gpu_hours"])
 def test_that_the_confirmation_has_not_ended_is_said_where_a_limit_has_ended_the_search(limit):
     late, budget = "its confirmation has not ended", {"time_s": 28800.0, "gpu_hours": 2.5}
@@ -156,10 +178,8 @@ def test_the_last_line_tells_that_the_winner_is_ahead_of_the_default_by_no_more_
     )
 
 
-@pytest.mark.parametrize(
-    "changes", [{"state": "PRUNED"}, {"state": "FAIL"}, {"origin": None}, {"origin": "first"}]
-)
-def test_without_a_finished_default_nothing_is_claimed(changes):
+@pytest.mark.parametrize("changes", [{"origin": None}, {"origin": "first"}])
+def test_a_study_without_a_default_is_not_compared_with_one(changes):
     winner = with_error(trial(5, values=(0.7491,)))
     best = replace(BEST, trial=5, value=0.7491)
     text = said([replace(DEFAULT, **changes), winner], total=2, ran=2, best=best)

@@ -3,8 +3,7 @@
 from autoft.report import words
 from autoft.report.page.reported import Reported
 from autoft.study.baselines import best_baseline
-from autoft.study.comparison import beside_baselines, nothing_learned, refit_standing
-from autoft.study.origin import DEFAULT as START_DEFAULT
+from autoft.study.comparison import beside_baselines, nothing_learned, refit_standing, without_default
 from autoft.study.significance import more_than_noise
 from autoft.study.tested import DEFAULT, Tested
 
@@ -62,8 +61,8 @@ def _on_validation_rows(reported: Reported) -> list[str]:
     if reported.confirmed is not None:
         return [_CONFIRMED[reported.confirmed.kind]]
     if comparison is None:
-        waits = any(each.origin == START_DEFAULT for each in reported.trials)
-        return ["the default has not ended"] if waits else []
+        missing = without_default(reported.trials)
+        return ["it is unknown whether it is better than the default"] if missing else []
     if comparison.is_default:
         return ["it is the default configuration"]
     better = more_than_noise(comparison.winner, comparison.default)
@@ -82,6 +81,8 @@ def sentences(reported: Reported) -> list[str]:
         said.append(f"{reported.confirmed.said} {registered}")
     elif reported.comparison is not None and reported.tested is None:
         said.append(reported.comparison.said)
+    elif reported.scored_winner and not reported.tested and (missing := without_default(reported.trials)):
+        said.append(missing)
     if reported.tested is not None:
         said.append(reported.tested.said)
     elif verdict := beside_baselines(reported.scored_winner, info):
