@@ -35,7 +35,7 @@ from autoft.study.cuda_graphs import with_graphs
 from autoft.study.identity import identity_of, with_stored_defaults
 from autoft.study.layout import study_folder
 from autoft.study.planned import write_plan
-from autoft.study.pruner import expected_passes
+from autoft.study.pruner import expected_passes, require_decisions
 from autoft.study.ray_tune.run import run
 from autoft.study.ray_tune.runtime import NodeType, Runtime, ray_runtime
 from autoft.study.ray_tune.shipping import forget
@@ -121,6 +121,8 @@ class _Rehearsal:
         spec, _ = fit_to_models(spec, self.rows.targets, len(train), train)
         self.existing_study = find_existing_study(spec, study_folder(spec.study))
         self.spec = with_stored_defaults(spec, self.existing_study) if self.existing_study else spec
+        if self.existing_study is None:
+            require_decisions(self.spec)
         require_first_searched(self.spec)
         self.corners = corners(self.spec.space)
         batch_size = max(int(corner["batch_size"]) for corner in self.corners)

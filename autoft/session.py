@@ -49,7 +49,7 @@ from autoft.study.layout import DATA, RAY_LOG, SPACE, sealed_folder, study_folde
 from autoft.study.learn import lessons_of
 from autoft.study.lessons import read_lessons
 from autoft.study.lock import hold_lease, hold_session
-from autoft.study.pruner import expected_passes
+from autoft.study.pruner import expected_passes, require_decisions
 from autoft.study.ray_tune.run import decided_precision, run
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.ray_tune.shipping import forget
@@ -124,6 +124,8 @@ def run_session(
     findings.tell(found, console)
     if before is not None:
         spec = with_stored_defaults(spec, before)
+    else:
+        require_decisions(spec)
     require_first_searched(spec)
     lessons = lessons_of(spec, rows, summary)
     start = plan_start(spec, summary[0].blocks, lessons)

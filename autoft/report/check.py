@@ -34,7 +34,7 @@ from autoft.study.cuda_graphs import with_graphs
 from autoft.study.identity import identity_of, require_same, with_stored_defaults
 from autoft.study.layout import study_folder, temporary_folder
 from autoft.study.learn import lessons_of
-from autoft.study.pruner import expected_passes
+from autoft.study.pruner import expected_passes, require_decisions
 from autoft.study.ray_tune.runtime import ray_runtime
 from autoft.study.records import read_cache_plan, read_trials
 from autoft.study.reserve import MOST
@@ -85,6 +85,8 @@ class _Check:
                     self.warn(cut)
             study = self.attempt("so far", self.existing_study)
             self.attempt("first", lambda: require_first_searched(self.spec))
+            if study is None:
+                self.attempt("pruner", lambda: require_decisions(self.spec))
         self.space({} if fitted else awaiting_models(self.spec.space))
         if data and fitted:
             self.start(study, fitted[1][0])

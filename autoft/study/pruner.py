@@ -13,6 +13,8 @@ import optuna
 from optuna.pruners import MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 
+from autoft.errors import Problem, SpecError
+from autoft.spec.location import dotted
 from autoft.spec.space import Value
 from autoft.spec.study import SearchMethod, StudySpec
 from autoft.study.curves import Curves, last_step
@@ -135,7 +137,7 @@ class Hyperband(Pruner):
 
     def __init__(self, curves: Curves, first: int, factor: int) -> None:
         super().__init__(curves, first)
-        count = 1 + int(math.log(curves.report_steps / first, factor) + 1e-9)
+        count = 1 + max(0, int(math.log(curves.report_steps / first, factor) + 1e-9))
         self._brackets = [
             SuccessiveHalving(curves, first * factor**bracket, factor) for bracket in range(count)
         ]
@@ -196,6 +198,23 @@ def _was_stopped(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.PRUNED and END_ATTR not in trial.user_attrs
 
 
+_FIRST_OPTIONS = ("min_resource", "n_warmup_steps")
+"""Measurements before the first decision; a pruner has one of them or none."""
+
+
+def require_decisions(spec: StudySpec) -> None:
+    """Raises SpecError if the first decision would come when every trial has ended.
+
+    Call it for a new study, when the defaults are known that depend on the data.
+    """
+    steps = report_steps_of(spec)
+    for name in _FIRST_OPTIONS:
+        if (first := int(spec.search.pruner_options.get(name, 0))) >= steps:
+            rule = f"must be below the {steps} measurements of a trial, or no trial is stopped, got {first}"
+            way_out = "lower it, or say pruner: none"
+            raise SpecError([Problem(0, dotted(("search", "pruner", name)), f"{rule}; {way_out}")])
+
+
 def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
     """The study's pruner.
 
@@ -208,7 +227,7 @@ def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:
         KeyError: no such pruner; the spec has checked the name.
     """
     options: Mapping[str, Value] = method.pruner_options
-    first = int(options.get("min_resource", 0)) or int(options.get("n_warmup_steps", 0))
+    first = max(int(options.get(name, 0)) for name in _FIRST_OPTIONS)
     if first == 0:
         first = max(math.ceil(FIRST_RUNG * curves.report_steps), math.floor(warmup * curves.report_steps) + 1)
     factor = int(options.get("reduction_factor", 3))

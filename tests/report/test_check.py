@@ -235,6 +235,13 @@ def test_what_depends_on_a_model_that_does_not_load_is_told_in_words(workdir):
     ]
 
 
+def test_a_pruner_that_would_never_decide_is_a_problem(workdir):
+    late = {"pruner": {"name": "hyperband", "min_resource": 37}}
+    good, said = checked(space=tiny_space(workdir, "bert", search=late))
+    assert not good
+    assert "pruner     PROBLEM: space: search.pruner.min_resource: must be below the 12 measurements" in said
+
+
 def test_a_first_value_outside_the_default_domains_is_a_problem(workdir):
     asked = {"space": {"max_length": 16}, "first": [{"unfreeze_depth": 3}]}
     good, said = checked(space={**tiny_space(workdir, "bert"), **asked})

@@ -8,10 +8,11 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from autoft.errors import SpecError
 from autoft.spec.space import Parameter, Range
 from autoft.spec.study import Budget, SearchMethod
 from autoft.study.curves import Curves, last_step
-from autoft.study.pruner import MIN_TO_PRUNE, Pruner, expected_passes, make_pruner
+from autoft.study.pruner import MIN_TO_PRUNE, Pruner, expected_passes, make_pruner, require_decisions
 from autoft.study.records import END_ATTR
 from autoft.study.stop import Stop
 from autoft.study.trial_config import report_step
@@ -165,6 +166,19 @@ def test_hyperband_compares_within_brackets_that_begin_later_and_later() -> None
     search = Search(pruner("hyperband", 27, min_resource=1))
     assert search.ends([0.5 + n / 100 for n in range(16)]) == [27] * 16
     assert search.ends([0.1] * 4) == [1, 3, 9, 27]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_first_decision_after_the_last_measurement_stops_nobody_and_is_refused(name: str) -> None:
+    option = "n_warmup_steps" if name == "median" else "min_resource"
+    late = pruner(name, 12, **{option: 37})
+    assert Search(late).ends([0.9, 0.8, 0.7, 0.6, 0.5, 0.4]) == [12] * 6
+    assert late.expected_share == 1.0
+    spec = make_spec()
+    asked = replace(spec, search=replace(spec.search, pruner=name, pruner_options={option: 12}))
+    with pytest.raises(SpecError, match=rf"search\.pruner\.{option}: must be below the 12 measurements"):
+        require_decisions(asked)
+    require_decisions(replace(asked, search=replace(asked.search, pruner_options={option: 11})))
 
 
 def test_hyperband_counts_the_finished_trials_of_all_brackets() -> None:
