@@ -106,8 +106,8 @@ class SearchForm(Form):
     """Proposes the parameters of the next trial: a name, or a mapping of name and options."""
     pruner: Any = SearchMethod.pruner
     """Stops bad trials early: a name, or a mapping of name and options."""
-    seed: Seed = SearchMethod.seed
-    """Everything random follows from it."""
+    seed: Seed | None = None
+    """Everything random follows from it; absent, a number that follows from the study's name."""
     start: Literal["recommended", "random"] = SearchMethod.start
     """recommended: first the recommended configuration, the same with fewer trained blocks, and the best of
     earlier studies; random: none of them."""

@@ -36,6 +36,7 @@ from autoft.spec.study import (
     SplitSpec,
     StudySpec,
     Tracking,
+    default_seed,
 )
 from autoft.spec.tasks import HYPERPARAMETERS, TASKS
 from autoft.spec.wording import got, nearest
@@ -174,7 +175,7 @@ def _read_tree(tree: Tree, file: Path | None, base: Path, in_memory_data: bool, 
         search=SearchMethod(
             *sections.sampler,
             *sections.pruner,
-            seed=search.seed,
+            seed=default_seed(name) if search.seed is None else search.seed,
             start=search.start,
             learn_from=search.learn_from,
             storage=storage,

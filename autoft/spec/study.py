@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +63,11 @@ class DataSpec:
     on_empty: Literal["error", "drop"] = "error"
     on_leak: Literal["error", "warn", "drop"] = "error"
     """What is done where rows of train or validation, or their groups, also stand in a later split."""
+
+
+def default_seed(study: str) -> int:
+    """The seed of a study that names none: studies of different names try different configurations."""
+    return int.from_bytes(blake2b(study.encode(), digest_size=2).digest(), "big")
 
 
 @dataclass(frozen=True)

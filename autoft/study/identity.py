@@ -13,7 +13,7 @@ import optuna
 
 from autoft.errors import StudyError
 from autoft.spec.space import Choice, Condition, Parameter, Range, SearchSpace, Value
-from autoft.spec.study import SearchMethod, StudySpec
+from autoft.spec.study import SearchMethod, StudySpec, default_seed
 from autoft.study.records import IDENTITY_ATTR
 
 DEFAULTS_ATTR = "defaults"
@@ -99,8 +99,12 @@ def with_stored_defaults(spec: StudySpec, study: optuna.Study) -> StudySpec:
         for each in space.parameters
         if not each.by_default or each.name in stored["searched"]
     ]
+    search = spec.search
+    if search.seed == default_seed(spec.study):  # an earlier version had another default
+        search = replace(search, seed=study.user_attrs[IDENTITY_ATTR]["search"]["seed"])
     # Those that the request would not search today come first, because others may depend on them.
-    return replace(spec, space=replace(space, defaults=values, parameters=(*kept.values(), *own)))
+    space = replace(space, defaults=values, parameters=(*kept.values(), *own))
+    return replace(spec, space=space, search=search)
 
 
 def require_same(study: optuna.Study, space: SearchSpace, identity: Mapping[str, Any]) -> None:

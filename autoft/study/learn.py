@@ -1,6 +1,7 @@
 """What a new study learns from earlier ones: reads them, refuses some, and measures how alike they are."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from autoft.data.rows import listed
 from autoft.data.targets import Targets
 from autoft.errors import AutoftError, DataError, StudyError
 from autoft.kernel.model_summary import ModelSummary
+from autoft.spec.hyperparameters import ALL
 from autoft.spec.recommended import DEPTH
 from autoft.spec.space import Choice, Range, SearchSpace, Value
 from autoft.spec.study import StudySpec
@@ -36,6 +38,8 @@ from autoft.study.storage import (
 
 KEPT = 50
 """Trials of one earlier study that a snapshot holds."""
+_BLOCKS = re.compile(r" of (\d+) blocks$")
+"""In `ModelSummary.build`."""
 
 
 def lessons_of(spec: StudySpec, rows: Rows, models: Sequence[ModelSummary]) -> tuple[Lesson, ...]:
@@ -93,7 +97,16 @@ def _lesson(spec: StudySpec, rows: Rows, new: Side, name: str) -> Lesson:
         _labels(json.loads(table.schema.metadata[b"targets"])),
         table.filter(pc.equal(table.column("split"), "train")),
     )
-    return lesson_of(study, spec.space, likeness(new, earlier))
+    return lesson_of(study, spec.space, likeness(new, earlier), same_blocks=_same_blocks(new, earlier))
+
+
+def _same_blocks(new: Side, earlier: Side) -> bool:
+    """Whether the models of both have as many blocks, so that a depth means the same; so if unknown."""
+    found = [
+        {match[1] for each in side.models.values() if (match := _BLOCKS.search(each["architecture"] or ""))}
+        for side in (new, earlier)
+    ]
+    return found[0] == found[1] or not all(found)
 
 
 def _find(name: str, storage: str | None) -> optuna.Study:
@@ -154,10 +167,13 @@ def _models_of(study: optuna.Study) -> Mapping[str, Mapping[str, str | None]]:
     }
 
 
-def lesson_of(study: optuna.Study, space: SearchSpace, alike: Likeness) -> Lesson:
+def lesson_of(
+    study: optuna.Study, space: SearchSpace, alike: Likeness, *, same_blocks: bool = True
+) -> Lesson:
     """What can be learned from an earlier study's trials in `space`.
 
-    Trials that failed, did not fit in memory or were never measured are left out.
+    Trials that failed, did not fit in memory or were never measured are left out. Where the models do not
+    have the same number of blocks, so are those that trained some of them but not all.
     """
     identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
     sign = 1.0 if METRICS[identity["objective"]].direction == "maximize" else -1.0
@@ -172,8 +188,9 @@ def lesson_of(study: optuna.Study, space: SearchSpace, alike: Likeness) -> Lesso
     for trial in trials:
         if trial.number not in ends or not len(complete):
             continue
-        params = inside(space, trial.user_attrs[TRIAL_ATTR]["values"])
-        if params is not None:
+        values = trial.user_attrs[TRIAL_ATTR]["values"]
+        params = inside(space, values)
+        if params is not None and (same_blocks or values.get(DEPTH) in (0, ALL)):
             end, done = ends[trial.number], trial.state == TrialState.COMPLETE
             usable.append(EarlierTrial(params, curves.value(end), quantile(end, complete), done))
     usable.sort(key=lambda each: -sign * each.score)

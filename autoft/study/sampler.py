@@ -65,16 +65,18 @@ def evidence(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]
 
     A measured trial is COMPLETE, with its value at its full budget. One that ran out of memory is given as a
     violated constraint, not as a bad value. One that runs and was not measured stays RUNNING, so that
-    parallel workers do not try the same. Failed trials are left out. Of more than MOST trials only the best
-    (a quarter of MOST) and the latest are given, so that a proposal costs the same however many there are.
+    parallel workers do not try the same; so does every running one before MIN_TO_EXTRAPOLATE are complete.
+    Failed trials are left out. Of more than MOST trials only the best (a quarter of MOST) and the latest are
+    given, so that a proposal costs the same however many there are.
     """
+    few = sum(trial.state == TrialState.COMPLETE for trial in trials) < MIN_TO_EXTRAPOLATE
     ends = curves.at_full_budget([trial for trial in trials if trial.state != TrialState.FAIL])
     given = []
     for trial in _most(trials, ends):
         made = partial(create_trial, params=trial.params, distributions=trial.distributions)
         if _impossible(trial):
             given.append(made(state=TrialState.PRUNED, constraints=trial.constraints))
-        elif trial.number in ends:
+        elif trial.number in ends and not (few and trial.state == TrialState.RUNNING):
             given.append(made(value=curves.value(ends[trial.number])))
         else:
             given.append(made(state=TrialState.RUNNING))

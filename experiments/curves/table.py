@@ -1,8 +1,7 @@
 """The recorded curves of a set, and a surrogate that answers for any configuration of the space.
 
 What a trial shows is the fitted mean of its own configuration and the residuals of one recorded run near it,
-validation and test together: so peaks stay as high as they were, and a peak on the validation rows says of
-the test rows what it said then. What is true is the fitted mean.
+so peaks on the validation rows stay as high as they were. What is true is the fitted mean of the test score.
 """
 
 import base64
@@ -52,16 +51,6 @@ class Run:
     def test_at_best(self) -> float:
         """The test score at the best validation score."""
         return float(self.test[int(np.argmax(self.validation))])
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a trial shows."""
-
-    validation: np.ndarray
-    """[12]."""
-    test: float
-    """At its best validation score, with the run's own luck."""
 
 
 def read_runs(name: str) -> list[Run]:
@@ -146,15 +135,14 @@ class Surrogate:
     def _mean(self, x: np.ndarray) -> np.ndarray:
         return self._gp.predict(np.atleast_2d(x)) * self._spread + self._middle
 
-    def show(self, values: Values, random: np.random.Generator) -> Shown:
-        """What one run of the configuration shows."""
+    def show(self, values: Values, random: np.random.Generator) -> np.ndarray:
+        """[12]: the validation scores that one run of the configuration shows."""
         x = features(values)
         distances = (((self._x - x) / self._scale) ** 2).sum(axis=1)
         near = np.argsort(distances)[:NEAR]
         weights = np.exp(-0.5 * (distances[near] - distances[near[0]]))
         chosen = random.choice(near, p=weights / weights.sum())
-        y = expit(self._mean(x)[0] + self._residuals[chosen])
-        return Shown(y[:MEASUREMENTS], float(y[-1]))
+        return np.asarray(expit(self._mean(x)[0] + self._residuals[chosen])[:MEASUREMENTS])
 
     def truth(self, values: Values) -> float:
         """The expected test score of the whole trial, at its best validation score."""

@@ -1,20 +1,25 @@
 """The strategies: peers as their documentation sets them up, and autoft's own study."""
 
-import tempfile
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 import numpy as np
 import optuna
 from curves.configurations import BATCH_SIZES, DEPTHS, DROPOUT, EPOCHS, LEARNING_RATE, WEIGHT_DECAY
 from curves.table import MEASUREMENTS, Values
+from optuna.trial import FrozenTrial, TrialState
 
 from autoft.kernel.measurement import Measurement
 from autoft.spec.read import read_spec
 from autoft.spec.study import StudySpec
+from autoft.study import sampler
 from autoft.study.comparison import winner_of
+from autoft.study.curves import Curves
 from autoft.study.identity import identity_of
 from autoft.study.layout import make_folders
 from autoft.study.lessons import Lesson, write_lessons
@@ -119,39 +124,49 @@ class RayAsha:
 
 
 class OneEpochThenBest:
-    """Random configurations for the first twelfth of their budget, then the best of them whole."""
+    """Random configurations for their first epoch, then the best of them whole.
+
+    An epoch ends at the first measurement at or after it.
+    """
 
     def __init__(self, seed: int, first: Sequence[Values], tried: int = 40, kept: int = 8):
         self.optuna = Optuna(optuna.samplers.RandomSampler(seed=seed), optuna.pruners.NopPruner(), first)
         self.tried, self.kept = tried, kept
         self.values: dict[int, Values] = {}
+        self.asked = 0
+        """Of this round."""
         self.early: dict[int, float] = {}
+        """Of this round, after their first epoch."""
         self.queue: list[int] | None = None
         self.best: dict[int, float] = {}
 
     def ask(self) -> tuple[int, Values, int] | None:
         """A new one, until all were tried; then the best go on."""
-        if len(self.values) < self.tried:
+        if self.asked < self.tried:
             number, values, _ = self.optuna.ask()
             self.values[number] = values
+            self.asked += 1
             return number, values, 0
         if len(self.early) < self.tried:
             return None
         if self.queue is None:
             self.queue = sorted(self.early, key=lambda number: -self.early[number])[: self.kept]
         if not self.queue:  # and again
-            self.values, self.early, self.queue = {}, {}, None
+            self.asked, self.early, self.queue = 0, {}, None
             return self.ask()
         number = self.queue.pop(0)
-        return number, self.values[number], 1
+        return number, self.values[number], self._first_epoch(number)
 
     def measured(self, number: int, index: int, value: float) -> bool:
-        """Stops after its first measurement."""
+        """Stops after its first epoch."""
         self.best[number] = max(value, self.best.get(number, -np.inf))
-        if index > 1:
-            return True
-        self.early[number] = value
-        return False
+        if index == self._first_epoch(number):
+            self.early[number] = self.best[number]
+        return index != self._first_epoch(number)
+
+    def _first_epoch(self, number: int) -> int:
+        """The measurement at the end of its first epoch."""
+        return math.ceil(MEASUREMENTS / self.values[number]["epochs"])
 
     def winner(self) -> int | None:
         """Any."""
@@ -186,10 +201,19 @@ def space(objective: str, trials: int, seed: int, search: dict[str, Any]) -> Stu
     )
 
 
-class Autoft:
-    """autoft's own study: its sampler, pruner and bookkeeping, on Optuna's storage in memory."""
+def as_optuna_has_them(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """In place of `sampler.evidence`: the trials as they are, so that Optuna ranks stopped ones last."""
+    return [trial for trial in trials if trial.state != TrialState.FAIL]
 
-    folder = Path(tempfile.mkdtemp(prefix="simulated-"))
+
+class Autoft:
+    """autoft's own study: its sampler, pruner and bookkeeping, on Optuna's storage in memory.
+
+    `evidence` False: its sampler is given the trials `as_optuna_has_them`.
+    """
+
+    folder: ClassVar[Path]
+    """For what a study writes; `main` sets it in every process."""
 
     def __init__(
         self,
@@ -199,7 +223,9 @@ class Autoft:
         workers: int,
         clock: Callable[[], float],
         validation_rows: int,
+        evidence: bool = True,
     ):
+        self.evidence = evidence
         self.study = optuna.create_study(direction="maximize")
         make_folders(self.folder)
         self.study.set_user_attr(ID_ATTR, f"{spec.search.seed:032x}")
@@ -222,7 +248,8 @@ class Autoft:
 
     def ask(self) -> tuple[int, Values, int] | None:
         """What the session hands out."""
-        assignment = self.tuner.next()
+        with nullcontext() if self.evidence else patch.object(sampler, "evidence", as_optuna_has_them):
+            assignment = self.tuner.next()
         if assignment is None:
             return None
         config = assignment.config

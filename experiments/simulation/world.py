@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from curves.table import MEASUREMENTS, Shown, Surrogate, Values
+from curves.table import MEASUREMENTS, Surrogate, Values
 
 
 class Strategy(Protocol):
@@ -28,7 +28,8 @@ class Trial:
 
     number: int
     values: Values
-    shown: Shown
+    shown: np.ndarray
+    """[12]: its validation scores."""
     truth: float
     """The whole trial's."""
     truths: np.ndarray
@@ -48,7 +49,7 @@ class Trial:
         """Of the model that it has so far: of its best measurement."""
         if self.measured == MEASUREMENTS:
             return self.truth
-        return float(self.truths[np.argmax(self.shown.validation[: self.measured])])
+        return float(self.truths[np.argmax(self.shown[: self.measured])])
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def search(
         clock[0], _, trial = heapq.heappop(running)
         spent_s += trial.step_s
         trial.measured += 1
-        value = float(trial.shown.validation[trial.measured - 1])
+        value = float(trial.shown[trial.measured - 1])
         trial.score = max(trial.score, value)
         goes_on = strategy.measured(trial.number, trial.measured, value)
         complete = trial.measured == MEASUREMENTS

@@ -18,6 +18,7 @@ from autoft.spec.study import (
     SearchMethod,
     SplitSpec,
     Tracking,
+    default_seed,
 )
 
 SHORT = """\
@@ -57,8 +58,18 @@ def test_the_short_form_searches_four_hyperparameters_and_is_named_after_its_fil
     assert (spec.budget, spec.resources, spec.tracking) == (Budget(60), Resources(), Tracking())
     # Options are resolved from the registries.
     assert spec.search == SearchMethod(
-        sampler_options={"n_startup_trials": 10}, pruner_options={"reduction_factor": 3, "min_resource": 0}
+        sampler_options={"n_startup_trials": 10},
+        pruner_options={"reduction_factor": 3, "min_resource": 0},
+        seed=default_seed("tickets-2024"),
     )
+
+
+def test_studies_of_different_names_have_different_seeds_and_each_always_the_same(tmp_path: Path) -> None:
+    seeds = [
+        read_spec(write(tmp_path, SHORT, f"{name}.yaml")).search.seed for name in ("one", "other", "one")
+    ]
+    assert seeds[0] == seeds[2] == default_seed("one") != seeds[1]
+    assert read_spec(write(tmp_path, SHORT + "search: {seed: 0}\n", "one.yaml")).search.seed == 0
 
 
 def test_a_mentioned_hyperparameter_is_not_searched_by_default(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from autoft.errors import SpecError, StudyError
 from autoft.spec.first import require_first_searched
 from autoft.spec.space import Choice, Condition, Parameter, Range, Value
-from autoft.spec.study import StudySpec
+from autoft.spec.study import StudySpec, default_seed
 from autoft.study.identity import DEFAULTS_ATTR, identity_of, with_stored_defaults
 from autoft.study.records import IDENTITY_ATTR
 from autoft.study.storage import FORMAT_ATTR, find_existing_study, find_study, open_study
@@ -130,6 +130,16 @@ def test_a_study_keeps_what_was_recommended_when_it_was_made(folder: Path) -> No
     assert (before["epochs"], before["batch_size"]) == (after["epochs"], after["batch_size"]) == (12, 16)
     # Who names the value that is recommended now asks for another study.
     assert refused(fixing(request(epochs=5), epochs=5), folder) == ["space.fixed.epochs: was 12, is now 5"]
+
+
+def test_a_study_keeps_the_seed_that_it_had_when_none_was_named(folder: Path) -> None:
+    def seeded(seed: int) -> StudySpec:
+        return replace(request(), search=replace(request().search, seed=seed))
+
+    opened(seeded(0), folder)  # the default of an earlier version
+    _, spec = opened(seeded(default_seed("study")), folder)
+    assert spec.search.seed == 0
+    assert refused(seeded(7), folder) == ["search.seed: was 0, is now 7"]
 
 
 def test_what_was_fixed_and_is_not_any_more_makes_another_study(folder: Path) -> None:

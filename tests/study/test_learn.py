@@ -10,7 +10,7 @@ import pytest
 
 from autoft.data.prepare import examine
 from autoft.errors import StudyError
-from autoft.spec.space import Choice, Condition, Parameter, Range
+from autoft.spec.space import Choice, Condition, Parameter, Range, Value
 from autoft.spec.study import SearchMethod, StudySpec
 from autoft.spec.tasks import TASKS
 from autoft.study import learn as module
@@ -243,12 +243,20 @@ def test_of_many_the_best_are_kept_and_some_of_the_others(
     assert (lesson.outside, lesson.beyond) == (0, 1)
 
 
-def test_where_less_is_better_the_best_score_least(new: StudySpec, old: StudySpec) -> None:
-    made(replace(old, objective="log_loss"), FOUR)
-    (lesson,) = lessons(replace(new, objective="log_loss"))
-    assert [t.score for t in lesson.trials] == [0.3, 0.6, 0.7, 0.9]
-    assert [t.quantile for t in lesson.trials] == [0.875, 0.625, 0.375, 0.125]
-    assert lesson.middle == pytest.approx(0.65)
+def test_depths_mean_the_same_only_in_models_of_as_many_blocks(new: StudySpec, old: StudySpec) -> None:
+    depth = Parameter("unfreeze_depth", Choice((0, 1, 2, "all")))
+    old, new = (replace(spec, space=replace(spec.space, parameters=(RATE, depth))) for spec in (old, new))
+    asked: list[Value] = [0, 1, 2, "all"]
+    study = made(old, [({"learning_rate": 1e-4, "unfreeze_depth": each}, (0.5,)) for each in asked])
+    study.set_user_attr(INFO_ATTR, {"architectures": {"tiny": MODEL.build}})
+
+    def learned(blocks: int) -> tuple[set[Value], int]:
+        facts = replace(MODEL, blocks=blocks)
+        (lesson,) = lessons_of(new, examine(new.data, RULES), [facts])
+        return {each.params["unfreeze_depth"] for each in lesson.trials}, lesson.outside
+
+    assert learned(MODEL.blocks) == ({0, 1, 2, "all"}, 0)
+    assert learned(24) == ({0, "all"}, 2)
 
 
 def test_a_study_of_which_nothing_has_finished_teaches_nothing(new: StudySpec, old: StudySpec) -> None:

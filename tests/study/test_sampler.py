@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -15,9 +16,9 @@ from autoft.study.identity import identity_of
 from autoft.study.lessons import EarlierTrial, Lesson
 from autoft.study.likeness import Likeness
 from autoft.study.records import read_trials
-from autoft.study.sampler import MOST, evidence, propose, remembered
+from autoft.study.sampler import MOST, evidence, make_sampler, propose, remembered
 from autoft.study.storage import open_study
-from autoft.study.suggest import distributions
+from autoft.study.suggest import distributions, suggest
 from autoft.study.tuner import Tuner
 
 from .scripted import CONDITIONAL, make_spec, measurement
@@ -117,11 +118,32 @@ def test_of_many_trials_the_best_and_the_latest_are_heard() -> None:
 
 
 def test_a_trial_that_was_stopped_while_it_was_ahead_ranks_above_a_bad_one_that_finished() -> None:
-    """Optuna's TPE alone would do the opposite: it ranks every COMPLETE trial above every PRUNED one."""
-    bad = [trial(n, 0.2, 2e-5, intermediate_values={1: 0.1, 2: 0.2}) for n in range(4)]
-    good = trial(4, 0, 8e-4, TrialState.PRUNED, intermediate_values={1: 0.6})
-    heard = evidence(Curves(2, maximize=True), [*bad, good])
-    assert max(heard, key=lambda each: each.value or 0.0).params == {"learning_rate": 8e-4}
+    """Optuna's TPE alone does the opposite: it ranks every COMPLETE trial above every PRUNED one."""
+    bad = [trial(n, 0.2, 2e-5, intermediate_values={1: 0.1, 2: 0.2}) for n in range(6)]
+    good = [trial(n, 0, 8e-4, TrialState.PRUNED, intermediate_values={1: 0.6}) for n in range(6, 12)]
+    method, curves = SearchMethod(sampler="tpe", seed=1), Curves(2, maximize=True)
+    space = make_spec(
+        parameters=[Parameter("learning_rate", Range(1e-5, 1e-3, integer=False, log=True))]
+    ).space
+    rates = [
+        propose(method, space, curves, lambda: [*bad, *good], number)["learning_rate"]
+        for number in range(12, 42)
+    ]
+    assert sum(rate > 1e-4 for rate in rates) > 25
+    alone = optuna.create_study(direction="maximize", sampler=make_sampler(method, 12))
+    alone.add_trials([*bad, *good])
+    assert sum(suggest(alone.ask(), space)["learning_rate"] < 1e-4 for _ in range(30)) > 20
+
+
+def test_before_a_curve_can_be_extrapolated_a_running_trial_is_only_known_to_run() -> None:
+    finished = [trial(n, 0.9, 1e-4, intermediate_values={1: 0.1, 2: 0.9}) for n in range(3)]
+    running = trial(3, 0, 3e-4, TrialState.RUNNING, intermediate_values={1: 0.1})
+    heard = evidence(Curves(2, maximize=True), [*finished, running])
+    assert [each.state.name for each in heard] == ["COMPLETE"] * 3 + ["RUNNING"]
+    heard = evidence(
+        Curves(2, maximize=True), [*finished, trial(4, 0.9, 1e-4, intermediate_values={2: 0.9}), running]
+    )
+    assert [each.state.name for each in heard] == ["COMPLETE"] * 5
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "qmc"])
