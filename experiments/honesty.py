@@ -4,10 +4,11 @@
 
 The rows of a set are the 600 recorded ones (quickstart: 272). A study's validation and test rows are
 drawn from them with replacement, as many as were recorded of each. A configuration is one of those that
-were recorded with two or three seeds. A fine-tuning of it answers each row as one of these runs did;
-which one is drawn row by row, with weights that are drawn once a fine-tuning. So rows and seeds of a
-study are independent draws from known populations, and the true score of a configuration is the mean of
-many fine-tunings, each on all rows.
+were recorded with two or three seeds. A fine-tuning of it answers each row as one of these runs did, drawn
+row by row. Where the runs disagree the chance of a right answer is raised or lowered, once a fine-tuning,
+so that the share of right answers varies between fine-tunings as between recorded seeds; both deviations
+are printed. So rows and seeds of a study are independent draws from known populations, and the true score
+of a configuration is the mean of many fine-tunings, each on all rows.
 
 A study tries the recommended configuration and SEARCHED others. The best on its validation rows are
 confirmed by the product's own functions (`candidates_of`, `rounds`, `decide`), and the winner is held
@@ -82,6 +83,25 @@ class Population:
             answers = [unpacked(row["predicted"][split]) for split in self.sizes]
             runs[row["configuration"]].append(np.concatenate(answers).astype(int))
         self.runs = {number: np.stack(own) for number, own in runs.items() if len(own) > 1}
+        self.spread = self._spread()
+
+    def _spread(self) -> float:
+        """Standard deviation of the share of right answers between seeds, beyond what rows drawn one by one
+        give."""
+        right = [own == self.labels for own in self.runs.values()]
+        seeds = np.mean([each.mean(axis=1).var(ddof=1) for each in right])
+        one_by_one = np.mean([(p := each.mean(axis=0)) @ (1 - p) for each in right]) / len(self.labels) ** 2
+        return float(np.sqrt(max(0.0, seeds - one_by_one)))
+
+    def tuned(self, runs: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """[rows]: what one fine-tuning answers."""
+        right = runs == self.labels
+        chance = right.mean(axis=0)
+        disputed = (chance > 0) & (chance < 1)
+        shift = random.normal(0, self.spread) * len(self.labels) / max(1, int(disputed.sum()))
+        is_right = random.random(len(self.labels)) < chance + shift * disputed
+        order = random.random(runs.shape) + (right == is_right)  # first any run that answers so
+        return np.asarray(runs[order.argmax(axis=0), np.arange(runs.shape[1])])
 
     def variant(self, random: np.random.Generator) -> np.ndarray:
         """[runs, rows]: the default, as right as before, but on other rows."""
@@ -95,7 +115,7 @@ class Population:
     def truth(self, runs: np.ndarray) -> float:
         """The expected score of a fine-tuning on all rows."""
         random, all_rows = np.random.default_rng(0), np.ones((1, len(self.labels)))
-        made = (tuned(runs, random) for _ in range(TRUTH_FROM))
+        made = (self.tuned(runs, random) for _ in range(TRUTH_FROM))
         return float(np.mean([self.score(all_rows, self.labels, each)[0] for each in made]))
 
     def score(self, counts: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -107,13 +127,6 @@ class Population:
     def logits(self, predicted: np.ndarray) -> np.ndarray:
         """As a model would give them."""
         return np.eye(len(self.targets["labels"]))[predicted] * 4.0
-
-
-def tuned(runs: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """[rows]: what one fine-tuning answers."""
-    weights = random.dirichlet(np.ones(len(runs)))
-    chosen = np.searchsorted(np.cumsum(weights)[:-1], random.random(runs.shape[1]))
-    return runs[chosen, np.arange(runs.shape[1])]
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ class Study:
     def answers(self, number: int, place: int) -> np.ndarray:
         """Of a replica to all rows; place -1 is the trial itself."""
         random = np.random.default_rng([self.seed, number, place + 1])
-        return tuned(self.configurations[number].runs, random)
+        return self.of.tuned(self.configurations[number].runs, random)
 
     def scores(self, number: int, place: int) -> Scores:
         """As `expected.score` of one replica."""
@@ -304,6 +317,18 @@ def check(study: Study) -> None:
     assert np.allclose(found.whole, mine.whole) and np.allclose(found.drawn, mine.drawn)
 
 
+def seed_noise(of: Population) -> tuple[float, float]:
+    """Standard deviation of the share of right answers between fine-tunings of a configuration, recorded and
+    simulated."""
+    random = np.random.default_rng(3)
+    recorded = [(own == of.labels).mean(axis=1).var(ddof=1) for own in of.runs.values()]
+    simulated = [
+        np.var([(of.tuned(own, random) == of.labels).mean() for _ in range(100)], ddof=1)
+        for own in of.runs.values()
+    ]
+    return round(float(np.sqrt(np.mean(recorded))), 4), round(float(np.sqrt(np.mean(simulated))), 4)
+
+
 def main() -> None:
     """Simulates, prints a line a set and kind, and writes the figures."""
     parser = argparse.ArgumentParser(
@@ -319,6 +344,7 @@ def main() -> None:
         of = Population(name)
         truths = {number: of.truth(runs) for number, runs in of.runs.items()}
         check(natural(of, truths, 0))
+        print(f"{name}: standard deviation between seeds, recorded and simulated: {seed_noise(of)}")
         seeds = range(options.studies // len(names))
         results = {
             "natural": [told(natural(of, truths, seed)) for seed in seeds],
