@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from bench.rows import label_names, read_rows
 from bench.workloads import Configuration, Job
+from curves.configurations import BATCH_SIZES, DEPTHS, DROPOUT, EPOCHS, LEARNING_RATE, WEIGHT_DECAY
 
 if TYPE_CHECKING:
     import optuna
@@ -38,13 +39,6 @@ WORKERS = 2
 MANY = 10_000
 """Trials that no time limit here leaves room for."""
 
-LEARNING_RATE = (1e-5, 3e-3)
-"""Log scale, as weight decay and epochs."""
-WEIGHT_DECAY = (1e-4, 0.3)
-DROPOUT = (0.0, 0.4)
-DEPTHS = (0, 1, 2, 4, "all")
-BATCH_SIZES = (8, 16, 32, 64)
-EPOCHS = (2, 18)
 MAX_LENGTH, WARMUP_RATIO, MAX_GRAD_NORM = 128, 0.1, 1.0
 
 

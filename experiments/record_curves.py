@@ -128,9 +128,9 @@ def _spec(each: CurveSet, folder: Path) -> Any:
 
 
 def _start(folder: Path, until: float) -> None:
-    """In a process of the pool: benches that stay."""
-    global FOLDER, UNTIL, BENCHES, SCORED
-    FOLDER, UNTIL, BENCHES = folder, until, {}
+    """In a process of the pool: workbenches that stay."""
+    global FOLDER, UNTIL, WORKBENCHES, SCORED
+    FOLDER, UNTIL, WORKBENCHES = folder, until, {}
     SCORED = Scored()
     kernel_trial.evaluate = SCORED.evaluate
 
@@ -147,7 +147,7 @@ class Scored:
         self._since = time.process_time()
 
     def evaluate(self, context: TrialContext, config: FineTuneConfig) -> tuple[dict[str, float], None]:
-        """As `kernel.bench.evaluate`, with `test`, the metrics of the rows behind the validation rows."""
+        """As `kernel.trial.evaluate`, with `test`, the metrics of the rows behind the validation rows."""
         began = time.process_time()
         self.train_s.append(began - self._since)
         evaluation_mode(context.model)
@@ -172,7 +172,7 @@ def _record(job: tuple[str, int, int]) -> tuple[str, str | None]:
     if time.monotonic() > UNTIL:
         return name, None
     each = next(one for one in SETS if one.name == name)
-    spec, workbench = _bench(each)
+    spec, workbench = _workbench(each)
     values = configurations()[number] if number != RECOMMENDED else recommended_on(_facts(each))
     config = fine_tune_config(spec, spec.space.resolve(values), trial_seed(SEED + seed, number), "fp32")
     sizes = json.loads((FOLDER / name / "sizes.json").read_text())
@@ -230,16 +230,16 @@ def _train_s(measurements: list[Any]) -> list[float]:
     return seconds
 
 
-def _bench(each: CurveSet) -> tuple[Any, Workbench]:
-    if each.name not in BENCHES:
+def _workbench(each: CurveSet) -> tuple[Any, Workbench]:
+    if each.name not in WORKBENCHES:
         spec = _spec(each, FOLDER / each.name)
         folder = FOLDER / multiprocessing.current_process().name / each.name
         folder.mkdir(parents=True)
         study_inputs = StudyInputs.of(spec, examine(spec.data, find_task(spec.task)).write(folder))
         study_inputs = replace(study_inputs, cpus=1, models=tuple(resolve(ref) for ref in spec.models))
         plan = plan_cache(spec, study_inputs, "fp32", expected_passes(spec))
-        BENCHES[each.name] = spec, Workbench(replace(study_inputs, cache_plan=plan))
-    return BENCHES[each.name]
+        WORKBENCHES[each.name] = spec, Workbench(replace(study_inputs, cache_plan=plan))
+    return WORKBENCHES[each.name]
 
 
 def _packed(classes: np.ndarray) -> str:
