@@ -44,6 +44,7 @@ from curves.table import Surrogate, Values, read_facts, read_runs
 from scipy.stats import rankdata
 from simulation.strategies import Autoft, OneEpochThenBest, Optuna, RayAsha, space, suggest
 from simulation.world import History, Strategy, search
+from threadpoolctl import threadpool_limits
 
 from autoft.spec.recommended import with_recommended
 from autoft.spec.space import SearchSpace
@@ -293,7 +294,9 @@ def mean_ranks(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
     return {name: {k: round(float(own[i]), 2) for k, own in ranks.items()} for i, name in enumerate(names)}
 
 
-def _write_to(folder: Path) -> None:
+def _start(folder: Path) -> None:
+    """In a process of the pool. The sums are small: more threads would only wait for each other."""
+    threadpool_limits(1)
     Autoft.folder = folder / str(os.getpid())
     Autoft.folder.mkdir()
 
@@ -315,7 +318,7 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with (
         TemporaryDirectory(prefix="simulated-") as folder,
-        ProcessPoolExecutor(options.processes, initializer=_write_to, initargs=(Path(folder),)) as pool,
+        ProcessPoolExecutor(options.processes, initializer=_start, initargs=(Path(folder),)) as pool,
     ):
         for set_name in sets:
             model = surrogate(set_name)
