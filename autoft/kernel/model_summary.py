@@ -18,13 +18,7 @@ from autoft.kernel.pretrained import (
 )
 from autoft.spec.default_domains import deepest, fit_domains
 from autoft.spec.hyperparameters import Depth
-from autoft.spec.recommended import (
-    deepest_share,
-    nearest_batch_size,
-    recommended,
-    recommended_learning_rate,
-    with_recommended,
-)
+from autoft.spec.recommended import RATE, recommended_in, with_recommended
 from autoft.spec.study import StudySpec
 from autoft.tasks.find import find_task
 
@@ -81,13 +75,13 @@ def fit_to_models(
         summary.append(_facts(ref.name, loaded))
         weights = weights_digest(loaded.model, loaded.fresh)
         models.append(replace(ref, weights=weights, tokenizer=task.fingerprint(loaded.processor)))
-    shares = [deepest_share(spec.space, fact.blocks) for fact in summary]
-    rates = [
-        recommended_learning_rate(fact.parameters, share) for fact, share in zip(summary, shares, strict=True)
+    labels = task.output_size(targets)
+    values = [
+        recommended_in(spec.space, train_rows, labels, fact.parameters, fact.blocks) for fact in summary
     ]
-    labels, batch_size = task.output_size(targets), nearest_batch_size(spec.space)
-    values = recommended(train_rows, labels, summary[0].parameters, shares[0], batch_size)
-    space = with_recommended(fit_domains(spec.space, min(fact.blocks for fact in summary), rates), values)
+    rates = [float(of[RATE]) for of in values]
+    space = fit_domains(spec.space, min(fact.blocks for fact in summary), rates)
+    space = with_recommended(space, values[0])
     return replace(spec, space=space, models=tuple(models)), tuple(summary)
 
 

@@ -53,15 +53,18 @@ def print_verdict(
 ) -> None:
     """Says what a confirmation that stands has found, and what the test rows have said.
 
-    Without a confirmation it says so if the winner is no better than the default by more than noise, or if
-    the default is not complete, and without test rows if it is no better than the best baseline.
+    Without a confirmation it says so if the winner is no better than the default by more than noise, and
+    without test rows if it is no better than the best baseline. It always says so if the default is not
+    complete.
     """
     confirmed, tested = standing(info.confirmed, trials, info.direction), tested_standing(info, trials)
     comparison = compare(winner, trials, confirmed)
     if confirmed is not None:
         _print_confirmed(confirmed, console)
-    elif winner is not None and (verdict := comparison.verdict if comparison else without_default(trials)):
-        say(console, f"\n{verdict}")
+    elif comparison is not None and comparison.verdict is not None:
+        say(console, f"\n{comparison.verdict}")
+    if winner is not None and (missing := without_default(trials)):
+        say(console, f"\n{missing}")
     if tested is not None:
         say(console, f"\n{tested.said}")
     elif verdict := beside_baselines(winner and as_confirmed(winner, confirmed), info):

@@ -51,7 +51,7 @@ def _left_out(lesson: Lesson) -> str:
     if not (lesson.trials or lesson.outside):
         said += ", because none of its trials has finished"
     if lesson.outside:
-        said += f"; {lesson.outside:,} skipped: outside this search space"
+        said += f"; {lesson.outside:,} skipped: outside this search space or its depths"
     if lesson.beyond:
         said += f"; {lesson.beyond:,} skipped: {len(lesson.trials)} are better"
     return said

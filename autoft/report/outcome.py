@@ -127,6 +127,8 @@ def _progress(outcome: Outcome) -> str:
 
 def _unfinished(outcome: Outcome) -> str:
     """The trials that the next session continues, in a sentence; "" if there is none."""
+    if outcome.ended >= outcome.total:
+        return ""
     running = [
         f"{trial.number} ({'no score yet' if trial.score is None else f'{words.score(trial.score)} so far'})"
         for trial in outcome.trials

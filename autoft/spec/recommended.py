@@ -8,8 +8,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from autoft.spec.hyperparameters import ALL, Common
-from autoft.spec.space import Choice, SearchSpace, Value
+from autoft.spec.hyperparameters import Common
+from autoft.spec.nearest import nearest, trained_share
+from autoft.spec.space import SearchSpace, Value
 
 DEPTH, RATE = "unfreeze_depth", "learning_rate"
 BATCH_SIZE = 16
@@ -21,7 +22,7 @@ BASE_RATE, BASE_PARAMETERS = 5e-5, 110_000_000
 """The usual learning rate, and the size of the model for which it is usual, BERT-base."""
 RATES = (1e-5, 5e-4)
 HEAD_RATE = 3e-3
-"""Where the head alone is trained, whatever the model's size."""
+"""Where the head alone is trained, whatever the model's size; the most where any blocks are."""
 SHARES = (1 / 6, 1 / 3, 2 / 3)
 """Of the blocks, from the top: what a search also tries early, at `shallow_learning_rate`. On most recorded
 sets a third of the blocks is as good as all of them, at a fifth of the cost (experiments/LOG.md)."""
@@ -38,8 +39,8 @@ def recommended(
         rows: of the training split.
         labels: classes.
         parameters: of the model, its head included.
-        share: of the blocks that are trained (`deepest_share`).
-        batch_size: rows of a batch (`nearest_batch_size`).
+        share: of the blocks that are trained.
+        batch_size: rows of a batch.
 
     >>> recommended(rows=2_000, labels=4, parameters=110_000_000)["epochs"]
     5
@@ -70,22 +71,22 @@ def recommended_learning_rate(parameters: int, share: float = 1.0) -> float:
     return shallow_learning_rate(float(f"{min(RATES[1], max(RATES[0], rate)):.1e}"), share)
 
 
-def deepest_share(space: SearchSpace, blocks: int) -> float:
-    """The largest share of a model's blocks that a trial in `space` can train: trial 0 trains these."""
-    searched = next((each for each in space.parameters if each.name == DEPTH), None)
-    depths: list[Value] = []
-    if searched is None or searched.conditions:
-        depths.append(space.resolve({})[DEPTH])
-    if searched is not None:
-        domain = searched.domain
-        depths += domain.values if isinstance(domain, Choice) else [domain.high]
-    return 1.0 if ALL in depths else min(1.0, max(map(float, depths)) / max(1, blocks))
+def recommended_in(
+    space: SearchSpace, rows: int, labels: int, parameters: int, blocks: int
+) -> Mapping[str, Value]:
+    """`recommended` for the depth and the batch size that `space` fixes, or that trial 0 has in it.
 
-
-def nearest_batch_size(space: SearchSpace) -> int:
-    """The usual batch size, or the nearest that lies within what `space` allows."""
-    low, high = with_recommended(space, {"batch_size": BATCH_SIZE}).ends("batch_size")
-    return int(min(high, max(low, BATCH_SIZE)))
+    Args:
+        space: of the request.
+        rows: of the training split.
+        labels: classes.
+        parameters: of the model, its head included.
+        blocks: of the model.
+    """
+    usual = with_recommended(space, recommended(rows, labels, parameters))
+    values = usual.resolve(nearest(usual, blocks))
+    share = trained_share(values[DEPTH], blocks)
+    return recommended(rows, labels, parameters, share, int(values["batch_size"]))
 
 
 def share_depths(blocks: int) -> list[int]:
@@ -100,13 +101,13 @@ def share_depths(blocks: int) -> list[int]:
 def shallow_learning_rate(rate: float, share: float) -> float:
     """The learning rate where `share` of the blocks is trained, if `rate` is right where all are.
 
-    In inverse proportion: MiniLM is best at about 1e-3 with one block of six, and at 5e-4 with two
-    (experiments/LOG.md).
+    In inverse proportion, up to HEAD_RATE: MiniLM is best at about 1e-3 with one block of six, and at 5e-4
+    with two (experiments/LOG.md).
 
-    >>> shallow_learning_rate(1.6e-4, 1 / 3)
-    0.00048
+    >>> shallow_learning_rate(1.6e-4, 1 / 3), shallow_learning_rate(5e-4, 1 / 12)
+    (0.00048, 0.003)
     """
-    return float(f"{rate / share:.2g}")
+    return min(HEAD_RATE, float(f"{rate / share:.2g}"))
 
 
 def with_recommended(space: SearchSpace, values: Mapping[str, Value]) -> SearchSpace:

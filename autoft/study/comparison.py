@@ -178,7 +178,7 @@ def without_default(trials: Iterable["TrialRecord"]) -> str | None:
     default = next((each for each in trials if each.origin == DEFAULT), None)
     if default is None or default_of([default]) is not None:
         return None
-    came_to = {"RUNNING": "has not ended", "PRUNED": "was stopped"}.get(default.state, "failed")
+    came_to = "has not ended" if default.state == "RUNNING" else "did not finish"
     why = f" ({default.reason})" if default.reason else ""
     return (
         f"The default (trial {default.number}) {came_to}{why}, "

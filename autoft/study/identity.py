@@ -100,8 +100,9 @@ def with_stored_defaults(spec: StudySpec, study: optuna.Study) -> StudySpec:
         if not each.by_default or each.name in stored["searched"]
     ]
     search = spec.search
-    if search.seed == default_seed(spec.study):  # an earlier version had another default
-        search = replace(search, seed=study.user_attrs[IDENTITY_ATTR]["search"]["seed"])
+    seed = study.user_attrs[IDENTITY_ATTR]["search"]["seed"]
+    if search.seed == default_seed(spec.study) and seed == 0:  # the default of an earlier version
+        search = replace(search, seed=seed)
     # Those that the request would not search today come first, because others may depend on them.
     space = replace(space, defaults=values, parameters=(*kept.values(), *own))
     return replace(spec, space=space, search=search)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from autoft.kernel.model_summary import ModelSummary
 from autoft.spec.hyperparameters import ALL
 from autoft.spec.recommended import DEPTH
 from autoft.spec.space import Choice, Range, SearchSpace, Value
+from autoft.spec.space_section import MODEL
 from autoft.spec.study import StudySpec
 from autoft.spec.tasks import METRICS
 from autoft.spec.wording import got, nearest
@@ -97,16 +99,13 @@ def _lesson(spec: StudySpec, rows: Rows, new: Side, name: str) -> Lesson:
         _labels(json.loads(table.schema.metadata[b"targets"])),
         table.filter(pc.equal(table.column("split"), "train")),
     )
-    return lesson_of(study, spec.space, likeness(new, earlier), same_blocks=_same_blocks(new, earlier))
+    return lesson_of(study, spec.space, likeness(new, earlier), _blocks(new), _blocks(earlier))
 
 
-def _same_blocks(new: Side, earlier: Side) -> bool:
-    """Whether the models of both have as many blocks, so that a depth means the same; so if unknown."""
-    found = [
-        {match[1] for each in side.models.values() if (match := _BLOCKS.search(each["architecture"] or ""))}
-        for side in (new, earlier)
-    ]
-    return found[0] == found[1] or not all(found)
+def _blocks(side: Side) -> dict[Value, int]:
+    """How many blocks each model has, by its name; those of which it is known."""
+    found = {name: _BLOCKS.search(facts["architecture"] or "") for name, facts in side.models.items()}
+    return {name: int(match[1]) for name, match in found.items() if match}
 
 
 def _find(name: str, storage: str | None) -> optuna.Study:
@@ -168,12 +167,23 @@ def _models_of(study: optuna.Study) -> Mapping[str, Mapping[str, str | None]]:
 
 
 def lesson_of(
-    study: optuna.Study, space: SearchSpace, alike: Likeness, *, same_blocks: bool = True
+    study: optuna.Study,
+    space: SearchSpace,
+    alike: Likeness,
+    blocks: Mapping[Value, int] = MappingProxyType({}),
+    earlier_blocks: Mapping[Value, int] = MappingProxyType({}),
 ) -> Lesson:
     """What can be learned from an earlier study's trials in `space`.
 
-    Trials that failed, did not fit in memory or were never measured are left out. Where the models do not
-    have the same number of blocks, so are those that trained some of them but not all.
+    Trials that failed, did not fit in memory or were never measured are left out. So are those that trained
+    some of their model's blocks, where the model that they would have here has another number of them.
+
+    Args:
+        study: the earlier one.
+        space: of the new study.
+        alike: the likeness of both.
+        blocks: of the new study's models, by name; those of which it is known.
+        earlier_blocks: of the earlier study's.
     """
     identity: dict[str, Any] = study.user_attrs[IDENTITY_ATTR]
     sign = 1.0 if METRICS[identity["objective"]].direction == "maximize" else -1.0
@@ -190,7 +200,10 @@ def lesson_of(
             continue
         values = trial.user_attrs[TRIAL_ATTR]["values"]
         params = inside(space, values)
-        if params is not None and (same_blocks or values.get(DEPTH) in (0, ALL)):
+        if params is not None and values.get(DEPTH) not in (0, ALL):
+            now, then = blocks.get(space.resolve(params)[MODEL]), earlier_blocks.get(values[MODEL])
+            params = params if now is None or then is None or now == then else None
+        if params is not None:
             end, done = ends[trial.number], trial.state == TrialState.COMPLETE
             usable.append(EarlierTrial(params, curves.value(end), quantile(end, complete), done))
     usable.sort(key=lambda each: -sign * each.score)

@@ -210,9 +210,9 @@ def require_decisions(spec: StudySpec) -> None:
     steps = report_steps_of(spec)
     for name in _FIRST_OPTIONS:
         if (first := int(spec.search.pruner_options.get(name, 0))) >= steps:
-            rule = f"must be below the {steps} measurements of a trial, or no trial is stopped, got {first}"
-            way_out = "lower it, or say pruner: none"
-            raise SpecError([Problem(0, dotted(("search", "pruner", name)), f"{rule}; {way_out}")])
+            rule = f"must be below a trial's number of measurements, {steps}, got {first}"
+            way_out = "no trial would be stopped; lower it, or say pruner: none"
+            raise SpecError([Problem(0, dotted(("search", "pruner", name)), f"{rule}: {way_out}")])
 
 
 def make_pruner(method: SearchMethod, curves: Curves, warmup: float) -> Pruner:

@@ -43,9 +43,9 @@ def propose(
     all parameters together but cannot be asked what goes well with a given value.
 
     The sampler is asked on a study in memory, which is created anew for each trial and in which every
-    measured trial has the value that it would have at its full budget. Optuna's own TPE ranks every stopped
-    trial below every complete one, whatever their values, and ignores the values of running ones. Trials of
-    earlier studies come first, because TPE gives less weight to older trials.
+    measured trial has the value that it would have at its full budget (see `evidence`). Optuna's own TPE
+    ranks every stopped trial below every complete one, whatever their values, and ignores the values of
+    running ones. Trials of earlier studies come first, because TPE gives less weight to older trials.
 
     Asked twice it answers the same: all that it depends on is in the arguments.
     """
@@ -65,9 +65,10 @@ def evidence(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]
 
     A measured trial is COMPLETE, with its value at its full budget. One that ran out of memory is given as a
     violated constraint, not as a bad value. One that runs and was not measured stays RUNNING, so that
-    parallel workers do not try the same; so does every running one before MIN_TO_EXTRAPOLATE are complete.
-    Failed trials are left out. Of more than MOST trials only the best (a quarter of MOST) and the latest are
-    given, so that a proposal costs the same however many there are.
+    parallel workers do not try the same; so does every running one before MIN_TO_EXTRAPOLATE are complete,
+    and one that was ended by hand before is left out. Failed trials are left out. Of more than MOST trials
+    only the best (a quarter of MOST) and the latest are given, so that a proposal costs the same however
+    many there are.
     """
     few = sum(trial.state == TrialState.COMPLETE for trial in trials) < MIN_TO_EXTRAPOLATE
     ends = curves.at_full_budget([trial for trial in trials if trial.state != TrialState.FAIL])
@@ -76,9 +77,9 @@ def evidence(curves: Curves, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]
         made = partial(create_trial, params=trial.params, distributions=trial.distributions)
         if _impossible(trial):
             given.append(made(state=TrialState.PRUNED, constraints=trial.constraints))
-        elif trial.number in ends and not (few and trial.state == TrialState.RUNNING):
+        elif trial.number in ends and (trial.state == TrialState.COMPLETE or not few):
             given.append(made(value=curves.value(ends[trial.number])))
-        else:
+        elif trial.state == TrialState.RUNNING:
             given.append(made(state=TrialState.RUNNING))
     return given
 

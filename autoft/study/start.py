@@ -1,31 +1,27 @@
 """What a search tries before its sampler learns from results: the recommended configuration, the same with
 fewer trained blocks, and the best of earlier studies (`search.learn_from`)."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import optuna
 
-from autoft.spec.hyperparameters import ALL
+from autoft.spec.nearest import nearest, nearest_value, trained_share
 from autoft.spec.recommended import (
     DEPTH,
     RATE,
-    deepest_share,
     shallow_learning_rate,
     share_depths,
     with_recommended,
 )
-from autoft.spec.space import Choice, Range, SearchSpace, Value
+from autoft.spec.space import SearchSpace, Value
 from autoft.spec.study import StudySpec
-from autoft.spec.tasks import HYPERPARAMETERS
 from autoft.study.lessons import Lesson, best_of
 from autoft.study.origin import DEFAULT, LEARNED, ORIGIN_ATTR, SHALLOW
 
 START_ATTR = "start"
 """The study's attribute: what it begins with, decided when it is created."""
-_BY_RATIO = frozenset(name for name, each in HYPERPARAMETERS.items() if each.by_ratio)
 Params = dict[str, Value]
 
 
@@ -58,27 +54,28 @@ def plan_start(spec: StudySpec, blocks: int, lessons: Sequence[Lesson] = ()) -> 
     """
     if spec.search.start == "random":
         return None
-    default = _nearest(spec.space, blocks)
+    default = nearest(spec.space, blocks)
     tried = [default, *_queued(spec)]
-    shallow = [params for params in _shallow(spec.space, blocks) if params not in tried]
+    shallow = [params for params in _shallow(spec.space, default, blocks) if params not in tried]
     return Start(default, tuple(shallow), tuple(best_of(lessons, spec.space, [*tried, *shallow])))
 
 
-def _shallow(space: SearchSpace, blocks: int) -> Iterator[Params]:
+def _shallow(space: SearchSpace, default: Params, blocks: int) -> Iterator[Params]:
     """The recommended configuration at the searched depths nearest to `share_depths`, each once.
 
-    Each has the learning rate of its share (`shallow_learning_rate`), as near as the space allows.
+    They are fewer blocks than those of the `default`. Each has the learning rate of its share
+    (`shallow_learning_rate`), as near as the space allows.
     """
     domain = next((each.domain for each in space.parameters if each.name == DEPTH), None)
     if domain is None:
         return
-    rate, deepest = float(space.resolve({})[RATE]), deepest_share(space, blocks)
-    wanted = [_nearest_value(DEPTH, domain, depth, blocks) for depth in share_depths(blocks)]
+    rate, deepest = float(space.resolve({})[RATE]), trained_share(space.resolve(default)[DEPTH], blocks)
+    wanted = [nearest_value(DEPTH, domain, depth, blocks) for depth in share_depths(blocks)]
     for depth in dict.fromkeys(wanted):
-        trained = _number(depth, blocks) or 0.0
-        if 0 < trained < blocks:
-            fewer = {DEPTH: depth, RATE: shallow_learning_rate(rate, trained / blocks / deepest)}
-            params = _nearest(with_recommended(space, fewer), blocks)
+        share = trained_share(depth, blocks)
+        if 0 < share < deepest:
+            fewer = {DEPTH: depth, RATE: shallow_learning_rate(rate, share / deepest)}
+            params = nearest(with_recommended(space, fewer), blocks)
             if DEPTH in params:  # else it does not count there, and all blocks would be trained
                 yield params
 
@@ -110,44 +107,3 @@ def read_start(study: optuna.Study) -> Start | None:
         return None
     # A study of an earlier version has begun without the shallow ones.
     return Start(stored["default"], tuple(stored.get("shallow", ())), tuple(stored["learned"]))
-
-
-def _nearest(space: SearchSpace, blocks: int) -> Params:
-    """The searched parameters that count, each at the value of its domain that is nearest to its default."""
-    wanted = space.resolve({})
-    params: Params = {}
-    for parameter in space.parameters:
-        if space.active(parameter, params):
-            value = wanted.get(parameter.name)
-            params[parameter.name] = _nearest_value(parameter.name, parameter.domain, value, blocks)
-    return params
-
-
-def _nearest_value(name: str, domain: Choice | Range, value: Value | None, blocks: int) -> Value:
-    """The value nearest to `value`; if no word matches, the first one, such as the model named first."""
-    wanted = _number(value, blocks)
-    if isinstance(domain, Choice):
-        if value is not None and value in domain.values:
-            return value
-        if wanted is None:
-            return domain.values[0]
-        known = [each for each in domain.values if _number(each, blocks) is not None]
-        by_ratio = name in _BY_RATIO
-        return min(known, key=lambda each: _distance(_number(each, blocks) or 0.0, wanted, by_ratio=by_ratio))
-    moved = min(domain.high, max(domain.low, wanted or 0.0))
-    if domain.step is not None:
-        moved = domain.low + round((moved - domain.low) / domain.step) * domain.step
-    return round(moved) if domain.integer else float(moved)
-
-
-def _distance(one: float, other: float, *, by_ratio: bool) -> float:
-    if by_ratio and one > 0 and other > 0:
-        return abs(math.log(one / other))
-    return abs(one - other)
-
-
-def _number(value: Value | None, blocks: int) -> float | None:
-    """The value as a number: the depth `all` is one more than all blocks; None for another word."""
-    if value == ALL:
-        return blocks + 1.0
-    return float(value) if isinstance(value, int | float) else None

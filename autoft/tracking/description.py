@@ -50,7 +50,7 @@ def describe(
         paragraphs.append(f"Confirmed on fresh seeds. {stands.said}")
     elif comparison is not None:
         paragraphs.append(comparison.verdict or comparison.fact)
-    elif best is not None and (missing := without_default(trials)):
+    if best is not None and (missing := without_default(trials)):
         paragraphs.append(missing)
     if refitted := refit_standing(info, trials):
         paragraphs.append(refitted.said)

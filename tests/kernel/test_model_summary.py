@@ -76,6 +76,12 @@ def test_what_is_recommended_suits_what_the_space_fixes(folder):
     assert values(unfreeze_depth=[0, 1]) == (3 * rate, 16, epochs, 1.9e-4, 1.2e-2)  # one block of three
     assert values(unfreeze_depth=0) == (3e-3, 16, epochs, 3.8e-4, 2.4e-2)
     assert values(unfreeze_depth=[1, "all"])[0] == values(unfreeze_depth=3)[0] == rate
+    few = values(batch_size=8)[2]
+    assert values(batch_size=[8, 64])[2] == few < epochs  # trial 0 has 8, which is nearer to 16
+    on_16 = {"values": [0, 1], "when": {"batch_size": 16}}
+    assert values(batch_size=[16, 32], unfreeze_depth=on_16)[0] == 3 * rate
+    on_64 = {**on_16, "when": {"batch_size": 64}}
+    assert values(batch_size=[16, 64], unfreeze_depth=on_64)[0] == rate  # it does not count in trial 0
 
 
 def test_a_depth_that_the_user_asks_for_is_refused_with_the_model_and_its_blocks(folder):

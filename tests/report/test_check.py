@@ -16,6 +16,8 @@ from autoft.kernel.model_summary import fit_to_models
 from autoft.report import check
 from autoft.report.printing import new_console
 from autoft.spec.read import read_spec
+from autoft.spec.recommended import recommended
+from autoft.spec.study import default_seed
 from autoft.study.identity import identity_of
 from autoft.study.layout import study_folder
 from autoft.study.ray_tune.runtime import Runtime
@@ -86,7 +88,7 @@ def test_a_search_that_would_be_refused_is_a_problem_with_the_difference(tmp_pat
     good, said = checked("search.seed=5")
     assert not good
     assert "so far     PROBLEM: study 'quickstart' was made from another request" in said
-    assert "search.seed: was 0, is now 5" in said
+    assert f"search.seed: was {default_seed('quickstart')}, is now 5" in said
     assert "Nothing stands in the way" not in said
 
 
@@ -102,10 +104,13 @@ def test_what_is_tried_first_is_told_in_order(workdir):
     ]
 
 
+USUAL = recommended(rows=100, labels=3, parameters=1_000_000)
+
+
 def test_the_space_is_told_with_the_values_that_the_study_was_made_with(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_summary, "recommended", lambda *_: {"warmup_ratio": 0.2})
+    monkeypatch.setattr(model_summary, "recommended_in", lambda *_: {**USUAL, "warmup_ratio": 0.2})
     begun(tmp_path)
-    monkeypatch.setattr(model_summary, "recommended", lambda *_: {"warmup_ratio": 0.3})
+    monkeypatch.setattr(model_summary, "recommended_in", lambda *_: {**USUAL, "warmup_ratio": 0.3})
     good, said = checked()
     assert good, said
     assert f"{'warmup_ratio':<16} 0.2 (default)" in said
@@ -239,7 +244,7 @@ def test_a_pruner_that_would_never_decide_is_a_problem(workdir):
     late = {"pruner": {"name": "hyperband", "min_resource": 37}}
     good, said = checked(space=tiny_space(workdir, "bert", search=late))
     assert not good
-    assert "pruner     PROBLEM: space: search.pruner.min_resource: must be below the 12 measurements" in said
+    assert "pruner     PROBLEM: space: search.pruner.min_resource: must be below a trial's number of" in said
 
 
 def test_a_first_value_outside_the_default_domains_is_a_problem(workdir):
@@ -279,7 +284,7 @@ def test_what_would_be_learned_from_an_earlier_study_is_told(workdir):
     first, second = section(said, "learns")
     assert re.fullmatch(
         r"old, likeness 0\.\d\d \(model 1, labels 1, words 0\.\d+, size 1\): 3 trials inform the sampler, "
-        r"fewer as trials finish here; 1 skipped: outside this search space",
+        r"fewer as trials finish here; 1 skipped: outside this search space or its depths",
         first,
     )
     # Three of a study so alike; the fourth is not inside, and one is the default of so small a model.

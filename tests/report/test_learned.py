@@ -26,9 +26,11 @@ def test_a_line_tells_the_likeness_and_its_parts_and_how_many_are_heard():
 
 def test_what_is_left_out_is_told():
     (line,) = lines([lesson(outside=4, beyond=12)], "tpe", None)
-    assert line.endswith("finish here; 4 skipped: outside this search space; 12 skipped: 30 are better")
+    assert line.endswith(
+        "finish here; 4 skipped: outside this search space or its depths; 12 skipped: 30 are better"
+    )
     (line,) = lines([lesson(trials=0, outside=4)], "tpe", None)
-    assert line.endswith(": no trial informs the sampler; 4 skipped: outside this search space")
+    assert line.endswith(": no trial informs the sampler; 4 skipped: outside this search space or its depths")
     (line,) = lines([lesson(trials=0)], "tpe", None)
     assert line.endswith(": no trial informs the sampler, because none of its trials has finished")
     (line,) = lines([lesson(likeness=Likeness(0.5, 0, 0.04, 1))], "tpe", None)

@@ -78,8 +78,8 @@ def test_trials_that_the_next_session_continues_are_named_with_their_scores():
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"state": "FAIL", "reason": "it needs more memory"}, "failed (it needs more memory)"),
-        ({"state": "PRUNED"}, "was stopped"),
+        ({"state": "FAIL", "reason": "RuntimeError: boom"}, "did not finish (RuntimeError: boom)"),
+        ({"state": "PRUNED", "reason": "out of memory"}, "did not finish (out of memory)"),
         ({"state": "RUNNING"}, "has not ended"),
     ],
 )

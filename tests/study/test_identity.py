@@ -142,6 +142,12 @@ def test_a_study_keeps_the_seed_that_it_had_when_none_was_named(folder: Path) ->
     assert refused(seeded(7), folder) == ["search.seed: was 0, is now 7"]
 
 
+def test_a_seed_that_was_named_and_is_not_any_more_makes_another_study(folder: Path) -> None:
+    unnamed = replace(request(), search=replace(request().search, seed=default_seed("study")))
+    opened(replace(unnamed, search=replace(unnamed.search, seed=7)), folder)
+    assert refused(unnamed, folder) == [f"search.seed: was 7, is now {default_seed('study')}"]
+
+
 def test_what_was_fixed_and_is_not_any_more_makes_another_study(folder: Path) -> None:
     opened(fixing(request(epochs=12), epochs=3), folder)
     assert refused(request(epochs=12), folder) == ["space.fixed.epochs: was 3, is now 12"]

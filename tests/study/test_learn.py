@@ -257,6 +257,10 @@ def test_depths_mean_the_same_only_in_models_of_as_many_blocks(new: StudySpec, o
 
     assert learned(MODEL.blocks) == ({0, 1, 2, "all"}, 0)
     assert learned(24) == ({0, "all"}, 2)
+    # A model that was searched beside it changes nothing.
+    both = {"tiny": MODEL.build, "large": replace(MODEL, blocks=24).build}
+    study.set_user_attr(INFO_ATTR, {"architectures": both})
+    assert learned(MODEL.blocks) == ({0, 1, 2, "all"}, 0)
 
 
 def test_a_study_of_which_nothing_has_finished_teaches_nothing(new: StudySpec, old: StudySpec) -> None:

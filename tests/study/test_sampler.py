@@ -138,7 +138,8 @@ def test_a_trial_that_was_stopped_while_it_was_ahead_ranks_above_a_bad_one_that_
 def test_before_a_curve_can_be_extrapolated_a_running_trial_is_only_known_to_run() -> None:
     finished = [trial(n, 0.9, 1e-4, intermediate_values={1: 0.1, 2: 0.9}) for n in range(3)]
     running = trial(3, 0, 3e-4, TrialState.RUNNING, intermediate_values={1: 0.1})
-    heard = evidence(Curves(2, maximize=True), [*finished, running])
+    by_hand = trial(5, 0, 3e-4, TrialState.PRUNED, intermediate_values={1: 0.1})
+    heard = evidence(Curves(2, maximize=True), [*finished, running, by_hand])
     assert [each.state.name for each in heard] == ["COMPLETE"] * 3 + ["RUNNING"]
     heard = evidence(
         Curves(2, maximize=True), [*finished, trial(4, 0.9, 1e-4, intermediate_values={2: 0.9}), running]

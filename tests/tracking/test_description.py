@@ -32,7 +32,7 @@ def test_it_says_what_the_default_has(make_info: Callable[..., StudyInfo]) -> No
     assert "(text-classification).\n\nThe default configuration (trial 0) has 0.4000.\n\n|" in text
     unfinished = make_trial(0, "PRUNED", (0.4,), origin="default")
     text = describe(make_info(), [unfinished, best], best, "9", "abc", None)
-    assert "The default (trial 0) was stopped, so it is unknown whether the winner is better" in text
+    assert "The default (trial 0) did not finish, so it is unknown whether the winner is better" in text
 
 
 def test_it_says_where_the_winner_has_nothing_over_the_default(make_info: Callable[..., StudyInfo]) -> None:

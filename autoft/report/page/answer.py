@@ -81,7 +81,7 @@ def sentences(reported: Reported) -> list[str]:
         said.append(f"{reported.confirmed.said} {registered}")
     elif reported.comparison is not None and reported.tested is None:
         said.append(reported.comparison.said)
-    elif reported.scored_winner and not reported.tested and (missing := without_default(reported.trials)):
+    if reported.winner is not None and (missing := without_default(reported.trials)):
         said.append(missing)
     if reported.tested is not None:
         said.append(reported.tested.said)

@@ -240,6 +240,14 @@ def test_a_confirmation_is_shown_with_its_interval(study, folder):
         f"winner, trial {second}, median replica",
         "",
     )
+    assert "unknown" not in " ".join(first.sentences)
+    trials = [
+        replace(t, origin="default", reason="out of memory") if t.state == "FAIL" else t for t in shown.trials
+    ]
+    alone = first_screen(Reported(study, replace(reported.shown, trials=trials)))
+    assert (
+        "did not finish (out of memory), so it is unknown whether the winner is better" in alone.sentences[1]
+    )
     section = sections(reported, None)[0]
     assert section.title == "Confirmation"
     assert "+0.0500, 95.0 % interval +0.0100 to +0.0900" in section.parts[-1]
