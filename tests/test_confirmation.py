@@ -29,7 +29,7 @@ SECTIONS = {
     "study": "tiny",
     "budget": {"trials": 2},
     "space": {"unfreeze_depth": [0, 1], "max_length": 16, "epochs": 2, "batch_size": 16},
-    "search": {"pruner": "none"},
+    "search": {"pruner": "none", "seed": 0},
     "resources": {"max_concurrent": 1},
     "confirm": {"top": 2, "seeds": 3},
 }

@@ -56,11 +56,11 @@ def test_a_new_study_keeps_what_it_learns_and_tries_the_best_of_it(begun, workdi
 
 
 def test_a_study_goes_on_with_the_values_that_were_recommended_when_it_was_made(begun, workdir, monkeypatch):
-    values = {"epochs": 4, "batch_size": 8, "learning_rate": 5e-5}
-    monkeypatch.setattr(model_summary, "recommended", lambda *_: values)
+    values = {"epochs": 4, "batch_size": 8, "learning_rate": 5e-4}
+    monkeypatch.setattr(model_summary, "recommended_in", lambda *_: values)
     space = {**learning_space(workdir), "search": {"sampler": "random"}}
     made = read_info(begun(space)).fixed
-    monkeypatch.setattr(model_summary, "recommended", lambda *_: {**values, "epochs": 9})
+    monkeypatch.setattr(model_summary, "recommended_in", lambda *_: {**values, "epochs": 9})
     assert read_info(begun(space)).fixed == made
     assert made["batch_size"] == 8
 
