@@ -18,13 +18,14 @@ How a search decides by default. Trial 0 is the recommended configuration for yo
 the depth and the batch size that the space fixes; then come the entries of `first`, the recommended
 configuration with fewer trained blocks and a larger learning rate, and the best of earlier studies
 (`search.learn_from`). After that the sampler proposes where good trials are dense; it sees stopped and
-running trials at the value that they would likely have at their full budget, once four are complete from
-which to tell. No trial is stopped in the first quarter of its budget, while its learning rate rises, or
-before four trials have finished; trial 0 never is. After that the best third go on. A trial's score is its
-best measurement. The winner is the finished trial with the best score; the end says where that is better
-than trial 0 by no more than noise. With `confirm` it is chosen on fresh seeds instead. Of `budget.time` the
-end is kept for what `confirm` and `refit` will take, by the time of the best trials, at most half: no trial
-begins there. `autoft show STUDY` says against whom a trial was stopped, and by how much."""
+running trials at the value that they would likely have at their full budget; before four have finished,
+running ones only count as running. No trial is stopped in the first quarter of its budget, while its
+learning rate rises, or before four trials have finished; trial 0 never is. After that the best third go on.
+A trial's score is its best measurement. The winner is the finished trial with the best score; the end says
+where that is better than trial 0 by no more than noise. With `confirm` it is chosen on fresh seeds instead.
+Of `budget.time` the end is kept for what `confirm` and `refit` will take, by the time of the best trials,
+at most half: no trial begins there. `autoft show STUDY` says against whom a trial was stopped, and by how
+much."""
 
 
 @dataclass(frozen=True)

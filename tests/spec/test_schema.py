@@ -16,16 +16,10 @@ from autoft.spec.schema import json_schema
 from autoft.spec.study import Checkpoints, Register, Resources, SearchMethod, SplitSpec
 from autoft.spec.tasks import HYPERPARAMETERS, METRICS, TASKS
 
+from .asked import GOOD
+
 jsonschema = pytest.importorskip("jsonschema")  # comes with ray
 
-GOOD: dict[str, Any] = {
-    "study": "s",
-    "task": "text-classification",
-    "model": "org/name",
-    "data": {"path": "rows.csv", "inputs": "text", "target": "label"},
-    "objective": "macro_f1",
-    "budget": {"trials": 60},
-}
 # For each hyperparameter: values on both sides of its bounds, and of the wrong type.
 PROBES = {
     each.name: [
