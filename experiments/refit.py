@@ -7,7 +7,7 @@ configuration and seed is trained on training and validation rows together, for 
 had, with the same schedule (`again`). Both models are scored on the whole test split.
 
 FOLDER holds the public sets; of these, training and validation rows are cut as in `curves/sets.py`. `--more`
-holds further sets, each a folder with train.csv, validation.csv and test.csv (`debian_sets.py`). Printed are
+holds further sets, each a folder with train.csv, validation.csv and test.csv (`unseen_sets.py`). Printed are
 the mean macro F1 on test for each set and configuration, and `again` minus `once` with its standard error
 over the runs. A run that is in the JSON file is not made again.
 """
